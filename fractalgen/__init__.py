@@ -1,0 +1,31 @@
+"""Draw the fractal mixing set that IPMix-style augmentation needs, from recorded parameters."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fractalgen.version import __version__
+
+if TYPE_CHECKING:
+    from fractalgen.families import FAMILIES, ImageSpec, render, sample
+
+_ROOMS = {
+    "FAMILIES": "fractalgen.families",
+    "ImageSpec": "fractalgen.families",
+    "render": "fractalgen.families",
+    "sample": "fractalgen.families",
+}
+
+__all__ = ["FAMILIES", "ImageSpec", "__version__", "render", "sample"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, so that ``import fractalgen`` stays cheap (PEP 562)."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'fractalgen' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_ROOMS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

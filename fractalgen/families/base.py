@@ -1,0 +1,108 @@
+"""What a family of pictures is, and how its parameters become JSON and come back."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+P = TypeVar("P")
+
+__all__ = ["Family", "log_uniform", "params_from_json", "params_to_json", "rounded"]
+
+
+class Family(Protocol[P]):
+    """One kind of picture: a frozen dataclass whose fields are the options of its command.
+
+    All randomness is in `sample_params`; `render` is pure and looks at nothing but its
+    arguments, so that recorded parameters redraw a picture whatever the options were.
+    """
+
+    @property
+    def name(self) -> str:
+        """The command's name and the folder's: ``escape-time``."""
+
+    @property
+    def params_type(self) -> type[P]:
+        """The frozen dataclass that holds one picture's parameters."""
+
+    def sample_params(self, rng: np.random.Generator) -> P:
+        """Draw the parameters of one picture."""
+
+    def accepts(self, params: P) -> bool:
+        """Say whether these parameters give a picture worth having, from a small probe."""
+
+    def render(self, params: P, size: int) -> NDArray[np.uint8]:
+        """Draw the picture as a (size, size, 3) uint8 RGB array, `size` pixels a side."""
+
+
+def rounded(value: float) -> float:
+    """Round to nine significant digits.
+
+    Parameters pass through this where a library's sine or logarithm made them: libraries differ
+    in the seventeenth digit, and a recorded nine-digit number is the same everywhere.
+    """
+    return float(f"{value:.9g}")
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw from [low, high], both positive, with the logarithm uniform; nine digits."""
+    return rounded(low * (high / low) ** rng.random())
+
+
+def params_to_json(params: Any) -> dict[str, Any]:
+    """Turn a parameters dataclass into plain dictionaries, lists, strings and numbers."""
+    return dataclasses.asdict(params)
+
+
+def params_from_json(params_type: type[P], data: Mapping[str, Any]) -> P:
+    """Rebuild a parameters dataclass from what `params_to_json` gave, after a trip through JSON.
+
+    Raises
+    ------
+    ValueError
+        If a key is missing or unknown, or a value has another type than its field.
+    """
+    value: P = _decode(params_type, data, params_type.__name__)
+    return value
+
+
+def _decode(kind: Any, data: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _decode_dataclass(kind, data, where)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if data is None and type(None) in arguments:
+            return None
+        (kind,) = [argument for argument in arguments if argument is not type(None)]
+        return _decode(kind, data, where)
+    if origin is tuple:
+        return _decode_tuple(arguments, data, where)
+    if kind is float and isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    if type(data) is not kind:
+        raise ValueError(f"{where}: expected {kind.__name__}, found {data!r}")
+    return data
+
+
+def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{where}: expected an object, found {data!r}")
+    hints = typing.get_type_hints(kind)
+    names = {field.name for field in dataclasses.fields(kind)}
+    if names != set(data):
+        odd = ", ".join(sorted(names ^ set(data)))
+        raise ValueError(f"{where}: missing or unknown: {odd}")
+    return kind(**{name: _decode(hints[name], data[name], f"{where}.{name}") for name in names})
+
+
+def _decode_tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(data, (list, tuple)):
+        raise ValueError(f"{where}: expected a list, found {data!r}")
+    kinds = (arguments[0],) * len(data) if arguments[-1] is Ellipsis else arguments
+    if len(kinds) != len(data):
+        raise ValueError(f"{where}: expected {len(kinds)} values, found {len(data)}")
+    return tuple(_decode(k, item, f"{where}[{i}]") for i, (k, item) in enumerate(zip(kinds, data)))

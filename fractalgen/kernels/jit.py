@@ -1,0 +1,67 @@
+"""The two decorators that every kernel uses."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+__all__ = ["inlined", "kernel"]
+
+# Flags that cannot change a finite result: they only promise that no NaN or infinity occurs
+# where a select would have to care, and that the sign of zero is of no interest.
+_FAST_MATH = {"nnan", "ninf", "nsz"}
+
+
+def _cache_folder() -> str | None:
+    """Folder for compiled kernels, named by a digest of their sources; None if not writable.
+
+    Numba's cache looks at the file of the outermost function only, so that an edit in another
+    file would go unseen; with the digest in the folder's name it cannot.
+    """
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for source in sorted(here.glob("*.py")):
+        digest.update(source.read_bytes())
+    folder = here / "__pycache__" / f"kernels-{digest.hexdigest()[:12]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return str(folder) if os.access(folder, os.W_OK) else None
+
+
+_CACHE_FOLDER = _cache_folder()
+
+
+@contextlib.contextmanager
+def _caching_in(folder: str | None) -> Iterator[None]:
+    """Point Numba's cache at `folder` while one function is declared; the user's setting wins."""
+    before = numba.config.CACHE_DIR
+    if folder and not before:
+        numba.config.CACHE_DIR = folder
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def kernel(function: F) -> F:
+    """Compile a kernel that releases the GIL and is cached on disk where that is possible."""
+    options = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
+    with _caching_in(_CACHE_FOLDER):
+        try:
+            return cast(F, numba.njit(cache=True, **options)(function))
+        except RuntimeError:  # nowhere to keep a cache: compile in every process
+            return cast(F, numba.njit(**options)(function))
+
+
+def inlined(function: F) -> F:
+    """Compile a small function that is inlined into the kernels that call it."""
+    options = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
+    return cast(F, numba.njit(inline="always", **options)(function))
