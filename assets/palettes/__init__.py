@@ -1,0 +1,1 @@
+"""The palette files that ship with fractalgen, in GIMP's palette format."""
