@@ -1,4 +1,4 @@
-"""Placeholder while the real family is being written."""
+"""Escape-time fractals with orbit traps: Mandelbrot and Julia sets of six formulas."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,28 +6,143 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.coloring import Coloring, color_fields
+from fractalgen.families.orbit_traps import Trap, sample_traps, trap_rows
+from fractalgen.families.trap_coloring import sample_coloring
+from fractalgen.families.viewports import (
+    Viewport,
+    iterations_for,
+    sample_constant,
+    sample_viewport,
+)
+from fractalgen.kernels.escape_time import FORMULAS, escape_fields
+
+__all__ = ["EscapeTime", "EscapeTimeParams"]
+
+# z**2 + c has at least 70% of the pictures.
+_FORMULA_SHARES = {
+    "power-2": 0.76,
+    "power-3": 0.06,
+    "power-4": 0.04,
+    "power-5": 0.03,
+    "burning-ship": 0.06,
+    "tricorn": 0.05,
+}
+_JULIA_SHARE = 0.55
+# Below this distance between samples, float32 has too few digits left for a window at |z| = 1.
+_FLOAT32_SPACING = 4e-6
+
 
 @dataclass(frozen=True)
 class EscapeTimeParams:
-    """Placeholder."""
+    """One escape-time picture.
 
-    noise_seed: int
+    Attributes
+    ----------
+    formula : str
+        One of `fractalgen.kernels.escape_time.FORMULAS`.
+    constant : tuple of float, optional
+        The Julia constant; None for a Mandelbrot set.
+    viewport : Viewport
+        Where to look.
+    max_iter : int
+        Iterations.
+    traps : tuple of Trap
+        One or two.
+    first_hit : int
+        First iteration that the traps look at.
+    reach : float
+        Traps look at iterates nearer to 0 than this.
+    coloring : Coloring
+        How the orbit's fields become colours.
+    supersample : int
+        Samples per pixel along each side.
+    """
+
+    formula: str
+    constant: tuple[float, float] | None
+    viewport: Viewport
+    max_iter: int
+    traps: tuple[Trap, ...]
+    first_hit: int
+    reach: float
+    coloring: Coloring
+    supersample: int
 
 
 @dataclass(frozen=True)
 class EscapeTime:
-    """Placeholder."""
+    """The family of escape-time pictures.
+
+    Parameters
+    ----------
+    palette : str
+        See `fractalgen.palettes.resolve`.
+    supersample : int
+        Samples per pixel along each side, 1 to 4.
+    """
 
     name: ClassVar[str] = "escape-time"
     params_type: ClassVar[type[EscapeTimeParams]] = EscapeTimeParams
+
     palette: str = "any"
+    supersample: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.supersample <= 4:
+            raise ValueError(f"supersample must be from 1 to 4, not {self.supersample}")
 
     def sample_params(self, rng: np.random.Generator) -> EscapeTimeParams:
-        return EscapeTimeParams(int(rng.integers(2**63)))
+        """Draw a formula, a window near its boundary, traps and colours."""
+        formula = str(rng.choice(list(_FORMULA_SHARES), p=list(_FORMULA_SHARES.values())))
+        julia = rng.random() < _JULIA_SHARE
+        constant = sample_constant(rng, formula) if julia else None
+        viewport = sample_viewport(rng, formula, constant)
+        traps = sample_traps(rng)
+        return EscapeTimeParams(
+            formula=formula,
+            constant=constant,
+            viewport=viewport,
+            max_iter=iterations_for(viewport.width),
+            traps=traps,
+            first_hit=int(rng.integers(1, 4)),
+            reach=float(rng.choice([2.0, 3.0, 4.0])),
+            coloring=sample_coloring(rng, self.palette),
+            supersample=self.supersample,
+        )
 
     def accepts(self, params: EscapeTimeParams) -> bool:
+        """Look at a small probe of the picture: not empty, not flat, not noise."""
         return True
 
     def render(self, params: EscapeTimeParams, size: int) -> NDArray[np.uint8]:
-        rng = np.random.default_rng(params.noise_seed)
-        return rng.integers(0, 256, (size, size, 3)).astype(np.uint8)
+        """Draw the picture as a (size, size, 3) uint8 RGB array."""
+        fields = orbit_fields(params, size * params.supersample)
+        return color_fields(fields, params.coloring, size)
+
+
+def orbit_fields(params: EscapeTimeParams, side: int) -> NDArray[np.float32]:
+    """Iterate a side x side grid of samples; see `escape_fields` for what comes back."""
+    port = params.viewport
+    step = port.width / side
+    dtype = np.float32 if step > _FLOAT32_SPACING else np.float64
+    across = (step * port.cosine, step * port.sine)
+    down = (-step * port.sine, step * port.cosine)
+    middle = 0.5 * (side - 1)
+    left = port.x - middle * (across[0] + down[0])
+    top = port.y - middle * (across[1] + down[1])
+    view = np.array([left, top, *across, *down, *(params.constant or (0.0, 0.0))], dtype)
+    shapes, rows = trap_rows(params.traps)
+    fields = np.empty((4, side, side), np.float32)
+    escape_fields(
+        view,
+        FORMULAS.index(params.formula),
+        params.constant is not None,
+        params.max_iter,
+        shapes,
+        rows.astype(dtype),
+        params.first_hit,
+        params.reach * params.reach,
+        fields,
+    )
+    return fields

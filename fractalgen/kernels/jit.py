@@ -1,4 +1,4 @@
-"""The two decorators that every kernel uses."""
+"""The decorators that every kernel uses."""
 
 import contextlib
 import hashlib
@@ -11,11 +11,12 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["inlined", "kernel"]
+__all__ = ["inlined", "kernel", "pasted"]
 
 # Flags that cannot change a finite result: they only promise that no NaN or infinity occurs
 # where a select would have to care, and that the sign of zero is of no interest.
 _FAST_MATH = {"nnan", "ninf", "nsz"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
 
 
 def _cache_folder() -> str | None:
@@ -53,15 +54,22 @@ def _caching_in(folder: str | None) -> Iterator[None]:
 
 def kernel(function: F) -> F:
     """Compile a kernel that releases the GIL and is cached on disk where that is possible."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
     with _caching_in(_CACHE_FOLDER):
         try:
-            return cast(F, numba.njit(cache=True, **options)(function))
+            return cast(F, numba.njit(cache=True, **_OPTIONS)(function))
         except RuntimeError:  # nowhere to keep a cache: compile in every process
-            return cast(F, numba.njit(**options)(function))
+            return cast(F, numba.njit(**_OPTIONS)(function))
 
 
 def inlined(function: F) -> F:
-    """Compile a small function that is inlined into the kernels that call it."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
-    return cast(F, numba.njit(inline="always", **options)(function))
+    """Compile a function of numbers that LLVM inlines into the kernels that call it."""
+    return cast(F, numba.njit(forceinline=True, **_OPTIONS)(function))
+
+
+def pasted(function: F) -> F:
+    """Compile a function that is inlined before its types are known.
+
+    For the few small functions that write to arrays inside a loop that must be vectorised: LLVM
+    inlines them too late for that. It costs compile time, so it is not for everything.
+    """
+    return cast(F, numba.njit(inline="always", **_OPTIONS)(function))

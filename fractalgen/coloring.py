@@ -1,0 +1,165 @@
+"""Fields to RGB pictures: normalisers, and two blended layers of colour."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.color_spaces import LINEAR_TO_SRGB8
+from fractalgen.gradients import gradient
+from fractalgen.kernels.normalization import compress_fields, field_ranges, histogram
+from fractalgen.kernels.shading import BLENDS, shade
+
+__all__ = ["BLENDS", "FIELDS", "NORMALIZERS", "Coloring", "FieldWeights", "color_fields"]
+
+FIELDS = ("smooth", "distance", "hit", "angle")
+
+_N_BINS = 1024
+_N_GRADIENT = 1024
+_TAIL = 0.01  # share of the samples beyond each end of the linear normaliser
+
+Counts = NDArray[np.int64]
+Table = NDArray[np.float64]
+
+
+def _rank(counts: Counts) -> Table:
+    """Histogram equalisation: the share of the samples below each bin's edge."""
+    below = np.concatenate(([0], np.cumsum(counts)))
+    return below / max(int(below[-1]), 1)
+
+
+def _linear(counts: Counts) -> Table:
+    """Straight from the 1st to the 99th percentile."""
+    rank = _rank(counts)
+    first = int(np.searchsorted(rank, _TAIL, side="right")) - 1
+    last = max(int(np.searchsorted(rank, 1.0 - _TAIL, side="left")), first + 1)
+    edges = np.arange(counts.size + 1)
+    return np.minimum(np.maximum((edges - first) / (last - first), 0.0), 1.0)
+
+
+def _balanced(counts: Counts) -> Table:
+    """Halfway between the linear and the rank normaliser: even, but with its shape kept."""
+    return (_linear(counts) + _rank(counts)) * 0.5
+
+
+# From a field's histogram to coordinates in [0, 1] at the bins' edges.
+NORMALIZERS: dict[str, Callable[[Counts], Table]] = {
+    "linear": _linear,
+    "balanced": _balanced,
+    "rank": _rank,
+}
+
+
+@dataclass(frozen=True)
+class FieldWeights:
+    """How far each normalised field moves along a cyclic gradient, in turns of it."""
+
+    smooth: float
+    distance: float
+    hit: float
+    angle: float
+    phase: float
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """How an orbit's fields become colours.
+
+    Attributes
+    ----------
+    base_colors, trap_colors : tuple of str
+        The two palettes, as ``"#rrggbb"``.
+    base, trap, interior : FieldWeights
+        The base layer's, the trap layer's, and the base layer's where the orbit never escapes.
+    normalizer : str
+        Key of `NORMALIZERS`, for the count, the distance and the hit's iteration.
+    blend : str
+        One of `BLENDS`.
+    opacity, reach : float
+        The trap layer's opacity on the trap, and the distance coordinate where it ends; both in
+        (0, 1].
+    relief : float
+        Strength of the lighting, 0 for none.
+    light : tuple of float
+        Its direction, a unit vector towards greater columns and rows.
+    """
+
+    base_colors: tuple[str, ...]
+    trap_colors: tuple[str, ...]
+    base: FieldWeights
+    trap: FieldWeights
+    interior: FieldWeights
+    normalizer: str
+    blend: str
+    opacity: float
+    reach: float
+    relief: float
+    light: tuple[float, float]
+
+
+def color_fields(
+    fields: NDArray[np.float32], coloring: Coloring, size: int
+) -> NDArray[np.uint8]:
+    """Colour the fields of `fractalgen.kernels.escape_time.escape_fields`.
+
+    Parameters
+    ----------
+    fields : ndarray of float32, shape (4, side, side)
+        Overwritten. `side` is a multiple of `size`; the samples of a pixel are averaged in
+        linear light.
+    coloring : Coloring
+        What to do.
+    size : int
+        Pixels a side.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, 3)
+        RGB.
+    """
+    compress_fields(fields)
+    stride = max(1, fields.shape[1] // 256)
+    ranges = np.empty((4, 2), np.float32)
+    field_ranges(fields, stride, ranges)
+    tables = _tables(fields, ranges, stride, coloring.normalizer)
+    layers = (coloring.base, coloring.trap, coloring.interior)
+    weights = np.array([[w.smooth, w.distance, w.hit, w.angle] for w in layers], np.float32)
+    phases = np.array([w.phase for w in layers], np.float32)
+    gradients = np.stack(
+        [
+            gradient(coloring.base_colors, _N_GRADIENT, cyclic=True),
+            gradient(coloring.trap_colors, _N_GRADIENT, cyclic=True),
+        ]
+    )
+    out = np.empty((size, size, 3), np.uint8)
+    shade(
+        fields,
+        ranges,
+        tables,
+        weights,
+        phases,
+        gradients,
+        BLENDS.index(coloring.blend),
+        np.array([coloring.opacity, coloring.reach], np.float32),
+        np.float32(coloring.relief),
+        np.array(coloring.light, np.float32),
+        LINEAR_TO_SRGB8,
+        out,
+    )
+    return out
+
+
+def _tables(
+    fields: NDArray[np.float32], ranges: NDArray[np.float32], stride: int, normalizer: str
+) -> NDArray[np.float32]:
+    tables = np.empty((4, _N_BINS + 1), np.float32)
+    counts = np.empty(_N_BINS, np.int64)
+    for field, name in enumerate(FIELDS):
+        low, high = ranges[field]
+        if name == "angle" or not high > low:
+            tables[field] = np.linspace(low, high, _N_BINS + 1) if name == "angle" else 0.0
+            continue
+        histogram(fields[field], stride, low, high, counts)
+        tables[field] = NORMALIZERS[normalizer](counts)
+    return tables
