@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fractalgen.color_spaces import LINEAR_TO_SRGB8
 from fractalgen.gradients import gradient
-from fractalgen.kernels.normalization import compress_fields, field_ranges, histogram
+from fractalgen.kernels.normalization import field_ranges, histogram
 from fractalgen.kernels.shading import BLENDS, shade
 
 __all__ = ["BLENDS", "FIELDS", "NORMALIZERS", "Coloring", "FieldWeights", "color_fields"]
@@ -17,6 +17,7 @@ FIELDS = ("smooth", "distance", "hit", "angle")
 
 _N_BINS = 1024
 _N_GRADIENT = 1024
+_TURNS_BELOW = 8.0  # added to positions on a gradient, so that negative weights stay above 0
 _TAIL = 0.01  # share of the samples beyond each end of the linear normaliser
 
 Counts = NDArray[np.int64]
@@ -101,12 +102,12 @@ class Coloring:
 def color_fields(
     fields: NDArray[np.float32], coloring: Coloring, size: int
 ) -> NDArray[np.uint8]:
-    """Colour the fields of `fractalgen.kernels.escape_time.escape_fields`.
+    """Colour the fields of a grid of orbits.
 
     Parameters
     ----------
-    fields : ndarray of float32, shape (4, side, side)
-        Overwritten. `side` is a multiple of `size`; the samples of a pixel are averaged in
+    fields : ndarray of float32, shape (4 or more, side, side)
+        As `fractalgen.kernels.normalization.measure_orbits` leaves them. `side` is a multiple of `size`; the samples of a pixel are averaged in
         linear light.
     coloring : Coloring
         What to do.
@@ -118,18 +119,17 @@ def color_fields(
     ndarray of uint8, shape (size, size, 3)
         RGB.
     """
-    compress_fields(fields)
     stride = max(1, fields.shape[1] // 256)
     ranges = np.empty((4, 2), np.float32)
     field_ranges(fields, stride, ranges)
     tables = _tables(fields, ranges, stride, coloring.normalizer)
     layers = (coloring.base, coloring.trap, coloring.interior)
     weights = np.array([[w.smooth, w.distance, w.hit, w.angle] for w in layers], np.float32)
-    phases = np.array([w.phase for w in layers], np.float32)
+    phases = np.array([w.phase + _TURNS_BELOW for w in layers], np.float32)
     gradients = np.stack(
         [
-            gradient(coloring.base_colors, _N_GRADIENT, cyclic=True),
-            gradient(coloring.trap_colors, _N_GRADIENT, cyclic=True),
+            np.ascontiguousarray(gradient(colors, _N_GRADIENT, cyclic=True).T)
+            for colors in (coloring.base_colors, coloring.trap_colors)
         ]
     )
     out = np.empty((size, size, 3), np.uint8)

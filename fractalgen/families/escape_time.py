@@ -15,7 +15,8 @@ from fractalgen.families.viewports import (
     sample_constant,
     sample_viewport,
 )
-from fractalgen.kernels.escape_time import FORMULAS, escape_fields
+from fractalgen.kernels.escape_time import FORMULAS, N_RECORDS, follow_orbits
+from fractalgen.kernels.normalization import measure_orbits
 
 __all__ = ["EscapeTime", "EscapeTimeParams"]
 
@@ -49,8 +50,6 @@ class EscapeTimeParams:
         Iterations.
     traps : tuple of Trap
         One or two.
-    first_hit : int
-        First iteration that the traps look at.
     reach : float
         Traps look at iterates nearer to 0 than this.
     coloring : Coloring
@@ -64,7 +63,6 @@ class EscapeTimeParams:
     viewport: Viewport
     max_iter: int
     traps: tuple[Trap, ...]
-    first_hit: int
     reach: float
     coloring: Coloring
     supersample: int
@@ -105,7 +103,6 @@ class EscapeTime:
             viewport=viewport,
             max_iter=iterations_for(viewport.width),
             traps=traps,
-            first_hit=int(rng.integers(1, 4)),
             reach=float(rng.choice([2.0, 3.0, 4.0])),
             coloring=sample_coloring(rng, self.palette),
             supersample=self.supersample,
@@ -122,7 +119,7 @@ class EscapeTime:
 
 
 def orbit_fields(params: EscapeTimeParams, side: int) -> NDArray[np.float32]:
-    """Iterate a side x side grid of samples; see `escape_fields` for what comes back."""
+    """Iterate a side x side grid of samples; see `measure_orbits` for what comes back."""
     port = params.viewport
     step = port.width / side
     dtype = np.float32 if step > _FLOAT32_SPACING else np.float64
@@ -132,17 +129,18 @@ def orbit_fields(params: EscapeTimeParams, side: int) -> NDArray[np.float32]:
     left = port.x - middle * (across[0] + down[0])
     top = port.y - middle * (across[1] + down[1])
     view = np.array([left, top, *across, *down, *(params.constant or (0.0, 0.0))], dtype)
-    shapes, rows = trap_rows(params.traps)
-    fields = np.empty((4, side, side), np.float32)
-    escape_fields(
+    formula = FORMULAS.index(params.formula)
+    shapes, traps = trap_rows(params.traps)
+    records = np.empty((N_RECORDS, side, side), np.float32)
+    follow_orbits(
         view,
-        FORMULAS.index(params.formula),
+        formula,
         params.constant is not None,
         params.max_iter,
         shapes,
-        rows.astype(dtype),
-        params.first_hit,
+        traps.astype(dtype),
         params.reach * params.reach,
-        fields,
+        records,
     )
-    return fields
+    measure_orbits(records, formula)
+    return records

@@ -1,43 +1,66 @@
-"""Fields made comparable: logarithms of counts and distances, and their histograms."""
+"""From orbit records to fields made comparable by logarithms, and the fields' histograms."""
 
 import numpy as np
 
-from fractalgen.kernels.elementary import log2
-from fractalgen.kernels.escape_time import ANGLE, DISTANCE, HIT, SMOOTH
+from fractalgen.kernels.elementary import atan2_turns, log2
+from fractalgen.kernels.escape_time import (
+    BAILOUT,
+    ESCAPE_COUNT,
+    MAGNITUDE,
+    TRAP_COUNT,
+    TRAP_DISTANCE,
+    TRAP_U,
+    TRAP_V,
+)
 from fractalgen.kernels.jit import kernel
 
-__all__ = ["compress_fields", "field_ranges", "histogram"]
+__all__ = ["ANGLE", "DISTANCE", "HIT", "SMOOTH", "field_ranges", "histogram", "measure_orbits"]
+
+SMOOTH, DISTANCE, HIT, ANGLE = range(4)
 
 _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
-_NEAREST = np.float32(1e-6)
-_FARTHEST = np.float32(1e4)
+_TWO = np.float32(2.0)
+_NEAREST = np.float32(1e-12)
+_FARTHEST = np.float32(1e8)
 
 
 @kernel
-def compress_fields(fields):
-    """Replace counts n by log2(1 + n), distances d by log2(d), and angles by [0, 1], in place.
+def measure_orbits(records, formula):
+    """Turn orbit records into the four fields, in place: they take the first four rows.
 
     Parameters
     ----------
-    fields : float32 array, shape (4, side, side)
-        As `fractalgen.kernels.escape_time.escape_fields` writes them. Smooth counts of samples
-        that did not escape stay -1; distances are clamped to [1e-6, 1e4].
+    records : float32 array, shape (6, side, side)
+        As `fractalgen.kernels.escape_time.follow_orbits` writes them. Afterwards its rows are
+
+        - `SMOOTH`: log2(1 + s) of the smooth escape count s = n + 1 - log(log|z| / log B) / log p,
+          with B the bailout and p the formula's power; -1 where the orbit did not escape;
+        - `DISTANCE`: log2 of the least distance to a trap, clamped to [1e-6, 1e4];
+        - `HIT`: log2(1 + n) of the iteration n of that hit;
+        - `ANGLE`: the hit's direction in the trap's frame, from 0 to 1 turn.
+    formula : int
+        Index into `fractalgen.kernels.escape_time.FORMULAS`.
     """
-    side = fields.shape[1]
+    side = records.shape[1]
+    power = np.float32(formula + 2) if formula < 4 else np.float32(2.0)
+    per_power = _ONE / log2(power)
+    per_bailout = _HALF / log2(np.float32(BAILOUT))
     for row in range(side):
-        for column in range(side):
-            smooth = fields[SMOOTH, row, column]
+        for x in range(side):
+            count = records[ESCAPE_COUNT, row, x]
+            growth = log2(max(records[MAGNITUDE, row, x], _TWO)) * per_bailout
+            smooth = count + _ONE - log2(growth) * per_power
             logarithm = log2(_ONE + max(smooth, _ZERO))
-            fields[SMOOTH, row, column] = logarithm if smooth >= _ZERO else -_ONE
-        for column in range(side):
-            distance = fields[DISTANCE, row, column]
-            fields[DISTANCE, row, column] = log2(min(max(distance, _NEAREST), _FARTHEST))
-        for column in range(side):
-            fields[HIT, row, column] = log2(_ONE + fields[HIT, row, column])
-        for column in range(side):
-            fields[ANGLE, row, column] += _HALF
+            records[SMOOTH, row, x] = logarithm if count >= _ZERO else -_ONE
+        for x in range(side):
+            angle = atan2_turns(records[TRAP_V, row, x], records[TRAP_U, row, x])
+            squared = records[TRAP_DISTANCE, row, x]
+            hit = log2(_ONE + records[TRAP_COUNT, row, x])
+            records[DISTANCE, row, x] = _HALF * log2(min(max(squared, _NEAREST), _FARTHEST))
+            records[HIT, row, x] = hit
+            records[ANGLE, row, x] = angle + _HALF
 
 
 @kernel
@@ -46,8 +69,8 @@ def field_ranges(fields, stride, ranges):
 
     Parameters
     ----------
-    fields : float32 array, shape (4, side, side)
-        As `compress_fields` leaves them.
+    fields : float32 array, shape (4 or more, side, side)
+        As `measure_orbits` leaves them.
     stride : int
         Look at every `stride`-th sample in both directions.
     ranges : float32 array, shape (4, 2)

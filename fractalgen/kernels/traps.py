@@ -1,7 +1,7 @@
 """Orbit traps: how far an iterate lies from a shape in the plane.
 
 `update_trap` looks at the current iterate of every lane of a tile and keeps the nearest hit: its
-squared distance, its iteration, and where it fell in the trap's own frame. The tile's state is
+squared distance, its iteration, and where it fell in the trap's own frame. The lanes' state is
 one flat array in which each quantity has its own run of `LANES` numbers at a fixed offset; with
 offsets known at compile time LLVM sees that the runs don't overlap, and turns every loop over
 lanes into vector code.
@@ -29,44 +29,45 @@ SHAPES = (
     "gaussian-integers",
 )
 
-LANES = 64
-# Where each quantity's run starts in a tile's state.
-RE, IM, C_RE, C_IM, SAVED_RE, SAVED_IM, COUNT, BEST, HIT_COUNT, HIT_U, HIT_V = range(
-    0, 11 * LANES, LANES
+# Unsigned, so that no index is checked for counting from an array's end.
+LANES = np.uint64(64)
+# Where each quantity's run starts in the state.
+STATE_RUNS = 12
+RE, IM, C_RE, C_IM, SAVED_RE, SAVED_IM, SAVE_AT, COUNT, BEST, HIT_COUNT, HIT_U, HIT_V = (
+    np.uint64(run) * LANES for run in range(STATE_RUNS)
 )
-STATE_RUNS = 11
 
 
 @pasted
-def _keep_nearest(s, lane, x, y, distance, u, v, count, reach):
+def _keep_nearest(s, lane, x, y, distance, u, v, reach):
     # Loads come before the choice and every store is unconditional: without masked stores (SSE2)
-    # a conditional store would keep the loop from being vectorised.
+    # a conditional store would keep the loop from being vectorised. Counts only grow, so a product
+    # and a maximum do for them, where LLVM would turn a choice of two loads into a gather.
     best = s[BEST + lane]
+    count = s[COUNT + lane]
     hit_count = s[HIT_COUNT + lane]
     hit_u = s[HIT_U + lane]
     hit_v = s[HIT_V + lane]
     nearer = (distance < best) & (x * x + y * y < reach)
     s[BEST + lane] = distance if nearer else best
-    s[HIT_COUNT + lane] = count if nearer else hit_count
+    s[HIT_COUNT + lane] = max(hit_count, count * s.dtype.type(nearer))
     s[HIT_U + lane] = u if nearer else hit_u
     s[HIT_V + lane] = v if nearer else hit_v
 
 
 @inlined
-def update_trap(s, shape, trap, count, reach):
-    """Look at a tile's current iterates through one trap, and keep the nearest hits.
+def update_trap(s, shape, trap, reach):
+    """Look at the current iterates through one trap, and keep the nearest hits.
 
     Parameters
     ----------
     s : float array, shape (STATE_RUNS * LANES,)
-        The tile's state.
+        The lanes' state.
     shape : int
         Index into `SHAPES`.
     trap : float array, shape (6,)
         Centre x and y, cosine and sine of the turn, radius (or half side, or spacing), and the
         factor that scales the squared distance.
-    count : float
-        Iteration number of the current iterates.
     reach : float
         Only iterates with a squared magnitude below this are looked at.
     """
@@ -84,7 +85,7 @@ def update_trap(s, shape, trap, count, reach):
             u = x - center_x
             v = y - center_y
             distance = (u * u + v * v) * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
     elif shape == 1:  # line through the centre
         for lane in range(LANES):
             x = s[RE + lane]
@@ -92,7 +93,7 @@ def update_trap(s, shape, trap, count, reach):
             u = (x - center_x) * cosine + (y - center_y) * sine
             v = (y - center_y) * cosine - (x - center_x) * sine
             distance = v * v * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
     elif shape == 2:  # Pickover cross: two lines at a right angle
         for lane in range(LANES):
             x = s[RE + lane]
@@ -100,7 +101,7 @@ def update_trap(s, shape, trap, count, reach):
             u = (x - center_x) * cosine + (y - center_y) * sine
             v = (y - center_y) * cosine - (x - center_x) * sine
             distance = min(u * u, v * v) * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
     elif shape == 3:  # ring
         for lane in range(LANES):
             x = s[RE + lane]
@@ -109,7 +110,7 @@ def update_trap(s, shape, trap, count, reach):
             v = y - center_y
             gap = np.sqrt(u * u + v * v) - radius
             distance = gap * gap * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
     elif shape == 4:  # square's outline, in the maximum norm
         for lane in range(LANES):
             x = s[RE + lane]
@@ -118,7 +119,7 @@ def update_trap(s, shape, trap, count, reach):
             v = (y - center_y) * cosine - (x - center_x) * sine
             gap = max(abs(u), abs(v)) - radius
             distance = gap * gap * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
     elif shape == 5:  # rhombus's outline, half as wide as it is tall
         slant = real(0.4472136)  # 1 / sqrt(5): makes |2u| + |v| a distance
         for lane in range(LANES):
@@ -128,7 +129,7 @@ def update_trap(s, shape, trap, count, reach):
             v = (y - center_y) * cosine - (x - center_x) * sine
             gap = (abs(u) + abs(u) + abs(v) - radius) * slant
             distance = gap * gap * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
     elif shape == 6:  # astroid: (u^2 + v^2 - r^2)^3 + 27 r^2 u^2 v^2 = 0
         r2 = radius * radius
         floor = real(1e-6) * r2 * r2 * r2 * r2 * r2
@@ -145,7 +146,7 @@ def update_trap(s, shape, trap, count, reach):
             slope_v = real(6.0) * v * (a * a + real(9.0) * r2 * u2)
             slope = slope_u * slope_u + slope_v * slope_v + floor
             distance = value * value / slope * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
     elif shape == 7:  # Archimedean spiral, `radius` apart from arm to arm
         spacing = np.float32(radius)
         for lane in range(LANES):
@@ -158,7 +159,7 @@ def update_trap(s, shape, trap, count, reach):
             arm = np.sqrt(u32 * u32 + v32 * v32) / spacing - atan2_turns(v32, u32)
             gap = real((arm - nearest_integer(arm)) * spacing)
             distance = gap * gap * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
     else:  # Gaussian integers: the nearest point of a square lattice, `radius` apart
         for lane in range(LANES):
             x = s[RE + lane]
@@ -168,4 +169,4 @@ def update_trap(s, shape, trap, count, reach):
             u = u - real(nearest_integer(np.float32(u)))
             v = v - real(nearest_integer(np.float32(v)))
             distance = (u * u + v * v) * radius * radius * scale
-            _keep_nearest(s, lane, x, y, distance, u, v, count, reach)
+            _keep_nearest(s, lane, x, y, distance, u, v, reach)
