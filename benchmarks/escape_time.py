@@ -51,7 +51,7 @@ def plain_loop(left, top, step, trap, max_iter, reach, fields):
                 x2 = x * x
                 y2 = y * y
                 n += 1
-                if x2 + y2 < reach:
+                if n > 1 and x2 + y2 < reach:
                     u = (x - trap[0]) * trap[2] + (y - trap[1]) * trap[3]
                     v = (y - trap[1]) * trap[2] - (x - trap[0]) * trap[3]
                     distance = min(u * u, v * v)

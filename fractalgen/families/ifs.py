@@ -1,4 +1,7 @@
-"""Placeholder while the real family is being written."""
+"""Iterated function systems: random affine fractals over random backgrounds.
+
+Source: C. Anderson and R. Farrell, "Improving fractal pre-training", WACV 2022.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,28 +9,114 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.families.affine_fractals import Fractal, lay_over, probe_counts, sample_fractal
+from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
+from fractalgen.families.base import log_uniform
+from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
+from fractalgen.palettes import choose
+
+__all__ = ["IFS", "IFSParams"]
+
+_MAX_OBJECTS = 5
+
+# What a probe of 64 x 64 pixels must show; see `IFS.accepts`.
+_TILE = 8
+_MIN_FILL = 0.18
+_MIN_TILES = 0.5
+_MIN_EVENNESS = 0.07
+_MAX_SOLIDITY = 0.6
+
 
 @dataclass(frozen=True)
 class IFSParams:
-    """Placeholder."""
+    """One picture: fractals, the first at the back, over a background."""
 
-    noise_seed: int
+    fractals: tuple[Fractal, ...]
+    backdrop: Backdrop
 
 
 @dataclass(frozen=True)
 class IFS:
-    """Placeholder."""
+    """Affine fractals.
+
+    Systems are drawn with the sigma-factor; mirrored and transposed ones are as likely as the
+    system itself, so that nothing is left to flip.
+
+    Parameters
+    ----------
+    palette : str
+        As `fractalgen.palettes.choose` takes it; drawn anew for each fractal and background.
+    objects : int
+        Fractals in a picture, 1 to 5.
+
+    Raises
+    ------
+    ValueError
+        If `objects` is out of its range.
+    """
 
     name: ClassVar[str] = "ifs"
     params_type: ClassVar[type[IFSParams]] = IFSParams
     palette: str = "any"
+    objects: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.objects <= _MAX_OBJECTS:
+            raise ValueError(f"objects must be from 1 to {_MAX_OBJECTS}, not {self.objects}")
 
     def sample_params(self, rng: np.random.Generator) -> IFSParams:
-        return IFSParams(int(rng.integers(2**63)))
+        """Draw systems, their places and the colours of one picture."""
+        palettes = [choose(self.palette, rng).colors for _ in range(self.objects)]
+        band = sample_band(rng, palettes[0])
+        ground = ground_colors(rng, choose(self.palette, rng).colors, band)
+        first_turn = rng.random()
+        fractals = []
+        for index, palette in enumerate(palettes):
+            center, extent = _sample_place(rng, self.objects, first_turn + index / self.objects)
+            colors = figure_colors(palette, band)
+            fractals.append(sample_fractal(rng, center, extent, self.objects, colors))
+        return IFSParams(tuple(fractals), sample_backdrop(rng, ground))
 
     def accepts(self, params: IFSParams) -> bool:
-        return True
+        """Refuse pictures that are nearly empty, mere dust, a line, or one solid blob."""
+        counts = probe_counts(params.fractals)
+        visited = counts > 0
+        n_visited = np.count_nonzero(visited)
+        if n_visited < _MIN_FILL * visited.size:
+            return False
+        n_tiles = visited.shape[0] // _TILE
+        tiles = visited.reshape(n_tiles, _TILE, n_tiles, _TILE).any(axis=(1, 3))
+        # 1 where all pixels are visited equally often, 1 / pixels where one has all the visits.
+        evenness = int(counts.sum()) ** 2 / (int((counts * counts).sum()) * counts.size)
+        inner = visited[1:-1, 1:-1] & visited[:-2, 1:-1] & visited[2:, 1:-1]
+        inner &= visited[1:-1, :-2] & visited[1:-1, 2:]
+        return bool(
+            np.count_nonzero(tiles) >= _MIN_TILES * tiles.size
+            and evenness >= _MIN_EVENNESS
+            and np.count_nonzero(inner) <= _MAX_SOLIDITY * n_visited
+        )
 
     def render(self, params: IFSParams, size: int) -> NDArray[np.uint8]:
-        rng = np.random.default_rng(params.noise_seed)
-        return rng.integers(0, 256, (size, size, 3)).astype(np.uint8)
+        """Draw the picture as a (size, size, 3) uint8 RGB array."""
+        canvas = draw_backdrop(params.backdrop, size)
+        for fractal in params.fractals:
+            lay_over(fractal, canvas)
+        return canvas
+
+
+def _sample_place(
+    rng: np.random.Generator, n_objects: int, turn: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw the centre and the sides of a fractal's box, in sides of the picture.
+
+    A single fractal may reach beyond the picture's edges; several stand around its centre.
+    """
+    if n_objects == 1:
+        extent = np.array([log_uniform(rng, 0.75, 1.7) for _ in range(2)])
+        return 0.5 + rng.uniform(-0.15, 0.15, 2), extent
+    turn += rng.uniform(-0.3, 0.3) / n_objects
+    radius = rng.uniform(0.12, 0.34)
+    direction = np.array((np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)))
+    largest = 1.3 / n_objects**0.5
+    extent = np.array([log_uniform(rng, 0.6 * largest, largest) for _ in range(2)])
+    return 0.5 + radius * direction, extent

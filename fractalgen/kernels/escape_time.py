@@ -54,18 +54,19 @@ _CACHE_LINE = 64  # bytes
 
 
 @pasted
-def _freeze(s, lane, x, y, next_x, next_y, live, one, zero):
+def _advance(s, lane, x, y, next_x, next_y, within, max_count):
+    """Take the step, or stay where the lane has escaped or has had its iterations."""
+    count = s[COUNT + lane]
+    live = within & (count < max_count)
     s[RE + lane] = next_x if live else x
     s[IM + lane] = next_y if live else y
-    s[COUNT + lane] += one if live else zero
+    s[COUNT + lane] = count + s.dtype.type(live)
 
 
 @inlined
-def _step(s, formula, bailout):
-    """Apply the formula once to every lane that has not escaped."""
+def _step(s, formula, bailout, max_count):
+    """Apply the formula once to every lane that is not done."""
     real = s.dtype.type
-    one = real(1.0)
-    zero = real(0.0)
     three = real(3.0)
     if formula == 0:
         for lane in range(LANES):
@@ -76,7 +77,7 @@ def _step(s, formula, bailout):
             xy = x * y
             next_x = x2 - y2 + s[C_RE + lane]
             next_y = xy + xy + s[C_IM + lane]
-            _freeze(s, lane, x, y, next_x, next_y, x2 + y2 <= bailout, one, zero)
+            _advance(s, lane, x, y, next_x, next_y, x2 + y2 <= bailout, max_count)
     elif formula == 1:
         for lane in range(LANES):
             x = s[RE + lane]
@@ -85,7 +86,7 @@ def _step(s, formula, bailout):
             y2 = y * y
             next_x = x * (x2 - three * y2) + s[C_RE + lane]
             next_y = y * (three * x2 - y2) + s[C_IM + lane]
-            _freeze(s, lane, x, y, next_x, next_y, x2 + y2 <= bailout, one, zero)
+            _advance(s, lane, x, y, next_x, next_y, x2 + y2 <= bailout, max_count)
     elif formula <= 3:
         for lane in range(LANES):
             x = s[RE + lane]
@@ -100,7 +101,7 @@ def _step(s, formula, bailout):
             py = p * y + q * x
             next_x = (p if formula == 2 else px) + s[C_RE + lane]
             next_y = (q if formula == 2 else py) + s[C_IM + lane]
-            _freeze(s, lane, x, y, next_x, next_y, x2 + y2 <= bailout, one, zero)
+            _advance(s, lane, x, y, next_x, next_y, x2 + y2 <= bailout, max_count)
     else:  # the burning ship and, upside down, the tricorn
         for lane in range(LANES):
             x = s[RE + lane]
@@ -110,7 +111,7 @@ def _step(s, formula, bailout):
             xy = abs(x * y) if formula == 4 else -(x * y)
             next_x = x2 - y2 + s[C_RE + lane]
             next_y = xy + xy + s[C_IM + lane]
-            _freeze(s, lane, x, y, next_x, next_y, x2 + y2 <= bailout, one, zero)
+            _advance(s, lane, x, y, next_x, next_y, x2 + y2 <= bailout, max_count)
 
 
 @pasted
@@ -211,7 +212,7 @@ def follow_orbits(view, formula, julia, max_iter, shapes, traps, reach, records)
     julia : bool
         True: z starts at the sample and c is the constant; False: z starts at 0, c is the sample.
     max_iter : int
-        Iterations; the count ends at the next look, up to `STRIDE` later.
+        Iterations.
     shapes : int64 array, shape (n,)
         Shapes of the traps, indices into `fractalgen.kernels.traps.SHAPES`; n is 1 or more.
     traps : array of view's dtype, shape (n, 6)
@@ -274,9 +275,9 @@ def follow_orbits(view, formula, julia, max_iter, shapes, traps, reach, records)
                         n_empty += 1
             if n_empty == n_lanes:
                 break
+        _save_iterates(s)  # only now: a lane that has just been saved equals its saved iterate
         for _ in range(STRIDE):
-            _step(s, formula, bailout)
+            _step(s, formula, bailout, max_count)
             for t in range(shapes.size):
                 update_trap(s, shapes[t], traps[t], within)
         n_idle = _n_finished(s, bailout, max_count)
-        _save_iterates(s)
