@@ -119,7 +119,7 @@ def color_fields(
     ndarray of uint8, shape (size, size, 3)
         RGB.
     """
-    stride = max(1, fields.shape[1] // 256)
+    stride = max(1, fields.shape[1] // 128)
     ranges = np.empty((4, 2), np.float32)
     field_ranges(fields, stride, ranges)
     tables = _tables(fields, ranges, stride, coloring.normalizer)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.coloring import Coloring, color_fields
+from fractalgen.families.interest import interest
 from fractalgen.families.orbit_traps import Trap, sample_traps, trap_rows
 from fractalgen.families.trap_coloring import sample_coloring
 from fractalgen.families.viewports import (
@@ -30,6 +31,11 @@ _FORMULA_SHARES = {
     "tricorn": 0.05,
 }
 _JULIA_SHARE = 0.55
+# What a probe must show; see `fractalgen.families.interest.Interest`.
+_PROBE_SIZE = 64
+_MIN_CONTRAST = 110
+_MIN_EDGED_TILES = 0.5
+_MAX_GRAIN = 0.8
 # Below this distance between samples, float32 has too few digits left for a window at |z| = 1.
 _FLOAT32_SPACING = 4e-6
 
@@ -109,8 +115,14 @@ class EscapeTime:
         )
 
     def accepts(self, params: EscapeTimeParams) -> bool:
-        """Look at a small probe of the picture: not empty, not flat, not noise."""
-        return True
+        """Refuse pictures whose small probe is nearly empty, flat, or all noise."""
+        probe = color_fields(orbit_fields(params, _PROBE_SIZE), params.coloring, _PROBE_SIZE)
+        seen = interest(probe)
+        return (
+            seen.contrast >= _MIN_CONTRAST
+            and seen.edged_tiles >= _MIN_EDGED_TILES
+            and seen.grain <= _MAX_GRAIN
+        )
 
     def render(self, params: EscapeTimeParams, size: int) -> NDArray[np.uint8]:
         """Draw the picture as a (size, size, 3) uint8 RGB array."""
