@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 
 from benchmarks.timing import paired_seconds
-from fractalgen.kernels.escape_time import N_RECORDS, follow_orbits
+from fractalgen.kernels.escape_time import follow_orbits
+from fractalgen.kernels.lanes import N_RECORDS
 from fractalgen.kernels.normalization import measure_orbits
 from fractalgen.kernels.traps import SHAPES
 

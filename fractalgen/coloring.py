@@ -99,16 +99,14 @@ class Coloring:
     light: tuple[float, float]
 
 
-def color_fields(
-    fields: NDArray[np.float32], coloring: Coloring, size: int
-) -> NDArray[np.uint8]:
+def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> NDArray[np.uint8]:
     """Colour the fields of a grid of orbits.
 
     Parameters
     ----------
     fields : ndarray of float32, shape (4 or more, side, side)
-        As `fractalgen.kernels.normalization.measure_orbits` leaves them. `side` is a multiple of `size`; the samples of a pixel are averaged in
-        linear light.
+        As `fractalgen.kernels.normalization.measure_orbits` leaves them. `side` is a multiple of
+        `size`; the samples of a pixel are averaged in linear light.
     coloring : Coloring
         What to do.
     size : int

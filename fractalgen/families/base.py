@@ -105,4 +105,5 @@ def _decode_tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[An
     kinds = (arguments[0],) * len(data) if arguments[-1] is Ellipsis else arguments
     if len(kinds) != len(data):
         raise ValueError(f"{where}: expected {len(kinds)} values, found {len(data)}")
-    return tuple(_decode(k, item, f"{where}[{i}]") for i, (k, item) in enumerate(zip(kinds, data)))
+    pairs = enumerate(zip(kinds, data, strict=True))
+    return tuple(_decode(item_kind, item, f"{where}[{i}]") for i, (item_kind, item) in pairs)

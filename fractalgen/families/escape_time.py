@@ -16,7 +16,8 @@ from fractalgen.families.viewports import (
     sample_constant,
     sample_viewport,
 )
-from fractalgen.kernels.escape_time import FORMULAS, N_RECORDS, follow_orbits
+from fractalgen.kernels.escape_time import FORMULAS, follow_orbits
+from fractalgen.kernels.lanes import N_RECORDS
 from fractalgen.kernels.normalization import measure_orbits
 
 __all__ = ["EscapeTime", "EscapeTimeParams"]

@@ -7,7 +7,8 @@ import numpy as np
 
 from fractalgen.families.base import log_uniform, rounded
 from fractalgen.kernels.boundary import MAX_LEVELS, approach_boundary
-from fractalgen.kernels.escape_time import FORMULAS, STRIDE
+from fractalgen.kernels.escape_time import FORMULAS
+from fractalgen.kernels.lanes import STRIDE
 
 __all__ = ["Viewport", "iterations_for", "sample_constant", "sample_viewport"]
 

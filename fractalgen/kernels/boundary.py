@@ -7,6 +7,7 @@ burning ship and the tricorn are not analytic: for them the derivative's magnitu
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.elementary import log2
 from fractalgen.kernels.jit import inlined, kernel
@@ -53,7 +54,18 @@ def _distance_estimate(formula, julia, x, y, c_re, c_im, max_iter):
 
 
 @kernel
-def approach_boundary(formula, julia, c_re, c_im, x, y, width, target, max_iter, picks):
+def approach_boundary(
+    formula: int,
+    julia: bool,
+    c_re: float,
+    c_im: float,
+    x: float,
+    y: float,
+    width: float,
+    target: float,
+    max_iter: int,
+    picks: NDArray[np.float64],
+) -> tuple[float, float]:
     """Zoom by threes, each time onto a random grid point whose distance estimate is small.
 
     Parameters

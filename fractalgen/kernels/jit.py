@@ -16,6 +16,7 @@ __all__ = ["inlined", "kernel", "pasted"]
 # Flags that cannot change a finite result: they only promise that no NaN or infinity occurs
 # where a select would have to care, and that the sign of zero is of no interest.
 _FAST_MATH = {"nnan", "ninf", "nsz"}
+_config: Any = numba.config  # its settings are made at run time
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
 
 
@@ -43,13 +44,13 @@ _CACHE_FOLDER = _cache_folder()
 @contextlib.contextmanager
 def _caching_in(folder: str | None) -> Iterator[None]:
     """Point Numba's cache at `folder` while one function is declared; the user's setting wins."""
-    before = numba.config.CACHE_DIR
+    before = _config.CACHE_DIR
     if folder and not before:
-        numba.config.CACHE_DIR = folder
+        _config.CACHE_DIR = folder
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = before
+        _config.CACHE_DIR = before
 
 
 def kernel(function: F) -> F:

@@ -1,10 +1,12 @@
 """From orbit records to fields made comparable by logarithms, and the fields' histograms."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.elementary import atan2_turns, log2
-from fractalgen.kernels.escape_time import (
-    BAILOUT,
+from fractalgen.kernels.escape_time import BAILOUT
+from fractalgen.kernels.jit import kernel
+from fractalgen.kernels.lanes import (
     ESCAPE_COUNT,
     MAGNITUDE,
     TRAP_COUNT,
@@ -12,7 +14,6 @@ from fractalgen.kernels.escape_time import (
     TRAP_U,
     TRAP_V,
 )
-from fractalgen.kernels.jit import kernel
 
 __all__ = ["ANGLE", "DISTANCE", "HIT", "SMOOTH", "field_ranges", "histogram", "measure_orbits"]
 
@@ -27,7 +28,7 @@ _FARTHEST = np.float32(1e8)
 
 
 @kernel
-def measure_orbits(records, formula):
+def measure_orbits(records: NDArray[np.float32], formula: int) -> None:
     """Turn orbit records into the four fields, in place: they take the first four rows.
 
     Parameters
@@ -64,7 +65,7 @@ def measure_orbits(records, formula):
 
 
 @kernel
-def field_ranges(fields, stride, ranges):
+def field_ranges(fields: NDArray[np.float32], stride: int, ranges: NDArray[np.float32]) -> None:
     """Write the least and the greatest value of each field.
 
     Parameters
@@ -93,7 +94,13 @@ def field_ranges(fields, stride, ranges):
 
 
 @kernel
-def histogram(plane, stride, low, high, counts):
+def histogram(
+    plane: NDArray[np.float32],
+    stride: int,
+    low: np.float32,
+    high: np.float32,
+    counts: NDArray[np.int64],
+) -> None:
     """Count a field's values in equal bins; values below `low` are left out.
 
     Parameters

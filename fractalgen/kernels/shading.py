@@ -6,6 +6,7 @@ nearest cache, one step to a loop, so that LLVM vectorises each step.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.jit import inlined, kernel
 from fractalgen.kernels.normalization import ANGLE, DISTANCE, HIT, SMOOTH
@@ -69,8 +70,19 @@ def _blended(below, above, opacity, blend):
 
 @kernel
 def shade(
-    fields, ranges, tables, weights, phases, gradients, blend, cover, relief, light, to_srgb, out
-):
+    fields: NDArray[np.float32],
+    ranges: NDArray[np.float32],
+    tables: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    phases: NDArray[np.float32],
+    gradients: NDArray[np.float32],
+    blend: int,
+    cover: NDArray[np.float32],
+    relief: np.float32,
+    light: NDArray[np.float32],
+    to_srgb: NDArray[np.uint8],
+    out: NDArray[np.uint8],
+) -> None:
     """Colour every sample, average the samples of each pixel, and write sRGB.
 
     Parameters

@@ -14,8 +14,9 @@ import numpy as np
 
 from fractalgen.kernels.elementary import atan2_turns, nearest_integer
 from fractalgen.kernels.jit import inlined, pasted
+from fractalgen.kernels.lanes import BEST, COUNT, HIT_COUNT, HIT_U, HIT_V, IM, LANES, RE
 
-__all__ = ["LANES", "SHAPES", "STATE_RUNS", "update_trap"]
+__all__ = ["SHAPES", "update_trap"]
 
 SHAPES = (
     "point",
@@ -27,14 +28,6 @@ SHAPES = (
     "astroid",
     "spiral",
     "gaussian-integers",
-)
-
-# Unsigned, so that no index is checked for counting from an array's end.
-LANES = np.uint64(64)
-# Where each quantity's run starts in the state.
-STATE_RUNS = 12
-RE, IM, C_RE, C_IM, SAVED_RE, SAVED_IM, SAVE_AT, COUNT, BEST, HIT_COUNT, HIT_U, HIT_V = (
-    np.uint64(run) * LANES for run in range(STATE_RUNS)
 )
 
 
@@ -61,8 +54,8 @@ def update_trap(s, shape, trap, reach):
 
     Parameters
     ----------
-    s : float array, shape (STATE_RUNS * LANES,)
-        The lanes' state.
+    s : float array, shape (n,)
+        The lanes' state; see `fractalgen.kernels.lanes`.
     shape : int
         Index into `SHAPES`.
     trap : float array, shape (6,)

@@ -1,0 +1,118 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fractalgen.families.escape_time import EscapeTime, EscapeTimeParams, orbit_fields
+from fractalgen.families.interest import interest
+from fractalgen.families.spec import sample_spec
+from fractalgen.kernels.escape_time import FORMULAS
+from fractalgen.kernels.traps import SHAPES
+
+N = 240
+
+
+@pytest.fixture(scope="module")
+def many() -> list[EscapeTimeParams]:
+    return [sample_spec(EscapeTime(), 0, index).params for index in range(N)]
+
+
+@pytest.fixture(scope="module")
+def pictures(many):
+    return [EscapeTime().render(replace(params, supersample=1), 64) for params in many]
+
+
+def test_at_least_seven_in_ten_are_of_z2_plus_c(many):
+    counts = Counter(params.formula for params in many)
+    assert counts["power-2"] >= 0.7 * N
+    assert set(counts) == set(FORMULAS)
+
+
+def test_there_are_mandelbrot_and_julia_sets(many):
+    julia = sum(params.constant is not None for params in many)
+    assert 0.3 * N < julia < 0.8 * N
+
+
+def test_every_trap_is_used_alone_and_in_pairs(many):
+    alone = {p.traps[0].shape for p in many if len(p.traps) == 1}
+    paired = {trap.shape for p in many if len(p.traps) == 2 for trap in p.traps}
+    assert alone == paired == set(SHAPES)
+
+
+def test_widths_are_log_uniform(many):
+    logs = np.log10([p.viewport.width for p in many if p.constant is None])
+    quarters = np.histogram(logs, bins=4, range=(-5, np.log10(1.5)))[0] / logs.size
+    assert (quarters > 0.12).all()
+    assert (quarters < 0.4).all()
+
+
+def test_julia_constants_escape(many):
+    for params in many:
+        if params.formula == "power-2" and params.constant is not None:
+            z, c = 0j, complex(*params.constant)
+            for _ in range(3_000):
+                z = z * z + c
+                if abs(z) > 4:
+                    break
+            assert abs(z) > 4, params
+
+
+def test_no_picture_is_dull(pictures):
+    seen = [interest(rgb) for rgb in pictures]
+    assert min(s.contrast for s in seen) >= 100
+    assert min(s.edged_tiles for s in seen) >= 0.5
+    assert max(s.grain for s in seen) <= 0.8
+
+
+def test_no_two_pictures_look_alike(pictures):
+    """As 8 x 8 thumbnails, mirrored ones included."""
+    small = np.array(
+        [np.asarray(Image.fromarray(p).resize((8, 8), Image.Resampling.BOX)) for p in pictures]
+    ).astype(float)
+    for variant in (small, small[:, :, ::-1], small[:, ::-1]):
+        gap = np.abs(small[:, None] - variant[None]).mean(axis=(2, 3, 4))
+        gap[np.tril_indices(len(small))] = np.inf
+        assert gap.min() > 8
+
+
+def test_hues_go_round_the_circle(pictures):
+    hues = np.zeros(12)
+    for picture in pictures:
+        hsv = np.asarray(Image.fromarray(picture).convert("HSV")).astype(float)
+        hues += np.histogram(hsv[..., 0], bins=12, range=(0, 256), weights=hsv[..., 1])[0]
+    share = hues / hues.sum()
+    assert share.max() < 0.2
+    assert share.min() > 0.02
+
+
+def test_a_picture_is_the_same_at_another_size(many):
+    """Half of a large picture's size in boxes is close to the picture drawn small."""
+    shallow = [p for p in many if p.viewport.width > 0.05][:12]
+    for params in shallow:
+        small = EscapeTime().render(replace(params, supersample=4), 64).astype(float)
+        large = Image.fromarray(EscapeTime().render(params, 256))
+        boxed = np.asarray(large.resize((64, 64), Image.Resampling.BOX)).astype(float)
+        assert np.abs(small - boxed).mean() < 12
+
+
+def test_supersampling_averages_finer_samples(many):
+    params = many[0]
+    fine = orbit_fields(params, 64)
+    coarse = EscapeTime(supersample=1).render(replace(params, supersample=1), 32)
+    smooth = EscapeTime().render(replace(params, supersample=2), 32)
+    assert fine.shape == (6, 64, 64)
+    assert not np.array_equal(coarse, smooth)
+
+
+@pytest.mark.parametrize("supersample", [0, 5])
+def test_supersampling_has_a_range(supersample):
+    with pytest.raises(ValueError, match="from 1 to 4"):
+        EscapeTime(supersample=supersample)
+
+
+def test_a_palette_decides_the_colours():
+    params = sample_spec(EscapeTime(palette="#101010,#f0f0f0,#808080"), 0, 3).params
+    rgb = EscapeTime().render(params, 64).astype(int)
+    assert np.abs(rgb - rgb.mean(axis=2, keepdims=True)).max() <= 2
