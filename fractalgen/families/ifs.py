@@ -115,7 +115,7 @@ def _sample_place(
         extent = np.array([log_uniform(rng, 0.75, 1.7) for _ in range(2)])
         return 0.5 + rng.uniform(-0.15, 0.15, 2), extent
     turn += rng.uniform(-0.3, 0.3) / n_objects
-    radius = rng.uniform(0.12, 0.34)
+    radius = rng.uniform(0.2, 0.4)
     direction = np.array((np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)))
     largest = 1.3 / n_objects**0.5
     extent = np.array([log_uniform(rng, 0.6 * largest, largest) for _ in range(2)])

@@ -1,0 +1,96 @@
+"""How long an IFS picture takes, against a plain chaos game timed in the same run."""
+
+import functools
+from collections.abc import Callable
+
+import numba
+import numpy as np
+
+from benchmarks.timing import paired_seconds, seconds
+from fractalgen.families.affine_fractals import Fractal
+from fractalgen.families.affine_systems import choice_table, fixed_point
+from fractalgen.families.backdrops import draw_backdrop
+from fractalgen.families.ifs import IFS, IFSParams
+from fractalgen.families.spec import sample_spec
+from fractalgen.kernels.chaos_game import N_CHAINS, scatter
+
+SIZE = 256
+N_POINTS = 100_000
+N_PICTURES = 40
+
+
+@numba.njit
+def plain_chaos_game(maps, cumulative, points):
+    """One chain, one float64 orbit, a search for the map: how most chaos games are written."""
+    x, y = 0.0, 0.0
+    for n in range(len(points)):
+        drawn = np.random.rand()  # noqa: NPY002
+        choice = 0
+        while drawn > cumulative[choice]:
+            choice += 1
+        row = maps[choice]
+        x, y = row[0] * x + row[1] * y + row[2], row[3] * x + row[4] * y + row[5]
+        points[n, 0] = x
+        points[n, 1] = y
+
+
+def accepted_params() -> list[IFSParams]:
+    return [sample_spec(IFS(), 0, index).params for index in range(N_PICTURES)]
+
+
+def plain_points(fractal: Fractal) -> Callable[[], None]:
+    """Return the baseline: 100,000 points of one chain, nothing drawn."""
+    maps = np.array(fractal.maps)
+    cumulative = np.cumsum(fractal.weights) / 256
+    points = np.empty((N_POINTS, 2))
+    return lambda: plain_chaos_game(maps, cumulative, points)
+
+
+def scattered_points(fractal: Fractal) -> Callable[[], None]:
+    """Return our points alone, drawn into the histogram."""
+    table = choice_table(fractal.maps, fractal.weights, SIZE)
+    tones = np.repeat(np.array(fractal.tones, dtype=np.int32), fractal.weights)
+    x, y = (SIZE * value for value in fixed_point(fractal.maps[0]))
+    histogram = np.zeros(SIZE * SIZE + N_CHAINS, dtype=np.uint64)
+    stream = np.uint64(fractal.stream)
+    return lambda: scatter(table, tones, x, y, N_POINTS, stream, SIZE, histogram)
+
+
+def compare(n_runs: int = 25) -> list[tuple[float, float, float]]:
+    """Return each picture's seconds: plain points, our points, our whole picture."""
+    family = IFS()
+    rows = []
+    for params in accepted_params():
+        plain = plain_points(params.fractals[0])
+        _, points = paired_seconds(plain, scattered_points(params.fractals[0]), n_runs)
+        rest = functools.partial(family.render, params, SIZE)
+        baseline, picture = paired_seconds(plain, rest, n_runs)
+        rows.append((baseline, points, picture))
+    return rows
+
+
+def one_by_one(n_runs: int = 25) -> dict[str, float]:
+    """Return mean seconds of what else a picture needs: its parameters, the gate, a background."""
+    pictures, family, rng = accepted_params(), IFS(), np.random.default_rng(0)
+
+    def mean(work: Callable[[IFSParams], object]) -> float:
+        return sum(
+            min(seconds(lambda p=p: work(p)) for _ in range(n_runs)) for p in pictures
+        ) / len(pictures)
+
+    return {
+        "parameters": mean(lambda _: family.sample_params(rng)),
+        "gate": mean(family.accepts),
+        "background alone": mean(lambda params: draw_backdrop(params.backdrop, SIZE)),
+    }
+
+
+if __name__ == "__main__":
+    plain, points, picture = (
+        1e3 * sum(column) / N_PICTURES for column in zip(*compare(), strict=True)
+    )
+    print(f"plain points      {plain:6.3f} ms")
+    print(f"our points        {points:6.3f} ms  {plain / points:5.2f}x")
+    print(f"a whole picture   {picture:6.3f} ms  {plain / picture:5.2f}x")
+    for name, value in one_by_one().items():
+        print(f"{name:18}{1e3 * value:6.3f} ms")

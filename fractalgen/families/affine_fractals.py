@@ -1,0 +1,183 @@
+"""One affine fractal of a picture: its parameters, how they are drawn, how it is drawn."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.color_spaces import LINEAR_TO_SRGB8, SRGB8_TO_LINEAR
+from fractalgen.families.affine_systems import (
+    AffineMap,
+    choice_table,
+    choice_weights,
+    fixed_point,
+    framed,
+    is_contractive,
+    sample_system,
+    visited_box,
+)
+from fractalgen.families.base import log_uniform, rounded
+from fractalgen.gradients import gradient
+from fractalgen.kernels.chaos_game import COUNT_SHIFT, N_CHAINS, N_CHOICES, TONE_BITS, scatter
+from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose
+
+__all__ = ["Fractal", "lay_over", "probe_counts", "sample_fractal"]
+
+_BASE_SIZE = 256
+_LARGE_SIZE = 1024
+_N_POINTS = 100_000
+_MAX_POINTS = 10_000_000
+_MAX_TONE = (1 << TONE_BITS) - 1
+_N_MAPS_RANGE = (2, 7)
+_N_COLORS = 256
+
+_PROBE_SIZE = 64
+_PROBE_POINTS = 4096
+_PROBE_TONES = np.zeros(N_CHOICES, dtype=np.int32)
+
+_SMOOTHED_SHARE = 0.4
+# The share of a probe's visited pixels with a single visit from which a fractal is smoothed anyway.
+_DUSTY = 0.43
+
+
+@dataclass(frozen=True)
+class Fractal:
+    """One system of affine maps, and how its attractor is coloured.
+
+    Attributes
+    ----------
+    maps : tuple of tuple of float
+        Rows (a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f. The picture is the unit
+        square, x to the right and y down.
+    weights : tuple of int
+        How many of 256 random bytes choose each map.
+    tones : tuple of int
+        Where on the palette each map's part of the attractor is drawn to, 0 to 65535.
+    points : int
+        Points of the chaos game in a picture of 256 x 256; others have as many to the area.
+    gain : float
+        How strongly sparse parts are brightened; see `fractalgen.kernels.density.expose`.
+    structure : float
+        0 colours by density alone, 1 by the maps' tones alone.
+    smoothed : bool
+        Whether the density is smoothed a little, in pictures of 256 x 256 and more.
+    stream : int
+        The chaos game's random stream.
+    colors : tuple of str
+        The palette from sparse to dense, as ``"#rrggbb"``.
+    """
+
+    maps: tuple[AffineMap, ...]
+    weights: tuple[int, ...]
+    tones: tuple[int, ...]
+    points: int
+    gain: float
+    structure: float
+    smoothed: bool
+    stream: int
+    colors: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.maps) == len(self.weights) == len(self.tones) > 0:
+            raise ValueError("a fractal needs a weight and a tone for each of its maps")
+        if sum(self.weights) != N_CHOICES or min(self.weights) < 0:
+            raise ValueError(f"a fractal's weights must be 0 or more and add up to {N_CHOICES}")
+        if not all(is_contractive(row) for row in self.maps):
+            raise ValueError("a fractal's maps must be contractions")
+        if not all(0 <= tone <= _MAX_TONE for tone in self.tones):
+            raise ValueError(f"a fractal's tones must be from 0 to {_MAX_TONE}")
+        if not (0 < self.points <= _MAX_POINTS and 0 <= self.stream < 2**63):
+            raise ValueError("a fractal's points or stream are out of range")
+        if not (0.0 < self.gain <= 1e6 and 0.0 <= self.structure <= 1.0):
+            raise ValueError("a fractal's gain or structure is out of range")
+
+
+def sample_fractal(
+    rng: np.random.Generator,
+    center: NDArray[np.float64],
+    extent: NDArray[np.float64],
+    n_objects: int,
+    colors: tuple[str, ...],
+) -> Fractal:
+    """Draw a fractal that fills a box, by and large.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    center, extent : ndarray of float64, shape (2,)
+        The box's centre and sides, in sides of the picture.
+    n_objects : int
+        How many fractals share the picture's points.
+    colors : tuple of str
+        From sparse to dense, as ``"#rrggbb"``.
+    """
+    low, high = _N_MAPS_RANGE
+    n_maps = int(rng.integers(low, high + 1))
+    maps = sample_system(rng, n_maps)
+    weights = choice_weights(maps)
+    tones = rng.permutation(n_maps) * _MAX_TONE // (n_maps - 1)
+    fractal = Fractal(
+        maps=framed(maps, *visited_box(maps, weights), center, extent),
+        weights=weights,
+        tones=tuple(tones.tolist()),
+        points=_N_POINTS // n_objects,
+        gain=log_uniform(rng, 8.0, 200.0),
+        structure=rounded(rng.uniform(0.0, 0.9)),
+        smoothed=bool(rng.random() < _SMOOTHED_SHARE),
+        stream=int(rng.integers(2**63)),
+        colors=colors,
+    )
+    counts = probe_counts((fractal,))
+    is_dusty = bool(np.count_nonzero(counts == 1) > _DUSTY * np.count_nonzero(counts))
+    return dataclasses.replace(fractal, smoothed=fractal.smoothed or is_dusty)
+
+
+def probe_counts(fractals: tuple[Fractal, ...]) -> NDArray[np.int64]:
+    """Count the visits in a small picture: 4,096 points, int64 of shape (64, 64)."""
+    histogram = np.zeros(_PROBE_SIZE * _PROBE_SIZE + N_CHAINS, dtype=np.uint64)
+    for fractal in fractals:
+        _play(fractal, _PROBE_TONES, _PROBE_POINTS // len(fractals), _PROBE_SIZE, histogram)
+    counts = np.empty((_PROBE_SIZE, _PROBE_SIZE), dtype=np.int64)
+    counts.ravel()[:] = histogram[:-N_CHAINS] >> np.uint64(COUNT_SHIFT)
+    return counts
+
+
+def _play(
+    fractal: Fractal,
+    tones: NDArray[np.int32],
+    n_points: int,
+    size: int,
+    histogram: NDArray[np.uint64],
+) -> None:
+    table = choice_table(fractal.maps, fractal.weights, size)
+    x, y = fixed_point(fractal.maps[0])
+    stream = np.uint64(fractal.stream)
+    scatter(table, tones, x * size, y * size, n_points, stream, size, histogram)
+
+
+def lay_over(fractal: Fractal, canvas: NDArray[np.uint8]) -> None:
+    """Draw a fractal over a picture, uint8 of shape (size, size, 3), in place.
+
+    A large picture is smoothed once more: as pixels shrink, the finest threads would fade.
+    """
+    size = canvas.shape[0]
+    tones = np.repeat(np.array(fractal.tones, dtype=np.int32), fractal.weights)
+    n_points = fractal.points * size * size // _BASE_SIZE**2
+    histogram = np.zeros(size * size + N_CHAINS, dtype=np.uint64)
+    _play(fractal, tones, n_points, size, histogram)
+    histogram, shift = histogram[:-N_CHAINS], 0
+    n_passes = (fractal.smoothed and size >= _BASE_SIZE) + (size >= _LARGE_SIZE)
+    for doubling in range(n_passes):
+        blur(histogram, size, 1 << doubling, shift)
+        shift = FINE_SHIFT
+    curve = expose(histogram, shift, np.float32(fractal.gain))
+    blend(
+        histogram,
+        curve,
+        gradient(fractal.colors, _N_COLORS),
+        np.float32(fractal.structure),
+        SRGB8_TO_LINEAR,
+        LINEAR_TO_SRGB8,
+        canvas.reshape(-1, 3),
+    )

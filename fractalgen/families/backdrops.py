@@ -1,0 +1,112 @@
+"""Backgrounds: gradients, terrain and clouds in colours of their own."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.color_spaces import LINEAR_TO_SRGB8
+from fractalgen.families.base import log_uniform, rounded
+from fractalgen.gradients import gradient
+from fractalgen.kernels.backgrounds import CLOUD_CELLS, clouds, diamond_square, paint
+
+__all__ = ["Backdrop", "draw_backdrop", "sample_backdrop"]
+
+_N_COLORS = 256
+_MIN_LEVELS = 4
+_TEXTURES = ("terrain", "clouds")
+_SHAPES = ("none", "linear", "radial", "conic")
+_CLOUD_LEVELS_FEWER = (CLOUD_CELLS - 1).bit_length()
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """A random field and a gradient, added up and coloured by a cyclic palette.
+
+    Attributes
+    ----------
+    texture : str
+        The field: ``"terrain"`` (diamond-square) or ``"clouds"``.
+    roughness : float
+        How much finer levels of the field count, 0 to 1.
+    noise : float
+        Turns through the palette for a difference of 1 in the field, whose corners or coarsest
+        nodes lie in [-1, 1].
+    shape : str
+        The gradient: ``"none"``, ``"linear"``, ``"radial"`` or ``"conic"``.
+    turns : float
+        Turns through the palette along a side of the picture, or around it.
+    direction : tuple of float
+        Cosine and sine of the gradient's direction.
+    center : tuple of float
+        Centre of the gradient, in sides of the picture.
+    stream : int
+        The field's random stream.
+    colors : tuple of str
+        The palette's colours, as ``"#rrggbb"``.
+    """
+
+    texture: str
+    roughness: float
+    noise: float
+    shape: str
+    turns: float
+    direction: tuple[float, float]
+    center: tuple[float, float]
+    stream: int
+    colors: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.texture not in _TEXTURES or self.shape not in _SHAPES:
+            raise ValueError(f"no background has the texture {self.texture} and shape {self.shape}")
+        if not 0 <= self.stream < 2**63:
+            raise ValueError("the stream of a background is out of range")
+
+
+def sample_backdrop(rng: np.random.Generator, colors: tuple[str, ...]) -> Backdrop:
+    """Draw a background in the given colours."""
+    texture = "terrain" if rng.random() < 0.5 else "clouds"
+    shape = _SHAPES[rng.choice(4, p=(0.45, 0.25, 0.15, 0.15))]
+    roughness = rng.uniform(0.4, 0.8) if texture == "terrain" else rng.uniform(0.3, 0.75)
+    noise = log_uniform(rng, 0.2, 0.8) if shape == "none" else log_uniform(rng, 0.02, 0.3)
+    turns = float(rng.integers(1, 3)) if shape == "conic" else log_uniform(rng, 0.4, 1.6)
+    angle = 2 * np.pi * rng.random()
+    return Backdrop(
+        texture=texture,
+        roughness=rounded(roughness),
+        noise=noise,
+        shape=shape,
+        turns=turns,
+        direction=(rounded(np.cos(angle)), rounded(np.sin(angle))),
+        center=(rounded(rng.uniform(0.1, 0.9)), rounded(rng.uniform(0.1, 0.9))),
+        stream=int(rng.integers(2**63)),
+        colors=colors,
+    )
+
+
+def draw_backdrop(backdrop: Backdrop, size: int) -> NDArray[np.uint8]:
+    """Draw a background, uint8 of shape (size, size, 3).
+
+    The field's grid has a node for every other pixel, more or less, and follows powers of two.
+    """
+    n_levels = max(_MIN_LEVELS, (size - 1).bit_length() - 1)
+    roughness, stream = np.float32(backdrop.roughness), np.uint64(backdrop.stream)
+    if backdrop.texture == "terrain":
+        field = diamond_square(n_levels, roughness, stream)
+    else:
+        field = clouds(n_levels - _CLOUD_LEVELS_FEWER, roughness, stream)
+    linear = gradient(backdrop.colors, _N_COLORS, cyclic=True)
+    ramp = LINEAR_TO_SRGB8[(linear * np.float32(8191) + np.float32(0.5)).astype(np.int32)]
+    return paint(
+        field,
+        1 << n_levels,
+        np.float32(backdrop.noise),
+        _SHAPES.index(backdrop.shape),
+        np.float32(backdrop.turns),
+        np.float32(backdrop.direction[0]),
+        np.float32(backdrop.direction[1]),
+        np.float32(backdrop.center[0]),
+        np.float32(backdrop.center[1]),
+        ramp,
+        size,
+    )

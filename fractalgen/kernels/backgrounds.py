@@ -1,0 +1,219 @@
+"""Backgrounds: random fields, and their colours on a picture.
+
+Every random number belongs to a node of a grid at one level of detail, so that a larger picture
+has the same field with more detail.
+
+Source of the diamond-square step: A. Fournier, D. Fussell and L. Carpenter, "Computer rendering
+of stochastic models", 1982.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.kernels.elementary import atan2_turns
+from fractalgen.kernels.jit import inlined, kernel
+from fractalgen.kernels.random_bits import uniform_at
+
+__all__ = ["CLOUD_CELLS", "clouds", "diamond_square", "paint"]
+
+CLOUD_CELLS = 4
+"""Cells a side of the coarsest grid of `clouds`."""
+
+_ZERO = np.float32(0.0)
+_ONE = np.float32(1.0)
+_TWO = np.float32(2.0)
+_HALF = np.float32(0.5)
+_QUARTER = np.float32(0.25)
+_THREE_QUARTERS = np.float32(0.75)
+_WHOLE_TURNS = np.float32(64.0)
+_ROW_BITS = np.uint64(20)
+_LEVEL_BITS = np.uint64(40)
+
+
+@inlined
+def _signed(stream, level, row, column):
+    """Return the number in [-1, 1) that belongs to a node."""
+    place = np.uint64(level) << _LEVEL_BITS | np.uint64(row) << _ROW_BITS | np.uint64(column)
+    return _TWO * uniform_at(stream, place) - _ONE
+
+
+@kernel
+def diamond_square(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[np.float32]:
+    """Return a fractal terrain, made by displacing midpoints.
+
+    Parameters
+    ----------
+    n_levels : int
+        The grid has 2**n_levels cells a side.
+    roughness : float32
+        What a level's displacements are, relative to those of the level before; 0 to 1.
+    stream : uint64
+        Which random numbers to take.
+
+    Returns
+    -------
+    ndarray of float32, shape (2**n_levels + 1, 2**n_levels + 1)
+        Corners in [-1, 1].
+    """
+    cells = 1 << n_levels
+    field = np.zeros((cells + 1, cells + 1), dtype=np.float32)
+    for row in range(2):
+        for column in range(2):
+            field[row * cells, column * cells] = _signed(stream, 0, row, column)
+    amplitude = _ONE
+    for level in range(n_levels):
+        step = cells >> level
+        half = step >> 1
+        amplitude *= roughness
+        nodes = 2 << level
+        for row in range(1, nodes, 2):
+            top = row * half - half
+            for column in range(1, nodes, 2):
+                left = column * half - half
+                corners = field[top, left] + field[top, left + step]
+                corners += field[top + step, left] + field[top + step, left + step]
+                noise = amplitude * _signed(stream, level + 1, row, column)
+                field[top + half, left + half] = corners * _QUARTER + noise
+        for row in range(nodes + 1):
+            y = row * half
+            above = y - half if row > 0 else y + half
+            below = y + half if row < nodes else y - half
+            for column in range(1 - row % 2, nodes + 1, 2):
+                x = column * half
+                left = x - half if column > 0 else x + half
+                right = x + half if column < nodes else x - half
+                sides = field[above, x] + field[below, x] + field[y, left] + field[y, right]
+                noise = amplitude * _signed(stream, level + 1, row, column)
+                field[y, x] = sides * _QUARTER + noise
+    return field
+
+
+@kernel
+def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[np.float32]:
+    """Return smooth noise in octaves: a random grid, refined by quadratic B-splines, and again.
+
+    Parameters
+    ----------
+    n_levels : int
+        The grid has 4 * 2**n_levels cells a side, and a node beyond on either side.
+    roughness : float32
+        What a level's amplitude is, relative to the level before; 0 to 1.
+    stream : uint64
+        Which random numbers to take.
+
+    Returns
+    -------
+    ndarray of float32, shape (4 * 2**n_levels + 2, 4 * 2**n_levels + 2)
+        Mean 0; the coarsest level's amplitude is 1.
+    """
+    cells = CLOUD_CELLS
+    field = np.empty((cells + 2, cells + 2), dtype=np.float32)
+    for row in range(cells + 2):
+        for column in range(cells + 2):
+            field[row, column] = _signed(stream, 0, row, column)
+    amplitude = _ONE
+    for level in range(n_levels):
+        cells *= 2
+        amplitude *= roughness
+        nodes = cells + 2
+        fine = np.empty((nodes, nodes), dtype=np.float32)
+        line = np.empty(nodes // 2 + 1, dtype=np.float32)
+        for row in range(nodes):
+            near = (row + 1) // 2
+            far = near - 1 if row % 2 else near + 1
+            for column in range(nodes // 2 + 1):
+                line[column] = _THREE_QUARTERS * field[near, column] + _QUARTER * field[far, column]
+            for column in range(nodes // 2):
+                a = line[column]
+                b = line[column + 1]
+                noise = amplitude * _signed(stream, level + 1, row, 2 * column)
+                fine[row, 2 * column] = _THREE_QUARTERS * a + _QUARTER * b + noise
+                noise = amplitude * _signed(stream, level + 1, row, 2 * column + 1)
+                fine[row, 2 * column + 1] = _QUARTER * a + _THREE_QUARTERS * b + noise
+        field = fine
+    return field
+
+
+@kernel
+def paint(
+    field: NDArray[np.float32],
+    cells: int,
+    noise: np.float32,
+    shape: int,
+    turns: np.float32,
+    cosine: np.float32,
+    sine: np.float32,
+    center_x: np.float32,
+    center_y: np.float32,
+    ramp: NDArray[np.uint8],
+    size: int,
+) -> NDArray[np.uint8]:
+    """Colour a field, and a gradient under it, with a cyclic ramp.
+
+    Parameters
+    ----------
+    field : ndarray of float32, shape (nodes, nodes)
+        From `diamond_square` or `clouds`; it covers the picture.
+    cells : int
+        Cells a side within the picture; the other nodes lie evenly around it.
+    noise : float32
+        Turns through the ramp for a difference of 1 in the field.
+    shape : int
+        The gradient: 0 none, 1 linear, 2 radial, 3 conic.
+    turns : float32
+        Turns through the ramp along one side of the picture, or around it.
+    cosine, sine : float32
+        The linear gradient's direction, and where the conic one starts.
+    center_x, center_y : float32
+        Centre of the radial and conic gradients, in sides of the picture.
+    ramp : ndarray of uint8, shape (n_colors, 3)
+        sRGB; n_colors is a power of two, the entry after the last is the first.
+    size : int
+        Pixels a side.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, 3)
+    """
+    canvas = np.empty((size, size, 3), dtype=np.uint8)
+    line = np.empty(field.shape[1], dtype=np.float32)
+    value = np.empty(size, dtype=np.float32)
+    left = np.empty(size, dtype=np.int32)
+    beyond = np.empty(size, dtype=np.float32)
+    offset = np.float32(field.shape[0] - 1 - cells) * _HALF
+    scale = np.float32(cells) / np.float32(size)
+    pixel = _ONE / np.float32(size)
+    n_colors = np.float32(ramp.shape[0])
+    mask = np.int32(ramp.shape[0] - 1)
+    for column in range(size):
+        x = (np.float32(column) + _HALF) * scale + offset
+        left[column] = np.int32(x)
+        beyond[column] = x - np.float32(left[column])
+    for row in range(size):
+        y = (np.float32(row) + _HALF) * scale + offset
+        top = np.intp(y)
+        below = y - np.float32(top)
+        for node in range(field.shape[1]):
+            above = field[top, node]
+            line[node] = above + below * (field[top + 1, node] - above)
+        for column in range(size):
+            node = np.intp(np.uint32(left[column]))
+            here = line[node]
+            value[column] = noise * (here + beyond[column] * (line[node + 1] - here))
+        if shape:
+            v = (np.float32(row) + _HALF) * pixel - center_y
+            for column in range(size):
+                u = (np.float32(column) + _HALF) * pixel - center_x
+                along = u * cosine + v * sine
+                if shape == 2:
+                    along = np.sqrt(u * u + v * v)
+                elif shape == 3:
+                    along = atan2_turns(v * cosine - u * sine, along)
+                value[column] += turns * along
+        for column in range(size):
+            # Whole turns are added so that truncation rounds down.
+            place = np.intp(np.uint32(np.int32((value[column] + _WHOLE_TURNS) * n_colors) & mask))
+            canvas[row, column, 0] = ramp[place, 0]
+            canvas[row, column, 1] = ramp[place, 1]
+            canvas[row, column, 2] = ramp[place, 2]
+    return canvas

@@ -1,0 +1,208 @@
+"""From a histogram of visits to colour: a light blur, automatic exposure, and blending.
+
+Densities of a fractal span decades, so that tables here have a row for each 64th of an octave of
+the count, found from the bits of the count as a float32: no logarithm for any pixel.
+
+Source of the tone curve: S. Draves and E. Reckase, "The fractal flame algorithm", 2003.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.kernels.chaos_game import COUNT_SHIFT
+from fractalgen.kernels.elementary import exp2, log2
+from fractalgen.kernels.jit import inlined, kernel
+
+__all__ = ["FINE_SHIFT", "blend", "blur", "expose"]
+
+FINE_SHIFT = 4
+"""A blurred histogram counts sixteenths (2**-4) of visits."""
+
+_COUNT_SHIFT = np.uint64(COUNT_SHIFT)
+_SUM_MASK = np.uint64((1 << COUNT_SHIFT) - 1)
+_TWO = np.uint64(2)
+
+_STEP_SHIFT = np.int32(17)
+_STEPS = 64
+_ONE_BITS = np.int32(127 * _STEPS)
+_N_LEVELS = 34 * _STEPS
+
+_STEP = np.float32(1.0 / _STEPS)
+
+# The shares of the visited pixels that are at or below the black and the white point.
+_BLACK_SHARE = 0.1
+_WHITE_SHARE = 0.995
+_BLACK_STRETCH = np.float32(0.8)
+
+_ZERO = np.float32(0.0)
+_ONE = np.float32(1.0)
+_TWO_F = np.float32(2.0)
+_HALF = np.float32(0.5)
+_TONE_UNIT = np.float32(1.0 / 255.0)
+
+
+@inlined
+def _level(count):
+    """Return the table row of a count of 1 or more: 64 log2(count), linear within octaves."""
+    # Numba checks an index for being negative unless it comes from an unsigned number.
+    return np.intp(np.uint32((np.float32(count).view(np.int32) >> _STEP_SHIFT) - _ONE_BITS))
+
+
+@kernel
+def blur(histogram: NDArray[np.uint64], size: int, spacing: int, shift: int) -> None:
+    """Smooth a histogram by a 3 x 3 binomial filter (1, 2, 1), edges repeated.
+
+    Parameters
+    ----------
+    histogram : ndarray of uint64, shape (size * size,)
+        From `scatter`; changed in place.
+    size : int
+        Pixels a side.
+    spacing : int
+        Pixels between the filter's taps.
+    shift : int
+        The sums, 16 times too large, are divided by 2**shift: 0 keeps sixteenths of a visit, so
+        that the counts come out 16 times as large, and 4 keeps the scale.
+    """
+    counts = np.empty(size + 2 * spacing, dtype=np.uint64)
+    sums = np.empty(size + 2 * spacing, dtype=np.uint64)
+    middle_counts, right_counts = counts[spacing:], counts[2 * spacing :]
+    middle_sums, right_sums = sums[spacing:], sums[2 * spacing :]
+    # The rows above are needed as they were: each is kept until `spacing` rows later.
+    kept = np.empty((spacing, size), dtype=np.uint64)
+    for row in range(spacing):
+        for x in range(size):
+            kept[row, x] = histogram[x]
+    bits = np.uint64(shift)
+    half = np.uint64((1 << shift) >> 1)
+    for row in range(size):
+        above = kept[row % spacing]
+        here = histogram[row * size :]
+        below = histogram[min(row + spacing, size - 1) * size :]
+        for x in range(size):
+            a = above[x]
+            b = here[x]
+            c = below[x]
+            above[x] = b
+            column = (a >> _COUNT_SHIFT) + _TWO * (b >> _COUNT_SHIFT) + (c >> _COUNT_SHIFT)
+            middle_counts[x] = column
+            middle_sums[x] = (a & _SUM_MASK) + _TWO * (b & _SUM_MASK) + (c & _SUM_MASK)
+        for x in range(spacing):
+            counts[x] = middle_counts[0]
+            sums[x] = middle_sums[0]
+            middle_counts[size + x] = middle_counts[size - 1]
+            middle_sums[size + x] = middle_sums[size - 1]
+        for x in range(size):
+            count = counts[x] + _TWO * middle_counts[x] + right_counts[x]
+            total = sums[x] + _TWO * middle_sums[x] + right_sums[x]
+            here[x] = ((count + half) >> bits) << _COUNT_SHIFT | (total >> bits)
+
+
+@kernel
+def expose(histogram: NDArray[np.uint64], shift: int, gain: np.float32) -> NDArray[np.float32]:
+    """Find this picture's own exposure: opacity and brightness of each level of count.
+
+    With x = count / white and v = log(1 + gain x) / log(1 + gain), the opacity is v (2 - v), and
+    the brightness is v stretched so that the sparse parts of an even picture come near to 0.
+
+    Parameters
+    ----------
+    histogram : ndarray of uint64
+        From `scatter` or `blur`.
+    shift : int
+        Counts are in units of 2**-shift visits.
+    gain : float32
+        How far the curve bends, above 0.
+
+    Returns
+    -------
+    ndarray of float32, shape (2176, 2)
+        Opacity and brightness in [0, 1] by level; a level is the 64th of an octave.
+    """
+    pixels = np.zeros(_N_LEVELS, dtype=np.int64)
+    visited = 0
+    for packed in histogram:
+        count = packed >> _COUNT_SHIFT
+        if count:
+            pixels[_level(count)] += 1
+            visited += 1
+    black = _quantile(pixels, _BLACK_SHARE * visited)
+    # A picture of single visits alone has no highlights: white is never below four.
+    white = max(_quantile(pixels, _WHITE_SHARE * visited), _STEPS * (2 + shift))
+    scale = _ONE / log2(_ONE + gain)
+    darkest = _BLACK_STRETCH * log2(_ONE + gain * _ratio(min(black, white - 1), white)) * scale
+    curve = np.ones((_N_LEVELS, 2), dtype=np.float32)
+    for level in range(white):
+        v = log2(_ONE + gain * _ratio(level, white)) * scale
+        curve[level, 0] = v * (_TWO_F - v)
+        curve[level, 1] = max(v - darkest, _ZERO) / (_ONE - darkest)
+    return curve
+
+
+@inlined
+def _quantile(pixels, wanted):
+    """Return the first level at which at least `wanted` pixels have been counted."""
+    level = 0
+    seen = pixels[0]
+    while seen < wanted:
+        level += 1
+        seen += pixels[level]
+    return level
+
+
+@inlined
+def _ratio(level, white):
+    """Return the count at a level relative to that at the level of white, below which it is."""
+    octaves = np.float32(white // _STEPS - level // _STEPS)
+    mantissa = _ONE + np.float32(level % _STEPS) * _STEP
+    return exp2(-octaves) * mantissa / (_ONE + np.float32(white % _STEPS) * _STEP)
+
+
+@kernel
+def blend(
+    histogram: NDArray[np.uint64],
+    curve: NDArray[np.float32],
+    ramp: NDArray[np.float32],
+    structure: np.float32,
+    decode: NDArray[np.float32],
+    encode: NDArray[np.uint8],
+    canvas: NDArray[np.uint8],
+) -> None:
+    """Lay the visited pixels over a picture, in linear light.
+
+    With the brightness `v` and the mean tone `t` of a pixel's visits, its place on the colour
+    ramp is v + structure (t - v).
+
+    Parameters
+    ----------
+    histogram : ndarray of uint64, shape (n,)
+        From `scatter` or `blur`.
+    curve : ndarray of float32, shape (2176, 2)
+        From `expose`.
+    ramp : ndarray of float32, shape (n_colors, 3)
+        Linear-light RGB.
+    structure : float32
+        0 colours by density alone, 1 by the tone alone.
+    decode : ndarray of float32, shape (256,)
+        Linear light of an 8-bit code.
+    encode : ndarray of uint8, shape (8192,)
+        The 8-bit code of linear light times 8191.
+    canvas : ndarray of uint8, shape (n, 3)
+        Changed in place.
+    """
+    last = np.float32(ramp.shape[0] - 1)
+    full = np.float32(encode.shape[0] - 1)
+    for pixel in range(histogram.size):
+        packed = histogram[pixel]
+        count = packed >> _COUNT_SHIFT
+        if count:
+            level = _level(count)
+            opacity = curve[level, 0]
+            v = curve[level, 1]
+            # A blurred count may have been rounded down, the sum of its tones not.
+            t = min(np.float32(packed & _SUM_MASK) / np.float32(count) * _TONE_UNIT, _ONE)
+            place = np.intp(np.uint32((v + structure * (t - v)) * last + _HALF))
+            for channel in range(3):
+                under = decode[canvas[pixel, channel]]
+                light = under + opacity * (ramp[place, channel] - under)
+                canvas[pixel, channel] = encode[np.intp(np.uint32(light * full + _HALF))]
