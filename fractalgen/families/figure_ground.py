@@ -21,11 +21,11 @@ _RANGE = 0.2
 
 # Where the lightness of the darkest and of the lightest colour of a ground are drawn from.
 _BANDS = (
-    ((0.06, 0.20), (0.28, 0.46)),
+    ((0.14, 0.26), (0.36, 0.52)),
     ((0.36, 0.46), (0.48, 0.60)),
     ((0.62, 0.76), (0.86, 0.97)),
 )
-_BAND_CHANCES = (0.5, 0.2, 0.3)
+_BAND_CHANCES = (0.4, 0.25, 0.35)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def ground_colors(
     n = min(len(colors), int(rng.integers(low, high + 1)))
     picked = tuple(colors[i] for i in rng.permutation(len(colors))[:n])
     lightness, a, b = linear_to_oklab(hex_to_linear(picked)).T
-    chroma = rng.uniform(0.7, 1.4) * np.hypot(a, b)
+    chroma = rng.uniform(0.9, 1.7) * np.hypot(a, b)
     hue = np.arctan2(b, a) / (2 * np.pi)
     spread = max(float(lightness.max() - lightness.min()), 1e-6)
     moved = band.low + (band.high - band.low) * (lightness - lightness.min()) / spread
