@@ -41,7 +41,7 @@ __all__ = ["BAILOUT", "FORMULAS", "follow_orbits"]
 FORMULAS = ("power-2", "power-3", "power-4", "power-5", "burning-ship", "tricorn")
 
 BAILOUT = 256.0
-_REFILL_AT = 8  # finished lanes that are worth a refill
+_REFILL_AT = 12  # finished lanes that are worth a refill
 _FAR = 1e30
 
 

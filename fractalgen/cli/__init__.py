@@ -1,0 +1,43 @@
+"""The command line. Only Click is imported here; a command's body imports what it needs."""
+
+import contextlib
+import os
+import sys
+
+import click
+
+from fractalgen.cli.group import CommandGroup
+from fractalgen.cli.interruption import INTERRUPTED, catch_signals
+from fractalgen.version import __version__
+
+__all__ = ["cli", "main"]
+
+
+@click.group(cls=CommandGroup, invoke_without_command=True)
+@click.version_option(__version__, prog_name="fractalgen", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Draw the mixing set of pictures that IPMix-style augmentation needs.
+
+    'fractalgen build-set' draws all of it into ./ipmix-set. Every picture is a function of
+    recorded parameters, and free of anyone's rights (CC0).
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    try:
+        catch_signals()
+        cli.main(prog_name="fractalgen")
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            # A thread may be inside a large picture, and an ordinary exit would wait for it.
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(INTERRUPTED)
+        raise

@@ -1,0 +1,161 @@
+"""A group that loads a command's module on first use, and commands that fail in plain words."""
+
+import errno
+import importlib
+import os
+import sys
+from typing import IO, Any
+
+import click
+
+from fractalgen.cli.interruption import INTERRUPTED
+
+__all__ = ["COMMANDS", "CommandGroup", "Failure", "PlainCommand", "WrongUsage"]
+
+COMMANDS = {
+    "build-set": "build_set",
+    "escape-time": "escape_time",
+    "ifs": "ifs",
+    "features": "features",
+    "verify": "verify",
+    "contact-sheet": "contact_sheet",
+    "render": "render",
+}
+"""Each command's module in this package; the command in it has the module's name."""
+
+
+class Failure(click.ClickException):
+    """The command could not do what it was asked to do."""
+
+    exit_code = 1
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message on stderr."""
+        click.echo(f"Error: {self.message}", file=file, err=file is None)
+
+
+class WrongUsage(Failure):
+    """The command was asked for something that does not exist or cannot be."""
+
+    exit_code = 2
+
+
+class Interrupted(Failure):
+    """The command was told to stop."""
+
+    exit_code = INTERRUPTED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message on stderr, on a line below the terminal's ``^C``."""
+        click.echo(f"\n{self.message}", file=file, err=file is None)
+
+
+class PlainCommand(click.Command):
+    """A command that fails in sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command's body, and turn what it raises into messages and exit codes."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt as error:
+            raise Interrupted(_how_to_resume(error, ctx)) from None
+        except MemoryError:
+            raise Failure(
+                "not enough memory; ask for a smaller --size or fewer --workers"
+            ) from None
+        except Exception as error:
+            failure = _in_words(error)
+            if failure is None:
+                raise
+            raise failure from error
+
+
+class CommandGroup(click.Group):
+    """A group that knows its commands by their modules' names."""
+
+    command_class = PlainCommand
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__package__}.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, COMMANDS[cmd_name])
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for an unknown one name the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from fractalgen.registry import nearest
+
+            hint = nearest(args[0], list(COMMANDS))
+            raise WrongUsage(f"no command is called '{args[0]}': {hint}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command line and exit; an error is one line."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.UsageError as error:
+            way_out = f" See '{error.ctx.command_path} --help'." if error.ctx else ""
+            message = error.format_message()
+            end = "" if message.endswith((".", "?")) else "."
+            click.echo(f"Error: {message}{end}{way_out}", err=True)
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(INTERRUPTED)
+        except OSError as error:
+            # Nobody reads the output any more, or it cannot be written; what is buffered of it
+            # would fail again when the interpreter ends.
+            _discard_output()
+            if not isinstance(error, BrokenPipeError):
+                click.echo(f"Error: {error.strerror or error}", err=True)
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_words(error: Exception) -> Failure | None:
+    """Return the failure that a library's exception stands for; None for a mistake in the code."""
+    from fractalgen.mixing_set.layout import SetError
+    from fractalgen.registry import UnknownNameError
+
+    if isinstance(error, SetError):
+        return Failure(str(error))
+    if isinstance(error, OSError):
+        if error.filename is None:
+            return Failure(f"{error.strerror or error}")
+        way_out = " Free some space and run it again." if error.errno in _FULL else ""
+        return Failure(f"{error.filename}: {error.strerror}.{way_out}")
+    if isinstance(error, UnknownNameError) or type(error).__name__ in _WRONG_VALUES:
+        return WrongUsage(str(error))
+    return None
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_WRONG_VALUES = ("RecipeError", "PaletteError")  # by name: their modules load the kernels
+
+
+def _how_to_resume(error: KeyboardInterrupt, ctx: click.Context) -> str:
+    done = getattr(error, "n_done", None)
+    if done is None:
+        return "Interrupted. Run the same command again."
+    again = "the same command again"
+    if ctx.params.get("overwrite"):
+        again += ", without --overwrite,"
+    return f"Interrupted after {done:,} of {error.n_total:,} pictures. Run {again} to go on."  # type: ignore[attr-defined]
+
+
+def _discard_output() -> None:
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 1)

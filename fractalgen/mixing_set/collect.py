@@ -1,0 +1,134 @@
+"""Take the user's own pictures into a set, instead of or beside generated ones."""
+
+import hashlib
+import threading
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fractalgen.mixing_set.conversion import UnusableError, to_rgb
+from fractalgen.mixing_set.layout import FORMATS, MAX_INDEX, SetError, picture_file
+from fractalgen.mixing_set.pool import OrderedPool, Stopped
+from fractalgen.mixing_set.record import Origin, Record
+from fractalgen.mixing_set.sources import Source
+from fractalgen.mixing_set.summary import Refusal
+from fractalgen.mixing_set.writer import encode, write_atomically
+
+__all__ = ["collect"]
+
+_TASKS_AHEAD = 2  # per worker: a picture of the user's own may be large
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A picture that was read; `data` is None if it is in the set already."""
+
+    path: str
+    sha256: str
+    data: bytes | None = None
+    extension: str = ""
+    width: int = 0
+    height: int = 0
+    pixel_sha256: str = ""
+
+
+def collect(
+    source: Source,
+    family: str,
+    folder: Path,
+    format: str,  # noqa: A002 - the option's name
+    records: Mapping[tuple[str, int], Record],
+    sound: Collection[str],
+    workers: int,
+) -> Generator[Record | Refusal | None, None, None]:
+    """Copy or convert pictures into a family's folder.
+
+    A picture is known by its path in the source and its hash. Those that the set has keep their
+    index, new ones follow in the order of their paths, so that an interrupted collection goes on
+    as if nothing had happened.
+
+    Parameters
+    ----------
+    source : Source
+        The pictures.
+    family : str
+        Name of the folder within the set.
+    folder : Path
+        The set.
+    format : str
+        What pictures that cannot be kept as they are become.
+    records : mapping from (family, index) to Record
+        The set's.
+    sound : collection of str
+        Files in the set that need not be written again.
+    workers : int
+        Threads.
+
+    Yields
+    ------
+    Record, Refusal or None
+        For each picture of the source: it was written, it cannot be used, it was there already.
+    """
+    mine = {key[1]: record for key, record in records.items() if key[0] == family}
+    index_of = {(r.origin.path, r.origin.sha256): i for i, r in mine.items() if r.origin}
+    next_index = max(mine, default=-1) + 1
+
+    def read(path: str, stopping: threading.Event) -> _Candidate | Refusal:
+        if stopping.is_set():
+            raise Stopped
+        try:
+            data = source.read(path)
+            sha256 = hashlib.sha256(data).hexdigest()
+            index = index_of.get((path, sha256))
+            if index is not None and mine[index].file in sound:
+                return _Candidate(path, sha256)
+            return _converted(path, sha256, data, format)
+        except UnusableError as error:
+            return Refusal(path, str(error))
+        except OSError as error:
+            return Refusal(path, error.strerror or str(error))
+
+    with OrderedPool(read, workers, _TASKS_AHEAD) as pool:
+        for found in pool.map(source.names()):
+            if isinstance(found, Refusal):
+                yield found
+                continue
+            if found.data is None:
+                yield None
+                continue
+            index = index_of.get((found.path, found.sha256))
+            if index is None:
+                index, next_index = next_index, next_index + 1
+            if index >= MAX_INDEX:
+                raise SetError(f"{family} would have more than {MAX_INDEX:,} pictures")
+            yield _write(folder, family, index, found, found.data, source.url)
+
+
+def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate:  # noqa: A002
+    """Decode a picture, which checks it, and encode it anew unless it can stay as it is."""
+    rgb, extension = to_rgb(data)
+    if extension is None:
+        try:
+            data = encode(rgb, format)
+        except (OSError, ValueError) as error:
+            raise UnusableError(f"it cannot be written as {format} ({error})") from None
+        extension = FORMATS[format]
+    height, width = rgb.shape[:2]
+    pixel_sha256 = hashlib.sha256(rgb.data).hexdigest()
+    return _Candidate(path, sha256, data, extension, width, height, pixel_sha256)
+
+
+def _write(
+    folder: Path, family: str, index: int, found: _Candidate, data: bytes, url: str | None
+) -> Record:
+    file = picture_file(family, index, found.extension)
+    write_atomically(folder / file, data)
+    return Record(
+        file,
+        found.width,
+        found.height,
+        len(data),
+        found.pixel_sha256,
+        hashlib.sha256(data).hexdigest(),
+        origin=Origin(found.path, found.sha256, url),
+    )

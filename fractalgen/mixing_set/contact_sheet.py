@@ -1,0 +1,92 @@
+"""A page of pictures from a set, to look at."""
+
+import random
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from fractalgen.mixing_set.layout import SetError
+from fractalgen.mixing_set.manifest import canonical_order, read_manifest
+from fractalgen.mixing_set.recipe import RecipeError
+from fractalgen.mixing_set.set_file import require_set_file
+from fractalgen.registry import nearest
+
+__all__ = ["contact_sheet"]
+
+_BACKGROUND = (18, 18, 20)
+_GAP_SHARE = 0.04
+_MAX_SIDE = 30_000
+
+
+def contact_sheet(
+    folder: str | Path,
+    *,
+    family: str | None = None,
+    n: int = 60,
+    columns: int = 10,
+    seed: int = 0,
+    tile: int = 128,
+) -> Image.Image:
+    """Lay out pictures of a set, chosen at random, in rows and columns.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The set; it may be unfinished.
+    family : str or None
+        Take pictures of this family alone.
+    n : int
+        Number of pictures, fewer if the set has not as many.
+    columns : int
+        Pictures in a row.
+    seed : int
+        Chooses the pictures: the same seed shows the same ones.
+    tile : int
+        Pixels a side of each picture on the page.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+
+    Raises
+    ------
+    SetError
+        If `folder` is no set, has no such pictures, or one of them cannot be read.
+    RecipeError
+        If the set has no such family, or the page would be more than 30,000 pixels high or wide.
+    """
+    folder = Path(folder)
+    recipe = require_set_file(folder).recipe
+    names = [one.name for one in recipe.families]
+    if family is not None and family not in names:
+        hint = nearest(family, names)
+        raise RecipeError(f"{folder} has no family called '{family}': {hint}")
+    files = [
+        record.file
+        for record in canonical_order(read_manifest(folder).records)
+        if family in (None, record.key[0]) and (folder / record.file).is_file()
+    ]
+    if not files:
+        raise SetError(f"{folder} has no pictures yet")
+    chosen = random.Random(seed).sample(files, min(n, len(files)))
+    columns = min(columns, len(chosen))
+    rows = -(-len(chosen) // columns)
+    gap = max(1, round(tile * _GAP_SHARE))
+    width, height = (count * (tile + gap) + gap for count in (columns, rows))
+    if max(width, height) > _MAX_SIDE:
+        raise RecipeError(f"a page of {width:,} x {height:,} pixels is too large; lower n or tile")
+    page = Image.new("RGB", (width, height), _BACKGROUND)
+    for place, file in enumerate(chosen):
+        row, column = divmod(place, columns)
+        corner = (gap + column * (tile + gap), gap + row * (tile + gap))
+        page.paste(_thumbnail(folder / file, tile), corner)
+    return page
+
+
+def _thumbnail(path: Path, tile: int) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return ImageOps.fit(image.convert("RGB"), (tile, tile), Image.Resampling.LANCZOS)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise SetError(f"cannot read {path}: {error}") from None

@@ -1,0 +1,140 @@
+"""Which pictures of one family shall be in a set, with the family's options checked."""
+
+import dataclasses
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fractalgen.families import FAMILIES, Family
+from fractalgen.mixing_set.layout import MAX_INDEX
+from fractalgen.palettes import resolve
+from fractalgen.registry import nearest
+
+__all__ = ["FamilyRecipe", "RecipeError", "check_whole", "merge_ranges"]
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be used; the message names the key, and the file if there is one."""
+
+
+@dataclass(frozen=True)
+class FamilyRecipe:
+    """Which pictures of one family a set has.
+
+    Attributes
+    ----------
+    name : str
+        The family, or the folder of collected pictures.
+    ranges : tuple of (int, int)
+        Indices as sorted half-open ranges that do not touch.
+    options : tuple of (str, value)
+        The family's options, all of them, in the order of its fields.
+    collected : bool
+        True for pictures that the user collected, which have no options.
+    """
+
+    name: str
+    ranges: tuple[tuple[int, int], ...]
+    options: tuple[tuple[str, Any], ...] = ()
+    collected: bool = False
+
+    @classmethod
+    def of(cls, name: str, n: int, start: int = 0, **options: Any) -> "FamilyRecipe":
+        """Make the recipe of `n` pictures of a family, from `start`, its options checked.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such family or palette.
+        RecipeError, PaletteError
+            If a number is out of its range, or an option is unknown or has another type.
+        """
+        check_whole("n", n, 1)
+        check_whole("start", start, 0)
+        if start + n > MAX_INDEX:
+            raise RecipeError(f"start + n must be at most {MAX_INDEX:,}, not {start + n:,}")
+        return cls(name, ((start, start + n),), _complete(name, options))
+
+    @property
+    def n(self) -> int:
+        """How many pictures."""
+        return sum(stop - start for start, stop in self.ranges)
+
+    @property
+    def family(self) -> Family[Any]:
+        """The family with these options, checked again: they may come from another release."""
+        return FAMILIES[self.name](**dict(_complete(self.name, dict(self.options))))
+
+    def __contains__(self, index: int) -> bool:
+        return any(start <= index < stop for start, stop in self.ranges)
+
+    def indices(self) -> Iterator[int]:
+        """Yield the indices in order."""
+        for start, stop in self.ranges:
+            yield from range(start, stop)
+
+    def merged(self, other: "FamilyRecipe") -> "FamilyRecipe":
+        """Return the recipe of both recipes' pictures; the options are this one's."""
+        return dataclasses.replace(self, ranges=merge_ranges((*self.ranges, *other.ranges)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        indices = [list(pair) for pair in self.ranges]
+        if self.collected:
+            return {"collected": True, "indices": indices}
+        return {"indices": indices, "options": dict(self.options)}
+
+    @classmethod
+    def from_json(cls, name: str, data: Mapping[str, Any]) -> "FamilyRecipe":
+        """Rebuild what `as_json` gave; RecipeError if the indices cannot be indices.
+
+        The options are taken as they are: another release may know others.
+        """
+        ranges = tuple((start, stop) for start, stop in data["indices"])
+        for pair in ranges:
+            for value in pair:
+                check_whole(f"{name}: an index", value, 0)
+            if pair[1] > MAX_INDEX:
+                raise RecipeError(f"{name}: indices end at {MAX_INDEX:,}, not {pair[1]:,}")
+        collected = data.get("collected", False) is True
+        options = () if collected else tuple(data["options"].items())
+        return cls(name, merge_ranges(ranges), options, collected)
+
+
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Sort half-open ranges, join those that touch or overlap, and leave out empty ones."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(pair for pair in ranges if pair[0] < pair[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return tuple(merged)
+
+
+def check_whole(key: str, value: Any, low: int) -> None:
+    """Raise RecipeError unless `value` is a whole number of `low` or more."""
+    if type(value) is not int or value < low:
+        raise RecipeError(f"{key} must be a whole number, {low} or more, not {value!r}")
+
+
+def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Check a family's options and add those that were not given."""
+    family_type = FAMILIES[name]
+    hints = typing.get_type_hints(family_type)
+    known = [field.name for field in dataclasses.fields(typing.cast(Any, family_type))]
+    options = dict(given)
+    for key, value in options.items():
+        if key not in known:
+            raise RecipeError(f"{name} has no option '{key}': {nearest(key, known)}")
+        if type(value) is not hints[key]:
+            kind = {int: "a whole number", str: "text in quotes"}.get(hints[key], hints[key])
+            raise RecipeError(f"{name}: {key} must be {kind}, not {value!r}")
+    if "palette" in options:
+        options["palette"] = resolve(options["palette"])
+    try:
+        family = family_type(**options)
+    except ValueError as error:
+        raise RecipeError(f"{name}: {error}") from None
+    return tuple((key, getattr(family, key)) for key in known)

@@ -1,0 +1,140 @@
+"""Compare a set's files with its manifest and its recipe."""
+
+import dataclasses
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fractalgen.mixing_set.layout import FORMATS, MANIFEST_FILE, SET_FILE, picture_file
+from fractalgen.mixing_set.manifest import Manifest
+from fractalgen.mixing_set.plan import files_on_disk
+from fractalgen.mixing_set.pool import OrderedPool, Stopped
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.record import Record
+
+__all__ = ["Findings", "Progress", "inspect"]
+
+Progress = Callable[[int, int], None]
+"""Called with the number of pictures done and their total."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong with a set's pictures, as paths within the set.
+
+    Attributes
+    ----------
+    missing : tuple of str
+        Files that the recipe asks for and that are not there.
+    unrecorded : tuple of str
+        Files that are there without a line in the manifest, as a crash may leave them.
+    truncated : tuple of str
+        Files shorter than was recorded.
+    altered : tuple of str
+        Files with other contents than were recorded, or recorded for another recipe.
+    foreign : tuple of str
+        Files and folders that do not belong to the set.
+    """
+
+    missing: tuple[str, ...] = ()
+    unrecorded: tuple[str, ...] = ()
+    truncated: tuple[str, ...] = ()
+    altered: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The pictures that a repair has to make anew."""
+        return (*self.missing, *self.unrecorded, *self.truncated, *self.altered)
+
+    def as_json(self) -> dict[str, list[str]]:
+        """Return lists of paths by kind of fault."""
+        return {name: list(paths) for name, paths in dataclasses.asdict(self).items()}
+
+
+def inspect(
+    folder: Path,
+    recipe: Recipe,
+    manifest: Manifest,
+    workers: int,
+    progress: Progress | None = None,
+) -> Findings:
+    """Check every picture's file against its recorded hash, with `workers` threads."""
+    on_disk = files_on_disk(folder, [family.name for family in recipe.families])
+    missing: list[str] = []
+    unrecorded: list[str] = []
+    expected = dict(_expected(recipe, manifest))
+    for file, record in expected.items():
+        if record is None:
+            (unrecorded if file in on_disk else missing).append(file)
+    records = [record for record in expected.values() if record is not None]
+    faults: dict[str, list[str]] = {"missing": missing, "truncated": [], "altered": []}
+
+    def fault_of(record: Record, stopping: threading.Event) -> str | None:
+        if stopping.is_set():
+            raise Stopped
+        return _fault(folder, recipe, record)
+
+    with OrderedPool(fault_of, workers) as pool:
+        for number, (record, fault) in enumerate(zip(records, pool.map(records), strict=True), 1):
+            if fault:
+                faults[fault].append(record.file)
+            if progress:
+                progress(number, len(records))
+    return Findings(
+        unrecorded=tuple(unrecorded),
+        foreign=tuple(sorted(_foreign(folder, recipe, set(expected)))),
+        **{name: tuple(files) for name, files in faults.items()},
+    )
+
+
+def _expected(recipe: Recipe, manifest: Manifest) -> Iterator[tuple[str, Record | None]]:
+    """Yield the file and the record of each picture that the set should have."""
+    for family in recipe.families:
+        indices = set(family.indices())
+        if family.collected:  # while they are collected, the manifest is ahead of the recipe
+            indices |= {index for name, index in manifest.records if name == family.name}
+        for index in sorted(indices):
+            record = manifest.records.get((family.name, index))
+            if record is not None:
+                yield record.file, record
+            else:
+                yield picture_file(family.name, index, FORMATS[recipe.format]), None
+
+
+def _fault(folder: Path, recipe: Recipe, record: Record) -> str | None:
+    path = folder / record.file
+    try:
+        length = path.lstat().st_size
+        data = b"" if path.is_symlink() else path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except IsADirectoryError:
+        return "altered"
+    if length < record.n_bytes and not path.is_symlink():
+        return "truncated"
+    wanted = (recipe.seed, recipe.size, recipe.size)
+    if record.origin is None and (record.seed, record.width, record.height) != wanted:
+        return "altered"
+    return None if hashlib.sha256(data).hexdigest() == record.file_sha256 else "altered"
+
+
+def _foreign(folder: Path, recipe: Recipe, expected: set[str]) -> Iterator[str]:
+    """Yield what no reader of the set expects. Hidden files are nobody's business, folders are."""
+    families = {family.name for family in recipe.families}
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in families:
+                yield entry.name + "/"
+                continue
+            for inner in os.scandir(entry.path):
+                file = f"{entry.name}/{inner.name}"
+                if inner.is_dir(follow_symlinks=False):
+                    yield file + "/"
+                elif file not in expected and not inner.name.startswith("."):
+                    yield file
+        elif entry.name not in (SET_FILE, MANIFEST_FILE) and not entry.name.startswith("."):
+            yield entry.name

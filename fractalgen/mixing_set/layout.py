@@ -1,0 +1,79 @@
+"""Where things are in a set's folder, and what may not be there."""
+
+import re
+import stat
+from pathlib import Path
+
+__all__ = [
+    "FORMATS",
+    "LOCK_FILE",
+    "MANIFEST_FILE",
+    "MAX_INDEX",
+    "PART_PREFIX",
+    "PART_SUFFIX",
+    "SET_FILE",
+    "SetError",
+    "check_no_links",
+    "parse_picture_file",
+    "picture_file",
+]
+
+SET_FILE = "set.json"
+MANIFEST_FILE = "manifest.jsonl"
+LOCK_FILE = ".fractalgen.lock"
+PART_PREFIX = ".fractalgen-"
+PART_SUFFIX = ".part"
+"""A file that is being written has a hidden name, which no reader of pictures takes for one."""
+
+FORMATS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+"""The pictures' formats and the ends of their files' names."""
+
+MAX_INDEX = 1_000_000
+"""Indices stay below this, so that six digits sort as text as they do as numbers."""
+
+_PICTURE_FILE = re.compile(r"([a-z][a-z0-9-]*)/([0-9]{6})\.(jpg|png|webp)")
+
+
+class SetError(Exception):
+    """A set that cannot be built, read or checked; the message says why and what to do."""
+
+
+def picture_file(family: str, index: int, extension: str) -> str:
+    """Return a picture's path within its set, such as ``ifs/000017.jpg``."""
+    return f"{family}/{index:06d}.{extension}"
+
+
+def parse_picture_file(file: str) -> tuple[str, int]:
+    """Return the family and the index that a picture's path within its set stands for.
+
+    Raises
+    ------
+    ValueError
+        If it is not such a path. No path that passes leaves the set.
+    """
+    match = _PICTURE_FILE.fullmatch(file)
+    if match:
+        return match[1], int(match[2])
+    if file.startswith(("/", "\\")) or "\\" in file or ":" in file or ".." in file.split("/"):
+        raise ValueError(f"the path {file!r} leaves the set")
+    raise ValueError(f"{file!r} is not the path of a set's picture")
+
+
+def check_no_links(folder: Path, names: list[str]) -> None:
+    """Raise SetError if one of the set's own files or folders is a link, which may lead outside.
+
+    Parameters
+    ----------
+    folder : Path
+        The set. It may itself be a link.
+    names : list of str
+        Files and folders directly inside it; those that do not exist are fine.
+    """
+    for name in names:
+        path = folder / name
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if stat.S_ISLNK(mode):
+            raise SetError(f"{path} is a link that may lead out of the set; remove it first")

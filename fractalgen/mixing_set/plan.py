@@ -1,0 +1,93 @@
+"""Decide what a build has to do, before anything is done."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fractalgen.mixing_set.layout import SetError
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.record import Record
+
+__all__ = ["Decision", "decide", "files_on_disk", "in_place", "plan"]
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a set when a recipe is asked of it.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What shall be in the set afterwards.
+    replaced : frozenset of str
+        Families whose pictures are thrown away first.
+    """
+
+    recipe: Recipe
+    replaced: frozenset[str] = frozenset()
+
+
+def decide(there: Recipe | None, asked: Recipe, folder: Path, *, overwrite: bool) -> Decision:
+    """Join what is asked to what is there.
+
+    With `overwrite` the families asked for are drawn anew. Where the size, the seed or the format
+    differs, every generated picture goes, because a set has one of each.
+
+    Raises
+    ------
+    SetError
+        Without `overwrite`, if the two contradict each other; the message names the keys.
+    """
+    if there is None:
+        return Decision(asked)
+    differences = there.differences(asked)
+    if not overwrite:
+        if differences:
+            listed = "; ".join(map(str, differences))
+            raise SetError(
+                f"{folder} holds another set: {listed}. "
+                "Use another folder, or --overwrite to replace what differs."
+            )
+        return Decision(there.merged(asked))
+    replaced = {family.name for family in asked.families}
+    if any(difference.key in ("size", "seed", "format") for difference in differences):
+        replaced |= {family.name for family in there.families if not family.collected}
+    recipe = asked.merged(there.without(replaced))
+    return Decision(recipe, frozenset(replaced))
+
+
+def files_on_disk(folder: Path, families: list[str]) -> dict[str, int]:
+    """Return the length of each regular file in the families' folders, by its path in the set."""
+    found = {}
+    for family in families:
+        try:
+            entries = os.scandir(folder / family)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        with entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    size = entry.stat(follow_symlinks=False).st_size
+                    found[f"{family}/{entry.name}"] = size
+    return found
+
+
+def in_place(record: Record, recipe: Recipe, on_disk: Mapping[str, int]) -> bool:
+    """Whether a picture's file is there with the length that was recorded, for this recipe."""
+    if on_disk.get(record.file) != record.n_bytes:
+        return False
+    mine = (recipe.seed, recipe.size, recipe.size)
+    return record.origin is not None or (record.seed, record.width, record.height) == mine
+
+
+def plan(asked: Recipe, records: Mapping[Key, Record], on_disk: Mapping[str, int]) -> Iterator[Key]:
+    """Yield the family and index of every generated picture that is asked for and not in place."""
+    for family in asked.families:
+        if not family.collected:
+            for index in family.indices():
+                record = records.get((family.name, index))
+                if record is None or not in_place(record, asked, on_disk):
+                    yield family.name, index

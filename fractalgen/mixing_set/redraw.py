@@ -1,0 +1,93 @@
+"""Redraw a picture of a set, at any size, from its recorded parameters."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.families import FAMILIES, render
+from fractalgen.families.spec import check_size
+from fractalgen.mixing_set.layout import MANIFEST_FILE, SetError, parse_picture_file
+from fractalgen.mixing_set.manifest import read_manifest
+from fractalgen.mixing_set.recipe import RecipeError
+from fractalgen.mixing_set.record import Record
+
+__all__ = ["find_record", "redraw"]
+
+
+def find_record(picture: str | Path) -> tuple[Path, Record]:
+    """Find the set that a picture is in, and the picture's record.
+
+    Parameters
+    ----------
+    picture : str or Path
+        A file in a set, such as ``ipmix-set/ifs/000017.jpg``. Its record is enough: the file
+        itself may be gone.
+
+    Returns
+    -------
+    folder : Path
+        The set.
+    record : Record
+        The picture's.
+
+    Raises
+    ------
+    SetError
+        If no set or no record is found.
+    """
+    picture = Path(picture).absolute()
+    folder = picture.parent.parent
+    file = f"{picture.parent.name}/{picture.name}"
+    if not (folder / MANIFEST_FILE).is_file():
+        raise SetError(f"{picture} is not a picture of a set: {folder} has no {MANIFEST_FILE}")
+    try:
+        key = parse_picture_file(file)
+    except ValueError as error:
+        raise SetError(f"{picture} is not a picture of a set: {error}") from None
+    record = read_manifest(folder).records.get(key)
+    if record is None or record.file != file:
+        raise SetError(f"{folder / MANIFEST_FILE} has no record of {file}")
+    return folder, record
+
+
+def redraw(folder: Path, record: Record, size: int) -> NDArray[np.uint8]:
+    """Redraw a picture from its recorded parameters.
+
+    Parameters
+    ----------
+    folder : Path
+        The set, for messages.
+    record : Record
+        From `find_record`.
+    size : int
+        Pixels a side, 16 to 16384.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, 3)
+        RGB.
+
+    Raises
+    ------
+    SetError
+        If the picture was collected and not drawn, or if its record is damaged.
+    RecipeError
+        If `size` is out of its range.
+    """
+    try:
+        check_size(size)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
+    if record.origin is not None:
+        raise SetError(
+            f"{record.file} was collected, not drawn, so it has no parameters to redraw it from; "
+            f"its original is {record.origin.path}"
+        )
+    if record.key[0] not in FAMILIES:
+        raise SetError(f"this fractalgen does not know the family of {record.file}")
+    try:
+        spec = record.spec()
+    except ValueError as error:
+        raise SetError(f"{folder / MANIFEST_FILE}: params of {record.file}: {error}") from None
+    return render(spec, size=size)

@@ -1,0 +1,96 @@
+"""set.json: what a set is, for people and for the next run."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from fractalgen.mixing_set.layout import SET_FILE, SetError, check_no_links
+from fractalgen.mixing_set.recipe import Recipe, RecipeError
+from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.version import __version__
+
+__all__ = [
+    "SET_VERSION",
+    "DamagedSetError",
+    "SetFile",
+    "read_set_file",
+    "require_set_file",
+    "write_set_file",
+]
+
+SET_VERSION = 1
+_LICENCE = "CC0-1.0"
+_LICENCE_OF_COLLECTED = "as their origin says"
+
+
+class DamagedSetError(SetError):
+    """A description that cannot be read; what it was is lost."""
+
+
+@dataclass(frozen=True)
+class SetFile:
+    """A set's description.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What shall be in the set; an unfinished set has less.
+    drawn_with : tuple of str
+        The releases of fractalgen that drew it.
+    """
+
+    recipe: Recipe
+    drawn_with: tuple[str, ...] = (__version__,)
+
+
+def read_set_file(folder: Path) -> SetFile | None:
+    """Read a set's description; None if there is none.
+
+    Raises
+    ------
+    SetError
+        If it is damaged, a link, or of a later release's kind.
+    """
+    check_no_links(folder, [SET_FILE])
+    path = folder / SET_FILE
+    try:
+        data = json.loads(path.read_bytes())
+        version = data["versions"]["set"]
+        if version == SET_VERSION:
+            return SetFile(Recipe.from_json(data["recipe"]), tuple(data["versions"]["fractalgen"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = str(error) if isinstance(error, RecipeError) else "not as fractalgen writes it"
+        raise DamagedSetError(
+            f"{path} is damaged ({reason}); use another folder, or --overwrite to begin anew"
+        ) from None
+    raise SetError(f"{path} is of version {version!r}, this fractalgen reads {SET_VERSION}")
+
+
+def require_set_file(folder: Path) -> SetFile:
+    """Read a set's description; SetError if `folder` is no set."""
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise SetError(f"{folder} {what}; 'fractalgen build-set {folder}' makes a set")
+    found = read_set_file(folder)
+    if found is None:
+        raise SetError(f"{folder} is no mixing set: it has no {SET_FILE}")
+    return found
+
+
+def write_set_file(folder: Path, described: SetFile) -> None:
+    """Write a set's description, in one step."""
+    recipe = described.recipe
+    licences = {
+        family.name: _LICENCE_OF_COLLECTED if family.collected else _LICENCE
+        for family in recipe.families
+    }
+    data = {
+        "recipe": recipe.as_json(),
+        "digest": recipe.digest,
+        "versions": {"set": SET_VERSION, "fractalgen": list(described.drawn_with)},
+        "licence": licences,
+    }
+    text = json.dumps(data, indent=2) + "\n"
+    write_atomically(folder / SET_FILE, text.encode(), durable=True)

@@ -1,0 +1,146 @@
+"""Check a set: its files against its manifest, and its pictures against their parameters."""
+
+import hashlib
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fractalgen.families import FAMILIES, render
+from fractalgen.mixing_set.inspection import Findings, Progress, inspect
+from fractalgen.mixing_set.manifest import canonical_order, read_manifest
+from fractalgen.mixing_set.pool import OrderedPool, Stopped, default_workers
+from fractalgen.mixing_set.record import Record
+from fractalgen.mixing_set.set_file import require_set_file
+
+__all__ = ["Report", "verify"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found.
+
+    Attributes
+    ----------
+    folder : str
+        The set.
+    n_pictures : int
+        Pictures that the set has on record.
+    findings : Findings
+        Faults of the files.
+    bad_lines : tuple of (int, str)
+        Number and fault of the manifest's lines that are no picture's record.
+    torn : bool
+        Whether the manifest's last line is torn, as a crash may leave it.
+    n_redrawn : int
+        Pictures redrawn from their recorded parameters.
+    differing : tuple of str
+        Those of them that came out with other pixels than were recorded.
+    """
+
+    folder: str
+    n_pictures: int
+    findings: Findings = field(default_factory=Findings)
+    bad_lines: tuple[tuple[int, str], ...] = ()
+    torn: bool = False
+    n_redrawn: int = 0
+    differing: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the set is whole and nothing else is in it."""
+        faults = (*self.findings.broken, *self.findings.foreign, *self.bad_lines, *self.differing)
+        return not faults and not self.torn
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {
+            "folder": self.folder,
+            "ok": self.ok,
+            "pictures": self.n_pictures,
+            **self.findings.as_json(),
+            "bad_manifest_lines": [
+                {"line": number, "reason": reason} for number, reason in self.bad_lines
+            ],
+            "torn_manifest": self.torn,
+            "redrawn": self.n_redrawn,
+            "differing": list(self.differing),
+        }
+
+
+def verify(
+    folder: str | Path,
+    redraw: int = 0,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Find what is missing, truncated, altered or foreign in a set. Nothing is written.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The set.
+    redraw : int
+        How many generated pictures, chosen at random, are also redrawn from their recorded
+        parameters and compared pixel by pixel.
+    workers : int or None
+        Threads; None for one per processor.
+    progress : callable or None
+        Called with the number of pictures checked and their total.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    SetError
+        If `folder` is no set.
+    OSError
+        If a file cannot be read.
+    """
+    folder = Path(folder)
+    recipe = require_set_file(folder).recipe
+    manifest = read_manifest(folder)
+    findings = inspect(folder, recipe, manifest, workers or default_workers(), progress)
+    broken = set(findings.broken)
+    sound = [
+        record
+        for record in canonical_order(manifest.records)
+        if record.origin is None and record.file not in broken
+    ]
+    chosen = [sound[i] for i in sorted(random.sample(range(len(sound)), min(redraw, len(sound))))]
+    memory = 64 * recipe.size**2
+    differing = _redrawn_otherwise(chosen, workers or default_workers(memory))
+    return Report(
+        str(folder),
+        len(manifest.records),
+        findings,
+        manifest.bad_lines,
+        manifest.torn,
+        len(chosen),
+        differing,
+    )
+
+
+def _redrawn_otherwise(records: Sequence[Record], workers: int) -> tuple[str, ...]:
+    """Redraw pictures and return the files of those whose pixels are not the recorded ones."""
+
+    def is_same(record: Record, stopping: threading.Event) -> bool:
+        if stopping.is_set():
+            raise Stopped
+        if record.key[0] not in FAMILIES:
+            return False
+        try:
+            spec = record.spec()
+        except ValueError:
+            return False
+        pixels = render(spec, size=record.width)
+        return hashlib.sha256(pixels.data).hexdigest() == record.pixel_sha256
+
+    with OrderedPool(is_same, workers) as pool:
+        same = list(pool.map(records))
+    return tuple(record.file for record, equal in zip(records, same, strict=True) if not equal)

@@ -1,0 +1,246 @@
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+TINY = ("--size", "16", "--n", "4")
+
+
+def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
+    (tmp_path / "small.toml").write_text(
+        "size = 16\n[escape-time]\nn = 3\n[ifs]\nn = 5\n[features]\nn = 2\n"
+    )
+    for family, n in (("escape-time", 3), ("ifs", 4), ("features", 2)):
+        result = run(family, "--n", n, "--size", 16)
+        assert result.exit_code == 0
+        assert f"{n} drawn, 0 kept" in result.stdout
+    result = run("build-set", "--recipe", "small.toml")
+    assert result.exit_code == 0
+    assert "ifs                5 pictures: 1 drawn, 4 kept" in result.stdout
+    assert "ipmix-set: 10 pictures" in result.stdout
+    before = tree(tmp_path / "ipmix-set")
+    assert run("verify", "--redraw", 3).exit_code == 0
+    assert run("build-set", "--recipe", "small.toml", "other").exit_code == 0
+    assert tree(tmp_path / "other") == before == tree(tmp_path / "ipmix-set")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("isf",), "no command is called 'isf': did you mean 'ifs'?"),
+        (("ifs", "--n", "0"), "n must be a whole number, 1 or more, not 0"),
+        (("ifs", "--n", "-3"), "n must be a whole number, 1 or more, not -3"),
+        (("ifs", "--n", "many"), "'many' is not a valid integer"),
+        (("ifs", "--n", "1", "--start", "-1"), "start must be a whole number"),
+        (("ifs", "--size", "1"), "size must be a whole number from 16 to 16384 pixels, not 1"),
+        (("ifs", "--size", "15"), "from 16 to 16384"),
+        (("ifs", "--size", "100000"), "from 16 to 16384"),
+        (("build-set", "--size", "15"), "from 16 to 16384"),
+        (("ifs", "--seed", "-1"), "seed must be"),
+        (("ifs", "--format", "jpgg"), "no format is called 'jpgg': did you mean 'jpeg'?"),
+        (("ifs", "--palette", "embr"), "no palette is called 'embr': did you mean 'ember'?"),
+        (("ifs", "--palette", "bad.gpl"), "bad.gpl, line 3"),
+        (("ifs", "--objects", "6"), "--objects"),
+        (("escape-time", "--supersample", "0"), "--supersample"),
+        (("ifs", "--workers", "0"), "--workers"),
+        (("ifs", "--sead", "1"), "--seed"),
+        (("build-set", "--recipe", "bad.toml"), "bad.toml, line 2: no key is called 'sise'"),
+        (("build-set", "--recipe", "none.toml"), "none.toml: No such file"),
+        (("build-set", "--repair", "--size", "32"), "--repair"),
+        (("contact-sheet", "--n", "0"), "--n"),
+        (("contact-sheet", "-o", "sheet.gif"), ".png, .jpg or .webp"),
+        (("render",), "PICTURE"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
+    (tmp_path / "bad.gpl").write_text("GIMP Palette\n0 0 0\n300 0 0\n")
+    (tmp_path / "bad.toml").write_text("size = 16\nsise = 3\n[ifs]\nn = 1\n")
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+    assert not (tmp_path / "ipmix-set").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("ifs", "--seed", "1", *TINY), "seed is 0 there, 1 was asked for"),
+        (("ifs", "--palette", "ember", *TINY), 'ifs.palette is "any" there, "ember"'),
+        (("ifs", *TINY, "file"), "file is not a folder"),
+        (("ifs", *TINY, "file/deeper"), "file is not a folder"),
+        (("build-set", "--size", "16", "--extra", "nowhere"), "nowhere does not exist"),
+        (("build-set", "--repair", "nowhere"), "nowhere does not exist"),
+        (("verify", "nowhere"), "nowhere does not exist"),
+        (("contact-sheet", "nowhere"), "nowhere does not exist"),
+        (("render", "ipmix-set/ifs/000009.jpg"), "no record of ifs/000009.jpg"),
+        (("render", "file"), "is not a picture of a set"),
+        (("render", "ipmix-set/set.json"), "is not a picture of a set"),
+    ],
+)
+def test_a_failure_is_one_line_and_exit_1(run, tree, tmp_path, arguments, message):
+    run("ifs", *TINY)
+    (tmp_path / "file").touch()
+    before = tree(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
+def test_a_place_where_nothing_can_be_made(run):
+    result = run("ifs", *TINY, "/proc/set")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: /proc/set: ")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
+@pytest.mark.parametrize("command", ["ifs", "build-set", "contact-sheet"])
+def test_a_folder_without_permission(run, tmp_path, command):
+    run("ifs", *TINY, "mine/set")
+    for folder in (tmp_path / "mine/set", tmp_path / "mine"):
+        folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:  # who may do everything
+        os.seteuid(65534)
+    try:
+        options = {"ifs": ("--n", 9, "--size", 16, "mine/set"), "build-set": ("mine/other",)}
+        result = run(command, *options.get(command, ("mine/set", "-o", "mine/sheet.png")))
+    finally:
+        os.seteuid(user)
+        for folder in (tmp_path / "mine", tmp_path / "mine/set"):
+            folder.chmod(0o755)
+    assert result.exit_code == 1
+    assert "Permission denied" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_results_go_to_stdout_and_quiet_is_silent(run):
+    assert run("ifs", *TINY, "--quiet").output == ""
+    result = run("ifs", *TINY)
+    assert result.stderr == ""
+    assert "0 drawn, 4 kept" in result.stdout
+    assert run("verify", "--quiet").output == ""
+
+
+def test_json_for_programs(run, tmp_path):
+    built = json.loads(run("ifs", *TINY, "--json").stdout)
+    assert (built["ok"], built["drawn"], built["families"]["ifs"]["kept"]) == (True, 4, 0)
+    (tmp_path / "ipmix-set/ifs/000002.jpg").unlink()
+    result = run("verify", "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert (found["ok"], found["missing"]) == (False, ["ifs/000002.jpg"])
+    repaired = json.loads(run("build-set", "--repair", "--json").stdout)
+    assert (repaired["drawn"], repaired["ok"]) == (1, True)
+
+
+def test_overwrite_is_the_way_out(run, tree, tmp_path):
+    run("ifs", *TINY)
+    result = run("ifs", *TINY, "--seed", 1, "--overwrite")
+    assert result.exit_code == 0
+    assert "4 pictures of before were removed" in result.stdout
+    run("ifs", *TINY, "--seed", 1, "fresh")
+    assert tree(tmp_path / "ipmix-set") == tree(tmp_path / "fresh")
+
+
+def test_options_reach_the_parameters(run, tmp_path):
+    """Each option of a family's command is in the set's recipe, and a file's colours are."""
+    (tmp_path / "two.gpl").write_text("GIMP Palette\n#\n10 20 30\n240 250 255\n")
+    run("ifs", *TINY, "--objects", 3, "--palette", "two.gpl", "--start", 7, "--format", "PNG", "a")
+    described = json.loads((tmp_path / "a/set.json").read_text())["recipe"]
+    assert described["format"] == "png"
+    assert described["families"]["ifs"] == {
+        "indices": [[7, 11]],
+        "options": {"palette": "#0a141e,#f0faff", "objects": 3},
+    }
+    run("escape-time", *TINY, "--supersample", 1, "b")
+    described = json.loads((tmp_path / "b/set.json").read_text())["recipe"]
+    assert described["families"]["escape-time"]["options"]["supersample"] == 1
+
+
+def test_refused_pictures_are_named_and_the_rest_is_taken(run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "mine/red.png")
+    (tmp_path / "mine/broken.png").write_bytes(b"broken")
+    (tmp_path / "small.toml").write_text("size = 16\n[ifs]\nn = 2\n")
+    result = run("build-set", "--recipe", "small.toml", "--features", "mine", "--extra", "mine")
+    assert result.exit_code == 1
+    assert result.stderr.count("Refused broken.png: not a picture") == 2
+    assert (tmp_path / "ipmix-set/features/000000.png").exists()
+    assert (tmp_path / "ipmix-set/extra/000000.png").exists()
+    assert (tmp_path / "ipmix-set/ifs/000001.jpg").exists()
+    assert run("verify").exit_code == 0
+    result = run("render", "ipmix-set/extra/000000.png")
+    assert result.exit_code == 1
+    assert "collected, not drawn" in result.stderr
+
+
+def test_a_picture_is_redrawn_at_another_size(run, tmp_path):
+    run("ifs", "--n", 3, "--size", 64, "--format", "png")
+    result = run("render", "ipmix-set/ifs/000002.png", "--size", 64, "-o", "same.png")
+    assert result.exit_code == 0
+    recorded = np.asarray(Image.open(tmp_path / "ipmix-set/ifs/000002.png"))
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "same.png")), recorded)
+    result = run("render", "ipmix-set/ifs/000002.png", "--size", 128)
+    assert result.stdout == "ifs-000002-128.png: 128 x 128 pixels\n"
+    large = Image.open(tmp_path / "ifs-000002-128.png")
+    assert large.size == (128, 128)
+    again = np.asarray(large.resize((64, 64), Image.Resampling.BOX)).astype(float)
+    assert np.corrcoef(again.ravel(), recorded.ravel())[0, 1] > 0.6
+    result = run("render", "ipmix-set/ifs/000002.png", "-o", "ipmix-set/ifs/large.png")
+    assert result.exit_code == 2
+    assert "lies in the set" in result.stderr
+
+
+def test_a_contact_sheet(run, tmp_path):
+    run("ifs", "--n", 7, "--size", 16)
+    run("features", "--n", 2, "--size", 16)
+    result = run("contact-sheet", "--n", 8, "--columns", 3, "--tile", 50, "-o", "sheet.png")
+    assert result.exit_code == 0
+    gap = 2
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (3 * 50 + 4 * gap, 3 * 50 + 4 * gap)
+        first = np.asarray(sheet)
+        assert (first[:gap] == first[0, 0]).all()
+        assert np.std(first[gap : gap + 50, gap : gap + 50]) > 0
+    for arguments, same in (((), True), (("--seed", 1), False)):
+        command = ("contact-sheet", "--n", 8, "--columns", 3, "--tile", 50, "-o", "again.png")
+        run(*command, *arguments)
+        with Image.open(tmp_path / "again.png") as sheet:
+            assert np.array_equal(np.asarray(sheet), first) == same
+    run("contact-sheet", "--family", "features", "--n", 9, "--tile", 50, "-o", "two.jpg")
+    with Image.open(tmp_path / "two.jpg") as sheet:
+        assert sheet.size == (2 * 50 + 3 * gap, 50 + 2 * gap)
+    result = run("contact-sheet", "--family", "featurs")
+    assert result.exit_code == 2
+    assert "did you mean 'features'?" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_help_lists_every_command(run, arguments):
+    result = run(*arguments)
+    assert result.exit_code == 0
+    for name in (
+        "build-set",
+        "escape-time",
+        "ifs",
+        "features",
+        "verify",
+        "contact-sheet",
+        "render",
+    ):
+        assert f"\n  {name} " in result.stdout
+
+
+def test_the_version(run):
+    from fractalgen import __version__
+
+    assert run("--version").stdout == f"fractalgen {__version__}\n"

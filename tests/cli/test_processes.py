@@ -1,0 +1,233 @@
+"""What only a process of its own can show: signals, locks, full disks, what is imported."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.verify import verify
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")
+
+N = 400
+SIZE = 32
+COMMAND = ("ifs", "--n", N, "--size", SIZE, "out")
+
+
+def n_pictures(folder):
+    return sum(path.suffix == ".jpg" for path in (folder / "ifs").glob("[0-9]*"))
+
+
+def wait_for(condition, process, seconds=60):
+    """Wait until something is so; False if the process ends first."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        if process.poll() is not None:
+            return False
+        time.sleep(0.002)
+    raise AssertionError("nothing happens")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The set that every interrupted build must end with."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    build(Recipe(SIZE, families=(FamilyRecipe.of("ifs", N),)), folder)
+    return folder
+
+
+@posix
+def test_killed_at_random_moments_and_begun_again_the_set_is_the_same(start, tree, tmp_path, whole):
+    out = tmp_path / "out"
+    moments = random.Random(os.getpid())
+    aims = sorted(moments.sample(range(N - 20), 4))
+    for aim in aims:
+        process = start(*COMMAND, "--workers", moments.choice([1, 2, 5]))
+        if wait_for(lambda aim=aim: n_pictures(out) >= aim, process):
+            time.sleep(moments.random() * 0.01)
+            process.kill()
+        process.communicate()
+    assert 0 < n_pictures(out) < N, f"killed too late, after {aims}"
+    last = start(*COMMAND)
+    assert last.communicate()[1] == ""
+    assert last.returncode == 0
+    assert tree(out) == tree(whole)
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_is_quick_valid_and_tells_how_to_go_on(
+    start, tree, tmp_path, whole, number
+):
+    out = tmp_path / "out"
+    process = start(*COMMAND)
+    assert wait_for(lambda: n_pictures(out) >= 20, process)
+    process.send_signal(number)
+    began = time.monotonic()
+    time.sleep(0.01)
+    process.send_signal(number)  # an impatient person, or a shell that tells the whole group
+    stdout, stderr = process.communicate(timeout=20)
+    assert time.monotonic() - began < 3
+    assert process.returncode == 130
+    assert stdout == ""
+    (line,) = stderr.strip().splitlines()
+    assert line.startswith("Interrupted after ")
+    assert line.endswith(" of 400 pictures. Run the same command again to go on.")
+    findings = verify(out).findings
+    assert findings.missing
+    assert findings.broken == findings.missing
+    assert findings.foreign == ()
+    assert not list(out.rglob("*.part"))
+    assert start(*COMMAND).wait() == 0
+    assert tree(out) == tree(whole)
+
+
+@posix
+def test_an_interruption_does_not_wait_for_a_large_picture(start, tmp_path):
+    process = start("ifs", "--n", 8, "--size", 6000, "--workers", 2, "big")
+    assert wait_for((tmp_path / "big/manifest.jsonl").exists, process)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 3
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@posix
+def test_a_second_build_is_refused_and_a_crash_leaves_no_lock(start, tmp_path):
+    out = tmp_path / "out"
+    first = start(*COMMAND)
+    assert wait_for(lambda: n_pictures(out) >= 1, first)
+    first.send_signal(signal.SIGSTOP)
+    second = start(*COMMAND)
+    stderr = second.communicate(timeout=30)[1]
+    assert second.returncode == 1
+    assert stderr == (
+        f"Error: another fractalgen (process {first.pid}) is at work in out; wait for it to end\n"
+    )
+    first.kill()
+    first.communicate()
+    third = start("ifs", "--n", 3, "--size", SIZE, "out")
+    assert third.wait() == 0
+
+
+@posix
+@pytest.mark.parametrize(("limit", "at"), [(1200, "ifs/0"), (20_000, "manifest.jsonl")])
+def test_when_no_more_can_be_written_nothing_is_left_half_done(start, tree, tmp_path, limit, at):
+    """A limit on the length of files stands in for a full disk: writing fails midway."""
+    import resource
+
+    out = tmp_path / "out"
+    process = start(
+        *COMMAND,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert stderr.startswith(f"Error: out/{at}")
+    assert "File too large" in stderr
+    assert len(stderr.splitlines()) == 1
+    assert not list(out.rglob("*.part"))
+    findings = verify(out).findings
+    assert set(findings.broken) == {*findings.missing, *findings.unrecorded}
+    assert findings.foreign == ()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /dev/full")
+def test_output_that_cannot_be_written(start, whole):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        process = start("verify", whole, stdout=full)
+        stderr = process.communicate(timeout=30)[1]
+    assert process.returncode == 1
+    assert stderr == "Error: No space left on device\n"
+
+
+@posix
+def test_a_reader_that_leaves_early_is_no_error_message(start, whole):
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = start("verify", whole, stdout=writer)
+    os.close(writer)
+    stderr = process.communicate(timeout=30)[1]
+    assert stderr == ""
+
+
+def test_help_loads_nothing_heavy():
+    """numba, numpy and Pillow take longer to load than the whole of --help may take."""
+    code = (
+        "import sys; sys.argv = ['fractalgen', '--help']\n"
+        "from fractalgen.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numba', 'numpy', 'PIL', 'tqdm', 'requests', 'llvmlite'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stderr == ""
+    assert result.returncode == 0
+    assert "build-set" in result.stdout
+
+
+@posix
+def test_progress_is_shown_on_a_terminal_alone(start):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    for arguments, shown in ((("--n", 60), True), (("--n", 90, "--quiet"), False)):
+        process = start("ifs", "--size", 64, *arguments, "out", stderr=theirs, text=False)
+        stdout = process.communicate(timeout=30)[0]
+        assert process.returncode == 0
+        assert (b"60 pictures" in stdout) == shown
+        os.set_blocking(ours, False)
+        try:
+            seen = os.read(ours, 1 << 16).decode()
+        except BlockingIOError:
+            seen = ""
+        assert ("drawing:" in seen and "/60 [" in seen and "pictures/s" in seen) == shown
+    os.close(ours)
+    os.close(theirs)
+    process = start("ifs", "--n", 3, "--size", 16, "other")
+    assert process.communicate(timeout=30)[1] == ""
+
+
+_HASHES = """
+import hashlib, json, sys
+from fractalgen.families import FAMILIES, render, sample
+print(json.dumps({
+    f"{name} {index}": hashlib.sha256(
+        render(sample(name, seed=11, index=index), size=64).data
+    ).hexdigest()
+    for name in FAMILIES for index in range(3)
+}))
+"""
+
+
+def test_every_family_draws_the_same_pixels_without_vector_units():
+    """Compiled for any processor of its kind, a picture has the bits that this one gives it."""
+    found = []
+    for extra in ({}, {"NUMBA_CPU_NAME": "generic"}):
+        result = subprocess.run(
+            [sys.executable, "-c", _HASHES],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **extra},
+            check=True,
+        )
+        found.append(json.loads(result.stdout))
+    assert len(set(found[0].values())) == len(found[0])
+    assert found[0] == found[1]

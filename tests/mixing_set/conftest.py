@@ -1,0 +1,12 @@
+import pytest
+from small_sets import ifs_recipe
+
+from fractalgen.mixing_set.build import build
+
+
+@pytest.fixture
+def small_set(tmp_path):
+    """A set of six pictures."""
+    folder = tmp_path / "set"
+    build(ifs_recipe(), folder, workers=1)
+    return folder

@@ -1,0 +1,25 @@
+"""Small sets for the tests, and a way to compare them."""
+
+from pathlib import Path
+
+from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+
+SIZE = 24
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file of a set by its path, hidden ones included."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def ifs_recipe(n=6, start=0, seed=0, size=SIZE, file_format="jpeg", **options):
+    return Recipe(size, seed, file_format, (FamilyRecipe.of("ifs", n, start, **options),))

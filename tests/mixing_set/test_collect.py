@@ -1,0 +1,278 @@
+import functools
+import http.server
+import io
+import json
+import os
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_sets import SIZE, ifs_recipe, names_in, tree
+
+from fractalgen.mixing_set import sources
+from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.layout import SetError
+from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.repair import repair
+from fractalgen.mixing_set.verify import verify
+
+
+def noise(seed, size=(20, 30)):
+    rng = np.random.default_rng(seed)
+    return Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A user's folder: five usable pictures, two that are not, and other things."""
+    folder = tmp_path / "mine"
+    (folder / "deep/er").mkdir(parents=True)
+    (folder / ".thumbs").mkdir()
+    noise(0).save(folder / "b.png")
+    noise(1).save(folder / "a.JPG", "JPEG")
+    noise(2).save(folder / "deep/c.webp", lossless=True)
+    noise(3).convert("L").save(folder / "deep/er/grey.png")
+    noise(4).save(folder / "deep/er/übergröße, 4.bmp")
+    (folder / "broken.jpg").write_bytes((folder / "a.JPG").read_bytes()[:300])
+    noise(5).save(folder / "moving.gif", save_all=True, append_images=[noise(6)])
+    (folder / "readme.txt").write_text("no picture")
+    noise(7).save(folder / ".thumbs/t.png")
+    noise(8).save(folder / ".hidden.png")
+    return folder
+
+
+EMPTY = Recipe(SIZE)
+USABLE = ["a.JPG", "b.png", "deep/c.webp", "deep/er/grey.png", "deep/er/übergröße, 4.bmp"]
+
+
+def records(folder):
+    lines = (folder / "manifest.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_folder_is_copied_converted_recorded_and_refused_by_name(mine, tmp_path):
+    out = tmp_path / "set"
+    summary = build(EMPTY, out, collected={"extra": str(mine)})
+    assert not summary.ok
+    assert [refusal.path for refusal in summary.refused] == ["broken.jpg", "moving.gif"]
+    assert [record["origin"]["path"] for record in records(out)] == USABLE
+    assert names_in(out / "extra") == [
+        "000000.jpg",
+        "000001.png",
+        "000002.webp",
+        "000003.jpg",
+        "000004.jpg",
+    ]
+    for index, name in enumerate(["a.JPG", "b.png", "deep/c.webp"]):
+        copy = out / records(out)[index]["file"]
+        assert copy.read_bytes() == (mine / name).read_bytes()
+    with Image.open(out / "extra/000003.jpg") as image:
+        assert (image.mode, image.size) == ("RGB", (30, 20))
+    described = json.loads((out / "set.json").read_text())
+    assert described["recipe"]["families"]["extra"] == {"collected": True, "indices": [[0, 5]]}
+    assert described["licence"]["extra"] == "as their origin says"
+    assert verify(out, redraw=5).ok
+
+
+def test_a_collection_resumes_to_the_same_set(mine, tmp_path):
+    out = tmp_path / "set"
+    build(EMPTY, out, collected={"extra": str(mine)})
+    whole = tree(out)
+    lines = whole["manifest.jsonl"].splitlines(keepends=True)
+    for kept in range(6):
+        (out / "manifest.jsonl").write_bytes(b"".join(lines[:kept]))
+        (out / "extra/000001.png").unlink()
+        build(EMPTY, out, collected={"extra": str(mine)}, workers=kept + 1)
+        assert tree(out) == whole
+
+
+def test_new_pictures_follow_and_known_ones_keep_their_numbers(mine, tmp_path):
+    out = tmp_path / "set"
+    build(EMPTY, out, collected={"extra": str(mine)})
+    noise(9).save(mine / "aa.png")
+    summary = build(EMPTY, out, collected={"extra": str(mine)})
+    assert summary.n_drawn == 1
+    assert [record["origin"]["path"] for record in records(out)] == [*USABLE, "aa.png"]
+
+
+def test_collected_features_take_the_place_of_generated_ones(mine, tmp_path):
+    out = tmp_path / "set"
+    recipe = Recipe(SIZE, families=(FamilyRecipe.of("ifs", 2), FamilyRecipe.of("features", 3)))
+    build(recipe, out, collected={"features": str(mine)})
+    found = [(record["family"], "origin" in record) for record in records(out)]
+    assert found == [("ifs", False)] * 2 + [("features", True)] * 5
+    with pytest.raises(SetError, match='features is "collected" there, "generated"'):
+        build(recipe, out)
+    generated = tmp_path / "generated"
+    build(recipe, generated)
+    with pytest.raises(SetError, match='features is "generated" there, "collected"'):
+        build(recipe, generated, collected={"features": str(mine)})
+    build(recipe, generated, collected={"features": str(mine)}, overwrite=True)
+    assert tree(generated) == tree(out)
+
+
+def test_extra_pictures_stay_when_the_rest_is_overwritten(mine, tmp_path):
+    out = tmp_path / "set"
+    build(ifs_recipe(2), out, collected={"extra": str(mine)})
+    build(ifs_recipe(2, seed=4), out, overwrite=True)
+    assert len(names_in(out / "extra")) == 5
+    assert verify(out).ok
+
+
+def test_a_repair_needs_the_originals(mine, tmp_path):
+    out = tmp_path / "set"
+    build(ifs_recipe(2), out, collected={"extra": str(mine)})
+    whole = tree(out)
+    (out / "extra/000001.png").write_bytes(b"altered")
+    (out / "extra/000004.jpg").unlink()
+    (out / "ifs/000001.jpg").unlink()
+    summary = repair(out)
+    assert not summary.ok
+    assert sorted(summary.unrepaired) == ["extra/000001.png", "extra/000004.jpg"]
+    summary = repair(out, collected={"extra": str(mine)})
+    assert summary.unrepaired == ()
+    assert tree(out) == whole
+
+
+def test_the_set_itself_is_no_source(mine, tmp_path):
+    out = mine / "set"
+    build(EMPTY, out, collected={"extra": str(mine)})
+    build(EMPTY, out, collected={"extra": str(mine)})
+    assert len(records(out)) == 5
+    for inside in (out, out / "extra"):
+        with pytest.raises(SetError, match="lies in the set"):
+            build(EMPTY, out, collected={"extra": str(inside)})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe")
+def test_a_pipe_named_like_a_picture_does_not_hang(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    noise(0).save(folder / "a.png")
+    os.mkfifo(folder / "pipe.png")
+    summary = build(EMPTY, tmp_path / "set", collected={"extra": str(folder)})
+    assert [(one.path, one.reason) for one in summary.refused] == [
+        ("pipe.png", "not a regular file")
+    ]
+
+
+def test_a_place_without_pictures_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.txt").touch()
+    for name, message in (
+        ("empty", "holds no pictures"),
+        ("file.txt", "neither a folder nor a zip"),
+        ("nowhere", "does not exist"),
+    ):
+        with pytest.raises(SetError, match=message):
+            build(EMPTY, tmp_path / "set", collected={"extra": str(tmp_path / name)})
+
+
+@pytest.fixture
+def archive(mine, tmp_path):
+    path = tmp_path / "served" / "pictures.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in sorted(mine.rglob("*")):
+            file.write(name, name.relative_to(mine).as_posix())
+        buffer = io.BytesIO()
+        noise(11).save(buffer, "PNG")
+        for evil in ("../../evil.png", "/tmp/evil.png", "..\\evil.png"):
+            file.writestr(evil, buffer.getvalue())
+    return path
+
+
+def test_an_archive_gives_what_the_folder_gives_and_writes_nothing_elsewhere(
+    mine, archive, tmp_path
+):
+    out = tmp_path / "deep/deeper/set"
+    build(EMPTY, out, collected={"extra": str(archive)})
+    paths = [record["origin"]["path"] for record in records(out)]
+    assert set(USABLE) < set(paths)
+    assert names_in(out / "extra")[-1] == f"{len(paths) - 1:06d}.jpg"
+    assert not list(tmp_path.rglob("evil*"))
+
+
+class _Server(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        if self.path == "/short.zip":
+            self.send_response(200)
+            self.send_header("Content-Length", "5000")
+            self.end_headers()
+            self.wfile.write(b"PK" * 100)
+        elif self.path == "/moved.zip":
+            self.send_response(302)
+            self.send_header("Location", "/pictures.zip")
+            self.end_headers()
+        else:
+            super().do_GET()
+
+
+@pytest.fixture
+def address(archive):
+    handler = functools.partial(_Server, directory=str(archive.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_archive_is_fetched_from_the_web(address, archive, tmp_path):
+    seen = []
+    build(
+        EMPTY,
+        tmp_path / "fetched",
+        collected={"extra": f"{address}/moved.zip"},
+        fetching=lambda done, total: seen.append((done, total)),
+    )
+    size = archive.stat().st_size
+    assert seen[-1] == (size, size)
+    build(EMPTY, tmp_path / "local", collected={"extra": str(archive)})
+    fetched, local = tree(tmp_path / "fetched"), tree(tmp_path / "local")
+    urls = {record["origin"].pop("url") for record in records(tmp_path / "fetched")}
+    assert urls == {f"{address}/moved.zip"}
+    pictures = {name for name in local if name.startswith("extra/")}
+    assert {name: fetched[name] for name in pictures} == {name: local[name] for name in pictures}
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere.zip", "404"),
+        ("short.zip", "broke off"),
+        ("text.zip", "not a sound zip archive"),
+    ],
+)
+def test_what_cannot_be_fetched_is_a_sentence_and_no_set(address, archive, tmp_path, path, message):
+    (archive.parent / "text.zip").write_text("hello")
+    with pytest.raises(SetError, match=message):
+        build(EMPTY, tmp_path / "set", collected={"extra": f"{address}/{path}"})
+    assert not (tmp_path / "set/set.json").exists()
+
+
+def test_nobody_listens(tmp_path):
+    with pytest.raises(SetError, match="no connection"):
+        build(EMPTY, tmp_path / "set", collected={"extra": "http://127.0.0.1:9/a.zip"})
+
+
+def test_bounds_hold_whatever_the_server_or_the_archive_says(
+    address, archive, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sources, "MAX_PICTURE_BYTES", 1000)
+    summary = build(EMPTY, tmp_path / "a", collected={"extra": str(archive)})
+    assert "b.png" in {refusal.path for refusal in summary.refused if "larger" in refusal.reason}
+    monkeypatch.setattr(sources, "MAX_ARCHIVE_BYTES", 1000)
+    with pytest.raises(SetError, match="larger than"):
+        build(EMPTY, tmp_path / "b", collected={"extra": f"{address}/pictures.zip"})
+
+
+def test_a_password_in_an_address_is_not_recorded():
+    shown = sources._without_password("https://me:secret@example.org/a.zip?id=3")
+    assert shown == "https://example.org/a.zip?id=3"
