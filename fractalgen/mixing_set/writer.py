@@ -3,9 +3,8 @@
 import contextlib
 import io
 import os
-import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "png": {"compress_level": 3},
     "webp": {"lossless": True, "quality": 20, "method": 0},
 }
+
+# How a whole file of these formats ends.
+_ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
 
 
 def encode(rgb: NDArray[np.uint8], format: str) -> bytes:  # noqa: A002 - the option's name
@@ -38,17 +40,28 @@ def encode(rgb: NDArray[np.uint8], format: str) -> bytes:  # noqa: A002 - the op
     bytes
         The file's contents; no text, date or version is inside.
     """
-    with _memory_file() as file:
-        Image.fromarray(rgb).save(file, format=format, **_OPTIONS[format])
+    image = Image.fromarray(rgb)
+    data = _encoded_in_memory_file(image, format) if format in _ENDS else b""
+    if data and data.endswith(_ENDS[format]):
+        return data
+    buffer = io.BytesIO()
+    image.save(buffer, format=format, **_OPTIONS[format])
+    return buffer.getvalue()
+
+
+def _encoded_in_memory_file(image: Image.Image, format: str) -> bytes:  # noqa: A002
+    """Encode into a file that has a descriptor, for which Pillow lets go of the GIL.
+
+    Empty where there are no such files; cut short, without an error from Pillow, where the
+    length of files is limited.
+    """
+    if not hasattr(os, "memfd_create"):
+        return b""
+    with os.fdopen(os.memfd_create("picture"), "w+b", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            image.save(file, format=format, **_OPTIONS[format])
         file.seek(0)
         return file.read()
-
-
-def _memory_file() -> BinaryIO:
-    """Open a file in memory: with a descriptor if possible, since then Pillow releases the GIL."""
-    if sys.platform == "linux":
-        return os.fdopen(os.memfd_create("picture"), "w+b", buffering=0)
-    return io.BytesIO()
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:

@@ -123,7 +123,7 @@ def test_a_second_build_is_refused_and_a_crash_leaves_no_lock(start, tmp_path):
 
 
 @posix
-@pytest.mark.parametrize(("limit", "at"), [(1200, "ifs/0"), (20_000, "manifest.jsonl")])
+@pytest.mark.parametrize(("limit", "at"), [(500, "ifs/0"), (20_000, "manifest.jsonl")])
 def test_when_no_more_can_be_written_nothing_is_left_half_done(start, tree, tmp_path, limit, at):
     """A limit on the length of files stands in for a full disk: writing fails midway."""
     import resource

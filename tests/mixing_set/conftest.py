@@ -1,7 +1,7 @@
 import pytest
-from small_sets import ifs_recipe
 
 from fractalgen.mixing_set.build import build
+from tests.mixing_set.small_sets import ifs_recipe
 
 
 @pytest.fixture

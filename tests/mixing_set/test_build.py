@@ -4,7 +4,6 @@ import os
 import random
 
 import pytest
-from small_sets import SIZE, ifs_recipe, names_in, tree
 
 from fractalgen.families import render
 from fractalgen.mixing_set.build import build
@@ -13,6 +12,7 @@ from fractalgen.mixing_set.lock import locked
 from fractalgen.mixing_set.manifest import read_manifest
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.verify import verify
+from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
 
 
 def test_a_set_has_what_the_design_says(small_set):

@@ -9,7 +9,6 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from small_sets import SIZE, ifs_recipe, names_in, tree
 
 from fractalgen.mixing_set import sources
 from fractalgen.mixing_set.build import build
@@ -17,6 +16,7 @@ from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify
+from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
 
 
 def noise(seed, size=(20, 30)):

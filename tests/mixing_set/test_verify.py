@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from small_sets import ifs_recipe, tree
 
 from fractalgen.mixing_set.build import build
 from fractalgen.mixing_set.layout import SetError
@@ -9,6 +8,7 @@ from fractalgen.mixing_set.recipe import RecipeError
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify
 from fractalgen.registry import UnknownNameError
+from tests.mixing_set.small_sets import ifs_recipe, tree
 
 
 def picture(folder, index):

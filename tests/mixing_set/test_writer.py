@@ -3,9 +3,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from small_sets import names_in
 
 from fractalgen.mixing_set.writer import encode, remove_leftovers, write_atomically
+from tests.mixing_set.small_sets import names_in
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
