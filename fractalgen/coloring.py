@@ -20,35 +20,33 @@ _N_GRADIENT = 1024
 _TURNS_BELOW = 8.0  # added to positions on a gradient, so that negative weights stay above 0
 _TAIL = 0.01  # share of the samples beyond each end of the linear normaliser
 
-Counts = NDArray[np.int64]
 Table = NDArray[np.float64]
 
 
-def _rank(counts: Counts) -> Table:
-    """Histogram equalisation: the share of the samples below each bin's edge."""
-    below = np.concatenate(([0], np.cumsum(counts)))
-    return below / max(int(below[-1]), 1)
-
-
-def _linear(counts: Counts) -> Table:
+def _linear(rank: Table) -> Table:
     """Straight from the 1st to the 99th percentile."""
-    rank = _rank(counts)
     first = int(np.searchsorted(rank, _TAIL, side="right")) - 1
     last = max(int(np.searchsorted(rank, 1.0 - _TAIL, side="left")), first + 1)
-    edges = np.arange(counts.size + 1)
+    edges = np.arange(rank.size)
     return np.minimum(np.maximum((edges - first) / (last - first), 0.0), 1.0)
 
 
-def _balanced(counts: Counts) -> Table:
+def _balanced(rank: Table) -> Table:
     """Halfway between the linear and the rank normaliser: even, but with its shape kept."""
-    return (_linear(counts) + _rank(counts)) * 0.5
+    return (_linear(rank) + rank) * 0.5
 
 
-# From a field's histogram to coordinates in [0, 1] at the bins' edges.
-NORMALIZERS: dict[str, Callable[[Counts], Table]] = {
+def _unchanged(rank: Table) -> Table:
+    """Histogram equalisation."""
+    return rank
+
+
+# From the share of a field's values below each edge of a histogram's bins, float64 rising from
+# 0 to 1, to coordinates in [0, 1] at these edges.
+NORMALIZERS: dict[str, Callable[[Table], Table]] = {
     "linear": _linear,
     "balanced": _balanced,
-    "rank": _rank,
+    "rank": _unchanged,
 }
 
 
@@ -159,5 +157,6 @@ def _tables(
             tables[field] = np.linspace(low, high, _N_BINS + 1) if name == "angle" else 0.0
             continue
         histogram(fields[field], stride, low, high, counts)
-        tables[field] = NORMALIZERS[normalizer](counts)
+        below = np.concatenate(([0], np.cumsum(counts)))
+        tables[field] = NORMALIZERS[normalizer](below / max(int(below[-1]), 1))
     return tables

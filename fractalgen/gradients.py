@@ -10,6 +10,7 @@ from fractalgen.color_spaces import hex_to_linear, linear_to_oklab, oklab_planes
 __all__ = ["gradient"]
 
 
+@lru_cache(maxsize=256)
 def gradient(colors: tuple[str, ...], n: int = 1024, cyclic: bool = False) -> NDArray[np.float32]:
     """Interpolate a palette's colours, evenly spaced, in OKLab.
 
@@ -29,8 +30,8 @@ def gradient(colors: tuple[str, ...], n: int = 1024, cyclic: bool = False) -> ND
     Returns
     -------
     ndarray of float32, shape (n, 3)
-        Linear-light RGB in [0, 1]. Without `cyclic` the first and last entries are the first
-        and last colours.
+        Linear-light RGB in [0, 1], read-only: equal calls share it. Without `cyclic` the first
+        and last entries are the first and last colours.
 
     Raises
     ------
@@ -48,6 +49,7 @@ def gradient(colors: tuple[str, ...], n: int = 1024, cyclic: bool = False) -> ND
     out = np.empty((n, 3), dtype=np.float32)
     for channel, plane in enumerate(oklab_planes_to_linear(lab[0], lab[1], lab[2])):
         out[:, channel] = np.minimum(np.maximum(plane, 0.0), 1.0)
+    out.flags.writeable = False
     return out
 
 

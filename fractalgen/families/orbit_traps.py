@@ -12,7 +12,7 @@ from fractalgen.kernels.traps import SHAPES
 
 __all__ = ["Trap", "sample_traps", "trap_rows"]
 
-_PAIR_SHARE = 0.3
+_PAIR_SHARE = 0.25
 # The range of each sized shape's radius, half side, or spacing.
 _RADII = {
     "ring": (0.15, 1.2),

@@ -14,7 +14,7 @@ __all__ = ["Viewport", "iterations_for", "sample_constant", "sample_viewport"]
 
 _PROBE_ITER = 400
 _JULIA_WIDTHS = (0.03, 3.2)
-_MANDELBROT_WIDTHS = (1e-5, 1.5)
+_MANDELBROT_WIDTHS = (3e-5, 1.5)
 _CONSTANT_WIDTHS = (1e-4, 0.15)
 # Centre and width of the window that holds the whole Mandelbrot set of each formula.
 _WHOLE = {
@@ -73,7 +73,7 @@ def sample_viewport(
 def iterations_for(width: float) -> int:
     """Return the iterations that a window of this width deserves: more, the deeper it lies."""
     levels = max(math.log2(3.2 / width), 0.0)
-    return STRIDE * round((100 + 20 * levels) / STRIDE)
+    return STRIDE * round((96 + 17 * levels) / STRIDE)
 
 
 def _approach(

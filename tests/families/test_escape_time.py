@@ -43,7 +43,7 @@ def test_every_trap_is_used_alone_and_in_pairs(many):
 
 def test_widths_are_log_uniform(many):
     logs = np.log10([p.viewport.width for p in many if p.constant is None])
-    quarters = np.histogram(logs, bins=4, range=(-5, np.log10(1.5)))[0] / logs.size
+    quarters = np.histogram(logs, bins=4, range=(np.log10(3e-5), np.log10(1.5)))[0] / logs.size
     assert (quarters > 0.12).all()
     assert (quarters < 0.4).all()
 
