@@ -4,10 +4,15 @@ The floor: one iteration of z^2 + c with a cross trap and both tests is about 25
 and state of 12 numbers a lane passes through the nearest cache.
 """
 
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 from numba import njit
 
-from benchmarks.timing import paired_seconds
+from benchmarks.timing import Row, paired_seconds
 from fractalgen.kernels.escape_time import follow_orbits
 from fractalgen.kernels.lanes import N_RECORDS
 from fractalgen.kernels.normalization import measure_orbits
@@ -31,6 +36,13 @@ VIEWS = (
 SIDE = 512  # 256 x 256 pixels, 2 x 2 samples each
 MAX_ITER = 256
 FLOAT32_WIDTH = 2e-3
+AVX2 = "+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+fma,+bmi,+bmi2,+popcnt,+f16c,+lzcnt"
+# A processor's name alone would leave this machine's own features on.
+MACHINES = {
+    "this processor": {},
+    "AVX2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": AVX2},
+    "SSE2": {"NUMBA_CPU_NAME": "generic"},
+}
 
 
 @njit(nogil=True)
@@ -93,10 +105,38 @@ def compare(n_runs: int = 5) -> list[tuple[float, float, float]]:
     return rows
 
 
+def here() -> dict[str, float]:
+    """Return the sums over all views, in milliseconds, the ratio of the sums, and the least."""
+    views = compare()
+    plain = sum(baseline for _, baseline, _ in views)
+    ours = sum(seconds for _, _, seconds in views)
+    return {
+        "plain": plain * 1e3 / len(views),
+        "ours": ours * 1e3 / len(views),
+        "ratio": plain / ours,
+        "least": min(baseline / seconds for _, baseline, seconds in views),
+    }
+
+
+def rows() -> list[Row]:
+    """Time this machine's own vectors, and those of older ones in processes of their own."""
+    out = []
+    for name, settings in MACHINES.items():
+        command = [sys.executable, "-m", "benchmarks.escape_time"]
+        printed = subprocess.run(
+            command, env={**os.environ, **settings}, check=True, capture_output=True, text=True
+        ).stdout
+        figures = json.loads(printed)
+        out.append(
+            Row(
+                f"escape time, a trap and smooth count, {len(VIEWS)} views, {name}",
+                f"{figures['ours']:.1f} ms",
+                f"plain scalar loop, {figures['plain']:.0f} ms",
+                f"{figures['ratio']:.1f}x (least of a view {figures['least']:.1f}x)",
+            )
+        )
+    return out
+
+
 if __name__ == "__main__":
-    results = compare()
-    for width, plain, ours in results:
-        print(f"{width:8.0e}  {plain * 1e3:7.1f} ms  {ours * 1e3:6.1f} ms  {plain / ours:5.2f}x")
-    total = sum(r[1] for r in results) / sum(r[2] for r in results)
-    mean = sum(r[1] / r[2] for r in results) / len(results)
-    print(f"all views together {total:.2f}x, mean of the ratios {mean:.2f}x")
+    print(json.dumps(here()))

@@ -6,10 +6,9 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from benchmarks.timing import paired_seconds, seconds
+from benchmarks.timing import Row, paired_seconds
 from fractalgen.families.affine_fractals import Fractal
 from fractalgen.families.affine_systems import choice_table, fixed_point
-from fractalgen.families.backdrops import draw_backdrop
 from fractalgen.families.ifs import IFS, IFSParams
 from fractalgen.families.spec import sample_spec
 from fractalgen.kernels.chaos_game import N_CHAINS, scatter
@@ -69,28 +68,22 @@ def compare(n_runs: int = 25) -> list[tuple[float, float, float]]:
     return rows
 
 
-def one_by_one(n_runs: int = 25) -> dict[str, float]:
-    """Return mean seconds of what else a picture needs: its parameters, the gate, a background."""
-    pictures, family, rng = accepted_params(), IFS(), np.random.default_rng(0)
-
-    def mean(work: Callable[[IFSParams], object]) -> float:
-        return sum(
-            min(seconds(lambda p=p: work(p)) for _ in range(n_runs)) for p in pictures
-        ) / len(pictures)
-
-    return {
-        "parameters": mean(lambda _: family.sample_params(rng)),
-        "gate": mean(family.accepts),
-        "background alone": mean(lambda params: draw_backdrop(params.backdrop, SIZE)),
-    }
-
-
-if __name__ == "__main__":
+def rows() -> list[Row]:
     plain, points, picture = (
         1e3 * sum(column) / N_PICTURES for column in zip(*compare(), strict=True)
     )
-    print(f"plain points      {plain:6.3f} ms")
-    print(f"our points        {points:6.3f} ms  {plain / points:5.2f}x")
-    print(f"a whole picture   {picture:6.3f} ms  {plain / picture:5.2f}x")
-    for name, value in one_by_one().items():
-        print(f"{name:18}{1e3 * value:6.3f} ms")
+    baseline = f"plain chaos game, points alone, {plain:.2f} ms"
+    return [
+        Row(
+            "IFS, 100,000 points into a histogram",
+            f"{points:.2f} ms",
+            baseline,
+            f"{plain / points:.1f}x",
+        ),
+        Row(
+            "IFS, a whole picture with background",
+            f"{picture:.2f} ms",
+            baseline,
+            f"{plain / picture:.1f}x",
+        ),
+    ]

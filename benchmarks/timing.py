@@ -2,8 +2,19 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-__all__ = ["paired_seconds", "seconds"]
+__all__ = ["Row", "paired_seconds", "seconds"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what was done, how long it took, and beside what."""
+
+    work: str
+    ours: str
+    baseline: str = ""
+    ratio: str = ""
 
 
 def seconds(function: Callable[[], object]) -> float:

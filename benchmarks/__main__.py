@@ -1,0 +1,24 @@
+"""``python -m benchmarks``: print the table of the README."""
+
+import argparse
+
+from benchmarks import commands, escape_time, features, ifs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--whole-set", action="store_true", help="draw all 13,000 pictures too")
+    arguments = parser.parse_args()
+    table = [
+        *escape_time.rows(),
+        *ifs.rows(),
+        *features.rows(),
+        *commands.rows(whole=arguments.whole_set),
+    ]
+    print("| work | time | beside | ratio |\n|---|---|---|---|")
+    for row in table:
+        print(f"| {row.work} | {row.ours} | {row.baseline} | {row.ratio} |")
+
+
+if __name__ == "__main__":
+    main()
