@@ -8,7 +8,7 @@ nearest cache, one step to a loop, so that LLVM vectorises each step.
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.jit import inlined, kernel
+from fractalgen.kernels.jit import kernel
 from fractalgen.kernels.normalization import ANGLE, DISTANCE, HIT, SMOOTH
 
 __all__ = ["BLENDS", "shade"]
@@ -23,28 +23,36 @@ _TWO = np.float32(2.0)
 _THREE = np.float32(3.0)
 
 
-@inlined
-def _normalize_row(values, low, high, table, coordinates):
-    """Look a row of a field up in the field's table of coordinates, interpolating linearly."""
-    n_steps = table.size - 1
-    last = np.float32(n_steps)
-    scale = last / (high - low) if high > low else _ZERO
+@kernel
+def _normalize_row(values, low, high, table, entries, ahead, coordinates):
+    """Look a row of a field up in the field's table of coordinates, interpolating linearly.
+
+    `entries` (int32) and `ahead` (float32) are scratch of the row's length. Look-ups have loops of
+    their own, so that the arithmetic around them is vectorised.
+    """
+    last = np.float32(table.size - 2)
+    scale = np.float32(table.size - 1) / (high - low) if high > low else _ZERO
     for x in range(values.size):
-        position = min(max((values[x] - low) * scale, _ZERO), last)
-        index = np.uint32(min(np.int32(position), np.int32(n_steps - 1)))
-        fraction = position - np.float32(index)
-        start = table[index]
-        coordinates[x] = start + (table[index + np.uint32(1)] - start) * fraction
+        position = max((values[x] - low) * scale, _ZERO)
+        whole = np.int32(min(position, last))
+        entries[x] = whole
+        coordinates[x] = min(position - np.float32(whole), _ONE)
+    for x in range(values.size):
+        entry = np.uint32(entries[x])
+        values_at = table[entry]
+        ahead[x] = table[entry + np.uint32(1)] - values_at
+        entries[x] = np.float32(values_at).view(np.int32)
+    for x in range(values.size):
+        coordinates[x] = np.int32(entries[x]).view(np.float32) + ahead[x] * coordinates[x]
 
 
-@inlined
+@kernel
 def _add_scaled(coordinates, weight, positions):
-    if weight != _ZERO:
-        for x in range(coordinates.size):
-            positions[x] += weight * coordinates[x]
+    for x in range(coordinates.size):
+        positions[x] += weight * coordinates[x]
 
 
-@inlined
+@kernel
 def _light_row(heights, heights_below, strength, light_x, light_y, lit):
     """Light a surface of these heights; see `shade`."""
     side = heights.size
@@ -56,16 +64,48 @@ def _light_row(heights, heights_below, strength, light_x, light_y, lit):
     lit[side - 1] = lit[side - 2]
 
 
-@inlined
-def _blended(below, above, opacity, blend):
-    mixed = above
-    if blend == 1:
-        mixed = _ONE - (_ONE - below) * (_ONE - above)
-    elif blend == 2:
-        mixed = below * above * _TWO
-    elif blend == 3:
-        mixed = below * (below + _TWO * above * (_ONE - below))
-    return below + (mixed - below) * opacity
+@kernel
+def _gradient_entries(escaped, positions, interior_positions, n_entries, entries):
+    """Turn positions along an endless gradient into its entries, a power of two in number."""
+    mask = np.int32(n_entries - 1)
+    scale = np.float32(n_entries)
+    for x in range(entries.size):
+        position = positions[x] if escaped[x] >= _ZERO else interior_positions[x]
+        entries[x] = np.int32(position * scale) & mask
+
+
+@kernel
+def _look_up(table, entries, values):
+    for x in range(entries.size):
+        values[x] = table[np.uint32(entries[x])]
+
+
+@kernel
+def _blend_rows(below, above, opacity, lit, blend, samples):
+    """Blend a channel of one layer over that of another, and light the result."""
+    for x in range(below.size):
+        under = below[x]
+        mixed = above[x]
+        if blend == 1:
+            mixed = _ONE - (_ONE - under) * (_ONE - mixed)
+        elif blend == 2:
+            mixed = under * mixed * _TWO
+        elif blend == 3:
+            mixed = under * (under + _TWO * mixed * (_ONE - under))
+        samples[x] = (under + (mixed - under) * opacity[x]) * lit[x]
+
+
+@kernel
+def _add_every(samples, first, step, totals):
+    for column in range(totals.size):
+        totals[column] += samples[np.uint32(column * step + first)]
+
+
+@kernel
+def _opacity_row(heights, strongest, end, opacity):
+    for x in range(heights.size):
+        nearness = max(_ONE - heights[x] / end, _ZERO)
+        opacity[x] = strongest * nearness * nearness * (_THREE - _TWO * nearness)
 
 
 @kernel
@@ -116,70 +156,64 @@ def shade(
     size = out.shape[0]
     side = fields.shape[1]
     supersample = side // size
-    n_entries = np.float32(gradients.shape[2])
-    mask = np.uint32(gradients.shape[2] - 1)
+    n_entries = gradients.shape[2]
     share = _ONE / np.float32(supersample * supersample)
     steps = np.float32(to_srgb.size - 1)
     strength = relief * np.float32(side)
     heights = np.empty(side, np.float32)
     heights_below = np.empty(side, np.float32)
-    other = np.empty(side, np.float32)
+    coordinates = np.empty(side, np.float32)
     lit = np.ones(side, np.float32)
     opacity = np.empty(side, np.float32)
     positions = np.empty((3, side), np.float32)
-    entries = np.empty((2, side), np.uint32)
-    samples = np.empty(side, np.float32)
-    totals = np.empty((3, size), np.float32)
-    _normalize_row(
-        fields[DISTANCE, 0],
-        ranges[DISTANCE, 0],
-        ranges[DISTANCE, 1],
-        tables[DISTANCE],
-        heights_below,
-    )
-    for row in range(side):
+    entries = np.empty((2, side), np.int32)
+    below = np.empty(side, np.float32)
+    above = np.empty(side, np.float32)
+    totals = np.zeros((3, size), np.float32)
+    for row in range(-1, side):
         heights, heights_below = heights_below, heights
         _normalize_row(
             fields[DISTANCE, min(row + 1, side - 1)],
             ranges[DISTANCE, 0],
             ranges[DISTANCE, 1],
             tables[DISTANCE],
+            entries[0],
+            below,
             heights_below,
         )
+        if row < 0:
+            continue
         for layer in range(3):
-            for x in range(side):
-                positions[layer, x] = phases[layer]
+            positions[layer, :] = phases[layer]
             _add_scaled(heights, weights[layer, DISTANCE], positions[layer])
         for field in (SMOOTH, HIT, ANGLE):
             used = max(abs(weights[0, field]), abs(weights[1, field]), abs(weights[2, field]))
             if used > _ZERO:
                 _normalize_row(
-                    fields[field, row], ranges[field, 0], ranges[field, 1], tables[field], other
+                    fields[field, row],
+                    ranges[field, 0],
+                    ranges[field, 1],
+                    tables[field],
+                    entries[0],
+                    below,
+                    coordinates,
                 )
                 for layer in range(3):
-                    _add_scaled(other, weights[layer, field], positions[layer])
+                    _add_scaled(coordinates, weights[layer, field], positions[layer])
         if relief > _ZERO:
             _light_row(heights, heights_below, strength, light[0], light[1], lit)
-        for x in range(side):
-            escaped = fields[SMOOTH, row, x] >= _ZERO
-            base = positions[_BASE, x] if escaped else positions[_INTERIOR, x]
-            entries[0, x] = np.uint32(np.int32(base * n_entries)) & mask
-            entries[1, x] = np.uint32(np.int32(positions[_TRAP, x] * n_entries)) & mask
-            nearness = max(_ONE - heights[x] / cover[1], _ZERO)
-            opacity[x] = cover[0] * nearness * nearness * (_THREE - _TWO * nearness)
+        escaped = fields[SMOOTH, row]
+        _gradient_entries(
+            escaped, positions[_BASE], positions[_INTERIOR], n_entries, entries[_BASE]
+        )
+        _gradient_entries(escaped, positions[_TRAP], positions[_TRAP], n_entries, entries[_TRAP])
+        _opacity_row(heights, cover[0], cover[1], opacity)
         for channel in range(3):
-            base_gradient = gradients[0, channel]
-            trap_gradient = gradients[1, channel]
-            for x in range(side):
-                below = base_gradient[entries[0, x]]
-                above = trap_gradient[entries[1, x]]
-                samples[x] = _blended(below, above, opacity[x], blend) * lit[x]
-            fresh = row % supersample == 0
-            for column in range(size):
-                total = _ZERO if fresh else totals[channel, column]
-                for x in range(column * supersample, (column + 1) * supersample):
-                    total += samples[x]
-                totals[channel, column] = total
+            _look_up(gradients[_BASE, channel], entries[_BASE], below)
+            _look_up(gradients[_TRAP, channel], entries[_TRAP], above)
+            _blend_rows(below, above, opacity, lit, blend, below)
+            for sample in range(supersample):
+                _add_every(below, sample, supersample, totals[channel])
         if row % supersample == supersample - 1:
             for column in range(size):
                 for channel in range(3):
@@ -187,3 +221,4 @@ def shade(
                     out[row // supersample, column, channel] = to_srgb[
                         np.uint32(np.int32(light_level * steps + _HALF))
                     ]
+            totals[:] = _ZERO
