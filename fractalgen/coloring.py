@@ -17,7 +17,8 @@ FIELDS = ("smooth", "distance", "hit", "angle")
 
 _N_BINS = 1024
 _N_GRADIENT = 1024
-_TURNS_BELOW = 8.0  # added to positions on a gradient, so that negative weights stay above 0
+_MOST_TURNS = 100
+_TURNS_BELOW = 8.0  # added to positions on a gradient, so that usual weights leave them above 0
 _TAIL = 0.01  # share of the samples beyond each end of the linear normaliser
 
 Table = NDArray[np.float64]
@@ -60,6 +61,11 @@ class FieldWeights:
     angle: float
     phase: float
 
+    def __post_init__(self) -> None:
+        numbers = (self.smooth, self.distance, self.hit, self.angle, self.phase)
+        if not all(abs(number) <= _MOST_TURNS for number in numbers):
+            raise ValueError(f"a field's weights must be from -{_MOST_TURNS} to {_MOST_TURNS}")
+
 
 @dataclass(frozen=True)
 class Coloring:
@@ -95,6 +101,12 @@ class Coloring:
     reach: float
     relief: float
     light: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        if self.normalizer not in NORMALIZERS or self.blend not in BLENDS:
+            raise ValueError(f"no normaliser '{self.normalizer}' or no blend '{self.blend}'")
+        if not (0.0 < self.reach <= 1.0 and 0.0 <= self.opacity <= 1.0 and self.relief >= 0.0):
+            raise ValueError("a colouring's opacity, reach or relief is out of range")
 
 
 def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from fractalgen.families.viewports import (
     sample_constant,
     sample_viewport,
 )
-from fractalgen.kernels.escape_time import FORMULAS, follow_orbits
+from fractalgen.kernels.escape_time import BAILOUT, FORMULAS, follow_orbits
 from fractalgen.kernels.lanes import N_RECORDS
 from fractalgen.kernels.normalization import measure_orbits
 
@@ -32,6 +32,8 @@ _FORMULA_SHARES = {
     "tricorn": 0.05,
 }
 _JULIA_SHARE = 0.55
+_MAX_ITER = 1_000_000
+_MAX_SUPERSAMPLE = 4
 # What a probe must show; see `fractalgen.families.interest.Interest`.
 _PROBE_SIZE = 64
 _MIN_CONTRAST = 110
@@ -74,6 +76,16 @@ class EscapeTimeParams:
     coloring: Coloring
     supersample: int
 
+    def __post_init__(self) -> None:
+        if self.formula not in FORMULAS:
+            raise ValueError(f"formula must be one of {', '.join(FORMULAS)}")
+        if not 1 <= self.max_iter <= _MAX_ITER:
+            raise ValueError(f"max_iter must be from 1 to {_MAX_ITER}, not {self.max_iter}")
+        if not 1 <= self.supersample <= _MAX_SUPERSAMPLE:
+            raise ValueError(f"supersample must be from 1 to {_MAX_SUPERSAMPLE}")
+        if not 1 <= len(self.traps) <= 4 or not 0.0 < self.reach <= BAILOUT:
+            raise ValueError("an escape-time picture needs 1 to 4 traps within the bailout")
+
 
 @dataclass(frozen=True)
 class EscapeTime:
@@ -94,8 +106,10 @@ class EscapeTime:
     supersample: int = 2
 
     def __post_init__(self) -> None:
-        if not 1 <= self.supersample <= 4:
-            raise ValueError(f"supersample must be from 1 to 4, not {self.supersample}")
+        if not 1 <= self.supersample <= _MAX_SUPERSAMPLE:
+            raise ValueError(
+                f"supersample must be from 1 to {_MAX_SUPERSAMPLE}, not {self.supersample}"
+            )
 
     def sample_params(self, rng: np.random.Generator) -> EscapeTimeParams:
         """Draw a formula, a window near its boundary, traps and colours."""

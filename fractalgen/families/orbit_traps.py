@@ -50,6 +50,13 @@ class Trap:
     radius: float
     weight: float
 
+    def __post_init__(self) -> None:
+        if self.shape not in SHAPES:
+            raise ValueError(f"a trap's shape must be one of {', '.join(SHAPES)}")
+        numbers = (self.x, self.y, self.cosine, self.sine, self.radius, self.weight)
+        if not all(math.isfinite(number) for number in numbers) or not self.radius > 0.0:
+            raise ValueError("a trap's numbers must be finite, and its radius above 0")
+
 
 def sample_traps(rng: np.random.Generator) -> tuple[Trap, ...]:
     """Draw one trap, or a pair of different shapes."""

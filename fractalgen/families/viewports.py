@@ -45,6 +45,12 @@ class Viewport:
     cosine: float
     sine: float
 
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(v) for v in (self.x, self.y, self.width, self.cosine, self.sine)):
+            raise ValueError("a viewport's numbers must be finite")
+        if not self.width > 0.0:
+            raise ValueError(f"a viewport's width must be above 0, not {self.width}")
+
 
 def sample_constant(rng: np.random.Generator, formula: str) -> tuple[float, float]:
     """Draw a Julia constant just outside the boundary of the formula's Mandelbrot set."""

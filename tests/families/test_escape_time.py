@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.families.base import params_from_json, params_to_json
 from fractalgen.families.escape_time import EscapeTime, EscapeTimeParams, orbit_fields
 from fractalgen.families.interest import interest
 from fractalgen.families.spec import sample_spec
@@ -116,3 +117,36 @@ def test_a_palette_decides_the_colours():
     params = sample_spec(EscapeTime(palette="#101010,#f0f0f0,#808080"), 0, 3).params
     rgb = EscapeTime().render(params, 64).astype(int)
     assert np.abs(rgb - rgb.mean(axis=2, keepdims=True)).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"max_iter": 99_999_999_999},
+        {"max_iter": 0},
+        {"formula": "power-9"},
+        {"supersample": 99},
+        {"traps": []},
+        {"reach": float("nan")},
+    ],
+)
+def test_damaged_parameters_are_refused(many, damage):
+    data = params_to_json(many[0]) | damage
+    with pytest.raises(ValueError, match="."):
+        params_from_json(EscapeTimeParams, data)
+
+
+@pytest.mark.parametrize(
+    ("part", "damage"),
+    [
+        ("viewport", {"width": 0.0}),
+        ("viewport", {"x": float("inf")}),
+        ("coloring", {"blend": "burn"}),
+        ("coloring", {"reach": 0.0}),
+    ],
+)
+def test_damage_within_a_part_is_refused(many, part, damage):
+    data = params_to_json(many[0])
+    data[part] |= damage
+    with pytest.raises(ValueError, match="."):
+        params_from_json(EscapeTimeParams, data)
