@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any
 from fractalgen.version import __version__
 
 if TYPE_CHECKING:
+    from fractalgen.augment import IPMix
     from fractalgen.families import FAMILIES, ImageSpec, render, sample
+    from fractalgen.mixing_set.bank import MixingSet
 
 _ROOMS = {
     "FAMILIES": "fractalgen.families",
+    "IPMix": "fractalgen.augment",
+    "MixingSet": "fractalgen.mixing_set.bank",
     "ImageSpec": "fractalgen.families",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
 }
 
-__all__ = ["FAMILIES", "ImageSpec", "__version__", "render", "sample"]
+__all__ = ["FAMILIES", "IPMix", "ImageSpec", "MixingSet", "__version__", "render", "sample"]
 
 
 def __getattr__(name: str) -> Any:

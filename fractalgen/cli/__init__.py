@@ -13,7 +13,11 @@ from fractalgen.version import __version__
 __all__ = ["cli", "main"]
 
 
-@click.group(cls=CommandGroup, invoke_without_command=True)
+@click.group(
+    cls=CommandGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="fractalgen", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:

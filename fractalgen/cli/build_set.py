@@ -1,6 +1,7 @@
 """``fractalgen build-set``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,29 +15,33 @@ from fractalgen.cli.group import PlainCommand
     "--recipe",
     "recipe_file",
     metavar="FILE.toml",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="What to draw: size, seed, format, and a table per family with n, start and its "
     "options.  [default: 6,000 escape-time, 3,000 ifs, 4,000 features]",
 )
-@options.recipe_options(with_defaults=False)
+@options.RECIPE
 @click.option(
     "--features",
     "features_place",
     metavar="DIR",
+    type=options.PLACE,
     help="Take these pictures instead of generated features: a folder, a zip archive, or an "
     "https:// address of one.",
 )
-@click.option("--extra", "extra_place", metavar="DIR", help="Take these pictures besides.")
+@click.option(
+    "--extra",
+    "extra_place",
+    metavar="DIR",
+    type=options.PLACE,
+    help="Take these pictures besides.",
+)
 @click.option(
     "--repair", "repairing", is_flag=True, help="Make anew just what 'verify' finds broken."
 )
-@options.build_options()
+@options.BUILD
 def build_set(
     out: Path,
     recipe_file: Path | None,
-    size: int | None,
-    seed: int | None,
-    format_: str | None,
     features_place: str | None,
     extra_place: str | None,
     repairing: bool,
@@ -44,6 +49,7 @@ def build_set(
     overwrite: bool,
     quiet: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Draw a whole mixing set.
 
@@ -52,23 +58,27 @@ def build_set(
     Others are converted; transparent parts become black. Damaged ones, animations and huge ones
     are refused by name.
     """
-    asked = {"size": size, "seed": seed, "format": format_}
-    changes = {key: value for key, value in asked.items() if value is not None}
-    if repairing and (changes or recipe_file or overwrite):
+    settings = options.settings_in(given)
+    if repairing and (settings or recipe_file or overwrite):
         raise click.UsageError("--repair draws what the set itself says; leave the rest out.")
 
     import dataclasses
 
-    from fractalgen.cli.building import run_build
+    from fractalgen.cli.run_build import run_build
     from fractalgen.mixing_set.recipe import DEFAULT
     from fractalgen.mixing_set.recipe_file import read_recipe
+    from fractalgen.mixing_set.set_file import settings_there
 
     places = {"features": features_place, "extra": extra_place}
     collected = {name: place for name, place in places.items() if place is not None}
     recipe = None
     if not repairing:
-        recipe = read_recipe(recipe_file) if recipe_file else DEFAULT
-        recipe = dataclasses.replace(recipe, **changes)  # type: ignore[arg-type]
+        recipe = settings_there(out, overwrite=overwrite)
+        if recipe_file:
+            recipe = read_recipe(recipe_file, recipe)
+        else:
+            recipe = dataclasses.replace(recipe, families=DEFAULT.families)
+        recipe = dataclasses.replace(recipe, **settings)
     run_build(
         recipe,
         out,

@@ -13,7 +13,7 @@ from fractalgen.cli.group import PlainCommand
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     default="contact-sheet.png",
     show_default=True,
     help="A .png, .jpg or .webp file.",
@@ -38,10 +38,18 @@ def contact_sheet(
 
     SET is ./ipmix-set if left out.
     """
-    from fractalgen.cli.saving import check_output, save
+    from fractalgen.cli.saving import check_output, max_side, save
     from fractalgen.mixing_set.contact_sheet import contact_sheet as lay_out
 
     check_output(output, set_folder)
-    page = lay_out(set_folder, family=family, n=n, columns=columns, seed=seed, tile=tile)
+    page = lay_out(
+        set_folder,
+        family=family,
+        n=n,
+        columns=columns,
+        seed=seed,
+        tile=tile,
+        max_side=max_side(output),
+    )
     save(page, output)
     click.echo(f"{output}: {page.width} x {page.height} pixels")

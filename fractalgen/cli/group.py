@@ -13,15 +13,16 @@ from fractalgen.cli.interruption import INTERRUPTED
 __all__ = ["COMMANDS", "CommandGroup", "Failure", "PlainCommand", "WrongUsage"]
 
 COMMANDS = {
-    "build-set": "build_set",
-    "escape-time": "escape_time",
-    "ifs": "ifs",
-    "features": "features",
-    "verify": "verify",
-    "contact-sheet": "contact_sheet",
-    "render": "render",
+    "build-set": "build_set:build_set",
+    "escape-time": "families:escape_time",
+    "ifs": "families:ifs",
+    "features": "families:features",
+    "verify": "verify:verify",
+    "contact-sheet": "contact_sheet:contact_sheet",
+    "render": "render:render",
+    "show-ipmix": "show_ipmix:show_ipmix",
 }
-"""Each command's module in this package; the command in it has the module's name."""
+"""Each command's module in this package, and its name there."""
 
 
 class Failure(click.ClickException):
@@ -85,8 +86,8 @@ class CommandGroup(click.Group):
         """Import a command's module."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"{__package__}.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, COMMANDS[cmd_name])
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"{__package__}.{module}"), name)
         return command
 
     def resolve_command(
@@ -128,6 +129,8 @@ class CommandGroup(click.Group):
 def _in_words(error: Exception) -> Failure | None:
     """Return the failure that a library's exception stands for; None for a mistake in the code."""
     from fractalgen.mixing_set.layout import SetError
+    from fractalgen.mixing_set.recipe import RecipeError
+    from fractalgen.palettes import PaletteError
     from fractalgen.registry import UnknownNameError
 
     if isinstance(error, SetError):
@@ -135,15 +138,18 @@ def _in_words(error: Exception) -> Failure | None:
     if isinstance(error, OSError):
         if error.filename is None:
             return Failure(f"{error.strerror or error}")
-        way_out = " Free some space and run it again." if error.errno in _FULL else ""
+        way_out = _WAYS_OUT.get(error.errno or 0, "")
         return Failure(f"{error.filename}: {error.strerror}.{way_out}")
-    if isinstance(error, UnknownNameError) or type(error).__name__ in _WRONG_VALUES:
+    if isinstance(error, (RecipeError, PaletteError, UnknownNameError)):
         return WrongUsage(str(error))
     return None
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_WRONG_VALUES = ("RecipeError", "PaletteError")  # by name: their modules load the kernels
+_WAYS_OUT = {
+    errno.ENOSPC: " Free some space and run it again.",
+    errno.EDQUOT: " Free some space and run it again.",
+    errno.EISDIR: " Move it away first.",
+}
 
 
 def _how_to_resume(error: KeyboardInterrupt, ctx: click.Context) -> str:

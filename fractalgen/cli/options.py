@@ -6,7 +6,21 @@ from typing import Any, Protocol, TypeVar, cast
 
 import click
 
-__all__ = ["FORMATS", "JSON", "OUT", "QUIET", "SET", "WORKERS", "build_options", "recipe_options"]
+from fractalgen.mixing_set.layout import FORMATS
+
+__all__ = [
+    "BUILD",
+    "JSON",
+    "OUT",
+    "PATH",
+    "PLACE",
+    "QUIET",
+    "RECIPE",
+    "SET",
+    "WORKERS",
+    "settings_in",
+    "together",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,11 +32,21 @@ class Decorator(Protocol):
         """Return the function with the option."""
 
 
-FORMATS = ("jpeg", "png", "webp")
-_FOLDER = click.Path(path_type=Path)
+class _Path(click.Path):
+    """A path; what is wrong with it, the library says, except that an empty one is none."""
 
-OUT = click.argument("out", metavar="[OUT]", type=_FOLDER, default="ipmix-set")
-SET = click.argument("set_folder", metavar="[SET]", type=_FOLDER, default="ipmix-set")
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("an empty path was given", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path, readable=False)
+PLACE = _Path(path_type=str, readable=False)
+"""A path or an address."""
+
+OUT = click.argument("out", metavar="[OUT]", type=PATH, default="ipmix-set")
+SET = click.argument("set_folder", metavar="[SET]", type=PATH, default="ipmix-set")
 QUIET = click.option("--quiet", is_flag=True, help="Show neither progress nor summary.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 WORKERS = click.option(
@@ -49,29 +73,7 @@ class _Format(click.ParamType):  # type: ignore[type-arg] # generic in later rel
         return name
 
 
-def recipe_options(*, with_defaults: bool) -> Decorator:
-    """Return --size, --seed and --format; without defaults None stands for the recipe's own."""
-    size, seed, format_ = (256, 0, "jpeg") if with_defaults else (None, None, None)
-    shown = with_defaults
-    return _together(
-        click.option(
-            "--size", type=int, default=size, show_default=shown, help="Pixels a side, 16 to 16384."
-        ),
-        click.option(
-            "--seed", type=int, default=seed, show_default=shown, help="The set's seed, 0 or more."
-        ),
-        click.option(
-            "--format",
-            "format_",
-            type=_Format(),
-            default=format_,
-            show_default=shown,
-            help="JPEG at quality 95, or a format without loss.",
-        ),
-    )
-
-
-def _together(*decorators: Callable[[Any], Any]) -> Decorator:
+def together(*decorators: Callable[[Any], Any]) -> Decorator:
     """Make one decorator of several, whose options come in this order on the help page."""
 
     def decorate(function: F, /) -> F:
@@ -83,12 +85,42 @@ def _together(*decorators: Callable[[Any], Any]) -> Decorator:
     return decorate
 
 
-def build_options() -> Decorator:
-    """Return the options of every command that builds."""
-    overwrite = click.option(
+RECIPE = together(
+    click.option(
+        "--size",
+        type=int,
+        help="Pixels a side, 16 to 16384.  [default: as in the set there, else 256]",
+    ),
+    click.option(
+        "--seed",
+        type=int,
+        help="The set's seed, 0 or more.  [default: as in the set there, else 0]",
+    ),
+    click.option(
+        "--format",
+        type=_Format(),
+        help="JPEG at quality 95, or a format without loss.  "
+        "[default: as in the set there, else jpeg]",
+    ),
+)
+"""What a whole set has one of; what is not given comes from the set that is there."""
+
+
+def settings_in(given: dict[str, Any]) -> dict[str, Any]:
+    """Take what `RECIPE` brought out of a command's arguments, less what was not given."""
+    settings = {key: given.pop(key) for key in ("size", "seed", "format")}
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+BUILD = together(
+    WORKERS,
+    click.option(
         "--overwrite",
         is_flag=True,
-        help="Draw anew: replace the pictures of the families asked for, and if size, seed or "
-        "format differ from the set's, all that were drawn.",
-    )
-    return _together(WORKERS, overwrite, QUIET, JSON)
+        help="Draw anew: replace the pictures of the families asked for, and if another size, "
+        "seed or format is given, all that were drawn.",
+    ),
+    QUIET,
+    JSON,
+)
+"""The options of every command that builds."""

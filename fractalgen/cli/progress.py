@@ -1,6 +1,7 @@
 """Progress on stderr, where a person sees it and a program does not."""
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -35,12 +36,14 @@ def progress_bar(
 
     def show(done: int, total: int | None) -> None:
         nonlocal bar
+        if quiet or sys.stderr is None:  # as after 2>&-
+            return
         if bar is None:
             bar = tqdm(
                 desc=what,
                 unit=unit,
                 total=total,
-                disable=True if quiet else None,
+                disable=None,
                 unit_scale=in_bytes,
                 unit_divisor=1024,
                 dynamic_ncols=True,

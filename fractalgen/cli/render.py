@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from fractalgen.cli.group import PlainCommand
+from fractalgen.cli import options
+from fractalgen.cli.group import PlainCommand, WrongUsage
 
 
 @click.command("render", cls=PlainCommand)
-@click.argument("picture", type=click.Path(path_type=Path))
+@click.argument("picture", type=options.PATH)
 @click.option(
     "--size",
     type=int,
@@ -19,7 +20,7 @@ from fractalgen.cli.group import PlainCommand
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="A .png, .jpg or .webp file.  [default: such as ifs-000017-1024.png, here]",
 )
 def render(picture: Path, size: int, output: Path | None) -> None:
@@ -27,13 +28,29 @@ def render(picture: Path, size: int, output: Path | None) -> None:
 
     PICTURE is a file in a set; it is drawn anew from its recorded parameters.
     """
+    import threading
+
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
-    from fractalgen.cli.saving import check_output, save
+    from fractalgen.cli.saving import check_output, max_side, save
+    from fractalgen.mixing_set.pool import OrderedPool
+    from fractalgen.mixing_set.record import Record
     from fractalgen.mixing_set.redraw import find_record, redraw
 
     folder, record = find_record(picture)
     path = output or Path(f"{picture.absolute().parent.name}-{picture.stem}-{size}.png")
     check_output(path, folder)
-    save(Image.fromarray(redraw(folder, record, size)), path)
+    most = max_side(path)
+    if most and size > most:
+        raise WrongUsage(f"{path.suffix} holds {most} pixels a side at most, not {size}")
+
+    def draw(one: Record, _: threading.Event) -> NDArray[np.uint8]:
+        return redraw(folder, one, size)
+
+    # In a thread of its own, as a Ctrl-C would have to wait for the kernels.
+    with OrderedPool(draw, 1) as pool:
+        (rgb,) = pool.map([record])
+    save(Image.fromarray(rgb), path)
     click.echo(f"{path}: {size} x {size} pixels")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fractalgen.mixing_set.layout import first_few
+
 if TYPE_CHECKING:
     from fractalgen.mixing_set.summary import Summary
     from fractalgen.mixing_set.verify import Report
@@ -23,21 +25,23 @@ def print_json(value: dict[str, Any]) -> None:
 
 def print_summary(summary: Summary) -> None:
     """Print a build's summary on stdout: a line per family and one for all."""
-    width = max(len(family.name) for family in summary.families)
+    width = max((len(family.name) for family in summary.families), default=0)
     for family in summary.families:
         acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
+        n_missing = family.asked - family.drawn - family.kept
+        missing = f", {n_missing:,} missing" if n_missing else ""
         click.echo(
-            f"{family.name:<{width}}  {family.asked:>7,} pictures: "
-            f"{family.drawn:,} drawn, {family.kept:,} kept{acceptance}"
+            f"{family.name:<{width}}  {_pictures(family.asked):>16}: "
+            f"{family.drawn:,} drawn, {family.kept:,} kept{missing}{acceptance}"
         )
     rate = f", {summary.n_drawn / summary.seconds:,.0f} pictures/s" if summary.n_drawn else ""
     total = sum(family.asked for family in summary.families)
     click.echo(
-        f"{summary.folder}: {total:,} pictures, {in_units(summary.n_bytes)}, "
+        f"{summary.folder}: {_pictures(total)}, {in_units(summary.n_bytes)}, "
         f"{summary.seconds:.1f} s{rate}"
     )
     if summary.n_removed:
-        click.echo(f"{summary.n_removed:,} pictures of before were removed.")
+        click.echo(f"Removed {_pictures(summary.n_removed)} of before.")
     if summary.n_missing:
         click.echo(
             f"{summary.n_missing:,} more pictures belong to this set; "
@@ -54,7 +58,7 @@ def print_problems(summary: Summary) -> None:
     if summary.refused:
         click.echo(f"Error: {len(summary.refused):,} of your own pictures were refused.", err=True)
     if summary.unrepaired:
-        listed = _listed(summary.unrepaired)
+        listed = first_few(summary.unrepaired)
         click.echo(
             f"Error: collected pictures need their originals to be repaired: {listed}. "
             "Give --features or --extra as before.",
@@ -80,11 +84,15 @@ def print_report(report: Report) -> None:
         click.echo("the manifest's last line is torn")
     redrawn = f", {report.n_redrawn:,} redrawn" if report.n_redrawn else ""
     verdict = "all is well" if report.ok else "not as it should be"
-    click.echo(f"{report.folder}: {report.n_pictures:,} pictures on record{redrawn}, {verdict}")
+    click.echo(f"{report.folder}: {_pictures(report.n_pictures)} on record{redrawn}, {verdict}")
     if report.findings.broken or report.bad_lines or report.torn:
         click.echo(
             f"'fractalgen build-set {report.folder} --repair' draws what is missing or broken."
         )
+
+
+def _pictures(n: int) -> str:
+    return f"{n:,} picture{'' if n == 1 else 's'}"
 
 
 def in_units(n_bytes: int) -> str:
@@ -95,8 +103,3 @@ def in_units(n_bytes: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-
-
-def _listed(files: tuple[str, ...]) -> str:
-    more = f" and {len(files) - 5:,} more" if len(files) > 5 else ""
-    return ", ".join(files[:5]) + more

@@ -6,9 +6,10 @@ import numpy as np
 from PIL import Image
 
 from fractalgen.cli.group import WrongUsage
+from fractalgen.mixing_set.layout import MAX_SIDES
 from fractalgen.mixing_set.writer import encode, write_atomically
 
-__all__ = ["check_output", "save"]
+__all__ = ["check_output", "max_side", "save"]
 
 _FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 
@@ -24,6 +25,11 @@ def check_output(path: Path, set_folder: Path) -> None:
     within = path.resolve()
     if set_folder.resolve() in within.parents:
         raise WrongUsage(f"{path} lies in the set, where it would be foreign; give another place")
+
+
+def max_side(path: Path) -> int | None:
+    """Return how many pixels a side the format that the file's name asks for can hold."""
+    return MAX_SIDES.get(_FORMATS[path.suffix.lower()])
 
 
 def save(image: Image.Image, path: Path) -> None:

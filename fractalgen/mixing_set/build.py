@@ -3,31 +3,27 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
-from fractalgen.mixing_set.completion import complete, open_sources
-from fractalgen.mixing_set.folder import (
+from fractalgen.mixing_set.layout import MANIFEST_FILE, SET_FILE, SetError
+from fractalgen.mixing_set.lock import locked
+from fractalgen.mixing_set.making import BuildInterrupted, UnfinishedSet, finish
+from fractalgen.mixing_set.manifest import Manifest, read_manifest, require_sound
+from fractalgen.mixing_set.plan import decide
+from fractalgen.mixing_set.pool import Progress
+from fractalgen.mixing_set.preparation import (
     check_no_foreign,
     check_unused,
     clear,
+    files_on_disk,
     make_folder,
     prepare_families,
 )
-from fractalgen.mixing_set.inspection import Progress
-from fractalgen.mixing_set.layout import MANIFEST_FILE, SET_FILE, SetError
-from fractalgen.mixing_set.lock import locked
-from fractalgen.mixing_set.manifest import (
-    Manifest,
-    read_manifest,
-    require_sound,
-)
-from fractalgen.mixing_set.plan import decide, files_on_disk
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.set_file import DamagedSetError, SetFile, read_set_file
-from fractalgen.mixing_set.sources import BytesProgress
+from fractalgen.mixing_set.sources import open_source
 from fractalgen.mixing_set.summary import Summary
-from fractalgen.mixing_set.work import BuildInterrupted, Site, with_collected
 
 __all__ = ["BuildInterrupted", "build"]
 
@@ -40,7 +36,7 @@ def build(
     overwrite: bool = False,
     collected: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-    fetching: BytesProgress | None = None,
+    fetching: Progress | None = None,
 ) -> Summary:
     """Draw the pictures of a recipe that are not in a folder yet.
 
@@ -57,7 +53,7 @@ def build(
         Threads; None for one per processor.
     overwrite : bool
         Draw the families asked for anew, and if the size, the seed or the format is another,
-        remove all generated pictures. Only files that the manifest knows are removed.
+        remove all generated pictures. No other files are removed.
     collected : mapping of str to str, optional
         Folders within the set and where their pictures are taken from: a folder, a zip archive,
         or an address of one. Takes the place of a family of the same name.
@@ -87,37 +83,46 @@ def build(
     )
     make_folder(folder)
     with locked(folder), contextlib.ExitStack() as stack:
-        described = _described(folder, overwrite=overwrite)
-        manifest = _manifest(folder, described, overwrite=overwrite)
-        there = with_collected(described.recipe, manifest.records) if described else None
+        described = _read_description(folder, overwrite=overwrite)
+        manifest = _read_manifest(folder, described, overwrite=overwrite)
+        there = described.recipe.with_collected(manifest.records) if described else None
         if there is None and not manifest.records:
             check_unused(folder, [family.name for family in asked.families])
         decision = decide(there, asked, folder, overwrite=overwrite)
-        sources = open_sources(stack, places, folder, fetching)
+        sources = {
+            name: stack.enter_context(open_source(place, folder, fetching))
+            for name, place in places.items()
+        }
         names = {family.name for family in decision.recipe.families}
         replaced = decision.replaced
         if there is None:  # a manifest alone: nothing tells what its pictures belong to
             replaced |= {name for name, _ in manifest.records}
         prepare_families(folder, sorted(names | replaced))
-        check_no_foreign(there, asked, manifest, files_on_disk(folder, sorted(names)))
+        on_disk = files_on_disk(folder, sorted(names | replaced))
+        check_no_foreign(there, asked, manifest, on_disk)
         n_before = len(manifest.records)
         if replaced:
-            manifest = clear(folder, manifest, replaced)
-        site = Site(
-            folder,
-            decision.recipe,
-            dict(manifest.records),
-            files_on_disk(folder, sorted(names)),
-        )
-        summary = complete(site, described, asked, manifest, sources, workers, progress)
+            manifest = clear(folder, there, manifest, replaced, on_disk)
+            on_disk = files_on_disk(folder, sorted(names))
+        n_removed = n_before - len(manifest.records)
+        unfinished = UnfinishedSet(folder, described, decision.recipe, manifest, on_disk)
+        summary = finish(unfinished, asked, sources, workers, progress)
         return dataclasses.replace(
             summary,
             seconds=time.monotonic() - began,
-            n_removed=n_before - len(manifest.records),
+            n_removed=n_removed,
+            notes=(*summary.notes, *_about_too_few(summary, recipe, places)),
         )
 
 
-def _described(folder: Path, *, overwrite: bool) -> SetFile | None:
+def _about_too_few(summary: Summary, recipe: Recipe, places: Container[str]) -> Iterator[str]:
+    for family in summary.families:
+        wanted = recipe.family(family.name)
+        if family.name in places and wanted and family.asked < wanted.n:
+            yield f"{family.name} has {family.asked:,} where the recipe has {wanted.n:,}."
+
+
+def _read_description(folder: Path, *, overwrite: bool) -> SetFile | None:
     try:
         return read_set_file(folder)
     except DamagedSetError:
@@ -126,7 +131,7 @@ def _described(folder: Path, *, overwrite: bool) -> SetFile | None:
         raise
 
 
-def _manifest(folder: Path, described: SetFile | None, *, overwrite: bool) -> Manifest:
+def _read_manifest(folder: Path, described: SetFile | None, *, overwrite: bool) -> Manifest:
     manifest = read_manifest(folder)
     if not overwrite:
         require_sound(folder, manifest)

@@ -1,14 +1,17 @@
 """Take the user's own pictures into a set, instead of or beside generated ones."""
 
 import hashlib
+import itertools
 import threading
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fractalgen.mixing_set.conversion import UnusableError, to_rgb
-from fractalgen.mixing_set.layout import FORMATS, MAX_INDEX, SetError, picture_file
-from fractalgen.mixing_set.pool import OrderedPool, Stopped
+from fractalgen.mixing_set.layout import FORMATS, MAX_INDEX, Key, SetError, picture_file
+from fractalgen.mixing_set.plan import in_place
+from fractalgen.mixing_set.pool import OrderedPool
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Origin, Record
 from fractalgen.mixing_set.sources import Source
 from fractalgen.mixing_set.summary import Refusal
@@ -36,16 +39,18 @@ def collect(
     source: Source,
     family: str,
     folder: Path,
-    format: str,  # noqa: A002 - the option's name
-    records: Mapping[tuple[str, int], Record],
-    sound: Collection[str],
+    recipe: Recipe,
+    records: Mapping[Key, Record],
+    on_disk: Mapping[str, int],
     workers: int,
+    *,
+    lost_only: bool = False,
 ) -> Generator[Record | Refusal | None, None, None]:
     """Copy or convert pictures into a family's folder.
 
     A picture is known by its path in the source and its hash. Those that the set has keep their
-    index, new ones follow in the order of their paths, so that an interrupted collection goes on
-    as if nothing had happened.
+    index. In the order of their paths, the others take first the indices whose record is lost and
+    then new ones, so that an interrupted collection goes on as if nothing had happened.
 
     Parameters
     ----------
@@ -55,34 +60,44 @@ def collect(
         Name of the folder within the set.
     folder : Path
         The set.
-    format : str
-        What pictures that cannot be kept as they are become.
+    recipe : Recipe
+        The set's: the format of pictures that cannot be kept as they are, and the family's indices.
     records : mapping from (family, index) to Record
         The set's.
-    sound : collection of str
-        Files in the set that need not be written again.
+    on_disk : mapping from str to int
+        Lengths of the set's files; those that are as recorded are not written again.
     workers : int
         Threads.
+    lost_only : bool
+        Take no new indices.
 
     Yields
     ------
     Record, Refusal or None
-        For each picture of the source: it was written, it cannot be used, it was there already.
+        For each picture of the source: it was written, it cannot be used, it was there already
+        or is not needed.
+
+    Raises
+    ------
+    SetError
+        If a file that is not the set's has a new picture's name, or there are too many pictures.
     """
     mine = {key[1]: record for key, record in records.items() if key[0] == family}
     index_of = {(r.origin.path, r.origin.sha256): i for i, r in mine.items() if r.origin}
-    next_index = max(mine, default=-1) + 1
+    kept = {r.file for r in mine.values() if in_place(r, recipe, on_disk)}
+    wanted = recipe.family(family)
+    lost = sorted(set(wanted.indices() if wanted else ()) - set(mine))
+    new = () if lost_only else range(max((*mine, *lost), default=-1) + 1, MAX_INDEX)
+    free = itertools.chain(lost, new)
 
-    def read(path: str, stopping: threading.Event) -> _Candidate | Refusal:
-        if stopping.is_set():
-            raise Stopped
+    def read(path: str, _: threading.Event) -> _Candidate | Refusal:
         try:
             data = source.read(path)
             sha256 = hashlib.sha256(data).hexdigest()
             index = index_of.get((path, sha256))
-            if index is not None and mine[index].file in sound:
+            if index is not None and mine[index].file in kept:
                 return _Candidate(path, sha256)
-            return _converted(path, sha256, data, format)
+            return _converted(path, sha256, data, recipe.format)
         except UnusableError as error:
             return Refusal(path, str(error))
         except OSError as error:
@@ -98,10 +113,21 @@ def collect(
                 continue
             index = index_of.get((found.path, found.sha256))
             if index is None:
-                index, next_index = next_index, next_index + 1
-            if index >= MAX_INDEX:
-                raise SetError(f"{family} would have more than {MAX_INDEX:,} pictures")
+                index = next(free, None)
+                if index is None and lost_only:
+                    yield None
+                    continue
+                if index is None:
+                    raise SetError(f"{family} would have more than {MAX_INDEX:,} pictures")
+                if index not in lost:
+                    _check_not_foreign(folder / picture_file(family, index, found.extension), found)
             yield _write(folder, family, index, found, found.data, source.url)
+
+
+def _check_not_foreign(path: Path, found: _Candidate) -> None:
+    """Refuse to write over a file, unless it is the very one, which a crash left unrecorded."""
+    if path.is_file() and path.read_bytes() != found.data:
+        raise SetError(f"{path} is there already and not of this set; move it away first")
 
 
 def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate:  # noqa: A002

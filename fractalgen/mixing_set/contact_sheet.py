@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from fractalgen.mixing_set.conversion import guarded
 from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.manifest import canonical_order, read_manifest
 from fractalgen.mixing_set.recipe import RecipeError
@@ -26,6 +27,7 @@ def contact_sheet(
     columns: int = 10,
     seed: int = 0,
     tile: int = 128,
+    max_side: int | None = None,
 ) -> Image.Image:
     """Lay out pictures of a set, chosen at random, in rows and columns.
 
@@ -43,6 +45,8 @@ def contact_sheet(
         Chooses the pictures: the same seed shows the same ones.
     tile : int
         Pixels a side of each picture on the page.
+    max_side : int or None
+        The most pixels that the page may have a side; 30,000 by default.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def contact_sheet(
     SetError
         If `folder` is no set, has no such pictures, or one of them cannot be read.
     RecipeError
-        If the set has no such family, or the page would be more than 30,000 pixels high or wide.
+        If the set has no such family, or the page would be larger than `max_side`.
     """
     folder = Path(folder)
     recipe = require_set_file(folder).recipe
@@ -74,13 +78,14 @@ def contact_sheet(
     rows = -(-len(chosen) // columns)
     gap = max(1, round(tile * _GAP_SHARE))
     width, height = (count * (tile + gap) + gap for count in (columns, rows))
-    if max(width, height) > _MAX_SIDE:
+    if max(width, height) > min(max_side or _MAX_SIDE, _MAX_SIDE):
         raise RecipeError(f"a page of {width:,} x {height:,} pixels is too large; lower n or tile")
     page = Image.new("RGB", (width, height), _BACKGROUND)
-    for place, file in enumerate(chosen):
-        row, column = divmod(place, columns)
-        corner = (gap + column * (tile + gap), gap + row * (tile + gap))
-        page.paste(_thumbnail(folder / file, tile), corner)
+    with guarded():
+        for place, file in enumerate(chosen):
+            row, column = divmod(place, columns)
+            corner = (gap + column * (tile + gap), gap + row * (tile + gap))
+            page.paste(_thumbnail(folder / file, tile), corner)
     return page
 
 
@@ -89,4 +94,4 @@ def _thumbnail(path: Path, tile: int) -> Image.Image:
         with Image.open(path) as image:
             return ImageOps.fit(image.convert("RGB"), (tile, tile), Image.Resampling.LANCZOS)
     except (OSError, SyntaxError, ValueError) as error:
-        raise SetError(f"cannot read {path}: {error}") from None
+        raise SetError(f"cannot read {path}: {getattr(error, 'strerror', '') or error}") from None

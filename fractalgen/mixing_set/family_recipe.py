@@ -1,13 +1,15 @@
 """Which pictures of one family shall be in a set, with the family's options checked."""
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fractalgen.families import FAMILIES, Family
-from fractalgen.mixing_set.layout import MAX_INDEX
+from fractalgen.mixing_set.layout import FAMILY_NAME, MAX_INDEX
 from fractalgen.palettes import resolve
 from fractalgen.registry import nearest
 
@@ -15,7 +17,17 @@ __all__ = ["FamilyRecipe", "RecipeError", "check_whole", "merge_ranges"]
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be used; the message names the key, and the file if there is one."""
+    """A recipe that cannot be used; the message names the key, and the file if there is one.
+
+    Attributes
+    ----------
+    key : str or None
+        The key at fault, if it is one.
+    """
+
+    def __init__(self, message: str, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 @dataclass(frozen=True)
@@ -32,12 +44,23 @@ class FamilyRecipe:
         The family's options, all of them, in the order of its fields.
     collected : bool
         True for pictures that the user collected, which have no options.
+
+    Raises
+    ------
+    RecipeError
+        If `name` cannot be a folder's within a set.
     """
 
     name: str
     ranges: tuple[tuple[int, int], ...]
     options: tuple[tuple[str, Any], ...] = ()
     collected: bool = False
+
+    def __post_init__(self) -> None:
+        if not FAMILY_NAME.fullmatch(self.name):
+            raise RecipeError(
+                f"a family's name has lower-case letters, digits and hyphens, not {self.name!r}"
+            )
 
     @classmethod
     def of(cls, name: str, n: int, start: int = 0, **options: Any) -> "FamilyRecipe":
@@ -53,7 +76,7 @@ class FamilyRecipe:
         check_whole("n", n, 1)
         check_whole("start", start, 0)
         if start + n > MAX_INDEX:
-            raise RecipeError(f"start + n must be at most {MAX_INDEX:,}, not {start + n:,}")
+            raise RecipeError(f"start + n must be at most {MAX_INDEX:,}, not {start + n:,}", "n")
         return cls(name, ((start, start + n),), _complete(name, options))
 
     @property
@@ -61,7 +84,7 @@ class FamilyRecipe:
         """How many pictures."""
         return sum(stop - start for start, stop in self.ranges)
 
-    @property
+    @functools.cached_property
     def family(self) -> Family[Any]:
         """The family with these options, checked again: they may come from another release."""
         return FAMILIES[self.name](**dict(_complete(self.name, dict(self.options))))
@@ -116,7 +139,7 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ..
 def check_whole(key: str, value: Any, low: int) -> None:
     """Raise RecipeError unless `value` is a whole number of `low` or more."""
     if type(value) is not int or value < low:
-        raise RecipeError(f"{key} must be a whole number, {low} or more, not {value!r}")
+        raise RecipeError(f"{key} must be a whole number, {low} or more, not {value!r}", key)
 
 
 def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -127,14 +150,21 @@ def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...
     options = dict(given)
     for key, value in options.items():
         if key not in known:
-            raise RecipeError(f"{name} has no option '{key}': {nearest(key, known)}")
+            raise RecipeError(f"{name} has no option '{key}': {nearest(key, known)}", key)
         if type(value) is not hints[key]:
             kind = {int: "a whole number", str: "text in quotes"}.get(hints[key], hints[key])
-            raise RecipeError(f"{name}: {key} must be {kind}, not {value!r}")
+            raise RecipeError(f"{name}: {key} must be {kind}, not {value!r}", key)
+    palette = str(options.get("palette", ""))
+    if palette.endswith(".gpl") and not Path(palette).exists():
+        raise RecipeError(f"there is no palette file {palette}", "palette")
     if "palette" in options:
         options["palette"] = resolve(options["palette"])
+    at_fault = None
     try:
+        for at_fault, value in options.items():  # one by one, to know which
+            family_type(**{at_fault: value})
+        at_fault = None
         family = family_type(**options)
     except ValueError as error:
-        raise RecipeError(f"{name}: {error}") from None
+        raise RecipeError(f"{name}: {error}", at_fault) from None
     return tuple((key, getattr(family, key)) for key in known)

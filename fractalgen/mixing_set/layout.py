@@ -2,18 +2,23 @@
 
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = [
+    "FAMILY_NAME",
     "FORMATS",
     "LOCK_FILE",
     "MANIFEST_FILE",
     "MAX_INDEX",
+    "MAX_SIDES",
     "PART_PREFIX",
     "PART_SUFFIX",
     "SET_FILE",
+    "Key",
     "SetError",
     "check_no_links",
+    "first_few",
     "parse_picture_file",
     "picture_file",
 ]
@@ -28,10 +33,19 @@ PART_SUFFIX = ".part"
 FORMATS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 """The pictures' formats and the ends of their files' names."""
 
+MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}
+"""Pixels a side that a format can hold."""
+
 MAX_INDEX = 1_000_000
 """Indices stay below this, so that six digits sort as text as they do as numbers."""
 
-_PICTURE_FILE = re.compile(r"([a-z][a-z0-9-]*)/([0-9]{6})\.(jpg|png|webp)")
+FAMILY_NAME = re.compile(r"[a-z][a-z0-9-]*")
+"""What a family's folder may be called: no such name leads out of the set."""
+
+Key = tuple[str, int]
+"""A picture's family and its index."""
+
+_PICTURE_FILE = re.compile(rf"({FAMILY_NAME.pattern})/([0-9]{{6}})\.(jpg|png|webp)")
 
 
 class SetError(Exception):
@@ -43,7 +57,7 @@ def picture_file(family: str, index: int, extension: str) -> str:
     return f"{family}/{index:06d}.{extension}"
 
 
-def parse_picture_file(file: str) -> tuple[str, int]:
+def parse_picture_file(file: str) -> Key:
     """Return the family and the index that a picture's path within its set stands for.
 
     Raises
@@ -57,6 +71,12 @@ def parse_picture_file(file: str) -> tuple[str, int]:
     if file.startswith(("/", "\\")) or "\\" in file or ":" in file or ".." in file.split("/"):
         raise ValueError(f"the path {file!r} leaves the set")
     raise ValueError(f"{file!r} is not the path of a set's picture")
+
+
+def first_few(files: Sequence[str]) -> str:
+    """Name the first five of the files, and say how many more there are."""
+    more = f" and {len(files) - 5:,} more" if len(files) > 5 else ""
+    return ", ".join(files[:5]) + more
 
 
 def check_no_links(folder: Path, names: list[str]) -> None:

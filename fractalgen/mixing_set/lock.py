@@ -41,7 +41,10 @@ def locked(folder: Path) -> Iterator[None]:
     """
     check_no_links(folder, [LOCK_FILE])
     path = folder / LOCK_FILE
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
     try:
         try:
             _take(descriptor)

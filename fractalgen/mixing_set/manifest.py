@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from fractalgen.mixing_set.layout import MANIFEST_FILE, SetError, check_no_links
+from fractalgen.mixing_set.layout import MANIFEST_FILE, Key, SetError, check_no_links
 from fractalgen.mixing_set.recipe import family_order
 from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.writer import write_atomically
@@ -19,8 +19,6 @@ __all__ = [
     "require_sound",
     "write_manifest",
 ]
-
-Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -110,23 +108,25 @@ class Appender:
     """Appends records; each line is in the operating system's hands when the call returns."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         self._path = folder / MANIFEST_FILE
         self._descriptor = os.open(self._path, flags, 0o666)
         self._length = manifest.sound_bytes
         os.ftruncate(self._descriptor, self._length)
-        os.lseek(self._descriptor, self._length, os.SEEK_SET)
 
     def append(self, record: Record) -> None:
-        """Write one line whole; what a full disk leaves of it is taken back."""
+        """Write one line whole; what a full disk or a Ctrl-C leaves of it is taken back."""
         data = (record.to_line() + "\n").encode()
         written = 0
         try:
             while written < len(data):
                 written += os.write(self._descriptor, data[written:])
-        except OSError as error:
+        except BaseException as error:
             os.ftruncate(self._descriptor, self._length)
-            raise OSError(error.errno, error.strerror, str(self._path)) from None
+            if isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, str(self._path)) from None
+            raise
         self._length += written
 
     def __enter__(self) -> "Appender":

@@ -1,17 +1,14 @@
 """Decide what a build has to do, before anything is done."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractalgen.mixing_set.layout import SetError
+from fractalgen.mixing_set.layout import Key, SetError
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
 
-__all__ = ["Decision", "decide", "files_on_disk", "in_place", "plan"]
-
-Key = tuple[str, int]
+__all__ = ["Decision", "decide", "in_place", "plan"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,12 @@ def decide(there: Recipe | None, asked: Recipe, folder: Path, *, overwrite: bool
     if not overwrite:
         if differences:
             listed = "; ".join(map(str, differences))
+            for difference in differences:
+                if difference.there == "collected":
+                    raise SetError(
+                        f"{folder} holds another set: {listed}. 'fractalgen build-set' with "
+                        f"--{difference.key} as before keeps those; or use another folder."
+                    )
             raise SetError(
                 f"{folder} holds another set: {listed}. "
                 "Use another folder, or --overwrite to replace what differs."
@@ -59,28 +62,9 @@ def decide(there: Recipe | None, asked: Recipe, folder: Path, *, overwrite: bool
     return Decision(recipe, frozenset(replaced))
 
 
-def files_on_disk(folder: Path, families: list[str]) -> dict[str, int]:
-    """Return the length of each regular file in the families' folders, by its path in the set."""
-    found = {}
-    for family in families:
-        try:
-            entries = os.scandir(folder / family)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        with entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    size = entry.stat(follow_symlinks=False).st_size
-                    found[f"{family}/{entry.name}"] = size
-    return found
-
-
 def in_place(record: Record, recipe: Recipe, on_disk: Mapping[str, int]) -> bool:
     """Whether a picture's file is there with the length that was recorded, for this recipe."""
-    if on_disk.get(record.file) != record.n_bytes:
-        return False
-    mine = (recipe.seed, recipe.size, recipe.size)
-    return record.origin is not None or (record.seed, record.width, record.height) == mine
+    return on_disk.get(record.file) == record.n_bytes and record.fits(recipe)
 
 
 def plan(asked: Recipe, records: Mapping[Key, Record], on_disk: Mapping[str, int]) -> Iterator[Key]:

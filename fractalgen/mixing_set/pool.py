@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-__all__ = ["OrderedPool", "Stopped", "default_workers"]
+__all__ = ["OrderedPool", "Progress", "Stopped", "default_workers"]
 
+_BYTES_PER_PIXEL = 64  # that a picture being drawn takes at most, samples and fields included
 _GRACE_SECONDS = 1.0
 _TICK_SECONDS = 0.5  # where waiting cannot be interrupted, a Ctrl-C is seen this often
 
@@ -21,13 +22,20 @@ class Stopped(Exception):  # noqa: N818 - no error: the work was told to stop
     """Raised inside a task that sees that the pool is stopping."""
 
 
-def default_workers(bytes_per_task: int = 0) -> int:
-    """Return as many workers as this process has processors, within 4 GiB of work at a time."""
+Progress = Callable[[int, int | None], None]
+"""Called with what is done and its total, or None where that is not known."""
+
+
+def default_workers(size: int = 0) -> int:
+    """Return as many workers as this process has processors.
+
+    Where they draw pictures, `size` pixels a side, they are so few that 4 GiB are enough.
+    """
     if hasattr(os, "sched_getaffinity"):
         processors = len(os.sched_getaffinity(0))
     else:
         processors = os.cpu_count() or 1
-    return max(1, min(processors, (4 << 30) // max(1, bytes_per_task)))
+    return max(1, min(processors, (4 << 30) // max(1, _BYTES_PER_PIXEL * size**2)))
 
 
 class OrderedPool(Generic[T, R]):
@@ -36,8 +44,8 @@ class OrderedPool(Generic[T, R]):
     Parameters
     ----------
     work : callable
-        Takes a task and the event that is set when the pool stops. It may raise `Stopped` where
-        it has not yet changed anything.
+        Takes a task and the event that is set when the pool stops. Long work may look at it, and
+        raise `Stopped` where it has not yet changed anything.
     workers : int
         Number of threads.
     tasks_ahead : int
@@ -56,11 +64,13 @@ class OrderedPool(Generic[T, R]):
     def map(self, tasks: Iterable[T]) -> Iterator[R]:
         """Yield the tasks' results in the tasks' order; raise what a task raises in its place."""
         for task in tasks:
-            self._pending.append(self._executor.submit(self._work, task, self._stopping))
+            self._pending.append(self._executor.submit(self._run, task))
             if len(self._pending) >= self._ahead:
-                yield self._next()
+                yield self._first()
+                self._pending.popleft()
         while self._pending:
-            yield self._next()
+            yield self._first()
+            self._pending.popleft()
 
     def stop(self) -> list[R]:
         """Stop at once: cancel what waits, and give what runs one second to notice.
@@ -68,7 +78,8 @@ class OrderedPool(Generic[T, R]):
         Returns
         -------
         list
-            Results that were ready but had not been handed out.
+            Results that are ready, the one that was handed out last among them: whoever asks for
+            this may have been interrupted while using it.
         """
         self._stopping.set()
         running = [future for future in self._pending if not future.cancel()]
@@ -87,9 +98,13 @@ class OrderedPool(Generic[T, R]):
         self._stopping.set()
         self._executor.shutdown(wait=error is None, cancel_futures=True)
 
-    def _next(self) -> R:
+    def _run(self, task: T) -> R:
+        if self._stopping.is_set():
+            raise Stopped
+        return self._work(task, self._stopping)
+
+    def _first(self) -> R:
         future = self._pending[0]
         while not future.done():
             concurrent.futures.wait([future], _TICK_SECONDS)
-        self._pending.popleft()
         return future.result()

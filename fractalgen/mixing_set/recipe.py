@@ -3,20 +3,19 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.families import FAMILIES, ImageSpec, sample_spec
 from fractalgen.families.spec import check_size
-from fractalgen.mixing_set.family_recipe import FamilyRecipe, RecipeError, check_whole
-from fractalgen.mixing_set.layout import FORMATS
+from fractalgen.mixing_set.family_recipe import FamilyRecipe, RecipeError, check_whole, merge_ranges
+from fractalgen.mixing_set.layout import FORMATS, MAX_SIDES, Key
 from fractalgen.registry import nearest
 
 __all__ = ["DEFAULT", "Difference", "FamilyRecipe", "Recipe", "RecipeError"]
 
 _MAX_SEED = 2**63 - 1
-_MAX_WEBP_SIZE = 16383
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,17 @@ class Recipe:
         try:
             check_size(self.size)
         except ValueError as error:
-            raise RecipeError(str(error)) from None
+            raise RecipeError(str(error), "size") from None
         check_whole("seed", self.seed, 0)
         if self.seed > _MAX_SEED:
-            raise RecipeError(f"seed must be below 2**63, not {self.seed}")
+            raise RecipeError(f"seed must be below 2**63, not {self.seed}", "seed")
         if self.format not in FORMATS:
             hint = nearest(str(self.format), list(FORMATS))
-            raise RecipeError(f"no format is called '{self.format}': {hint}")
-        if self.format == "webp" and self.size > _MAX_WEBP_SIZE:
-            raise RecipeError(f"webp holds {_MAX_WEBP_SIZE} pixels a side at most, not {self.size}")
+            raise RecipeError(f"no format is called '{self.format}': {hint}", "format")
+        most = MAX_SIDES.get(self.format, self.size)
+        if self.size > most:
+            reason = f"{self.format} holds {most} pixels a side at most, not {self.size}"
+            raise RecipeError(reason, "size")
         ordered = sorted(self.families, key=lambda family: family_order(family.name))
         object.__setattr__(self, "families", tuple(ordered))
 
@@ -101,6 +102,21 @@ class Recipe:
         """Return the recipe less some of its families."""
         left = tuple(family for family in self.families if family.name not in names)
         return dataclasses.replace(self, families=left)
+
+    def with_collected(self, keys: Iterable[Key]) -> "Recipe":
+        """Return the recipe with the indices of the collected pictures among those on record."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for name, index in keys:
+            found.setdefault(name, []).append((index, index + 1))
+        families = (
+            dataclasses.replace(
+                family, ranges=merge_ranges((*family.ranges, *found.get(family.name, ())))
+            )
+            if family.collected
+            else family
+            for family in self.families
+        )
+        return dataclasses.replace(self, families=tuple(families))
 
     def merged(self, other: "Recipe") -> "Recipe":
         """Return the recipe of both recipes' pictures; all else is this one's."""

@@ -3,13 +3,12 @@
 import dataclasses
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fractalgen.families import FAMILIES
-from fractalgen.mixing_set.family_recipe import FamilyRecipe, RecipeError
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe, RecipeError
 from fractalgen.palettes import PaletteError
 from fractalgen.registry import UnknownNameError, nearest
 
@@ -23,10 +22,11 @@ R = TypeVar("R")
 __all__ = ["read_recipe"]
 
 _KEYS = ("size", "seed", "format")
+_MAX_BYTES = 1 << 20
 _TABLE = re.compile(r"\s*\[\s*[\"']?([^\"'\]]+?)[\"']?\s*\]")
 
 
-def read_recipe(path: str | Path) -> Recipe:
+def read_recipe(path: str | Path, base: Recipe | None = None) -> Recipe:
     """Read a recipe file.
 
     Parameters
@@ -42,6 +42,9 @@ def read_recipe(path: str | Path) -> Recipe:
             n = 600
             palette = "ember"
 
+    base : Recipe, optional
+        Gives the size, seed and format that the file leaves out; by default a new recipe's own.
+
     Returns
     -------
     Recipe
@@ -49,14 +52,22 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises
     ------
     RecipeError
-        If the file cannot be read or is not such a recipe; the message names the file, the line
-        and for an unknown key the nearest one.
+        If there is no such file or it is no such recipe; the message names the file, the line and
+        for an unknown key the nearest one.
+    OSError
+        If it cannot be read.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise RecipeError(f"{path} is not a file")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+        with path.open("rb") as file:
+            data_bytes = file.read(_MAX_BYTES + 1)
+        if len(data_bytes) > _MAX_BYTES:
+            raise RecipeError(f"{path} is larger than {_MAX_BYTES:,} bytes")
+        text = data_bytes.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise RecipeError(f"{path}, line {line}: not UTF-8 text") from None
@@ -68,10 +79,12 @@ def read_recipe(path: str | Path) -> Recipe:
         raise RecipeError(f"{path}: nested too deeply") from None
     top = {key: value for key, value in data.items() if not isinstance(value, dict)}
     for key in top:
+        if key in FAMILIES:
+            raise RecipeError(f"{_place(path, text, None, key)}: {key} must be a table, [{key}]")
         if key not in _KEYS:
             hint = nearest(key, [*_KEYS, *FAMILIES])
             raise RecipeError(f"{_place(path, text, None, key)}: no key is called '{key}': {hint}")
-    recipe = _checked(path, text, None, lambda: Recipe(**top), _KEYS)
+    recipe = _checked(path, text, None, lambda: dataclasses.replace(base or Recipe(), **top))
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
     if not tables:
         raise RecipeError(f"{path}: asks for no pictures; add a table such as [ifs] with n = 100")
@@ -82,6 +95,8 @@ def read_recipe(path: str | Path) -> Recipe:
 def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRecipe:
     if name not in FAMILIES:
         where = _place(path, text, name, None)
+        if name in _KEYS:
+            raise RecipeError(f"{where}: {name} is a key, not a table")
         hint = nearest(name, list(FAMILIES))
         raise RecipeError(f"{where}: no family is called '{name}': {hint}")
     known = [field.name for field in dataclasses.fields(FAMILIES[name])]  # type: ignore[arg-type]
@@ -97,22 +112,16 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
     palette = options.get("palette")
     if isinstance(palette, str) and palette.endswith(".gpl"):
         options["palette"] = str(path.parent / palette)
-    return _checked(path, text, name, lambda: FamilyRecipe.of(name, **options), keys)
+    return _checked(path, text, name, lambda: FamilyRecipe.of(name, **options))
 
 
-def _checked(
-    path: Path, text: str, table: str | None, make: Callable[[], R], keys: Collection[str]
-) -> R:
+def _checked(path: Path, text: str, table: str | None, make: Callable[[], R]) -> R:
     """Call `make`, and add the file and the line of the key at fault to what it complains of."""
     try:
         return make()
     except (RecipeError, PaletteError, UnknownNameError) as error:
-        message = str(error)
-        words = re.findall(r"[\w-]+", message)
-        key = next((word for word in words if word in keys), None)
-        if isinstance(error, (PaletteError, UnknownNameError)):
-            key = "palette"
-        raise RecipeError(f"{_place(path, text, table, key)}: {message}") from None
+        key = error.key if isinstance(error, RecipeError) else "palette"
+        raise RecipeError(f"{_place(path, text, table, key)}: {error}", key) from None
 
 
 def _place(path: Path, text: str, table: str | None, key: str | None) -> str:

@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from fractalgen.families import FAMILIES, ImageSpec, params_from_json
-from fractalgen.mixing_set.layout import parse_picture_file
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.families import FAMILIES, ImageSpec, params_from_json, render
+from fractalgen.mixing_set.layout import Key, parse_picture_file
+from fractalgen.mixing_set.recipe import Recipe
 
 __all__ = ["Origin", "Record", "compact_json", "params_text"]
 
@@ -72,9 +76,14 @@ class Record:
     origin: Origin | None = None
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         """The family's name and the index."""
         return parse_picture_file(self.file)
+
+    def fits(self, recipe: Recipe) -> bool:
+        """Whether the picture is of the recipe's seed and size; a collected one has no such."""
+        mine = (self.seed, self.width, self.height)
+        return self.origin is not None or mine == (recipe.seed, recipe.size, recipe.size)
 
     def spec(self) -> ImageSpec:
         """Return what redraws the picture.
@@ -90,6 +99,19 @@ class Record:
         params_type = FAMILIES[family]().params_type
         params = params_from_json(params_type, json.loads(self.params))
         return ImageSpec(family, self.seed, index, self.attempt, params)
+
+    def redraw(self, size: int) -> NDArray[np.uint8]:
+        """Draw the picture anew from its parameters, `size` pixels a side.
+
+        Raises
+        ------
+        ValueError
+            If the picture is a collected one, or if its parameters are not the family's.
+        """
+        try:
+            return render(self.spec(), size=size)
+        except (ArithmeticError, LookupError, TypeError) as error:  # of values out of their range
+            raise ValueError(f"{type(error).__name__}: {error}") from None
 
     def to_line(self) -> str:
         """Return the manifest's line, without its end."""

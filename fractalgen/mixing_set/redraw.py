@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.families import FAMILIES, render
+from fractalgen.families import FAMILIES
 from fractalgen.families.spec import check_size
 from fractalgen.mixing_set.layout import MANIFEST_FILE, SetError, parse_picture_file
 from fractalgen.mixing_set.manifest import read_manifest
@@ -87,7 +87,6 @@ def redraw(folder: Path, record: Record, size: int) -> NDArray[np.uint8]:
     if record.key[0] not in FAMILIES:
         raise SetError(f"this fractalgen does not know the family of {record.file}")
     try:
-        spec = record.spec()
+        return record.redraw(size)
     except ValueError as error:
         raise SetError(f"{folder / MANIFEST_FILE}: params of {record.file}: {error}") from None
-    return render(spec, size=size)

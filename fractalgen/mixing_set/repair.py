@@ -6,19 +6,17 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from fractalgen.mixing_set.completion import complete, open_sources
-from fractalgen.mixing_set.folder import prepare_families
-from fractalgen.mixing_set.inspection import Findings, Progress, inspect
-from fractalgen.mixing_set.layout import SetError, parse_picture_file
+from fractalgen.mixing_set.findings import Findings, inspect
+from fractalgen.mixing_set.layout import SetError, first_few, parse_picture_file
 from fractalgen.mixing_set.lock import locked
+from fractalgen.mixing_set.making import UnfinishedSet, finish
 from fractalgen.mixing_set.manifest import Manifest, canonical_order, read_manifest, write_manifest
-from fractalgen.mixing_set.plan import files_on_disk
-from fractalgen.mixing_set.pool import default_workers
+from fractalgen.mixing_set.pool import Progress, default_workers
+from fractalgen.mixing_set.preparation import files_on_disk, prepare_families
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.set_file import require_set_file
-from fractalgen.mixing_set.sources import BytesProgress
+from fractalgen.mixing_set.sources import open_source
 from fractalgen.mixing_set.summary import Summary
-from fractalgen.mixing_set.work import Site, with_collected
 
 __all__ = ["repair"]
 
@@ -29,7 +27,7 @@ def repair(
     workers: int | None = None,
     collected: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-    fetching: BytesProgress | None = None,
+    fetching: Progress | None = None,
 ) -> Summary:
     """Make anew the pictures of a set that are missing, truncated or altered, and only those.
 
@@ -52,15 +50,18 @@ def repair(
     """
     began = time.monotonic()
     folder = Path(out)
-    described = require_set_file(folder)
+    require_set_file(folder)  # a folder that is no set gets no lock file either
     with locked(folder), contextlib.ExitStack() as stack:
         described = require_set_file(folder)
         manifest = read_manifest(folder)
-        recipe = with_collected(described.recipe, manifest.records)
+        recipe = described.recipe.with_collected(manifest.records)
         _require_collected(folder, recipe, collected or {})
         prepare_families(folder, [family.name for family in recipe.families])
         findings = inspect(folder, recipe, manifest, workers or default_workers())
-        sources = open_sources(stack, dict(collected or {}), folder, fetching)
+        sources = {
+            name: stack.enter_context(open_source(place, folder, fetching))
+            for name, place in (collected or {}).items()
+        }
         records = {
             key: record
             for key, record in manifest.records.items()
@@ -69,15 +70,16 @@ def repair(
         on_disk = files_on_disk(folder, [family.name for family in recipe.families])
         for file in findings.broken:
             on_disk.pop(file, None)
-        site = Site(folder, recipe, records, on_disk)
+        length = manifest.sound_bytes
         if manifest.bad_lines:
             length = write_manifest(folder, canonical_order(records))
-            manifest = Manifest(records, sound_bytes=length)
-        summary = complete(site, described, recipe, manifest, sources, workers, progress)
+        manifest = Manifest(records, sound_bytes=length)
+        unfinished = UnfinishedSet(folder, described, recipe, manifest, on_disk)
+        summary = finish(unfinished, recipe, sources, workers, progress, lost_only=True)
         return dataclasses.replace(
             summary,
             seconds=time.monotonic() - began,
-            unrepaired=_unrepaired(findings, site),
+            unrepaired=_unrepaired(findings, unfinished),
             notes=(*summary.notes, *_about_foreign(findings)),
         )
 
@@ -89,19 +91,14 @@ def _require_collected(folder: Path, recipe: Recipe, collected: Mapping[str, str
             raise SetError(f"{folder} has no collected pictures in {name}; leave --repair out")
 
 
-def _unrepaired(findings: Findings, site: Site) -> tuple[str, ...]:
+def _unrepaired(findings: Findings, unfinished: UnfinishedSet) -> tuple[str, ...]:
     """Return the collected pictures among the broken ones that are still not in place."""
-    collected = {family.name for family in site.recipe.families if family.collected}
-    return tuple(
-        file
-        for file in findings.broken
-        if parse_picture_file(file)[0] in collected and file not in site.on_disk
-    )
+    collected = {family.name for family in unfinished.recipe.families if family.collected}
+    places = ((file, parse_picture_file(file)) for file in findings.broken)
+    return tuple(file for file, key in places if key[0] in collected and not unfinished.has(key))
 
 
 def _about_foreign(findings: Findings) -> tuple[str, ...]:
     if not findings.foreign:
         return ()
-    listed = ", ".join(findings.foreign[:5])
-    more = f" and {len(findings.foreign) - 5:,} more" if len(findings.foreign) > 5 else ""
-    return (f"Foreign files are left alone: {listed}{more}.",)
+    return (f"Foreign files are left alone: {first_few(findings.foreign)}.",)

@@ -1,5 +1,6 @@
 """set.json: what a set is, for people and for the next run."""
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ __all__ = [
     "SetFile",
     "read_set_file",
     "require_set_file",
+    "settings_there",
     "write_set_file",
 ]
 
@@ -63,7 +65,8 @@ def read_set_file(folder: Path) -> SetFile | None:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = str(error) if isinstance(error, RecipeError) else "not as fractalgen writes it"
         raise DamagedSetError(
-            f"{path} is damaged ({reason}); use another folder, or --overwrite to begin anew"
+            f"{path} is damaged ({reason}); "
+            f"'fractalgen build-set {folder} --overwrite' draws the set anew"
         ) from None
     raise SetError(f"{path} is of version {version!r}, this fractalgen reads {SET_VERSION}")
 
@@ -71,12 +74,28 @@ def read_set_file(folder: Path) -> SetFile | None:
 def require_set_file(folder: Path) -> SetFile:
     """Read a set's description; SetError if `folder` is no set."""
     if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise SetError(f"{folder} {what}; 'fractalgen build-set {folder}' makes a set")
+        if folder.exists():
+            raise SetError(f"{folder} is not a folder")
+        raise SetError(f"{folder} does not exist; 'fractalgen build-set {folder}' makes a set")
     found = read_set_file(folder)
     if found is None:
         raise SetError(f"{folder} is no mixing set: it has no {SET_FILE}")
     return found
+
+
+def settings_there(folder: Path, *, overwrite: bool = False) -> Recipe:
+    """Return the size, seed and format that hold in a folder where nothing else is asked for.
+
+    They are the set's that is there, or a new recipe's own. A damaged description is an error
+    unless the set is to be overwritten.
+    """
+    try:
+        there = read_set_file(folder) if folder.is_dir() else None
+    except DamagedSetError:
+        if not overwrite:
+            raise
+        there = None
+    return dataclasses.replace(there.recipe, families=()) if there else Recipe()
 
 
 def write_set_file(folder: Path, described: SetFile) -> None:

@@ -5,13 +5,14 @@ import os
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from fractalgen.mixing_set.conversion import SUFFIXES, UnusableError
 from fractalgen.mixing_set.layout import SetError
+from fractalgen.mixing_set.pool import Progress
 
 __all__ = ["MAX_ARCHIVE_BYTES", "MAX_PICTURE_BYTES", "Source", "open_source"]
 
@@ -19,9 +20,6 @@ MAX_PICTURE_BYTES = 256 << 20
 MAX_ARCHIVE_BYTES = 8 << 30
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 30
-
-BytesProgress = Callable[[int, int | None], None]
-"""Called with the number of bytes fetched and their total, if the server tells."""
 
 
 class Source(Protocol):
@@ -37,7 +35,7 @@ class Source(Protocol):
 
 
 @contextlib.contextmanager
-def open_source(place: str, out: Path, progress: BytesProgress | None = None) -> Iterator[Source]:
+def open_source(place: str, out: Path, progress: Progress | None = None) -> Iterator[Source]:
     """Open a folder, a zip archive, or an ``https://`` or ``http://`` address of one.
 
     Nothing is unpacked: a picture in an archive is read into memory, so that no path in an
@@ -58,13 +56,14 @@ def open_source(place: str, out: Path, progress: BytesProgress | None = None) ->
         If there is no such place, it cannot be fetched, or it holds no pictures.
     """
     if place.lower().startswith(("https://", "http://")):
+        shown = _without_secrets(place)
         with tempfile.TemporaryFile(prefix="fractalgen-") as file:
-            _fetch(place, file, progress)
-            with _zip(file, place) as archive:
-                yield _not_empty(_Archive(archive, _without_password(place)), place)
+            _fetch(place, shown, file, progress)
+            with _zip(file, shown) as archive:
+                yield _not_empty(_Archive(archive, shown), shown)
     elif Path(place).is_dir():
         yield _not_empty(_Folder(Path(place), out), place)
-    elif zipfile.is_zipfile(place):
+    elif Path(place).is_file() and zipfile.is_zipfile(place):
         with _zip(place, place) as archive:
             yield _not_empty(_Archive(archive, None), place)
     else:
@@ -143,11 +142,13 @@ def _not_empty(source: Source, place: str) -> Source:
 def _zip(file: str | IO[bytes], place: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
-    except zipfile.BadZipFile as error:
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged or unusual archive, as many kinds as there are
         raise SetError(f"{place} is not a sound zip archive ({error})") from None
 
 
-def _fetch(url: str, file: IO[bytes], progress: BytesProgress | None) -> None:
+def _fetch(url: str, shown: str, file: IO[bytes], progress: Progress | None) -> None:
     """Write what is at an address into a file, within MAX_ARCHIVE_BYTES."""
     import requests
 
@@ -162,20 +163,24 @@ def _fetch(url: str, file: IO[bytes], progress: BytesProgress | None) -> None:
             for chunk in response.iter_content(_CHUNK_BYTES):
                 fetched += len(chunk)
                 if fetched > MAX_ARCHIVE_BYTES:
-                    raise SetError(f"{url} is larger than {MAX_ARCHIVE_BYTES >> 30} GiB")
+                    raise SetError(f"{shown} is larger than {MAX_ARCHIVE_BYTES >> 30} GiB")
                 file.write(chunk)
                 if progress:
                     progress(fetched, total)
-    except requests.RequestException as error:
-        raise SetError(f"cannot fetch {url}: {_reason(error)}") from None
+    except (requests.RequestException, ValueError) as error:
+        raise SetError(f"cannot fetch {shown}: {_reason(error)}") from None
     if total is not None and fetched != total:
-        raise SetError(f"cannot fetch {url}: it broke off after {fetched:,} of {total:,} bytes")
+        raise SetError(f"cannot fetch {shown}: it broke off after {fetched:,} of {total:,} bytes")
 
 
-def _without_password(url: str) -> str:
-    """Leave out what stands before an @ in an address's host, which is nobody's business."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+def _without_secrets(url: str) -> str:
+    """Leave out a name and password, and the query, which may hold a key."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SetError(f"not a sound address ({error})") from None
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def _reason(error: Exception) -> str:
@@ -185,6 +190,7 @@ def _reason(error: Exception) -> str:
         return f"the server answered {response.status_code} {response.reason}"
     kind = type(error).__name__
     words = {
+        "InvalidURL": "it is no address",
         "ConnectionError": "no connection",
         "ConnectTimeout": "no answer",
         "ReadTimeout": "the server stopped answering",

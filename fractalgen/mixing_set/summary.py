@@ -1,9 +1,10 @@
 """What a build did."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fractalgen.mixing_set.layout import Key
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
 
@@ -26,25 +27,22 @@ class FamilySummary:
     ----------
     name : str
         The family.
-    asked, drawn : int
-        Pictures asked for, and those of them that this build drew or copied.
+    asked, drawn, kept : int
+        Pictures asked for, those of them that this build drew or copied, and those that were there
+        already. What is left is missing.
     acceptance : float or None
-        Pictures per draw of parameters, in (0, 1], over all of the family's pictures in the set;
-        None for collected pictures.
+        Pictures per draw of parameters, in (0, 1], over the pictures asked for; None for collected
+        ones.
     n_bytes : int
-        Length of all of the family's pictures in the set.
+        Length of the pictures asked for.
     """
 
     name: str
     asked: int
     drawn: int
+    kept: int
     acceptance: float | None
     n_bytes: int
-
-    @property
-    def kept(self) -> int:
-        """Pictures asked for that were there already."""
-        return self.asked - self.drawn
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class Summary:
 
     @property
     def n_bytes(self) -> int:
-        """Length of all pictures of the families asked for."""
+        """Length of all pictures asked for."""
         return sum(family.n_bytes for family in self.families)
 
     @property
@@ -112,6 +110,7 @@ class Summary:
                     "pictures": family.asked,
                     "drawn": family.drawn,
                     "kept": family.kept,
+                    "missing": family.asked - family.drawn - family.kept,
                     "acceptance": family.acceptance and round(family.acceptance, 4),
                     "bytes": family.n_bytes,
                 }
@@ -124,24 +123,27 @@ class Summary:
 
 
 def summarize(
-    asked: Recipe, records: Iterable[Record], drawn: Mapping[str, int]
+    asked: Recipe, there: Mapping[Key, Record], drawn: Mapping[str, int]
 ) -> tuple[FamilySummary, ...]:
-    """Count a build's pictures by family; `drawn` holds how many this build drew of each."""
-    attempts: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    n_bytes: dict[str, int] = {}
-    for record in records:
-        name = record.key[0]
-        counts[name] = counts.get(name, 0) + 1
-        attempts[name] = attempts.get(name, 0) + (record.attempt or 0)
-        n_bytes[name] = n_bytes.get(name, 0) + record.n_bytes
-    return tuple(
-        FamilySummary(
-            family.name,
-            counts.get(family.name, 0) if family.collected else family.n,
-            drawn.get(family.name, 0),
-            counts[family.name] / attempts[family.name] if attempts.get(family.name) else None,
-            n_bytes.get(family.name, 0),
+    """Count the pictures asked for by family.
+
+    `there` has the records of the set's pictures that are in place, `drawn` tells how many of each
+    family this build drew.
+    """
+    found = []
+    for family in asked.families:
+        keys = [(family.name, index) for index in family.indices()]
+        mine = [there[key] for key in keys if key in there]
+        attempts = sum(record.attempt or 0 for record in mine)
+        n_drawn = drawn.get(family.name, 0)
+        found.append(
+            FamilySummary(
+                family.name,
+                family.n,
+                n_drawn,
+                len(mine) - n_drawn,
+                len(mine) / attempts if attempts else None,
+                sum(record.n_bytes for record in mine),
+            )
         )
-        for family in asked.families
-    )
+    return tuple(found)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fractalgen.families import FAMILIES, render
-from fractalgen.mixing_set.inspection import Findings, Progress, inspect
+from fractalgen.mixing_set.findings import Findings, inspect
 from fractalgen.mixing_set.manifest import canonical_order, read_manifest
-from fractalgen.mixing_set.pool import OrderedPool, Stopped, default_workers
+from fractalgen.mixing_set.pool import OrderedPool, Progress, default_workers
+from fractalgen.mixing_set.preparation import check_folders
 from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.set_file import require_set_file
 
@@ -98,12 +98,13 @@ def verify(
     Raises
     ------
     SetError
-        If `folder` is no set.
+        If `folder` is no set, or one of its folders is a link or no folder.
     OSError
         If a file cannot be read.
     """
     folder = Path(folder)
     recipe = require_set_file(folder).recipe
+    check_folders(folder, [family.name for family in recipe.families])
     manifest = read_manifest(folder)
     findings = inspect(folder, recipe, manifest, workers or default_workers(), progress)
     broken = set(findings.broken)
@@ -113,8 +114,7 @@ def verify(
         if record.origin is None and record.file not in broken
     ]
     chosen = [sound[i] for i in sorted(random.sample(range(len(sound)), min(redraw, len(sound))))]
-    memory = 64 * recipe.size**2
-    differing = _redrawn_otherwise(chosen, workers or default_workers(memory))
+    differing = _redrawn_otherwise(chosen, workers or default_workers(recipe.size))
     return Report(
         str(folder),
         len(manifest.records),
@@ -129,16 +129,11 @@ def verify(
 def _redrawn_otherwise(records: Sequence[Record], workers: int) -> tuple[str, ...]:
     """Redraw pictures and return the files of those whose pixels are not the recorded ones."""
 
-    def is_same(record: Record, stopping: threading.Event) -> bool:
-        if stopping.is_set():
-            raise Stopped
-        if record.key[0] not in FAMILIES:
-            return False
+    def is_same(record: Record, _: threading.Event) -> bool:
         try:
-            spec = record.spec()
+            pixels = record.redraw(record.width)
         except ValueError:
             return False
-        pixels = render(spec, size=record.width)
         return hashlib.sha256(pixels.data).hexdigest() == record.pixel_sha256
 
     with OrderedPool(is_same, workers) as pool:

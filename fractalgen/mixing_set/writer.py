@@ -68,7 +68,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a file under a hidden name beside its own, then rename it.
 
     The folder is made if it is not there. Nothing is left behind by a failure; what a crash
-    leaves has a name that `remove_leftovers` knows.
+    leaves is replaced the next time, and has a name that `remove_leftovers` knows.
 
     Parameters
     ----------
@@ -86,6 +86,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
     """
     part = path.parent / f"{PART_PREFIX}{path.name}{PART_SUFFIX}"
     try:
+        part.unlink(missing_ok=True)
         try:
             file = open(part, "xb")  # noqa: SIM115, PTH123 - closed below; Path.open is slower
         except FileNotFoundError:

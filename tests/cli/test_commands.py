@@ -1,6 +1,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,11 +54,20 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("contact-sheet", "--n", "0"), "--n"),
         (("contact-sheet", "-o", "sheet.gif"), ".png, .jpg or .webp"),
         (("render",), "PICTURE"),
+        (("ifs", ""), "an empty path was given"),
+        (("build-set", "--recipe", ""), "an empty path was given"),
+        (("build-set", "--extra", ""), "an empty path was given"),
+        (("build-set", "--recipe", "/dev/zero"), "/dev/zero is not a file"),
+        (("build-set", "--recipe", "list.toml"), "list.toml, line 1: ifs must be a table"),
+        (("build-set", "--recipe", "size.toml"), "size.toml, line 1: size is a key, not a table"),
+        (("ifs", "--palette", "nothing.gpl"), "there is no palette file nothing.gpl"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
     (tmp_path / "bad.gpl").write_text("GIMP Palette\n0 0 0\n300 0 0\n")
     (tmp_path / "bad.toml").write_text("size = 16\nsise = 3\n[ifs]\nn = 1\n")
+    (tmp_path / "list.toml").write_text("ifs = 3\n")
+    (tmp_path / "size.toml").write_text("[size]\nn = 3\n")
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.stderr
@@ -77,6 +87,7 @@ def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
         (("build-set", "--size", "16", "--extra", "nowhere"), "nowhere does not exist"),
         (("build-set", "--repair", "nowhere"), "nowhere does not exist"),
         (("verify", "nowhere"), "nowhere does not exist"),
+        (("verify", "file"), "file is not a folder"),
         (("contact-sheet", "nowhere"), "nowhere does not exist"),
         (("render", "ipmix-set/ifs/000009.jpg"), "no record of ifs/000009.jpg"),
         (("render", "file"), "is not a picture of a set"),
@@ -92,6 +103,47 @@ def test_a_failure_is_one_line_and_exit_1(run, tree, tmp_path, arguments, messag
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert tree(tmp_path) == before
+
+
+def test_what_is_not_given_is_as_in_the_set_there(run, tree, tmp_path):
+    settings = ("--size", 24, "--seed", 5, "--format", "png")
+    run("features", "--n", 2, *settings)
+    run("ifs", "--n", 3, *settings)
+    kept = {name: data for name, data in tree(tmp_path).items() if "/features/" in name}
+    assert run("ifs", "--n", 4).exit_code == 0
+    result = run("ifs", "--n", 3, "--palette", "ember", "--overwrite")
+    assert result.exit_code == 0
+    assert "Removed 4 pictures of before." in result.stdout
+    (tmp_path / "small.toml").write_text("seed = 5\n[escape-time]\nn = 1\n")
+    assert run("build-set", "--recipe", "small.toml").exit_code == 0
+    assert kept.items() <= tree(tmp_path).items()
+    described = json.loads((tmp_path / "ipmix-set/set.json").read_text())["recipe"]
+    assert (described["size"], described["seed"], described["format"]) == (24, 5, "png")
+    assert run("verify").exit_code == 0
+    result = run("ifs", "--n", 3, "--palette", "ember", "--size", 16)
+    assert result.exit_code == 1
+    assert "size is 24 there, 16 was asked for" in result.stderr
+
+
+def test_a_damaged_set_is_begun_anew_with_the_defaults(run, tmp_path):
+    run("ifs", *TINY, "--format", "png")
+    (tmp_path / "ipmix-set/set.json").write_text("{")
+    result = run("ifs", "--n", 1)
+    assert result.exit_code == 1
+    assert "--overwrite" in result.stderr
+    assert run("ifs", "--n", 1, "--overwrite").exit_code == 0
+    described = json.loads((tmp_path / "ipmix-set/set.json").read_text())["recipe"]
+    assert (described["size"], described["seed"], described["format"]) == (256, 0, "jpeg")
+
+
+def test_a_set_without_pictures_can_be_repaired(run, tmp_path):
+    run("ifs", *TINY)
+    described = json.loads((tmp_path / "ipmix-set/set.json").read_text())
+    described["recipe"]["families"] = {}
+    (tmp_path / "ipmix-set/set.json").write_text(json.dumps(described))
+    result = run("build-set", "--repair")
+    assert result.exit_code == 0
+    assert "ipmix-set: 0 pictures" in result.stdout
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
@@ -146,7 +198,7 @@ def test_overwrite_is_the_way_out(run, tree, tmp_path):
     run("ifs", *TINY)
     result = run("ifs", *TINY, "--seed", 1, "--overwrite")
     assert result.exit_code == 0
-    assert "4 pictures of before were removed" in result.stdout
+    assert "Removed 4 pictures of before." in result.stdout
     run("ifs", *TINY, "--seed", 1, "fresh")
     assert tree(tmp_path / "ipmix-set") == tree(tmp_path / "fresh")
 
@@ -224,7 +276,7 @@ def test_a_contact_sheet(run, tmp_path):
     assert "did you mean 'features'?" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("--help",)])
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
 def test_help_lists_every_command(run, arguments):
     result = run(*arguments)
     assert result.exit_code == 0
@@ -244,3 +296,97 @@ def test_the_version(run):
     from fractalgen import __version__
 
     assert run("--version").stdout == f"fractalgen {__version__}\n"
+
+
+def test_what_webp_cannot_hold_is_refused_before_it_is_drawn(run, tmp_path):
+    run("ifs", *TINY)
+    for arguments in (
+        ("render", "ipmix-set/ifs/000000.jpg", "--size", 16384, "-o", "big.webp"),
+        ("contact-sheet", "--tile", 4096, "--columns", 4, "-o", "big.webp"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "big.webp").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
+def test_pictures_that_may_not_be_read_are_broken_and_can_be_repaired(run, tree, tmp_path):
+    run("ifs", *TINY)
+    before = tree(tmp_path)
+    folder = tmp_path / "ipmix-set"
+    user = os.geteuid()
+    (folder / "ifs/000001.jpg").chmod(0)
+    (tmp_path / "secret.toml").touch(0)
+    if user == 0:  # who may do everything
+        for path in (tmp_path, folder, *folder.rglob("*")):
+            os.chown(path, 65534, -1)
+        (tmp_path / "ipmix-set/ifs").chmod(0o755)
+        os.seteuid(65534)
+    try:
+        found = run("verify", "--json")
+        recipe = run("build-set", "--recipe", "secret.toml")
+        repaired = run("build-set", "--repair")
+        Path("ipmix-set").chmod(0)
+        closed = [run(command) for command in ("verify", "ifs", "contact-sheet")]
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o755)
+    assert json.loads(found.stdout)["altered"] == ["ifs/000001.jpg"]
+    assert repaired.exit_code == 0
+    (tmp_path / "secret.toml").unlink()
+    assert tree(tmp_path) == before
+    for result in (recipe, *closed):
+        assert result.exit_code == 1
+        assert "Permission denied" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_family_that_is_a_file_and_a_picture_that_is_a_folder(run, tmp_path):
+    run("ifs", *TINY)
+    folder = tmp_path / "ipmix-set"
+    (folder / "ifs/000001.jpg").unlink()
+    (folder / "ifs/000001.jpg").mkdir()
+    result = run("build-set", "--repair")
+    assert result.exit_code == 1
+    assert "ifs/000001.jpg: Is a directory. Move it away first." in result.stderr
+    (folder / "ifs").rename(tmp_path / "moved")
+    (folder / "ifs").write_text("mine")
+    for arguments in (("build-set", "--repair"), ("verify",), ("ifs", *TINY)):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert "ifs is not a folder; move it away first" in result.stderr
+    (folder / "ifs").unlink()
+    (folder / "ifs").symlink_to(tmp_path / "moved")
+    assert "is a link" in run("verify").stderr
+
+
+def test_collected_pictures_of_another_source_and_too_few_are_told(run, tmp_path):
+    for name, numbers in (("few", range(3)), ("many", range(10, 15))):
+        (tmp_path / name).mkdir()
+        for number in numbers:
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / name / f"{number}.png")
+    (tmp_path / "small.toml").write_text("size = 16\n[ifs]\nn = 2\n[features]\nn = 9\n")
+    command = ("build-set", "--recipe", "small.toml")
+    result = run(*command, "--features", "few")
+    assert "features has 3 where the recipe has 9." in result.stdout
+    assert "earlier" not in result.stdout
+    result = run(*command, "--features", "many")
+    assert result.exit_code == 0
+    assert "features also has 3 of an earlier source, which stay." in result.stdout
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "--features as before" in result.stderr
+    assert "--overwrite" not in result.stderr
+    for number in (0, 1, 4):
+        (tmp_path / f"ipmix-set/features/{number:06d}.png").unlink()
+    result = run("build-set", "--repair")
+    assert result.exit_code == 1
+    assert "8 pictures: 0 drawn, 5 kept, 3 missing" in result.stdout
+
+
+def test_the_summary_counts_what_was_asked_for(run, tmp_path):
+    run("ifs", *TINY)
+    asked = json.loads(run("ifs", "--n", 1, "--json").stdout)
+    assert asked["bytes"] == (tmp_path / "ipmix-set/ifs/000000.jpg").stat().st_size
+    assert "ifs         1 picture: 0 drawn, 1 kept" in run("ifs", "--n", 1).stdout

@@ -154,6 +154,28 @@ def test_output_that_cannot_be_written(start, whole):
 
 
 @posix
+def test_without_stderr_all_goes_on(tmp_path, whole):
+    command = f"{sys.executable} -m fractalgen ifs --n 3 --size 16 out 2>&-"
+    result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False)
+    assert result.returncode == 0
+    assert b"3 pictures" in result.stdout
+
+
+@posix
+def test_an_interruption_does_not_wait_for_a_large_redrawing(start, tmp_path, whole):
+    process = start("render", whole / "ifs/000000.jpg", "--size", 8000, "-o", "large.png")
+    time.sleep(2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    stderr = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert time.monotonic() - began < 3
+    assert "Interrupted" in stderr
+    assert not list(tmp_path.iterdir())
+
+
+@posix
 def test_a_reader_that_leaves_early_is_no_error_message(start, whole):
     reader, writer = os.pipe()
     os.close(reader)

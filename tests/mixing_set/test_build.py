@@ -141,6 +141,32 @@ def test_overwriting_with_another_seed_removes_every_generated_family(small_set)
     assert not (small_set / "features").exists()
 
 
+def test_overwriting_removes_what_a_crash_left_without_a_record(small_set):
+    """A picture is in place before its line in the manifest is."""
+    path = small_set / "manifest.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]))
+    mine = small_set / "ifs/000004.png"
+    mine.write_text("mine")
+    with pytest.raises(SetError, match=r"ifs/000004\.png is there already"):
+        build(ifs_recipe(file_format="png"), small_set, overwrite=True)
+    mine.unlink()
+    build(ifs_recipe(file_format="png"), small_set, overwrite=True)
+    build(ifs_recipe(file_format="png"), small_set.parent / "fresh")
+    assert tree(small_set) == tree(small_set.parent / "fresh")
+
+
+def test_all_files_in_the_way_are_counted_at_once(small_set):
+    build(ifs_recipe(9), small_set)
+    (small_set / "set.json").write_text("{")
+    path = small_set / "manifest.jsonl"
+    path.write_text(path.read_text().partition("\n")[0] + "\n")
+    before = tree(small_set)
+    with pytest.raises(SetError, match=r"ifs/000005\.jpg and 3 more are there already"):
+        build(ifs_recipe(9), small_set, overwrite=True)
+    assert tree(small_set) == before
+
+
 def test_a_folder_that_is_no_set_is_not_drawn_over(tmp_path):
     (tmp_path / "ifs").mkdir()
     (tmp_path / "ifs/000000.jpg").write_text("mine")

@@ -136,6 +136,45 @@ def test_a_repair_needs_the_originals(mine, tmp_path):
     assert tree(out) == whole
 
 
+def test_the_users_own_files_in_a_set_are_not_written_over(mine, tmp_path):
+    out = tmp_path / "set"
+    build(ifs_recipe(2), out)
+    (out / "extra").mkdir()
+    (out / "extra/000000.jpg").write_text("mine")
+    (out / "extra/000001.png").write_text("mine")
+    with pytest.raises(SetError, match=r"extra/000000\.jpg is there already and not of this set"):
+        build(EMPTY, out, collected={"extra": str(mine)})
+    (out / "extra/000000.jpg").unlink()
+    with pytest.raises(SetError, match=r"extra/000001\.png is there already and not of this set"):
+        build(EMPTY, out, collected={"extra": str(mine)})
+    assert (out / "extra/000001.png").read_text() == "mine"
+    (out / "extra/000001.png").unlink()
+    build(EMPTY, out, collected={"extra": str(mine)})
+    build(ifs_recipe(2), tmp_path / "fresh", collected={"extra": str(mine)})
+    assert tree(out) == tree(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_repair_mends_collected_pictures_whose_records_are_lost(mine, tmp_path, gone):
+    out = tmp_path / "set"
+    build(ifs_recipe(2), out, collected={"extra": str(mine)})
+    whole = tree(out)
+    lines = whole["manifest.jsonl"].splitlines(keepends=True)
+    lines[3] = b"hello\n"
+    del lines[5]
+    (out / "manifest.jsonl").write_bytes(b"".join(lines))
+    if gone:
+        (out / "extra/000001.png").unlink()
+    else:
+        assert verify(out).findings.unrecorded == ("extra/000001.png", "extra/000003.jpg")
+        assert verify(out).findings.foreign == ()
+    noise(9).save(mine / "zz.png")
+    summary = repair(out, collected={"extra": str(mine)})
+    assert summary.unrepaired == ()
+    assert summary.n_drawn == 2
+    assert tree(out) == whole
+
+
 def test_the_set_itself_is_no_source(mine, tmp_path):
     out = mine / "set"
     build(EMPTY, out, collected={"extra": str(mine)})
@@ -200,12 +239,13 @@ class _Server(http.server.SimpleHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        if self.path == "/short.zip":
+        path = self.path.partition("?")[0]
+        if path == "/short.zip":
             self.send_response(200)
             self.send_header("Content-Length", "5000")
             self.end_headers()
             self.wfile.write(b"PK" * 100)
-        elif self.path == "/moved.zip":
+        elif path == "/moved.zip":
             self.send_response(302)
             self.send_header("Location", "/pictures.zip")
             self.end_headers()
@@ -257,6 +297,30 @@ def test_what_cannot_be_fetched_is_a_sentence_and_no_set(address, archive, tmp_p
     assert not (tmp_path / "set/set.json").exists()
 
 
+@pytest.mark.parametrize("path", ["nowhere.zip", "short.zip", "text.zip", "empty.zip"])
+def test_no_secret_of_an_address_is_shown(address, archive, tmp_path, path):
+    (archive.parent / "text.zip").write_text("hello")
+    zipfile.ZipFile(archive.parent / "empty.zip", "w").close()
+    place = f"{address.replace('//', '//me:secret@')}/{path}?key=secret"
+    with pytest.raises(SetError, match=path) as caught:
+        build(EMPTY, tmp_path / "set", collected={"extra": place})
+    assert "secret" not in str(caught.value)
+
+
+def test_an_address_that_is_none(tmp_path):
+    with pytest.raises(SetError, match="not a sound address"):
+        build(EMPTY, tmp_path / "set", collected={"extra": "http://[me:secret@/a.zip"})
+
+
+def test_an_archive_of_a_later_kind_is_refused_by_name(archive, tmp_path):
+    data = bytearray(archive.read_bytes())
+    at = data.index(b"PK\x01\x02")
+    data[at + 6 : at + 8] = (99).to_bytes(2, "little")
+    archive.write_bytes(data)
+    with pytest.raises(SetError, match=r"pictures\.zip is not a sound zip archive.*9\.9"):
+        build(EMPTY, tmp_path / "set", collected={"extra": str(archive)})
+
+
 def test_nobody_listens(tmp_path):
     with pytest.raises(SetError, match="no connection"):
         build(EMPTY, tmp_path / "set", collected={"extra": "http://127.0.0.1:9/a.zip"})
@@ -273,6 +337,6 @@ def test_bounds_hold_whatever_the_server_or_the_archive_says(
         build(EMPTY, tmp_path / "b", collected={"extra": f"{address}/pictures.zip"})
 
 
-def test_a_password_in_an_address_is_not_recorded():
-    shown = sources._without_password("https://me:secret@example.org/a.zip?id=3")
-    assert shown == "https://example.org/a.zip?id=3"
+def test_secrets_in_an_address_are_not_recorded():
+    shown = sources._without_secrets("https://me:secret@example.org/a.zip?key=3#part")
+    assert shown == "https://example.org/a.zip"

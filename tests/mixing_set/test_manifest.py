@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -97,6 +98,27 @@ def test_a_torn_last_line_is_cut_off_before_the_next_is_appended(tmp_path):
     with Appender(tmp_path, manifest) as appender:
         appender.append(record(2))
     assert path.read_text() == whole + record(2).to_line() + "\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX limits")
+def test_what_a_full_disk_leaves_of_a_line_is_taken_back(tmp_path):
+    """A limit on the length of files stands in for a full disk: half of the line is written."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Appender(tmp_path, read_manifest(tmp_path)) as appender:
+        appender.append(record(0))
+        room = len(record(0).to_line()) * 3 // 2
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        try:
+            with pytest.raises(OSError, match="too large") as caught:
+                appender.append(record(1))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        appender.append(record(2))
+    assert caught.value.filename == str(tmp_path / "manifest.jsonl")
+    lines = (record(0).to_line(), record(2).to_line())
+    assert (tmp_path / "manifest.jsonl").read_text() == "".join(f"{line}\n" for line in lines)
 
 
 def test_of_two_lines_of_a_picture_the_last_counts(tmp_path):

@@ -148,6 +148,15 @@ def test_unknown_names_give_the_nearest():
             "families": {"ifs": {"indices": [[0, 10**12]], "options": {}}},
         },
         {"size": "256", "seed": 0, "format": "jpeg", "families": {}},
+        *(
+            {
+                "size": 256,
+                "seed": 0,
+                "format": "jpeg",
+                "families": {name: {"collected": True, "indices": []}},
+            }
+            for name in ("../victim", "/tmp/victim", "", ".git", "Mine", "a/b", "extra\n")
+        ),
     ],
 )
 def test_what_is_no_recipe_is_refused(data):

@@ -60,6 +60,8 @@ def test_a_palette_file_is_looked_for_beside_the_recipe(written, tmp_path):
         ("[escape-time]\nn = 1\n[ifs]\nn = 0\n", 4, "n must be"),
         ("[ifs]\nn = 'many'\n", 2, "n must be"),
         ("[ifs]\nstart = 3\n", 1, "needs n"),
+        ("[ifs]\nn = 2\nobjects = 9\n", 3, "objects"),
+        ("[ifs]\nn = 999_999\nstart = 2\n", 2, "at most"),
         ("size = 15\n[ifs]\nn = 1\n", 1, "16 to 16384"),
         ("format = 'gif'\n[ifs]\nn = 1\n", 1, "no format"),
         ("[ifs]\nn = 1\npalette = 'embr'\n", 3, "did you mean 'ember'"),

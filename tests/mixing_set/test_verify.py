@@ -5,10 +5,11 @@ import pytest
 from fractalgen.mixing_set.build import build
 from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.recipe import RecipeError
+from fractalgen.mixing_set.redraw import find_record, redraw
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify
 from fractalgen.registry import UnknownNameError
-from tests.mixing_set.small_sets import ifs_recipe, tree
+from tests.mixing_set.small_sets import ifs_recipe, names_in, tree
 
 
 def picture(folder, index):
@@ -120,3 +121,34 @@ def test_what_is_no_set_is_refused(tmp_path):
             verify(tmp_path / place)
         with pytest.raises(SetError, match=message):
             repair(tmp_path / place)
+
+
+@pytest.mark.parametrize("indices", [[], [[0, 1]]])
+def test_a_family_that_leads_out_of_the_set_is_refused_and_nothing_is_removed(small_set, indices):
+    victim = small_set.parent / "victim"
+    victim.mkdir()
+    (victim / ".fractalgen-000000.jpg.part").touch()
+    (small_set.parent / "empty").mkdir()
+    path = small_set / "set.json"
+    described = json.loads(path.read_text())
+    for name in ("../victim", "../empty", str(victim)):
+        described["recipe"]["families"] = {name: {"collected": True, "indices": indices}}
+        path.write_text(json.dumps(described))
+        for action in (repair, verify, lambda folder: build(ifs_recipe(), folder)):
+            with pytest.raises(SetError, match=r"set\.json is damaged"):
+                action(small_set)
+    assert names_in(victim) == [".fractalgen-000000.jpg.part"]
+    assert (small_set.parent / "empty").is_dir()
+
+
+@pytest.mark.parametrize(
+    "damage", [{"colors": ["no colour"]}, {"colors": []}, {"texture": "velvet"}, {"shape": 3}]
+)
+def test_damaged_params_differ_when_redrawn_and_are_no_traceback(small_set, damage):
+    path = small_set / "manifest.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[2]["params"]["backdrop"] |= damage
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert verify(small_set, redraw=6).differing == ("ifs/000002.jpg",)
+    with pytest.raises(SetError, match=r"params of ifs/000002\.jpg"):
+        redraw(*find_record(picture(small_set, 2)), 16)

@@ -43,6 +43,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names_in(tmp_path) == ["a.jpg"]
 
 
+def test_what_a_crash_left_does_not_stand_in_the_way(tmp_path):
+    (tmp_path / ".fractalgen-a.png.part").write_bytes(b"half a pic")
+    write_atomically(tmp_path / "a.png", b"data")
+    assert (tmp_path / "a.png").read_bytes() == b"data"
+    assert names_in(tmp_path) == ["a.png"]
+
+
 def test_a_link_is_replaced_and_not_followed(tmp_path):
     outside = tmp_path / "outside.txt"
     outside.write_bytes(b"keep me")

@@ -1,24 +1,22 @@
 """Compare a set's files with its manifest and its recipe."""
 
 import dataclasses
+import functools
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fractalgen.mixing_set.layout import FORMATS, MANIFEST_FILE, SET_FILE, picture_file
 from fractalgen.mixing_set.manifest import Manifest
-from fractalgen.mixing_set.plan import files_on_disk
-from fractalgen.mixing_set.pool import OrderedPool, Stopped
+from fractalgen.mixing_set.pool import OrderedPool, Progress
+from fractalgen.mixing_set.preparation import files_on_disk
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
 
-__all__ = ["Findings", "Progress", "inspect"]
-
-Progress = Callable[[int, int], None]
-"""Called with the number of pictures done and their total."""
+__all__ = ["Findings", "inspect"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,8 @@ class Findings:
     truncated : tuple of str
         Files shorter than was recorded.
     altered : tuple of str
-        Files with other contents than were recorded, or recorded for another recipe.
+        Files with other contents than were recorded, or recorded for another recipe, or that
+        cannot be read.
     foreign : tuple of str
         Files and folders that do not belong to the set.
     """
@@ -66,19 +65,14 @@ def inspect(
     on_disk = files_on_disk(folder, [family.name for family in recipe.families])
     missing: list[str] = []
     unrecorded: list[str] = []
-    expected = dict(_expected(recipe, manifest))
+    expected = dict(_expected(recipe, manifest, on_disk))
     for file, record in expected.items():
         if record is None:
             (unrecorded if file in on_disk else missing).append(file)
     records = [record for record in expected.values() if record is not None]
     faults: dict[str, list[str]] = {"missing": missing, "truncated": [], "altered": []}
 
-    def fault_of(record: Record, stopping: threading.Event) -> str | None:
-        if stopping.is_set():
-            raise Stopped
-        return _fault(folder, recipe, record)
-
-    with OrderedPool(fault_of, workers) as pool:
+    with OrderedPool(functools.partial(_fault, folder, recipe), workers) as pool:
         for number, (record, fault) in enumerate(zip(records, pool.map(records), strict=True), 1):
             if fault:
                 faults[fault].append(record.file)
@@ -91,7 +85,9 @@ def inspect(
     )
 
 
-def _expected(recipe: Recipe, manifest: Manifest) -> Iterator[tuple[str, Record | None]]:
+def _expected(
+    recipe: Recipe, manifest: Manifest, on_disk: Container[str]
+) -> Iterator[tuple[str, Record | None]]:
     """Yield the file and the record of each picture that the set should have."""
     for family in recipe.families:
         indices = set(family.indices())
@@ -101,25 +97,27 @@ def _expected(recipe: Recipe, manifest: Manifest) -> Iterator[tuple[str, Record 
             record = manifest.records.get((family.name, index))
             if record is not None:
                 yield record.file, record
-            else:
-                yield picture_file(family.name, index, FORMATS[recipe.format]), None
+                continue
+            # Of a collected picture the record alone told the format.
+            kinds = FORMATS.values() if family.collected else ()
+            files = [picture_file(family.name, index, kind) for kind in kinds]
+            usual = picture_file(family.name, index, FORMATS[recipe.format])
+            yield next((file for file in files if file in on_disk), usual), None
 
 
-def _fault(folder: Path, recipe: Recipe, record: Record) -> str | None:
+def _fault(folder: Path, recipe: Recipe, record: Record, _: threading.Event) -> str | None:
     path = folder / record.file
     try:
         length = path.lstat().st_size
         data = b"" if path.is_symlink() else path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
-    except IsADirectoryError:
+    except OSError:  # a folder, or a file that may not be read
         return "altered"
     if length < record.n_bytes and not path.is_symlink():
         return "truncated"
-    wanted = (recipe.seed, recipe.size, recipe.size)
-    if record.origin is None and (record.seed, record.width, record.height) != wanted:
-        return "altered"
-    return None if hashlib.sha256(data).hexdigest() == record.file_sha256 else "altered"
+    same = record.fits(recipe) and hashlib.sha256(data).hexdigest() == record.file_sha256
+    return None if same else "altered"
 
 
 def _foreign(folder: Path, recipe: Recipe, expected: set[str]) -> Iterator[str]:

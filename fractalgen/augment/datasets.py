@@ -1,0 +1,232 @@
+"""IPMix for PyTorch's datasets and data loaders: pictures that depend on seed, epoch and index.
+
+A picture's seed is `seed_for(seed, epoch, index)`, where `index` is its place in the dataset. So it
+comes out the same with any number of workers, however they are started, in any batch and order.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, IterableDataset, default_collate
+
+from fractalgen.augment.ipmix import IPMix
+from fractalgen.augment.sample_seeds import seed_for
+from fractalgen.augment.tensors import as_rgb_pixels, normalized_tensor
+
+__all__ = ["IPMixCollate", "IPMixDataset", "Indexed"]
+
+
+class _Views:
+    """Augments pictures by their index, in an epoch that all worker processes share."""
+
+    def __init__(
+        self,
+        aug: IPMix,
+        views: int | None,
+        seed: int,
+        mean: Sequence[float] | None,
+        std: Sequence[float] | None,
+    ) -> None:
+        if views is not None and views < 1:
+            raise ValueError(f"views must be 1 or more, not {views}")
+        self.aug = aug
+        self.views = views
+        self.seed = seed
+        self.mean = _channels("mean", mean, 0.0)
+        self.std = _channels("std", std, 1.0)
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._share_epoch()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._share_epoch()  # a copy's own; in a worker process it is shared already
+
+    def _share_epoch(self) -> None:
+        """Let workers that live on after an epoch see the next one."""
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call, unused-ignore]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next pictures belong to."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other pictures from here on; call it before the epoch's loop over the loader."""
+        self._epoch.fill_(epoch)
+
+    def _augmented(self, pixels: NDArray[np.uint8], indices: Sequence[int]) -> Any:
+        """Return a tensor (n, 3, height, width), or a tuple of them, the clean one first."""
+        epoch = self.epoch
+        mixed = self.aug.batch(
+            pixels,
+            [seed_for(self.seed, epoch, index) for index in indices],
+            views=self.views,
+            mean=self.mean,
+            std=self.std,
+            layout="NCHW",
+        )
+        if self.views is None:
+            return torch.from_numpy(mixed)
+        clean = normalized_tensor(pixels, self.mean, self.std)
+        return (clean, *(torch.from_numpy(view) for view in mixed))
+
+
+class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-ignore]
+    """A dataset whose pictures are augmented; what comes beside them, such as labels, is kept.
+
+    Random crops and flips that `dataset` itself makes draw from PyTorch's generators and are as
+    reproducible as those are.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Of (picture, label) or longer tuples. A picture is a PIL image, a uint8 array
+        (height, width[, 3]), or a uint8 tensor or a float one from 0 to 1 ([3, ]height, width).
+        Grey becomes RGB.
+    aug : IPMix
+        In a worker process it uses one thread, unless it was given a number of them.
+    views : int, optional
+        None: an item is (picture, label). A number: ((clean, view, ...), label), with that many
+        different augmented views after the clean picture; two for `jsd_loss`.
+    seed : int
+        Of the run.
+    mean, std : sequence of 3 floats, optional
+        Normalise to (value - mean) / std, where values are from 0 to 1.
+
+    Raises
+    ------
+    TypeError
+        If `dataset` has no length or is iterable only.
+    ValueError
+        If an option is out of its range.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        aug: IPMix,
+        *,
+        views: int | None = None,
+        seed: int = 0,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(aug, views, seed, mean, std)
+        self.dataset = _indexable(dataset)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        index = range(len(self.dataset))[index]
+        picture, *rest = self.dataset[index]
+        out = self._augmented(as_rgb_pixels(picture)[None], [index])
+        first = out[0] if self.views is None else tuple(view[0] for view in out)
+        return (first, *rest)
+
+
+class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
+    """A dataset whose items end in their index: (picture, label) becomes (picture, label, index).
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Of tuples; with a length.
+
+    Raises
+    ------
+    TypeError
+        If `dataset` has no length or is iterable only.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = _indexable(dataset)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        index = range(len(self.dataset))[index]
+        return (*self.dataset[index], index)
+
+
+class IPMixCollate:
+    """A `collate_fn` that augments the whole batch in one call.
+
+    It gives the batches that an `IPMixDataset` of the same arguments gives, and is faster for small
+    pictures.
+
+    Parameters
+    ----------
+    aug, views, seed, mean, std
+        See `IPMixDataset`.
+    """
+
+    def __init__(
+        self,
+        aug: IPMix,
+        *,
+        views: int | None = None,
+        seed: int = 0,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        self._views = _Views(aug, views, seed, mean, std)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other pictures from here on; call it before the epoch's loop over the loader."""
+        self._views.set_epoch(epoch)
+
+    def __call__(self, samples: Sequence[tuple[Any, ...]]) -> Any:
+        """Collate items of (picture, label, index), as `Indexed` gives them.
+
+        Parameters
+        ----------
+        samples : sequence of tuple
+            The pictures of one size, first; their index in the dataset, last.
+
+        Returns
+        -------
+        tuple
+            The pictures, a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
+            the clean ones first; then the labels, as `torch.utils.data.default_collate` has them.
+
+        Raises
+        ------
+        ValueError
+            If the items have no index, or the pictures differ in size.
+        """
+        if len(samples[0]) < 3:
+            raise ValueError(
+                f"items must be (picture, label, index), not of {len(samples[0])} parts; wrap the "
+                "dataset in fractalgen.augment.datasets.Indexed"
+            )
+        pictures = [as_rgb_pixels(sample[0]) for sample in samples]
+        sizes = {picture.shape[:2] for picture in pictures}
+        if len(sizes) > 1:
+            raise ValueError(
+                f"a batch's pictures must be of one size, not {sorted(sizes)}; crop or resize "
+                "them in the dataset"
+            )
+        indices = [int(sample[-1]) for sample in samples]
+        rest = default_collate([sample[1:-1] for sample in samples])
+        return (self._views._augmented(np.stack(pictures), indices), *rest)
+
+
+def _indexable(dataset: Any) -> Any:
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+        raise TypeError(
+            f"a {type(dataset).__name__} has no index to derive seeds from; put "
+            "fractalgen.augment.transforms.IPMixTransform among its transforms instead"
+        )
+    return dataset
+
+
+def _channels(name: str, values: Sequence[float] | None, default: float) -> tuple[float, ...]:
+    channels = (default,) * 3 if values is None else tuple(float(value) for value in values)
+    if len(channels) != 3 or (name == "std" and min(channels) <= 0):
+        raise ValueError(f"{name} must be three numbers, above 0 for std, not {values}")
+    return channels

@@ -1,0 +1,36 @@
+"""The seed of one training picture in one epoch."""
+
+__all__ = ["seed_for"]
+
+_MASK_64 = (1 << 64) - 1
+_GAMMA = 0x9E3779B97F4A7C15
+
+
+def seed_for(seed: int, epoch: int, index: int) -> int:
+    """Mix a run's seed, the epoch and a picture's place in its dataset into one seed.
+
+    Each of the three is added in turn, and SplitMix64's output function is applied after it. That
+    function is one-to-one, so that two pictures of an epoch never share a seed, nor do two epochs
+    of a picture. Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+    OOPSLA 2014.
+
+    Parameters
+    ----------
+    seed, epoch, index : int
+        Taken modulo 2**64.
+
+    Returns
+    -------
+    int
+        From 0 to 2**64 - 1, as `fractalgen.IPMix` takes it.
+    """
+    state = 0
+    for value in (seed, epoch, index):
+        state = _mixed((state + value + _GAMMA) & _MASK_64)
+    return state
+
+
+def _mixed(x: int) -> int:
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK_64
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK_64
+    return x ^ (x >> 31)

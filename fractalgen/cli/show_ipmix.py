@@ -1,0 +1,87 @@
+"""``fractalgen show-ipmix``."""
+
+from pathlib import Path
+
+import click
+
+from fractalgen.cli.group import Failure, PlainCommand, WrongUsage
+
+
+@click.command("show-ipmix", cls=PlainCommand)
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "set_folder",
+    metavar="SET",
+    type=click.Path(path_type=Path),
+    default="ipmix-set",
+    show_default=True,
+    help="A mixing set, or any folder of pictures.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="figure.png",
+    show_default=True,
+    help="A .png, .jpg or .webp file.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Chooses the set's pictures and what is done with them.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(16, 1024),
+    default=224,
+    show_default=True,
+    help="Pixels a side at which the pictures are mixed.",
+)
+def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int) -> None:
+    """Draw a figure that shows what IPMix does to a picture.
+
+    IMAGE is a picture of any kind; its centre is taken. The figure has the mixing operations,
+    the patches, two chains step by step, and results.
+    """
+    import numpy as np
+
+    from fractalgen.augment.figure import MAX_PICTURES, figure
+    from fractalgen.cli.saving import check_output, save
+    from fractalgen.mixing_set.bank.folder import list_pictures
+    from fractalgen.mixing_set.bank.picture import read_square
+    from fractalgen.mixing_set.conversion import UnusableError, guarded
+
+    check_output(output, set_folder)
+    if output.exists() and image.exists() and output.samefile(image):
+        raise WrongUsage(f"{output} is the picture itself; give another name by -o")
+
+    def read(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+        try:
+            return read_square(path, size)
+        except UnusableError as error:
+            raise Failure(f"cannot use {click.format_filename(path)}: {error}") from None
+
+    with guarded():
+        pixels = read(image)
+        names = _spread([picture.name for picture in list_pictures(set_folder)], MAX_PICTURES, seed)
+        pictures = np.stack([read(set_folder / name) for name in names])
+    page = figure(pixels, pictures, names, seed)
+    save(page, output)
+    click.echo(f"{output}: {page.width} x {page.height} pixels")
+
+
+def _spread(names: list[str], n: int, seed: int) -> list[str]:
+    """Choose at random, from each folder in turn."""
+    import random
+
+    shuffled = random.Random(seed).sample(names, len(names))
+    seen: dict[str, int] = {}
+    turns = []
+    for name in shuffled:
+        folder = name.rpartition("/")[0]
+        turns.append((seen.setdefault(folder, 0), folder, name))
+        seen[folder] += 1
+    return [name for _, _, name in sorted(turns)[:n]]

@@ -1,0 +1,118 @@
+"""IPMix's operations on whole pictures, with Pillow's results.
+
+An operation is its place in `fractalgen.augment.image_ops.IMAGE_OPS`, which says what the amounts
+mean; the versions there, by Pillow, are what these are tested against.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.kernels.affine_warp import rotate, shear_x, shear_y
+from fractalgen.kernels.image_ops_tones import (
+    blend_with_grey,
+    color,
+    mask_and_invert,
+    mean_luma,
+    mirror,
+    sharpness,
+    spread,
+)
+from fractalgen.kernels.jit import inlined, kernel
+
+__all__ = ["amount_of", "apply_image_op"]
+
+(
+    _EQUALIZE,
+    _POSTERIZE,
+    _ROTATE,
+    _SOLARIZE,
+    _SHEAR_X,
+    _SHEAR_Y,
+    _TRANSLATE_X,
+    _TRANSLATE_Y,
+    _MIRROR,
+    _INVERT,
+    _AUTOCONTRAST,
+    _COLOR,
+    _CONTRAST,
+    _BRIGHTNESS,
+    _SHARPNESS,
+) = range(15)
+
+_ONE = np.float32(1.0)
+
+
+@inlined
+def amount_of(op, level, sign, height, width):
+    """Turn a level in (0, 10] and a sign, 1 or -1, into the operation's amount, a float32.
+
+    The numbers are those of `fractalgen.augment.image_ops.amount_of`, rounded to float32.
+    """
+    level = np.float64(level)
+    direction = np.float64(sign)
+    amount = 0.0
+    if op == _ROTATE:
+        amount = direction * (30.0 * level / 10.0)
+    elif _SHEAR_X <= op <= _SHEAR_Y:
+        amount = direction * (0.3 * level / 10.0)
+    elif _TRANSLATE_X <= op <= _TRANSLATE_Y:
+        side = np.float64(width if op == _TRANSLATE_X else height)
+        amount = np.float64(np.int64(direction) * np.int64(side / 3.0 * level / 10.0))
+    elif op == _POSTERIZE:
+        amount = np.float64(4 - np.int64(level * 4.0 / 10.0))
+    elif op == _SOLARIZE:
+        amount = np.float64(256 - np.int64(level * 256.0 / 10.0))
+    elif op >= _COLOR:
+        amount = level / 10.0 * 1.8 + 0.1
+    return np.float32(amount)
+
+
+@kernel
+def apply_image_op(
+    op: int, amount: float, source: NDArray[np.uint8], target: NDArray[np.uint8]
+) -> None:
+    """Apply one operation to a picture.
+
+    Parameters
+    ----------
+    op : int
+        The operation's place in `fractalgen.augment.image_ops.IMAGE_OPS`.
+    amount : float32
+        As `amount_of` gives it. Rotations reach 45 degrees.
+    source : ndarray of uint8, shape (H, W, 3)
+        The picture, C-contiguous; at least one pixel. Not modified.
+    target : ndarray of uint8, shape (H, W, 3)
+        Filled; C-contiguous, and no part of `source`.
+    """
+    height, width = source.shape[0], source.shape[1]
+    here = source.reshape(source.size)
+    there = target.reshape(target.size)
+    exact = np.float64(amount)
+    whole = np.int64(exact)
+    factor = np.float32(amount)
+    evenly = op == _EQUALIZE
+    if evenly or op == _AUTOCONTRAST:
+        spread(evenly, here, there)
+    elif op == _ROTATE and exact != 0.0:
+        rotate(exact, height, width, here, there)
+    elif op == _SHEAR_Y:
+        shear_y(exact, height, width, here, there)
+    elif _SHEAR_X <= op <= _TRANSLATE_Y:
+        slope = exact if op == _SHEAR_X else 0.0
+        across = whole if op == _TRANSLATE_X else 0
+        down = whole if op == _TRANSLATE_Y else 0
+        shear_x(slope, across, down, height, width, here, there)
+    elif op == _MIRROR:
+        mirror(np.uint64(width), here, there)
+    elif op == _COLOR and factor != _ONE:
+        color(factor, here, there)
+    elif _CONTRAST <= op <= _BRIGHTNESS:
+        grey = mean_luma(here) if op == _CONTRAST else np.int32(0)
+        blend_with_grey(grey, factor, here, there)
+    elif op == _SHARPNESS and factor != _ONE:
+        sharpness(factor, np.uint64(width), here, there)
+    else:
+        bits = min(max(whole, 0), 8) if op == _POSTERIZE else 8
+        threshold = whole if op == _SOLARIZE else 256
+        threshold = 0 if op == _INVERT else threshold
+        mask_and_invert(np.uint8((0xFF00 >> bits) & 0xFF), np.int32(threshold), here, there)

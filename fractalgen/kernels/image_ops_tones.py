@@ -1,0 +1,200 @@
+"""Image operations that change values where they are: tables, histograms and blends.
+
+Pictures are flat rows of R, G, B bytes, so that loops run over bytes. The numbers are those of
+Pillow's ImageOps and ImageEnhance: tables are counted in integers and float64, and blends in
+float32 with the fraction cut off.
+"""
+
+import numpy as np
+
+from fractalgen.kernels.jit import inlined, kernel
+
+__all__ = [
+    "blend_with_grey",
+    "color",
+    "mask_and_invert",
+    "mean_luma",
+    "mirror",
+    "sharpness",
+    "spread",
+]
+
+_FULL = np.uint8(255)
+_ZERO = np.float32(0.0)
+_WHITE = np.float32(255.0)
+_U1 = np.uint64(1)
+_U2 = np.uint64(2)
+_U3 = np.uint64(3)
+_GREENS = np.uint64(256)
+_BLUES = np.uint64(512)
+
+# ITU-R 601 luma in 16-bit fixed point.
+_LUMA = (19595, 38470, 7471)
+_LUMA_RED, _LUMA_GREEN, _LUMA_BLUE = (np.int32(weight) for weight in _LUMA)
+_LUMA_HALF = np.int32(0x8000)
+_LUMA_BITS = np.int32(16)
+
+# The luma of a byte's pixel is a weighted sum of the byte, the two before and the two after it;
+# which weights depends on its channel, and repeats every three bytes.
+_LANES = 48
+_LUMA_AT = np.zeros((5, _LANES), np.int32)
+for _lane in range(_LANES):
+    for _channel, _weight in enumerate(_LUMA):
+        _LUMA_AT[2 + _channel - _lane % 3, _lane] = _weight
+_LUMA_BEFORE_2, _LUMA_BEFORE, _LUMA_HERE, _LUMA_AFTER, _LUMA_AFTER_2 = _LUMA_AT.copy()
+
+# n * 5042 >> 16 is n // 13 for n to 8737; the nine values of a smoothed pixel sum to 3315.
+_SIX = np.int32(6)
+_FOUR = np.int32(4)
+_THIRTEENTH = np.int32(5042)
+_THIRTEENTH_BITS = np.int32(16)
+
+
+@inlined
+def _blend(start, factor, value):
+    """Go from `start`, an int32, towards a uint8 and beyond it, and cut the fraction off."""
+    way = np.float32(np.int32(np.int32(value) - start))  # Numba would make it an int64
+    return np.uint8(np.int32(min(max(np.float32(start) + factor * way, _ZERO), _WHITE)))
+
+
+@kernel
+def mask_and_invert(mask, threshold, source, target):
+    """Keep the bits that `mask`, a uint8, has, and invert values from `threshold`, an int32, up."""
+    for i in range(source.size):
+        value = source[i]
+        flip = _FULL if np.int32(value) >= threshold else np.uint8(0)
+        target[i] = (value & mask) ^ flip
+
+
+@kernel
+def mirror(width, source, target):
+    """Turn left and right about; `width` is a uint64."""
+    row = _U3 * width
+    for start in range(np.uint64(0), np.uint64(source.size), row):
+        for x in range(width):
+            here = start + _U3 * x
+            there = start + row - _U3 - _U3 * x
+            target[here] = source[there]
+            target[here + _U1] = source[there + _U1]
+            target[here + _U2] = source[there + _U2]
+
+
+@inlined
+def _even_levels(counts, first, n_pixels, table):
+    """Fill a channel's 256 entries so that it is spread evenly, its last value apart."""
+    last = first + 255
+    while counts[last] == 0:
+        last -= 1
+    step = (n_pixels - counts[last]) // 255
+    below = np.int32(step // 2)
+    for i in range(first, first + 256):
+        here = counts[i]
+        counts[i] = below if step else i - first  # one value, or few pixels: no change
+        below += here
+    size = np.float64(max(step, 1))
+    for i in range(first, first + 256):  # float64 quotients of integers are cut off where
+        table[i] = np.uint8(min(np.float64(counts[i]) / size, 255.0))  # the integers' would be
+
+
+@inlined
+def _stretched_levels(counts, first, table):
+    """Fill a channel's 256 entries so that its values cover the whole range."""
+    low, high = 0, 255
+    while counts[first + low] == 0:
+        low += 1
+    while counts[first + high] == 0:
+        high -= 1
+    scale = 255.0 / np.float64(high - low) if high > low else 1.0
+    offset = -np.float64(low) * scale if high > low else 0.0
+    for i in range(256):
+        table[first + i] = np.uint8(min(max(np.float64(i) * scale + offset, 0.0), 255.0))
+
+
+@kernel
+def spread(evenly, source, target):
+    """Equalize each channel where `evenly` is true; stretch it over the whole range elsewhere."""
+    counts = np.zeros(768, np.int32)
+    table = np.empty(768, np.uint8)
+    for red in range(np.uint64(0), np.uint64(source.size), _U3):
+        counts[np.uint64(source[red])] += 1
+        counts[_GREENS + np.uint64(source[red + _U1])] += 1
+        counts[_BLUES + np.uint64(source[red + _U2])] += 1
+    for first in range(0, 768, 256):
+        if evenly:
+            _even_levels(counts, first, source.size // 3, table)
+        else:
+            _stretched_levels(counts, first, table)
+    for red in range(np.uint64(0), np.uint64(source.size), _U3):
+        target[red] = table[np.uint64(source[red])]
+        target[red + _U1] = table[_GREENS + np.uint64(source[red + _U1])]
+        target[red + _U2] = table[_BLUES + np.uint64(source[red + _U2])]
+
+
+@kernel
+def mean_luma(source):
+    """Return the mean luma, rounded: an int32."""
+    total = np.int64(0)
+    for i in range(0, source.size, 3):
+        luma = _LUMA_RED * np.int32(source[i]) + _LUMA_GREEN * np.int32(source[i + 1])
+        luma += _LUMA_BLUE * np.int32(source[i + 2]) + _LUMA_HALF
+        total += np.int32(luma) >> _LUMA_BITS
+    return np.int32(np.float64(total) / np.float64(source.size // 3) + 0.5)
+
+
+@kernel
+def blend_with_grey(grey, factor, source, target):
+    """Blend with the one value `grey`, an int32, by a float32 `factor`."""
+    for i in range(source.size):
+        target[i] = _blend(grey, factor, source[i])
+
+
+@kernel
+def color(factor, source, target):
+    """Blend with the picture in grey by a float32 `factor`."""
+    first = 3  # a pixel at either end is left to the plain loop below
+    last = first + max(source.size - 6, 0) // _LANES * _LANES
+    for start in range(first, last, _LANES):
+        for j in range(_LANES):
+            i = np.uint64(start + j)
+            luma = _LUMA_BEFORE_2[j] * np.int32(source[i - _U2])
+            luma += _LUMA_BEFORE[j] * np.int32(source[i - _U1])
+            luma += _LUMA_HERE[j] * np.int32(source[i])
+            luma += _LUMA_AFTER[j] * np.int32(source[i + _U1])
+            luma += _LUMA_AFTER_2[j] * np.int32(source[i + _U2]) + _LUMA_HALF
+            target[i] = _blend(np.int32(np.int32(luma) >> _LUMA_BITS), factor, source[i])
+    for pixel in range(0, source.size, 3):
+        if first <= pixel < last:
+            continue
+        luma = _LUMA_RED * np.int32(source[pixel]) + _LUMA_GREEN * np.int32(source[pixel + 1])
+        luma += _LUMA_BLUE * np.int32(source[pixel + 2]) + _LUMA_HALF
+        for i in range(pixel, pixel + 3):
+            target[i] = _blend(np.int32(np.int32(luma) >> _LUMA_BITS), factor, source[i])
+
+
+@kernel
+def sharpness(factor, width, source, target):
+    """Blend with the mean of 3 x 3 pixels, the middle one five times, by a float32 `factor`.
+
+    The outermost pixels stay as they are. `width` is a uint64.
+    """
+    row = _U3 * width
+    size = np.uint64(source.size)
+    for i in range(size):
+        target[i] = source[i]
+    if width < _U3 or size < _U3 * row:
+        return
+    for i in range(row + _U3, size - row - _U3):  # over the ends of rows, which are mended below
+        above = i - row
+        below = i + row
+        total = np.int32(source[above - _U3]) + np.int32(source[above])
+        total += np.int32(source[above + _U3]) + np.int32(source[i - _U3])
+        total += np.int32(source[i]) + np.int32(source[i + _U3])
+        total += np.int32(source[below - _U3]) + np.int32(source[below])
+        total += np.int32(source[below + _U3])
+        total += _FOUR * np.int32(source[i]) + _SIX
+        smooth = np.int32(np.int32(total * _THIRTEENTH) >> _THIRTEENTH_BITS)
+        target[i] = _blend(smooth, factor, source[i])
+    for start in range(row, size - row, row):
+        for i in range(start, start + _U3):
+            target[i] = source[i]
+            target[i + row - _U3] = source[i + row - _U3]

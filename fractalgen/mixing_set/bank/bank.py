@@ -1,0 +1,183 @@
+"""The mixing set as its users read it: small pictures, decoded once, mapped into memory."""
+
+import operator
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.mixing_set.bank.building import build_bank, refusals
+from fractalgen.mixing_set.bank.cache import default_folder, temporary_folder
+from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError, unreadable
+from fractalgen.mixing_set.bank.file import BANK_VERSION, About, DamagedError, read_bank
+from fractalgen.mixing_set.bank.folder import PictureFile, content_key, list_pictures
+from fractalgen.mixing_set.pool import default_workers
+
+__all__ = ["MixingSet"]
+
+
+class MixingSet:
+    """A read-only bank of pictures, all of one size: what IPMix mixes into a photograph.
+
+    The first time a folder is opened at a size, its pictures are decoded and resized by several
+    threads into one cache file; afterwards the file is only mapped into memory. Processes on one
+    machine share those pages, and a pickled bank is a path, so workers started by fork, spawn or
+    forkserver hold no copy.
+
+    A picture's shorter side is brought to `size` (Pillow's bicubic filter, which averages where
+    it makes smaller), and its centre is kept. What is smaller is enlarged. Transparent parts lie
+    over black, a camera's orientation is applied.
+
+    The cache file is made anew when a picture is added, removed, renamed or changed. That is
+    known by names, lengths and times of change; in a fractalgen set by the hashes in its
+    manifest, which every file has to match when the bank is made. Files of earlier contents
+    stay; any of them may be deleted when no program uses it.
+
+    Parameters
+    ----------
+    folder : str or path
+        A fractalgen set or any folder of pictures, nested or flat. Hidden files and files whose
+        names do not end as a picture's are ignored.
+    size : int
+        Side of the bank's pictures in pixels. A little more than the training pictures' side
+        leaves room for random crops.
+    skip_unreadable : bool
+        Leave out pictures that cannot be read, with a warning that names them, where otherwise
+        `UnreadablePicturesError` names them all.
+    cache_dir : str, path or None
+        Folder for the cache file. None is ``fractalgen`` in ``$XDG_CACHE_HOME``, ``~/.cache``,
+        or what the system has instead; where that cannot be written to, a temporary folder is
+        used until the process ends, with a warning.
+    workers : int or None
+        Threads that decode; None is one per processor.
+
+    Attributes
+    ----------
+    size : int
+        Side of the pictures in pixels.
+    files : tuple of str
+        The pictures' paths within the folder, sorted; picture ``i`` is of ``files[i]``.
+    array : memmap of uint8, shape (n, size, size, 3)
+        All pictures, RGB, read-only.
+    path : Path
+        The cache file, which ``numpy.load`` reads too.
+
+    Raises
+    ------
+    BankError
+        A `ValueError`: there is no such folder, it holds no pictures, or the bank cannot be
+        written to `cache_dir`.
+    UnreadablePicturesError
+        A `BankError`: pictures cannot be read; its `refused` has their names and the reasons.
+
+    Examples
+    --------
+    >>> bank = MixingSet("ipmix-set", size=36)  # doctest: +SKIP
+    >>> bank[0].shape  # doctest: +SKIP
+    (36, 36, 3)
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        size: int = 36,
+        *,
+        skip_unreadable: bool = False,
+        cache_dir: str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+    ) -> None:
+        size = operator.index(size)
+        workers = default_workers() if workers is None else operator.index(workers)
+        for name, value in (("size", size), ("workers", workers)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; it has to be 1 or more")
+        source = Path(folder)
+        pictures = list_pictures(source)
+        key = content_key(pictures)
+        place = default_folder() if cache_dir is None else Path(cache_dir)
+
+        def made_in(place: Path) -> Path:
+            path = place / f"bank{BANK_VERSION}-{size}-{key}.npy"
+            if not _is_current(path, source, pictures):
+                build_bank(
+                    source, pictures, size, path, skip_unreadable=skip_unreadable, workers=workers
+                )
+            return path
+
+        try:
+            path = made_in(place)
+        except OSError as error:
+            reason = f"cannot keep the bank in {place}: {error.strerror or error}"
+            if cache_dir is not None:
+                raise BankError(f"{reason}; name another folder by cache_dir") from None
+            temporary = temporary_folder()
+            warnings.warn(
+                f"{reason}. It goes to {temporary} until this process ends, and is made anew next "
+                "time; name a folder to keep it by cache_dir.",
+                stacklevel=2,
+            )
+            path = made_in(temporary)
+        self._open(source, path)
+        refused = self._about.refused
+        if refused and not skip_unreadable:
+            raise UnreadablePicturesError(str(source), refused)
+        if refused:
+            message = unreadable(str(source), refused)
+            warnings.warn(f"{message}\nThe bank is without them.", stacklevel=2)
+
+    def _open(self, folder: Path, path: Path) -> None:
+        self._folder = folder
+        self.path = path.absolute()
+        try:
+            self.array, self._about = read_bank(path)
+        except (OSError, DamagedError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise BankError(
+                f"the bank of {folder} cannot be read from {path}: {reason}; open the folder again"
+            ) from None
+        self._pictures = self.array.view(np.ndarray)
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures in pixels."""
+        return self._about.size
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The pictures' paths within the folder, in the bank's order."""
+        return self._about.files
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: SupportsIndex) -> NDArray[np.uint8]:
+        """Return picture `index` as a read-only view of shape (size, size, 3)."""
+        picture: NDArray[np.uint8] = self._pictures[operator.index(index)]
+        return picture
+
+    def __repr__(self) -> str:
+        n_pictures = f"{len(self):,} pictures of {self.size} x {self.size}"
+        return f"<MixingSet {str(self._folder)!r}: {n_pictures}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self._folder, "path": self.path, "key": self._about.key}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._open(state["folder"], state["path"])
+        if self._about.key != state["key"]:
+            raise BankError(f"{self.path} is no longer the bank of {self._folder}; open it again")
+
+
+def _is_current(path: Path, folder: Path, pictures: Sequence[PictureFile]) -> bool:
+    """Whether the file is a whole bank, and what it is without still cannot be read."""
+    try:
+        about: About = read_bank(path)[1]
+    except (OSError, DamagedError):
+        return False
+    left_out = {name for name, _ in about.refused}
+    doubtful = [picture for picture in pictures if picture.name in left_out]
+    return refusals(folder, doubtful, about.size) == about.refused

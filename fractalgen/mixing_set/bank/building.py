@@ -1,0 +1,133 @@
+"""Make a bank's file from a folder of pictures, with threads and little memory."""
+
+import contextlib
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.mixing_set.bank.cache import new_part, put_in_place
+from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError
+from fractalgen.mixing_set.bank.file import About, BankWriter
+from fractalgen.mixing_set.bank.folder import PictureFile, content_key
+from fractalgen.mixing_set.bank.picture import read_square
+from fractalgen.mixing_set.conversion import UnusableError, guarded
+from fractalgen.mixing_set.pool import OrderedPool, Stopped
+
+__all__ = ["build_bank", "refusals"]
+
+_BYTES_IN_FLIGHT = 32 << 20
+_TASKS_AHEAD = 4  # per worker
+_MOST_PER_TASK = 64
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Pictures of shape (n, size, size, 3), their names, and those that could not be read."""
+
+    pictures: NDArray[np.uint8]
+    files: list[str]
+    refused: list[tuple[str, str]]
+
+
+def build_bank(
+    folder: Path,
+    pictures: Sequence[PictureFile],
+    size: int,
+    target: Path,
+    *,
+    skip_unreadable: bool,
+    workers: int,
+) -> None:
+    """Decode and resize pictures into a bank's file, which is there whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the pictures are.
+    pictures : sequence of PictureFile
+        Those in it, in the bank's order.
+    size : int
+        Side of the bank's pictures in pixels.
+    target : Path
+        The file; replaced if it exists.
+    skip_unreadable : bool
+        Leave out what cannot be read, and say so in the file.
+    workers : int
+        Threads.
+
+    Raises
+    ------
+    UnreadablePicturesError
+        With the names of all pictures that cannot be read, unless they are skipped.
+    BankError
+        If none can be read, or there is no room for the file.
+    OSError
+        If the folder of `target` cannot be written to.
+    """
+    with new_part(target.parent) as (part, file):
+        refused: list[tuple[str, str]] = []
+        files: list[str] = []
+        try:
+            writer = BankWriter(file)
+            with contextlib.closing(_batches(folder, pictures, size, workers)) as batches:
+                for batch in batches:
+                    refused += batch.refused
+                    if skip_unreadable or not refused:
+                        files += batch.files
+                        writer.append(batch.pictures)
+            if refused and not skip_unreadable:
+                raise UnreadablePicturesError(str(folder), refused)
+            if not files:
+                raise BankError(f"none of the {len(pictures):,} pictures in {folder} can be read")
+            writer.finish(About(content_key(pictures), size, tuple(files), tuple(refused)))
+            file.close()  # Windows renames no open file
+            put_in_place(part, target)
+        except OSError as error:
+            megabytes = len(pictures) * size * size * 3 / 1e6
+            raise BankError(
+                f"cannot write the bank, {megabytes:,.0f} MB, to {target.parent}: "
+                f"{error.strerror or error}; name another folder by cache_dir"
+            ) from None
+
+
+def refusals(
+    folder: Path, pictures: Sequence[PictureFile], size: int
+) -> tuple[tuple[str, str], ...]:
+    """Return those of the pictures that cannot be read, each with the reason."""
+    with guarded():
+        return tuple(_read(folder, pictures, size, threading.Event()).refused)
+
+
+def _batches(
+    folder: Path, pictures: Sequence[PictureFile], size: int, workers: int
+) -> Generator[_Batch, None, None]:
+    in_flight = workers * _TASKS_AHEAD * size * size * 3
+    step = min(max(1, _BYTES_IN_FLIGHT // in_flight), _MOST_PER_TASK)
+
+    def read(some: Sequence[PictureFile], stopping: threading.Event) -> _Batch:
+        return _read(folder, some, size, stopping)
+
+    tasks = (pictures[start : start + step] for start in range(0, len(pictures), step))
+    with guarded(), OrderedPool(read, workers, _TASKS_AHEAD) as pool:
+        yield from pool.map(tasks)
+
+
+def _read(
+    folder: Path, some: Sequence[PictureFile], size: int, stopping: threading.Event
+) -> _Batch:
+    pictures = np.empty((len(some), size, size, 3), np.uint8)
+    files: list[str] = []
+    refused: list[tuple[str, str]] = []
+    for name, sha256, *_ in some:
+        if stopping.is_set():
+            raise Stopped
+        try:
+            pictures[len(files)] = read_square(folder / name, size, sha256)
+            files.append(name)
+        except UnusableError as error:
+            refused.append((name, str(error)))
+    return _Batch(pictures[: len(files)], files, refused)

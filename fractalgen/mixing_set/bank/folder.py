@@ -1,0 +1,147 @@
+"""Which pictures a folder holds, and a key that changes when one of them does."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fractalgen.mixing_set.bank.errors import BankError
+from fractalgen.mixing_set.conversion import SUFFIXES
+from fractalgen.mixing_set.layout import MANIFEST_FILE, SET_FILE
+
+__all__ = ["PictureFile", "content_key", "list_pictures"]
+
+_HASH_FIELD = b'"file_sha256":"'
+_NAME_FIELD = b'{"file":"'
+
+
+class PictureFile(NamedTuple):
+    """A file that is taken for a picture by its name.
+
+    Attributes
+    ----------
+    name : str
+        Path within the folder, with forward slashes.
+    sha256 : str or None
+        Of the file, as a fractalgen set's manifest gives it.
+    n_bytes, modified : int
+        Length, and time of the last change in nanoseconds, of a file that no manifest records;
+        otherwise nobody asks the file system, which takes long for many files.
+    """
+
+    name: str
+    sha256: str | None
+    n_bytes: int = 0
+    modified: int = 0
+
+
+def list_pictures(folder: Path) -> list[PictureFile]:
+    """Return a folder's pictures, nested ones too, sorted by name on every file system.
+
+    Hidden files and folders, and files whose names do not end as a picture's, are left out.
+    Links are followed, but not back into a folder that is being read.
+
+    Raises
+    ------
+    BankError
+        If there is no such folder, it cannot be read, or it holds no pictures.
+    """
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise BankError(f"{folder} {what}; give a folder of pictures")
+    found: list[PictureFile] = []
+    try:
+        _gather(folder, "", (_identity(folder),), _recorded_hashes(folder), found)
+    except OSError as error:
+        place = error.filename or folder
+        raise BankError(f"{place} cannot be read: {error.strerror or error}") from None
+    if not found:
+        raise BankError(
+            f"{folder} holds no pictures: no file in it or below it has a name that ends in "
+            f"{', '.join(sorted(SUFFIXES))}"
+        )
+    return sorted(found)
+
+
+def _gather(
+    folder: Path | str,
+    prefix: str,
+    above: tuple[tuple[int, int], ...],
+    recorded: dict[str, str],
+    found: list[PictureFile],
+) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            name = prefix + entry.name
+            if _is_folder(entry):
+                identity = _identity(entry.path)
+                if identity not in above:
+                    _gather(entry.path, name + "/", (*above, identity), recorded, found)
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - faster
+                sha256 = recorded.get(name)
+                found.append(PictureFile(name, sha256) if sha256 else _picture(entry, name))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False
+
+
+def _picture(entry: os.DirEntry[str], name: str) -> PictureFile:
+    try:
+        status = entry.stat()
+    except OSError:  # listed all the same, so that reading it says what is wrong
+        return PictureFile(name, None)
+    return PictureFile(name, None, status.st_size, status.st_mtime_ns)
+
+
+def _identity(folder: Path | str) -> tuple[int, int]:
+    status = os.stat(folder)  # noqa: PTH116 - of both kinds of path
+    return status.st_dev, status.st_ino
+
+
+def content_key(pictures: Sequence[PictureFile]) -> str:
+    """Return 32 hexadecimal digits that name what the pictures are.
+
+    They are made of each picture's name and recorded hash, or else its length and time of
+    change. So a set that is copied keeps its key, and a new, renamed, removed or redrawn picture
+    changes it.
+    """
+    lines = [
+        f"{name}\0{sha256 or f'{n_bytes} {modified}'}\0"
+        for name, sha256, n_bytes, modified in pictures
+    ]
+    text = "".join(lines).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _recorded_hashes(folder: Path) -> dict[str, str]:
+    """Return the files' hashes by their names, of a fractalgen set; nothing of other folders.
+
+    The whole of a record is not read, which takes ten times as long as opening a bank may. A
+    line that is torn or written otherwise is passed over; its picture counts by its time of
+    change.
+    """
+    hashes: dict[bytes, bytes] = {}
+    if not (folder / SET_FILE).is_file():
+        return {}
+    try:
+        with (folder / MANIFEST_FILE).open("rb") as lines:
+            for line in lines:
+                start = line.find(_HASH_FIELD) + len(_HASH_FIELD)
+                whole = line.startswith(_NAME_FIELD) and line.endswith(b"\n")
+                if whole and start >= len(_HASH_FIELD):
+                    name = line[len(_NAME_FIELD) : line.find(b'"', len(_NAME_FIELD))]
+                    hashes[name] = line[start : start + 64]
+    except OSError:
+        return {}
+    return {_text(name): _text(sha256) for name, sha256 in hashes.items()}
+
+
+def _text(data: bytes) -> str:
+    return data.decode("ascii", "replace")

@@ -1,0 +1,208 @@
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+
+from fractalgen.augment import IPMix  # noqa: E402
+from fractalgen.augment.datasets import Indexed, IPMixCollate, IPMixDataset  # noqa: E402
+from fractalgen.augment.losses import jsd_loss  # noqa: E402
+from fractalgen.augment.sample_seeds import seed_for  # noqa: E402
+
+MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+
+
+@pytest.fixture(scope="module")
+def aug(bank):
+    return IPMix(bank)
+
+
+@pytest.fixture(scope="module")
+def labelled(images):
+    return [(Image.fromarray(image), label % 3) for label, image in enumerate(images)]
+
+
+def in_planes(pixels):
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+
+
+def test_an_item_is_what_the_augmenter_gives_for_its_seed(aug, images, labelled):
+    dataset = IPMixDataset(labelled, aug, seed=5)
+    dataset.set_epoch(2)
+    picture, label = dataset[7]
+    expected = aug(images[7], seed_for(5, 2, 7))
+    assert picture.dtype == torch.float32
+    assert picture.shape == (3, 32, 32)
+    assert label == 7 % 3
+    np.testing.assert_allclose(picture.numpy().transpose(1, 2, 0), expected, atol=1e-6)
+
+
+def test_views_come_after_the_clean_picture_and_are_normalised_alike(aug, images, labelled):
+    (clean, first, second), label = IPMixDataset(labelled, aug, views=2, mean=MEAN, std=STD)[3]
+    mean, std = np.reshape(MEAN, (3, 1, 1)), np.reshape(STD, (3, 1, 1))
+    np.testing.assert_allclose(
+        clean.numpy() * std + mean, images[3].transpose(2, 0, 1) / 255, atol=1e-6
+    )
+    expected = aug.batch(images[3:4], [seed_for(0, 0, 3)], views=2, layout="NCHW")[:, 0]
+    for view, raw in zip((first, second), expected, strict=True):
+        np.testing.assert_allclose(view.numpy() * std + mean, raw, atol=1e-5)
+    assert not torch.equal(first, second)
+    assert label == 0
+
+
+@pytest.mark.parametrize("views", [None, 2])
+def test_collating_gives_the_pictures_of_the_dataset(aug, labelled, views):
+    given = {"views": views, "mean": MEAN, "std": STD, "seed": 9}
+    dataset, collate = IPMixDataset(labelled, aug, **given), IPMixCollate(aug, **given)
+    for adapter in (dataset, collate):
+        adapter.set_epoch(4)
+    indexed = Indexed(labelled)
+    order = [5, 0, 21, 8]
+    expected = torch.utils.data.default_collate([dataset[index] for index in order])
+    pictures, labels = collate([indexed[index] for index in order])
+    assert torch.equal(labels, expected[1])
+    if views is None:
+        assert torch.equal(pictures, expected[0])
+    else:
+        assert len(pictures) == 3
+        for ours, theirs in zip(pictures, expected[0], strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def test_the_same_picture_in_every_form_gives_the_same_result(aug, images):
+    image = images[0]
+    forms = [
+        image,
+        Image.fromarray(image),
+        in_planes(image),
+        in_planes(image).float() / 255,
+    ]
+    first, *others = (IPMixDataset([(form, 0)], aug)[0][0] for form in forms)
+    for other in others:
+        assert torch.equal(first, other)
+
+
+def test_grey_pictures_become_rgb(aug, images):
+    grey = images[0][..., 0].copy()
+    forms = [
+        np.stack([grey] * 3, axis=2),
+        grey,
+        grey[..., None],
+        Image.fromarray(grey),
+        torch.from_numpy(grey),
+        torch.from_numpy(grey)[None],
+    ]
+    first, *others = (IPMixDataset([(form, 0)], aug)[0][0] for form in forms)
+    assert first.shape == (3, 32, 32)
+    for other in others:
+        assert torch.equal(first, other)
+
+
+def test_what_is_beside_the_picture_is_kept_and_the_picture_is_not_changed(aug, images):
+    image = images[0].copy()
+    _, label, name = IPMixDataset([(image, 4, "a name")], aug)[0]
+    assert (label, name) == (4, "a name")
+    np.testing.assert_array_equal(image, images[0])
+
+
+def test_every_epoch_seed_and_index_gives_another_picture(aug, images):
+    dataset = IPMixDataset([(images[0], 0)] * 2, aug)
+    other = IPMixDataset([(images[0], 0)] * 2, aug, seed=1)
+    drawn = [dataset[0], dataset[1], other[0]]
+    dataset.set_epoch(1)
+    drawn.append(dataset[0])
+    assert len({picture.numpy().tobytes() for picture, _ in drawn}) == 4
+    dataset.set_epoch(0)
+    assert torch.equal(dataset[0][0], drawn[0][0])
+
+
+def test_the_last_item_is_also_at_minus_one_and_a_loop_ends(aug, labelled):
+    dataset = IPMixDataset(labelled[:3], aug)
+    assert torch.equal(dataset[-1][0], dataset[2][0])
+    assert len(list(dataset)) == len(dataset) == 3
+    assert [index for *_, index in Indexed(labelled[:3])] == [0, 1, 2]
+    assert Indexed(labelled)[-1][-1] == len(labelled) - 1
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda d: pickle.loads(pickle.dumps(d))])
+def test_a_copy_has_an_epoch_of_its_own(aug, labelled, copied):
+    dataset = IPMixDataset(labelled, aug)
+    dataset.set_epoch(3)
+    twin = copied(dataset)
+    assert torch.equal(twin[1][0], dataset[1][0])
+    twin.set_epoch(4)
+    assert (dataset.epoch, twin.epoch) == (3, 4)
+    assert not torch.equal(twin[1][0], dataset[1][0])
+
+
+def test_mistakes_are_named_with_the_way_out(aug, labelled, images):
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(labelled)
+
+    with pytest.raises(TypeError, match=r"Stream has no index .*IPMixTransform"):
+        IPMixDataset(Stream(), aug)
+    with pytest.raises(ValueError, match="views must be 1 or more, not 0"):
+        IPMixDataset(labelled, aug, views=0)
+    with pytest.raises(ValueError, match="mean must be three numbers"):
+        IPMixDataset(labelled, aug, mean=(0.5,))
+    with pytest.raises(ValueError, match="above 0 for std"):
+        IPMixCollate(aug, std=(0.5, 0.0, 0.5))
+    with pytest.raises(ValueError, match="Indexed"):
+        IPMixCollate(aug)(labelled[:2])
+    with pytest.raises(ValueError, match=r"one size, not \[\(16, 32\), \(32, 32\)\]"):
+        IPMixCollate(aug)([(images[0], 0, 0), (images[1][:16], 0, 1)])
+
+
+def test_seeds_are_splitmix64_applied_three_times():
+    """The first output of the stream 0 is the one that SplitMix64's authors publish."""
+
+    def first_output(seed):
+        x = np.array([seed], np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return int((x ^ (x >> np.uint64(31)))[0])
+
+    assert first_output(0) == 0xE220A8397B1DCDAF
+    for seed, epoch, index in [(0, 0, 0), (1, 2, 3), (2**64 - 1, 99, 49_999)]:
+        after_seed = first_output(seed)
+        after_epoch = first_output((after_seed + epoch) % 2**64)
+        assert seed_for(seed, epoch, index) == first_output((after_epoch + index) % 2**64)
+    drawn = {seed_for(s, e, i) for s in range(4) for e in range(50) for i in range(200)}
+    assert len(drawn) == 4 * 50 * 200
+
+
+def test_jsd_loss_against_values_worked_by_hand():
+    """p0 = (1/2, 1/2), p1 = (3/4, 1/4), p2 = (1/4, 3/4): m = p0, KL(p0 | m) = 0, and the others'
+    is 3/4 log(3/2) + 1/4 log(1/2)."""
+    clean = torch.zeros(1, 2)
+    aug1 = torch.tensor([[math.log(3.0), 0.0]])
+    aug2 = torch.tensor([[0.0, math.log(3.0)]])
+    one = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    loss = jsd_loss(clean, aug1, aug2, torch.tensor([1]))
+    assert float(loss) == pytest.approx(math.log(2.0) + 12 * (2 * one) / 3, rel=1e-6)
+    assert float(jsd_loss(clean, aug1, aug2, torch.tensor([1]), weight=0)) == pytest.approx(
+        math.log(2.0)
+    )
+
+
+def test_jsd_loss_stays_finite_where_the_network_is_certain():
+    logits = torch.tensor([[300.0, 0.0, 0.0]], requires_grad=True)
+    against = torch.tensor([[0.0, 300.0, 0.0]])
+    loss = jsd_loss(logits, against, against, torch.tensor([0]))
+    loss.backward()
+    # Clean: log(1 / (1/3)); the others: log(1 / (2/3)), twice.
+    assert float(loss.detach()) == pytest.approx(12 * (math.log(3) + 2 * math.log(1.5)) / 3)
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_jsd_loss_of_half_precision_is_computed_in_float32():
+    logits = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)).bfloat16()
+    targets = torch.tensor([0, 1, 2, 3])
+    loss = jsd_loss(*logits, targets)
+    assert loss.dtype == torch.float32
+    assert torch.equal(loss, jsd_loss(*logits.float(), targets))
