@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader  # noqa: E402
 
 from fractalgen.augment import IPMix  # noqa: E402
 from fractalgen.augment.datasets import Indexed, IPMixCollate, IPMixDataset  # noqa: E402
+from fractalgen.mixing_set.bank import MixingSet  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("fork", "spawn", "forkserver")
@@ -29,9 +31,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def aug(bank, images):
-    """An augmenter whose threads have run in this process before any worker starts."""
-    aug = IPMix(bank, threads=2)
+def aug(bank, images, tmp_path_factory):
+    """An augmenter with a mapped bank, whose threads have run before any worker starts."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number, picture in enumerate(bank):
+        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    mapped = MixingSet(folder, size=40, cache_dir=tmp_path_factory.mktemp("cache"))
+    aug = IPMix(mapped, threads=2)
     aug.batch(images, range(len(images)))
     return aug
 
