@@ -198,7 +198,7 @@ def beside_a_training_step(n_runs: int = 6) -> Row:
 
 def rows() -> list[Row]:
     """Return the table; what needs torch is left out where it is not installed."""
-    threads = [two_threads_against_one(32, "cifar", BATCH, 25)]
+    threads = [two_threads_against_one(32, "cifar", BATCH, 200)]
     if importlib.util.find_spec("torch") is None:
         return threads
     return [*(against_per_sample(*case) for case in SIZES), *threads, beside_a_training_step()]

@@ -157,8 +157,9 @@ class IPMix:
 
         Parameters
         ----------
-        image : PIL image, uint8 array (height, width, 3), or uint8 or float tensor (3, height, width)
-            Not changed.
+        image : PIL image, ndarray or tensor
+            An array is uint8 (height, width, 3); a tensor uint8, or float from 0 to 1, of shape
+            (3, height, width). Not changed.
         seed : int
             64 bits; the same seed and picture give the same result.
 

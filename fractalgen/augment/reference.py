@@ -53,7 +53,7 @@ def _take_step(
     top, left, height, width = plan["box"][at]
     patch = np.s_[top : top + height, left : left + width]
     a, b = plan["factors"][at]
-    out = current.copy()
+    out: Pixels = current.copy()
     name = MIXING_OPS[plan["mixing"][at]]
     if name.startswith("random"):
         kept = random_mask(int(plan["mask_seed"][at]), image.shape, name, float(a))
@@ -65,7 +65,8 @@ def _take_step(
 
 
 def _with_op(image: Pixels, op: int, amount: float) -> Pixels:
-    return np.asarray(apply_image_op(Image.fromarray(image), IMAGE_OPS[op], amount))
+    pixels: Pixels = np.asarray(apply_image_op(Image.fromarray(image), IMAGE_OPS[op], amount))
+    return pixels
 
 
 def mix(name: str, a: float, b: float, ours: Pixels, theirs: Pixels) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """A few threads that share out a batch, made anew in every process that needs them."""
 
+import itertools
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -32,14 +33,14 @@ class ThreadTeam:
         self._process = -1
 
     def run(self, work: Callable[[int, int], None], n: int) -> None:
-        """Call ``work(start, stop)`` for parts that make up ``range(n)``; return when all are done."""
+        """Call ``work(start, stop)`` for parts that make up ``range(n)``, and wait for all."""
         n_parts = max(1, min(self._size(), n // _LEAST_SHARE))
         if n_parts == 1:
             work(0, n)
             return
         edges = [n * part // n_parts for part in range(n_parts + 1)]
         executor = self._started()
-        parts = zip(edges[1:-1], edges[2:], strict=True)
+        parts = itertools.pairwise(edges[1:])
         futures = [executor.submit(work, start, stop) for start, stop in parts]
         work(0, edges[1])
         for future in futures:

@@ -5,15 +5,16 @@ from pathlib import Path
 import click
 
 from fractalgen.cli.group import Failure, PlainCommand, WrongUsage
+from fractalgen.cli.options import PATH
 
 
 @click.command("show-ipmix", cls=PlainCommand)
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=PATH)
 @click.option(
     "--set",
     "set_folder",
     metavar="SET",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default="ipmix-set",
     show_default=True,
     help="A mixing set, or any folder of pictures.",
@@ -21,7 +22,7 @@ from fractalgen.cli.group import Failure, PlainCommand, WrongUsage
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default="figure.png",
     show_default=True,
     help="A .png, .jpg or .webp file.",
