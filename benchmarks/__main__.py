@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import commands, escape_time, features, ifs
+from benchmarks import augment, bank, commands, escape_time, features, ifs
 
 
 def main() -> None:
@@ -13,6 +13,8 @@ def main() -> None:
         *escape_time.rows(),
         *ifs.rows(),
         *features.rows(),
+        *augment.rows(),
+        *bank.rows(),
         *commands.rows(whole=arguments.whole_set),
     ]
     print("| work | time | beside | ratio |\n|---|---|---|---|")

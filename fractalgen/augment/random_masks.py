@@ -24,13 +24,16 @@ def random_mask(seed: int, shape: tuple[int, ...], name: str, kept: float) -> ND
     -------
     ndarray of bool, shape (height, width, 1 or channels)
     """
-    height, width, channels = shape
-    channels = 1 if name == "random-pixels" else channels
-    n = np.arange(height * width * channels, dtype=np.uint64)
+    height, width, _ = shape
+    n = np.arange(height * width, dtype=np.uint64)
     x = np.uint64(seed) + (n + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x ^= x >> np.uint64(31)
-    uniform = (x >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+    if name == "random-pixels":
+        uniform = (x >> np.uint64(40))[:, None] * 2.0**-24
+    else:
+        parts = np.stack([x >> np.uint64(21 * part) for part in range(3)], axis=1)
+        uniform = (parts & np.uint64((1 << 21) - 1)) * 2.0**-21
     mask: NDArray[np.bool_] = uniform < np.float32(kept)
-    return mask.reshape(height, width, channels)
+    return mask.reshape(height, width, -1)

@@ -21,8 +21,8 @@ class ThreadTeam:
     Parameters
     ----------
     threads : int, optional
-        None: as many as this process may use, but one within a worker process, whose siblings
-        are at work at the same time.
+        None: as many as this process may use, shared with the processes that torchrun started
+        beside it; one within a worker process, whose siblings are at work at the same time.
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -51,9 +51,9 @@ class ThreadTeam:
             return self._threads
         if multiprocessing.parent_process() is not None:
             return 1
-        if hasattr(os, "sched_getaffinity"):
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
+        n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        siblings = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # as torchrun sets it
+        return max(1, (n or 1) // siblings)
 
     def _started(self) -> ThreadPoolExecutor:
         if self._executor is None or self._process != os.getpid():

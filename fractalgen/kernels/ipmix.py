@@ -20,6 +20,12 @@ _PER_TOP = np.float32(1.0 / 255.0)
 
 
 @kernel
+def _copy(source, target):
+    for x in range(target.size):
+        target[x] = source[x]
+
+
+@kernel
 def _add_weighted(weight, ours, total):
     for x in range(total.size):
         total[x] += weight * np.float32(ours[x])
@@ -84,15 +90,18 @@ def apply_plan(
     """
     height, width = image.shape[0], image.shape[1]
     top, left = plan.crop[0], plan.crop[1]
-    buffers[_ORIGINAL] = image
-    buffers[_PARTNER] = picture[top : top + height, left : left + width]
     flat = buffers.reshape(N_BUFFERS, height * width * 3)
+    _copy(image.reshape(height * width * 3), flat[_ORIGINAL])
+    rows = picture.reshape(picture.shape[0], picture.shape[1] * 3)
+    for row in range(height):
+        begin = row * width * 3
+        _copy(rows[top + row, left * 3 :], flat[_PARTNER, begin : begin + width * 3])
     current = 0
     for x in range(total.size):
         total[x] = _ZERO
     for chain in range(plan.n_chains):
         if chain == 0 or plan.framework != _INPUT:
-            buffers[current] = buffers[_ORIGINAL]
+            _copy(flat[_ORIGINAL], flat[current])
         current = _run_chain(plan, chain, buffers, current, values)
         _add_weighted(plan.skip * plan.weights[chain], flat[current], total)
     _add_weighted(_ONE - plan.skip, flat[_ORIGINAL], total)

@@ -9,8 +9,8 @@ code of IPMix.
 import numpy as np
 
 from fractalgen.kernels.elementary import exp2, log2
-from fractalgen.kernels.jit import kernel
-from fractalgen.kernels.random_bits import uniform_at
+from fractalgen.kernels.jit import inlined, kernel
+from fractalgen.kernels.random_bits import bits_at, uniform_at
 
 __all__ = ["mix"]
 
@@ -23,6 +23,9 @@ _TO_SIGNED = np.float32(2.0 / 255.0)
 _ONE = np.float32(1.0)
 _HALF_TOP = np.float32(127.5)
 _LARGEST_LOG = np.float32(30.0)  # beyond any factor's reach, and within an int64
+_SHIFT_21 = np.uint64(21)
+_BITS_21 = np.uint64((1 << 21) - 1)
+_UNIT_21 = np.float32(2.0**-21)
 _LEAST = np.float32(1e-37)
 
 
@@ -53,19 +56,32 @@ def _store_row(values, wraps, ours):
             ours[x] = np.uint8(np.int32(min(max(values[x], _ZERO), _TOP) + _HALF))
 
 
+@inlined
+def _chosen(one, other, kept):
+    """Return `one` if `kept`, else `other`, without a branch that could not be foretold."""
+    mask = np.uint8(0) - np.uint8(kept)
+    return np.uint8((one & mask) | (other & ~mask))
+
+
 @kernel
 def _mask_elements(ours, theirs, seed, first, threshold):
-    for x in range(ours.size):
-        kept = uniform_at(seed, np.uint64(first + x)) < threshold
-        ours[x] = ours[x] if kept else theirs[x]
+    """Decide for each element: the three of a pixel take 21 bits each of its 64."""
+    for x in range(ours.size // 3):
+        bits = bits_at(seed, np.uint64(first + x))
+        for channel in range(3):
+            at = np.uint64(3 * x + channel)
+            kept = np.float32(bits & _BITS_21) * _UNIT_21 < threshold
+            ours[at] = _chosen(ours[at], theirs[at], kept)
+            bits >>= _SHIFT_21
 
 
 @kernel
 def _mask_pixels(ours, theirs, seed, first, threshold):
     for x in range(ours.size // 3):
         kept = uniform_at(seed, np.uint64(first + x)) < threshold
-        for channel in range(3 * x, 3 * x + 3):
-            ours[channel] = ours[channel] if kept else theirs[channel]
+        for channel in range(3):
+            at = np.uint64(3 * x + channel)
+            ours[at] = _chosen(ours[at], theirs[at], kept)
 
 
 @kernel
@@ -106,4 +122,4 @@ def mix(op, a, b, seed, wraps, ours, theirs, box, values):
         elif op == RANDOM_PIXELS:
             _mask_pixels(one, other, seed, first, a)
         else:
-            _mask_elements(one, other, seed, 3 * first, a)
+            _mask_elements(one, other, seed, first, a)
