@@ -16,29 +16,63 @@ SEEDS = range(100, 124)
 FACTORS = (((0.7, 0.3), (1.4, -0.4), (0.2, 0.9)), ((0.7, 0.0), (0.2, 0.0)))
 
 
-@settings(max_examples=150, deadline=None)
+BANK_224 = smooth_pictures(4, 224, 3)
+PHOTOS_224 = smooth_pictures(6, 224, 4)
+
+
+@pytest.mark.parametrize("compat", ["paper", "official"])
+def test_both_engines_apply_plans_alike(compat):
+    """1,500 plans: steps differ by a grey level here and there (a warp on up to a third of it).
+
+    What follows may widen that: equalizing or posterizing a small picture, or values that wrap. So
+    it is the plans that differ visibly that are counted.
+    """
+    rng = np.random.default_rng(0)
+    shares, means = [], []
+    for _ in range(500):
+        given = {
+            "framework": str(rng.choice(FRAMEWORKS)),
+            "compat": compat,
+            "image_ops": str(rng.choice(["paper", "all"])),
+            "patch_sizes": str(rng.choice(["cifar", "imagenet"])),
+        }
+        compiled = IPMix(BANK_224, **given)
+        reference = IPMix(BANK_224, engine="reference", **given)
+        height, width = rng.integers(8, 225, 2) if rng.random() < 0.4 else rng.integers(8, 64, 2)
+        for image in PHOTOS_224[:3, :height, :width]:
+            plan = compiled.sample_plan(rng, image.shape)
+            apart = np.abs(compiled.apply(plan, image) - reference.apply(plan, image)) * 255
+            shares.append(np.mean(apart > 2.5))
+            means.append(np.mean(apart))
+    shares = np.array(shares)
+    assert np.mean(shares > 0.001) < 0.02
+    assert np.quantile(shares, 0.999) < 0.1
+    assert np.mean(means) < 0.01
+    assert np.max(means) < (2.0 if compat == "paper" else 8.0)
+
+
+@settings(max_examples=400, deadline=None)
 @given(
-    height=st.integers(8, 48),
-    width=st.integers(8, 48),
-    seed=st.integers(0, 2**63),
-    picture=st.integers(0, 40),
-    framework=st.sampled_from(FRAMEWORKS),
-    compat=st.sampled_from(["paper", "official"]),
-    image_ops=st.sampled_from(["paper", "all"]),
+    height=st.integers(8, 64),
+    width=st.integers(8, 64),
+    name=st.sampled_from(MIXING_OPS),
+    a=st.floats(0, 2),
+    b=st.floats(-1, 1),
+    seed=st.integers(0, 2**64 - 1),
+    corner=st.tuples(st.integers(0, 7), st.integers(0, 7)),
 )
-def test_both_engines_apply_a_plan_alike(
-    height, width, seed, picture, framework, compat, image_ops
-):
-    """Chains of many steps: each may differ by a grey level on a few pixels, and wrapping jumps."""
-    pictures = smooth_pictures(2, 48, 3)
-    image = smooth_pictures(1, 48, picture)[0, :height, :width]
-    given = {"framework": framework, "compat": compat, "image_ops": image_ops}
-    compiled = IPMix(pictures, **given)
-    reference = IPMix(pictures, engine="reference", **given)
-    plan = compiled.sample_plan(np.random.default_rng(seed), image.shape)
-    difference = np.abs(compiled.apply(plan, image) - reference.apply(plan, image)) * 255
-    assert np.mean(difference) < (1.0 if compat == "paper" else 3.0)
-    assert np.mean(difference > 2.5) < (0.02 if compat == "paper" else 0.06)
+def test_a_mixing_step_of_any_kind(height, width, name, a, b, seed, corner):
+    image, picture = PHOTOS_224[0, :height, :width], BANK_224[:1, :64, :64]
+    plan = np.zeros((), PLAN)
+    plan["n_chains"], plan["depth"][0], plan["weights"][0], plan["skip"] = 1, 1, 1, 1
+    plan["mixing"][0, 0], plan["image_op"][0, 0] = MIXING_OPS.index(name), -1
+    plan["box"][0, 0] = (*corner, height - corner[0], width - corner[1])
+    plan["factors"][0, 0], plan["mask_seed"][0, 0] = (a, b), seed
+    one, two = (
+        IPMix(picture, engine=engine).apply(plan[()], image) * 255
+        for engine in ("compiled", "reference")
+    )
+    assert np.abs(one - two).max() <= 1.01
 
 
 @pytest.mark.parametrize("wraps", [0, 1])
