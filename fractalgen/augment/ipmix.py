@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from fractalgen.augment import reference
 from fractalgen.augment.options import Options
-from fractalgen.augment.pictures import as_pixels, like_input
+from fractalgen.augment.pictures import (
+    MASK_64,
+    as_pixels,
+    as_seeds,
+    checked_out,
+    like_input,
+    read_only,
+)
 from fractalgen.augment.plan import PLAN
 from fractalgen.augment.threads import ThreadTeam
 from fractalgen.kernels.ipmix import N_BUFFERS, apply_plan, augment_batch, draw_plan
@@ -17,7 +24,6 @@ __all__ = ["Bank", "IPMix"]
 
 _ENGINES = ("compiled", "reference")
 _LAYOUTS = ("NHWC", "NCHW")
-_MASK_64 = (1 << 64) - 1
 
 
 class Bank(Protocol):
@@ -127,7 +133,7 @@ class IPMix:
     @property
     def _pictures(self) -> NDArray[np.uint8]:
         array = self.bank if isinstance(self.bank, np.ndarray) else self.bank.array
-        return _read_only(np.asarray(array))
+        return read_only(np.asarray(array))
 
     def sample_plan(self, rng: np.random.Generator, image_shape: tuple[int, ...]) -> np.void:
         """Draw the plan of one view.
@@ -217,12 +223,12 @@ class IPMix:
             raise ValueError(f"layout must be one of {', '.join(_LAYOUTS)}, not '{layout}'")
         if views is not None and views < 1:
             raise ValueError(f"views must be 1 or more, not {views}")
-        seeds = _as_seeds(seeds, len(images))
+        seeds = as_seeds(seeds, len(images))
         n, height, width, _ = images.shape
         shape = (n, 3, height, width) if layout == "NCHW" else (n, height, width, 3)
         if views is not None:
             shape = (views, *shape)
-        out = _checked_out(out, shape)
+        out = checked_out(out, shape)
         flat = out.reshape(views or 1, n, height * width * 3)
         if self.engine == "reference":
             self._fill_by_reference(images, seeds, flat, np.asarray(mean), np.asarray(std), layout)
@@ -231,7 +237,7 @@ class IPMix:
         pictures, blank = self._pictures, np.zeros(1, PLAN)
         shift, scale = np.asarray(mean, np.float32), (1.0 / np.asarray(std)).astype(np.float32)
         planar = layout == "NCHW"
-        images = _read_only(images)
+        images = read_only(images)
 
         def work(start: int, stop: int) -> None:
             augment_batch(
@@ -265,7 +271,7 @@ class IPMix:
     def _plan(self, seed: int, view: int, height: int, width: int) -> np.void:
         lists, settings = self._tables(height, width)
         plans = np.zeros(1, PLAN)
-        draw_plan(plans, 0, np.uint64(seed & _MASK_64), view, height, width, lists, settings)
+        draw_plan(plans, 0, np.uint64(seed & MASK_64), view, height, width, lists, settings)
         plan: np.void = plans[0]
         return plan
 
@@ -278,7 +284,7 @@ class IPMix:
         total = np.empty(height * width * 3, np.float32)
         values = np.empty(width * 3, np.float32)
         plans = np.array([plan], PLAN)
-        apply_plan(plans[0], _read_only(pixels), picture, buffers, values, total)
+        apply_plan(plans[0], read_only(pixels), picture, buffers, values, total)
         return total.reshape(pixels.shape)
 
     def _fill_by_reference(
@@ -296,27 +302,3 @@ class IPMix:
                 values = (self._apply(plan, image) - mean) / std
                 values = values.transpose(2, 0, 1) if layout == "NCHW" else values
                 flat[view, index] = values.ravel()
-
-
-def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a contiguous read-only view, so that kernels see one type whatever a caller has."""
-    view: NDArray[np.uint8] = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
-
-
-def _as_seeds(seeds: Any, n: int) -> NDArray[np.uint64]:
-    values = np.array([int(seed) & _MASK_64 for seed in seeds], np.uint64)
-    if values.shape != (n,):
-        raise ValueError(f"{n} pictures need {n} seeds, not {values.size}")
-    return values
-
-
-def _checked_out(out: NDArray[np.float32] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    if out is None:
-        return np.empty(shape, np.float32)
-    if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-        raise ValueError(
-            f"out must be C-contiguous float32 of shape {shape}, not {out.dtype} of {out.shape}"
-        )
-    return out

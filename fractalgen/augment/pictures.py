@@ -1,4 +1,4 @@
-"""From what callers have to pixels, and back: PIL images, arrays, and tensors."""
+"""From what callers have to what kernels take, and back: pictures, seeds, and results."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["as_pixels", "like_input"]
+__all__ = ["MASK_64", "as_pixels", "as_seeds", "checked_out", "like_input", "read_only"]
+
+MASK_64 = (1 << 64) - 1
 
 
 def _is_tensor(image: Any) -> bool:
@@ -54,3 +56,29 @@ def like_input(values: NDArray[np.float32], image: Any) -> Any:
 
     planes = np.ascontiguousarray(values.transpose(2, 0, 1))
     return torch.from_numpy(planes).to(image.device)
+
+
+def read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a contiguous read-only view, so that kernels see one type whatever a caller has."""
+    view: NDArray[np.uint8] = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def as_seeds(seeds: Any, n: int) -> NDArray[np.uint64]:
+    """Return `n` seeds of 64 bits, negative ones as their two's complement; ValueError if not n."""
+    values = np.array([int(seed) & MASK_64 for seed in seeds], np.uint64)
+    if values.shape != (n,):
+        raise ValueError(f"{n} pictures need {n} seeds, not {values.size}")
+    return values
+
+
+def checked_out(out: NDArray[np.float32] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return a place for results: the caller's, if its shape and type are right, or a new one."""
+    if out is None:
+        return np.empty(shape, np.float32)
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+        raise ValueError(
+            f"out must be C-contiguous float32 of shape {shape}, not {out.dtype} of {out.shape}"
+        )
+    return out
