@@ -280,3 +280,18 @@ def test_bad_pictures_are_named(bank, images):
         IPMix(bank, levels=["patch"], patch_sizes=["image"])(images[0], 0)
     with pytest.raises(ValueError, match="the bank holds no picture"):
         IPMix(bank[:0])
+
+
+def test_tensors_keep_their_layout(bank, images):
+    torch = pytest.importorskip("torch")
+    aug = IPMix(bank)
+    expected = aug(images[0], 3).transpose(2, 0, 1)
+    whole = torch.from_numpy(images[0].transpose(2, 0, 1).copy())
+    for tensor in (whole, whole.float() / 255, whole.double() / 255):
+        result = aug(tensor, 3)
+        assert result.dtype == torch.float32
+        np.testing.assert_array_equal(result.numpy(), expected)
+    with pytest.raises(ValueError, match="not normalised ones"):
+        aug(whole.float() / 255 - 0.5, 3)
+    with pytest.raises(ValueError, match=r"must be of shape \(3, height, width\)"):
+        aug(whole.permute(1, 2, 0), 3)
