@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import augment, bank, commands, escape_time, features, ifs
+from benchmarks import augment, bank, commands, escape_time, features, ifs, image_ops
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
         *whole_commands,
         *bank.rows(),
         *augment.rows(),
+        *image_ops.rows(),
     ]
     print("| work | time | beside | ratio |\n|---|---|---|---|")
     for row in table:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.augment.image_ops import IMAGE_OPS
+from fractalgen.augment.image_ops import IMAGE_OPS, PAPER_IMAGE_OPS
 from fractalgen.augment.plan import FRAMEWORKS, MAX_DEPTH, MAX_WIDTH, MIXING_OPS
 from fractalgen.kernels.plans import SETTINGS
 from fractalgen.registry import nearest
@@ -21,8 +21,7 @@ PATCH_SIZES: dict[str, tuple[int, ...]] = {
 }
 PATCH_SHAPES = ("square", "scar")
 LEVELS = ("image", "patch", "pixel")
-_N_PAPER_OPS = 10
-_IMAGE_OPS = {"paper": IMAGE_OPS[:_N_PAPER_OPS], "all": IMAGE_OPS}
+_IMAGE_OPS = {"paper": PAPER_IMAGE_OPS, "all": IMAGE_OPS}
 _COMPATS = ("paper", "official")
 
 
