@@ -21,6 +21,9 @@ COMMANDS = {
     "contact-sheet": "contact_sheet:contact_sheet",
     "render": "render:render",
     "show-ipmix": "show_ipmix:show_ipmix",
+    "train-with-set": "train_with_set:train_with_set",
+    "evaluate": "evaluate:evaluate",
+    "compare": "compare:compare",
 }
 """Each command's module in this package, and its name there."""
 
@@ -132,8 +135,11 @@ def _in_words(error: Exception) -> Failure | None:
     from fractalgen.mixing_set.recipe import RecipeError
     from fractalgen.palettes import PaletteError
     from fractalgen.registry import UnknownNameError
+    from fractalgen.training.errors import RunError, RunUsageError
 
-    if isinstance(error, SetError):
+    if isinstance(error, RunUsageError):
+        return WrongUsage(str(error))
+    if isinstance(error, (SetError, RunError)):
         return Failure(str(error))
     if isinstance(error, OSError):
         if error.filename is None:
@@ -153,6 +159,8 @@ _WAYS_OUT = {
 
 
 def _how_to_resume(error: KeyboardInterrupt, ctx: click.Context) -> str:
+    if "resume" in ctx.params:
+        return "Interrupted. Run the same command again with --resume to go on."
     done = getattr(error, "n_done", None)
     if done is None:
         return "Interrupted. Run the same command again."

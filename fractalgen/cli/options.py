@@ -10,7 +10,10 @@ from fractalgen.mixing_set.layout import FORMATS
 
 __all__ = [
     "BUILD",
+    "DATA_DIR",
+    "DEVICE",
     "JSON",
+    "NAMES",
     "OUT",
     "PATH",
     "PLACE",
@@ -18,6 +21,7 @@ __all__ = [
     "RECIPE",
     "SET",
     "WORKERS",
+    "require_extra",
     "settings_in",
     "together",
 ]
@@ -52,6 +56,53 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as
 WORKERS = click.option(
     "--workers", type=click.IntRange(1, 1024), help="Threads.  [default: one per processor]"
 )
+
+
+DATA_DIR = click.option(
+    "--data-dir",
+    type=PATH,
+    default="data",
+    show_default=True,
+    help="Where data sets are, or are downloaded to.",
+)
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda, mps, ...; auto: what there is.",
+)
+
+
+class _Names(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone
+    """Names between commas."""
+
+    name = "names"
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return "NAME,..."
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in str(value).split(",") if name.strip())
+
+
+NAMES = _Names()
+
+
+def require_extra(command: str) -> None:
+    """Fail in a sentence where the libraries for training are not installed."""
+    import importlib.util
+
+    from fractalgen.cli.group import Failure
+
+    needed = ("accelerate", "matplotlib", "safetensors", "sklearn", "torch", "torchvision")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Failure(
+            f"{command} needs {', '.join(missing)}, which the extra 'train' brings: "
+            "pip install 'fractalgen[train]', or '.[train]' in a checkout"
+        )
 
 
 class _Format(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone

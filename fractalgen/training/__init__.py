@@ -1,1 +1,1 @@
-"""Training with a mixing set: data sets, models, the loop, checkpoints. Needs the extra ``train``."""
+"""Training with a mixing set: data, models, the loop, checkpoints. Needs the extra ``train``."""

@@ -1,4 +1,25 @@
 import importlib.util
 
+import numpy as np
+import pytest
+from PIL import Image
+
 # These need the extra "train"; the gate runs them where it is installed.
 collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["*"]
+
+
+@pytest.fixture(scope="session")
+def mixing_pictures(tmp_path_factory):
+    """A folder of pictures to mix with."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(5)
+    for number in range(8):
+        coarse = rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((24, 24)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Keep banks and corrupted pictures out of the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,0 +1,81 @@
+"""A run's progress: a bar within the epoch, and a line for each that is done."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fractalgen.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from fractalgen.training.config import Config
+    from fractalgen.training.epoch import StepReport
+    from fractalgen.training.loop import Listeners
+    from fractalgen.training.run_folder import EpochRecord
+
+__all__ = ["training_progress"]
+
+
+@contextlib.contextmanager
+def training_progress(config: Config, *, quiet: bool) -> Iterator[Listeners]:
+    """Show on stderr what a run does, unless `quiet`: the bar on a terminal, the lines anywhere.
+
+    Yields
+    ------
+    Listeners
+        For `fractalgen.training.train.train`.
+    """
+    from tqdm import tqdm
+
+    from fractalgen.training.loop import Listeners
+
+    bar: Any = None
+
+    def show_step(report: StepReport) -> None:
+        nonlocal bar
+        if sys.stderr is None:  # as after 2>&-
+            return
+        if bar is None:
+            bar = tqdm(
+                desc="training",
+                total=config.epochs * report.n_steps,
+                unit=" steps",
+                disable=None,
+                dynamic_ncols=True,
+                leave=False,
+                initial=(report.epoch - 1) * report.n_steps,
+            )
+        bar.set_postfix_str(
+            f"epoch {report.epoch}/{config.epochs}, loss {report.loss:.3f}, "
+            f"accuracy {report.accuracy:.1%}, {report.images_per_second:,.0f} images/s, "
+            f"augmentation {report.augmentation_share:.0%}",
+            refresh=False,
+        )
+        bar.update((report.epoch - 1) * report.n_steps + report.step - bar.n)
+
+    def tell(line: str) -> None:
+        if bar is not None:
+            bar.clear()
+        click.echo(line, err=True)
+
+    def show_epoch(record: EpochRecord) -> None:
+        tell(
+            f"epoch {record.epoch:>{len(str(config.epochs))}}/{config.epochs}: "
+            f"loss {record.loss:.3f}, test error {record.test_error:.2%}, "
+            f"{record.images_per_second:,.0f} images/s, "
+            f"augmentation {record.augmentation_share:.1%} of {record.seconds:.1f} s"
+        )
+
+    if quiet:
+        yield Listeners()
+        return
+    with progress_bar("fetching", "B", quiet=quiet, in_bytes=True) as fetching:
+        try:
+            yield Listeners(fetching, show_step, show_epoch, tell)
+        finally:
+            if bar is not None:
+                bar.close()

@@ -1,0 +1,196 @@
+"""Pictures changed a little, so that a network errs."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from fractalgen.seeding import rng_for
+from fractalgen.training.errors import RunUsageError
+
+__all__ = ["NORMS", "Normalized", "pgd"]
+
+NORMS = ("linf", "l2")
+
+_TINY = 1e-30
+
+
+class Normalized(nn.Module):  # type: ignore[misc, unused-ignore]
+    """A network that takes pixels from 0 to 1, in place of normalised ones.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        From pixels normalised by `mean` and `std` to logits.
+    mean, std : sequence of 3 floats
+        Of the channels, with values from 0 to 1.
+    """
+
+    def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.model = model
+        device = _device_of(model)
+        self.register_buffer("mean", torch.tensor(mean, device=device).reshape(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std, device=device).reshape(3, 1, 1))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the logits for pixels (n, 3, height, width) from 0 to 1."""
+        return self.model((pixels - self.mean) / self.std)
+
+
+def pgd(
+    model: nn.Module,
+    pictures: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    epsilon: float = 2 / 255,
+    steps: int = 20,
+    step_size: float | None = None,
+    norm: str = "linf",
+    seed: int,
+    indices: Sequence[int] | None = None,
+) -> torch.Tensor:
+    """Look by projected gradient ascent for the pictures nearby with the largest cross entropy.
+
+    From a random point of the ball of radius `epsilon` around the clean picture, each step follows
+    the gradient's signs ("linf") or direction ("l2"), then goes back into the ball and into the
+    range from 0 to 1. The ball's centre is always the clean picture: the paper's public code writes
+    the random start over it, so that its pictures can be up to twice `epsilon` away. Source: Madry
+    et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        From pixels from 0 to 1 to logits, such as `Normalized`. It is run as in testing; its modes
+        and its weights, and whether they want gradients, are as before afterwards.
+    pictures : tensor of float32, shape (n, 3, height, width)
+        Clean, from 0 to 1; not changed.
+    labels : tensor of int64, shape (n,)
+        The true classes.
+    epsilon : float
+        The ball's radius, in units of a pixel's range from 0 to 1: the largest change of a value
+        for "linf", the Euclidean length of all changes of a picture for "l2".
+    steps : int
+        0 or more; 0 gives the random start.
+    step_size : float, optional
+        How far a step goes before it is brought back, in the units of `epsilon`; by default a
+        quarter of `epsilon`.
+    norm : str
+        ``"linf"`` or ``"l2"``.
+    seed : int
+        Of the random starts, 0 or more.
+    indices : sequence of n ints, optional
+        The pictures' places in their data set, by default 0 to n - 1. A random start is a function
+        of the seed, the index and the picture's shape, not of the batch.
+
+    Returns
+    -------
+    tensor of float32, shape (n, 3, height, width)
+        Where the model's weights are.
+
+    Raises
+    ------
+    RunUsageError
+        If the norm is unknown, or a size or the number of steps is negative or not finite.
+    ValueError
+        If the pictures are not float32 from 0 to 1, or `indices` has another length.
+    """
+    step_size = epsilon / 4 if step_size is None else step_size
+    _check_options(epsilon, steps, step_size, norm)
+    if pictures.dtype != torch.float32 or not bool(((pictures >= 0) & (pictures <= 1)).all()):
+        raise ValueError("pictures must be float32 with values from 0 to 1")
+    indices = range(len(pictures)) if indices is None else indices
+    if len(indices) != len(pictures):
+        raise ValueError(f"{len(pictures)} pictures need as many indices, not {len(indices)}")
+    device = _device_of(model)
+    with torch.inference_mode(False), torch.enable_grad(), _testing(model):
+        clean = pictures.detach().to(device, copy=True)
+        labels = labels.detach().to(device, copy=True)
+        start = _random_starts(tuple(clean.shape), norm, seed, indices).to(device)
+        attacked = _projected(clean + epsilon * start, clean, epsilon, norm)
+        for _ in range(steps):
+            attacked.requires_grad_()
+            # A sum, so that a picture's gradient does not depend on how many there are.
+            loss = functional.cross_entropy(model(attacked).float(), labels, reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, attacked)
+            ascent = gradient.sign() if norm == "linf" else _directions(gradient)
+            attacked = _projected(attacked.detach() + step_size * ascent, clean, epsilon, norm)
+    return attacked
+
+
+def _check_options(epsilon: float, steps: int, step_size: float, norm: str) -> None:
+    if norm not in NORMS:
+        raise RunUsageError(f"no norm is called '{norm}': choose from {', '.join(NORMS)}")
+    for name, value in (("epsilon", epsilon), ("step size", step_size), ("steps", steps)):
+        if not 0 <= value < math.inf:
+            raise RunUsageError(f"the attack's {name} must be 0 or more, not {value}")
+
+
+def _device_of(model: nn.Module) -> Any:
+    first = next(model.parameters(), None)
+    return None if first is None else first.device
+
+
+@contextmanager
+def _testing(model: nn.Module) -> Iterator[None]:
+    """Run a network as in testing, and leave every part of it in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _random_starts(
+    shape: tuple[int, ...], norm: str, seed: int, indices: Sequence[int]
+) -> torch.Tensor:
+    """Draw points of the unit ball, each evenly over it; a point is a function of seed and index.
+
+    For "l2" a normal vector gives the direction, and u ** (1 / dimensions) the length.
+    """
+    starts = np.empty(shape, np.float32)
+    for start, index in zip(starts, indices, strict=True):
+        rng = rng_for(seed, f"pgd-{norm}", int(index))
+        if norm == "linf":
+            start[...] = rng.uniform(-1.0, 1.0, start.shape)
+        else:
+            direction = rng.standard_normal(start.shape)
+            length = rng.uniform() ** (1.0 / start.size)
+            start[...] = direction * (length / np.linalg.norm(direction))
+    return torch.from_numpy(starts)
+
+
+def _projected(
+    attacked: torch.Tensor, clean: torch.Tensor, epsilon: float, norm: str
+) -> torch.Tensor:
+    """Return the nearest pictures in the ball, then with values from 0 to 1.
+
+    The second does not leave the ball, since its centre is within that range too.
+    """
+    if norm == "linf":
+        attacked = torch.clamp(attacked, clean - epsilon, clean + epsilon)
+    else:
+        change = attacked - clean
+        attacked = clean + change * (epsilon / _lengths(change)).clamp(max=1.0)
+    return attacked.clamp(0.0, 1.0)
+
+
+def _directions(gradient: torch.Tensor) -> torch.Tensor:
+    """Return each picture's gradient at length 1, or 0 where it is 0."""
+    # Where the network is certain, the squares of its gradient are too small for float32.
+    largest = gradient.abs().flatten(1).amax(dim=1).clamp(min=_TINY).reshape(-1, 1, 1, 1)
+    scaled = gradient / largest
+    return scaled / _lengths(scaled)
+
+
+def _lengths(change: torch.Tensor) -> torch.Tensor:
+    """Return the Euclidean length of each picture's change, shape (n, 1, 1, 1), never 0."""
+    lengths = torch.linalg.vector_norm(change.flatten(1), dim=1)
+    return lengths.clamp(min=_TINY).reshape(-1, 1, 1, 1)

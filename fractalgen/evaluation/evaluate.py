@@ -1,0 +1,146 @@
+"""Measure a trained classifier, and keep the figures in its run's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fractalgen.evaluation.options import GENERATE, EvaluationOptions
+from fractalgen.evaluation.parts.adversarial import adversarial_parts
+from fractalgen.evaluation.parts.anomalies import anomaly_parts
+from fractalgen.evaluation.parts.clean import clean_result
+from fractalgen.evaluation.parts.consistency import consistency_parts
+from fractalgen.evaluation.parts.corruptions import corruption_parts
+from fractalgen.evaluation.parts.natural_shifts import natural_shift_parts
+from fractalgen.evaluation.report.page import page
+from fractalgen.evaluation.report.pictures import Samples
+from fractalgen.evaluation.results import Results
+from fractalgen.evaluation.results_file import METRICS
+from fractalgen.evaluation.samples import samples_for
+from fractalgen.evaluation.subject import Answers, Part, Progress, Subject
+from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.training.trained import TrainedRun
+from fractalgen.version import __version__
+
+__all__ = ["REPORT", "evaluate"]
+
+REPORT = "report.html"
+
+_LIBRARIES = ("numpy", "pillow", "torch", "torchvision")
+_GENERATING_LIBRARIES = ("imagecorruptions-imaug", "opencv-python", "scikit-image", "scipy")
+
+
+def evaluate(
+    run: TrainedRun,
+    options: EvaluationOptions | None = None,
+    *,
+    data_dir: Path = Path("data"),
+    accelerator: Any = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Measure a trained classifier.
+
+    All that the options name is looked for first, and then measured part by part. After each
+    part the figures so far replace ``metrics.json`` in the run's folder, so that a failure loses
+    the part that fails alone; ``report.html`` is of the same figures.
+
+    Parameters
+    ----------
+    run : TrainedRun
+        What `fractalgen.training.trained.load_run` returns.
+    options : EvaluationOptions, optional
+        What to measure.
+    data_dir : Path
+        Where data sets are, for unknown pictures.
+    accelerator : accelerate.Accelerator, optional
+        Says where, and in which precision, to compute; otherwise the model is used where it is.
+    progress : callable, optional
+        Told what is being measured, how many pictures of it are done, and how many there are.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    RunError
+        If something that they name is missing or damaged, or cannot be imported.
+    OSError
+        If the run's folder cannot be written to.
+    """
+    options = options or EvaluationOptions()
+    progress = progress or _silent
+    set_folder = _set_folder(run, options)
+    model = run.model if accelerator is None else run.model.to(accelerator.device)
+    subject = Subject(
+        # Twice as fast on a CPU, and as fast elsewhere.
+        model.to(memory_format=torch.channels_last),
+        run.data,
+        options.chosen(len(run.data.test)),
+        options.batch_size,
+        options.seed,
+        accelerator,
+    )
+    shown: dict[str, NDArray[np.uint8]] = {}
+    parts: list[Part] = [
+        *corruption_parts(subject, options, shown),
+        *consistency_parts(subject, options),
+        *adversarial_parts(subject, options),
+        *anomaly_parts(subject, options, set_folder=set_folder, data_dir=data_dir),
+        *natural_shift_parts(subject, options),
+    ]
+    answers = Answers.of(subject.clean_logits(progress), run.data.test.labels)
+    results = Results(
+        run=str(run.folder),
+        config=run.config.as_json(),
+        checkpoint=dict(run.checkpoint),
+        set_digest=run.set_digest,
+        versions=_versions(options),
+        clean=clean_result(answers),
+    )
+    samples = samples_for(subject, run.config, answers, run.set_folder)
+    save = functools.partial(_save, run.folder, samples, shown)
+    save(results)
+    for measure in parts:
+        results = measure(results, progress)
+        save(results)
+    return results
+
+
+def _set_folder(run: TrainedRun, options: EvaluationOptions) -> Path | None:
+    if options.set_folder is not None:
+        return options.set_folder
+    return run.set_folder if run.set_folder is not None and run.set_folder.is_dir() else None
+
+
+def _save(
+    folder: Path, samples: Samples, shown: dict[str, NDArray[np.uint8]], results: Results
+) -> None:
+    samples = dataclasses.replace(samples, corruptions=shown)
+    data = json.dumps(results.as_json(), indent=2, allow_nan=False)
+    write_atomically(folder / METRICS, f"{data}\n".encode())
+    write_atomically(folder / REPORT, page(results, samples).encode())
+
+
+def _versions(options: EvaluationOptions) -> dict[str, str]:
+    """Return the versions of what the figures depend on."""
+    generating = GENERATE in options.corruptions or options.perturbations == GENERATE
+    found = {"fractalgen": __version__, "python": platform.python_version()}
+    for name in _LIBRARIES + (_GENERATING_LIBRARIES if generating else ()):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _silent(_what: str, _done: int, _total: int | None) -> None:
+    """Show nothing."""

@@ -1,0 +1,108 @@
+"""Whether a classifier is right as often as it says."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fractalgen.evaluation.metrics.arrays import finite
+from fractalgen.evaluation.results import CalibrationBin
+
+__all__ = ["reliability_bins", "rms_calibration_error", "rms_calibration_error_public"]
+
+_BIN_SIZE = 100
+
+
+def rms_calibration_error(
+    confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = _BIN_SIZE
+) -> float:
+    """Return the RMS calibration error over bins of equal mass, from 0 to 1.
+
+    Predictions are sorted by confidence, ties in the order given, and cut into n // bin_size
+    bins; the last, of the most confident, takes the remainder too, and fewer than `bin_size`
+    predictions are one bin. The error is
+
+        sqrt(sum over bins b of (n_b / n) * (accuracy_b - mean confidence_b)^2).
+
+    Source: Hendrycks, Mazeika and Dietterich, "Deep anomaly detection with outlier exposure",
+    ICLR 2019; Nguyen and O'Connor, EMNLP 2015, for bins of equal mass.
+
+    Parameters
+    ----------
+    confidence : array of float, shape (n,)
+        Of each prediction, from 0 to 1.
+    correct : array of bool, shape (n,)
+        Whether it was right.
+    bin_size : int
+        Predictions in a bin, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are empty, differ in length or leave their ranges, or if `bin_size` is
+        below 1.
+    """
+    terms = _squared_gaps(confidence, correct, bin_size)
+    return float(np.sqrt(terms.sum()))
+
+
+def rms_calibration_error_public(
+    confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = _BIN_SIZE
+) -> float:
+    """Return the error as the code that published figures come from has it, which is too small.
+
+    Its loop ends before the last bin, so that the most confident predictions, of which there are
+    the most in practice, count as perfectly calibrated. For comparison with those figures only;
+    0 where there is but one bin. Parameters and errors are those of `rms_calibration_error`.
+    """
+    terms = _squared_gaps(confidence, correct, bin_size)
+    return float(np.sqrt(terms[:-1].sum()))
+
+
+def reliability_bins(
+    confidence: ArrayLike, correct: ArrayLike, *, n_bins: int = 15
+) -> tuple[CalibrationBin, ...]:
+    """Return mean confidence and accuracy in bins of equal width, for a reliability diagram.
+
+    Bin i, from 0, holds confidences from i / n_bins up to but without (i + 1) / n_bins; the last
+    holds 1 as well. Empty ones are left out. Parameters and errors as for
+    `rms_calibration_error`, and ValueError for `n_bins` below 1.
+    """
+    sure, right = _checked(confidence, correct)
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be 1 or more, not {n_bins}")
+    edges = np.arange(1, n_bins) / n_bins
+    bins = np.searchsorted(edges, sure, side="right")
+    return tuple(
+        CalibrationBin(
+            confidence=float(sure[bins == i].mean()),
+            accuracy=float(right[bins == i].mean()),
+            n=int((bins == i).sum()),
+        )
+        for i in np.unique(bins)
+    )
+
+
+def _squared_gaps(confidence: ArrayLike, correct: ArrayLike, bin_size: int) -> NDArray[np.float64]:
+    """Return each bin's share times its squared gap, from the least to the most confident."""
+    sure, right = _checked(confidence, correct)
+    if bin_size < 1:
+        raise ValueError(f"bin_size must be 1 or more, not {bin_size}")
+    order = np.argsort(sure, kind="stable")
+    n_bins = max(1, len(order) // bin_size)
+    starts = np.arange(n_bins) * bin_size
+    counts = np.diff(starts, append=len(order))
+    gaps = (np.add.reduceat(right[order], starts) - np.add.reduceat(sure[order], starts)) / counts
+    weighted: NDArray[np.float64] = counts / len(order) * gaps**2
+    return weighted
+
+
+def _checked(
+    confidence: ArrayLike, correct: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    sure, right = finite("confidence", confidence), finite("correct", correct)
+    if sure.shape != right.shape:
+        raise ValueError(f"{len(sure)} confidences do not match {len(right)} answers")
+    if sure.min() < 0 or sure.max() > 1 + 1e-6:
+        raise ValueError("confidence must be from 0 to 1")
+    if not np.isin(right, (0, 1)).all():
+        raise ValueError("correct must be true or false")
+    return sure, right

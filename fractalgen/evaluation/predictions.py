@@ -1,0 +1,118 @@
+"""What a trained network says of pictures."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fractalgen.augment.tensors import normalized_tensor
+from fractalgen.training.datasets.image_data import Pictures
+
+__all__ = ["batches_of", "evaluating", "predict", "rebatched", "softmax"]
+
+
+def batches_of(
+    pictures: NDArray[np.uint8] | Pictures,
+    batch_size: int,
+    indices: Sequence[int] | NDArray[np.int64] | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Cut pictures into batches, uint8 of shape (batch, size, size, 3), in order.
+
+    Parameters
+    ----------
+    pictures : ndarray of uint8, shape (n, size, size, 3), or Pictures
+        Read a batch at a time, as for testing.
+    batch_size : int
+        The last batch may be smaller.
+    indices : sequence of int, optional
+        These pictures only, in this order.
+    """
+    chosen = np.arange(len(pictures)) if indices is None else np.asarray(indices, np.int64)
+    for start in range(0, len(chosen), batch_size):
+        part = chosen[start : start + batch_size]
+        if isinstance(pictures, np.ndarray):
+            yield np.asarray(pictures[part])
+        else:
+            yield pictures.for_testing(part)
+
+
+def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator[NDArray[np.uint8]]:
+    """Cut batches of any sizes anew, the pictures in the same order."""
+    waiting: list[NDArray[np.uint8]] = []
+    n_waiting = 0
+    for batch in batches:
+        waiting.append(batch)
+        n_waiting += len(batch)
+        if n_waiting >= batch_size:
+            whole = np.concatenate(waiting)
+            n_ready = n_waiting - n_waiting % batch_size
+            for start in range(0, n_ready, batch_size):
+                yield whole[start : start + batch_size]
+            waiting, n_waiting = [whole[n_ready:]], n_waiting - n_ready
+    if n_waiting:
+        yield np.concatenate(waiting)
+
+
+def predict(
+    model: torch.nn.Module,
+    batches: Iterable[NDArray[np.uint8]],
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    accelerator: Any = None,
+) -> NDArray[np.float32]:
+    """Return the network's outputs before softmax.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Run in evaluation mode, where its parameters are; left in the mode that it was in.
+    batches : iterable of ndarray of uint8, shape (batch, size, size, 3)
+        RGB.
+    mean, std : sequence of 3 floats
+        The input is (pixel / 255 - mean) / std.
+    accelerator : accelerate.Accelerator, optional
+        Says in which precision to compute; without it, in that of the parameters.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, classes)
+
+    Raises
+    ------
+    ValueError
+        If there are no batches.
+    """
+    device = next(model.parameters()).device
+    precision = accelerator.autocast if accelerator is not None else contextlib.nullcontext
+    outputs = []
+    with evaluating(model), torch.inference_mode(), precision():
+        for batch in batches:
+            pictures = normalized_tensor(batch, mean, std).to(device)
+            outputs.append(model(pictures).float().cpu().numpy())
+    if not outputs:
+        raise ValueError("there are no pictures to predict")
+    return np.concatenate(outputs)
+
+
+@contextlib.contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode, and each of its parts back at the end."""
+    training = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return probabilities, float64 of shape (n, classes), from outputs of that shape."""
+    shifted = np.asarray(logits, np.float64)
+    shifted = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities

@@ -1,0 +1,101 @@
+"""Pictures for the page of an evaluation: of the set, of training, of mistakes."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.augment.sample_seeds import seed_for
+from fractalgen.evaluation.report.pictures import Samples
+from fractalgen.evaluation.subject import Answers, Subject
+from fractalgen.mixing_set.bank.errors import BankError
+from fractalgen.mixing_set.bank.folder import list_pictures
+from fractalgen.mixing_set.bank.picture import read_square
+from fractalgen.mixing_set.conversion import UnusableError, guarded
+from fractalgen.seeding import rng_for
+from fractalgen.training.config import Config, IPMixSettings
+from fractalgen.training.mixing import augmenter_for
+
+__all__ = ["samples_for"]
+
+_N_SET_PICTURES = 24
+_SET_SIZE = 64
+_N_TRAINING_PICTURES = 6
+_N_VIEWS = 5
+_N_MISTAKES = 12
+
+
+def samples_for(
+    subject: Subject, config: Config, answers: Answers, set_folder: Path | None
+) -> Samples:
+    """Choose and make the pictures, by the evaluation's seed.
+
+    Parameters
+    ----------
+    subject : Subject
+        The network and its data.
+    config : Config
+        The run's, for its augmentation.
+    answers : Answers
+        For all test pictures as they are.
+    set_folder : Path or None
+        The mixing set that the run was trained with. If it is not there, or cannot be read any
+        more, its pictures and the augmented ones are left out.
+    """
+    rng = rng_for(subject.seed, "pictures for the page", 0)
+    mistakes, captions = _mistakes(subject, answers, rng)
+    train = subject.data.train
+    indices = np.sort(rng.permutation(len(train))[:_N_TRAINING_PICTURES])
+    clean = train.for_testing(indices)
+    of_set = views = None
+    if config.ipmix is not None and set_folder is not None:
+        with contextlib.suppress(BankError, UnusableError, OSError):
+            of_set = _of_set(set_folder, rng)
+            views = _views(clean, indices, config.ipmix, config.seed, set_folder)
+    return Samples(
+        set_pictures=of_set,
+        training_pictures=clean,
+        augmented_views=views,
+        mistakes=mistakes,
+        mistake_captions=captions,
+    )
+
+
+def _of_set(folder: Path, rng: np.random.Generator) -> NDArray[np.uint8]:
+    files = list_pictures(folder)
+    chosen = np.sort(rng.permutation(len(files))[:_N_SET_PICTURES])
+    with guarded():
+        return np.stack([read_square(folder / files[i].name, _SET_SIZE) for i in chosen])
+
+
+def _views(
+    clean: NDArray[np.uint8],
+    indices: NDArray[np.int64],
+    settings: IPMixSettings,
+    seed: int,
+    set_folder: Path,
+) -> NDArray[np.uint8]:
+    """Augment training pictures as the run does, uint8 of shape (n, views, size, size, 3)."""
+    aug = augmenter_for(settings, set_folder, clean.shape[1])
+    seeds = [seed_for(seed, 0, int(index)) for index in indices]
+    mixed = aug.batch(clean, seeds, views=_N_VIEWS)
+    pixels: NDArray[np.uint8] = np.rint(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(pixels.swapaxes(0, 1))
+
+
+def _mistakes(
+    subject: Subject, answers: Answers, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8] | None, tuple[str, ...]]:
+    wrong = np.flatnonzero(~answers.correct)
+    if not len(wrong):
+        return None, ()
+    chosen = np.sort(rng.permutation(wrong)[:_N_MISTAKES])
+    classes = subject.data.classes
+    captions = tuple(
+        f"{classes[answers.labels[index]]}, taken for {classes[answers.predictions[index]]}"
+        for index in chosen
+    )
+    return subject.data.test.for_testing(chosen), captions

@@ -1,0 +1,185 @@
+"""Calls imagecorruptions so that a picture depends on its seed alone.
+
+It draws from NumPy's global stream, or from a seed that it is given, and reads frost's pictures
+from their files anew for every picture.
+"""
+
+import contextlib
+import functools
+import importlib
+import threading
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS, SEVERITIES
+from fractalgen.seeding import rng_for
+from fractalgen.training.errors import RunError
+
+__all__ = ["SMALLEST", "corrupted", "import_opencv"]
+
+SMALLEST = 32
+"""Smaller pictures than this, in pixels a side, are padded before they are corrupted."""
+
+# These draw from a generator of their own, which has to be given its seed.
+_SEEDED_BY_ARGUMENT = ("impulse_noise", "glass_blur")
+
+_global_stream = threading.Lock()
+
+
+def corrupted(
+    pictures: NDArray[np.uint8],
+    indices: Sequence[int] | NDArray[np.int64],
+    name: str,
+    severity: int,
+    seed: int,
+) -> NDArray[np.uint8]:
+    """Corrupt pictures with imagecorruptions, as ImageNet-C was made.
+
+    A picture smaller than 32 x 32 is padded to that by reflection, corrupted and cropped again:
+    blurs keep their width in pixels. NumPy's global stream is as it was before.
+
+    Parameters
+    ----------
+    pictures : ndarray of uint8, shape (n, size, size, 3)
+        RGB; unchanged.
+    indices : sequence of n ints
+        Places in the data set: a result depends on `seed`, `name`, `severity`, the picture and its
+        index, not on the others or their order.
+    name : str
+        One of `CORRUPTIONS`.
+    severity : int
+        From 1 to 5.
+    seed : int
+        0 or more.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, size, size, 3)
+
+    Raises
+    ------
+    RunError
+        If imagecorruptions cannot be imported.
+    ValueError
+        If an argument is not as above.
+    """
+    if name not in CORRUPTIONS or severity not in SEVERITIES:
+        raise ValueError(f"no such corruption: {name}, severity {severity}")
+    if pictures.ndim != 4 or pictures.shape[3] != 3 or len(pictures) != len(indices):
+        raise ValueError(f"{len(indices)} indices for pictures of shape {pictures.shape}")
+    if pictures.dtype != np.uint8:
+        raise ValueError(f"pictures must be of dtype uint8, not {pictures.dtype}")
+    height, width = pictures.shape[1:3]
+    padded = _padded(pictures)
+    top, left = (padded.shape[1] - height) // 2, (padded.shape[2] - width) // 2
+    out = np.empty(pictures.shape, np.uint8)
+    with _borrowed_library() as library:
+        for i, index in enumerate(indices):
+            rng = rng_for(seed, f"corruption {name} {severity}", int(index))
+            whole = _one(library, padded[i], name, severity, int(rng.integers(2**32)))
+            out[i] = whole[top : top + height, left : left + width]
+    return out
+
+
+def _padded(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    missing = [max(0, SMALLEST - side) for side in pictures.shape[1:3]]
+    if not any(missing):
+        return pictures
+    around = [(pixels // 2, pixels - pixels // 2) for pixels in missing]
+    return np.pad(pictures, [(0, 0), *around, (0, 0)], mode="reflect")
+
+
+def _one(
+    library: ModuleType, picture: NDArray[np.uint8], name: str, severity: int, seed: int
+) -> NDArray[np.uint8]:
+    keywords = {"seed": seed} if name in _SEEDED_BY_ARGUMENT else {}
+    np.random.seed(seed)  # noqa: NPY002 - the stream that the library draws from
+    out: NDArray[np.uint8] = library.corrupt(
+        np.array(picture), severity=severity, corruption_name=name, **keywords
+    )
+    return out
+
+
+@contextlib.contextmanager
+def _borrowed_library() -> Iterator[ModuleType]:
+    """Give imagecorruptions; leave NumPy's global stream and the library's own names as found."""
+    library, parts = _imported("imagecorruptions"), _imported("imagecorruptions.corruptions")
+    opencv = _imported("cv2")
+    with _global_stream:
+        state = np.random.get_state()  # noqa: NPY002
+        parts.cv2 = _remembering(opencv)
+        try:
+            yield library
+        finally:
+            parts.cv2 = opencv
+            np.random.set_state(state)  # noqa: NPY002
+
+
+class _RemembersFrost:
+    """OpenCV, but for pictures that were read or enlarged before: those are given again.
+
+    Frost is the only corruption that reads pictures, from six files; reading them takes most of
+    the time of all fifteen corruptions of small pictures.
+    """
+
+    def __init__(self, opencv: ModuleType) -> None:
+        self._opencv = opencv
+        self._read: dict[str, Any] = {}
+        self._enlarged: dict[tuple[int, tuple[int, int], int], Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._opencv, name)
+
+    def imread(self, path: Any) -> Any:
+        key = str(path)
+        if key not in self._read:
+            picture = self._opencv.imread(key)
+            picture.flags.writeable = False
+            self._read[key] = picture
+        return self._read[key]
+
+    def resize(self, picture: Any, dsize: tuple[int, int], interpolation: int) -> Any:
+        if not any(picture is frost for frost in self._read.values()):
+            return self._opencv.resize(picture, dsize=dsize, interpolation=interpolation)
+        key = (id(picture), dsize, interpolation)
+        if key not in self._enlarged:
+            enlarged = self._opencv.resize(picture, dsize=dsize, interpolation=interpolation)
+            enlarged.flags.writeable = False
+            self._enlarged[key] = enlarged
+        return self._enlarged[key]
+
+
+_remembering = functools.cache(_RemembersFrost)
+
+
+def import_opencv() -> Any:
+    """Return the module ``cv2``.
+
+    Raises
+    ------
+    RunError
+        If it cannot be imported.
+    """
+    return _imported("cv2")
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError):
+            advice = 'install it with: pip install "fractalgen[train]"'
+        else:
+            advice = (
+                "where a system library such as libGL is missing, put opencv-python-headless in "
+                "the place of opencv-python: pip uninstall opencv-python, then "
+                "pip install --force-reinstall opencv-python-headless"
+            )
+        raise RunError(
+            f"making corrupted pictures needs imagecorruptions, and it cannot be imported "
+            f"({error}); {advice}"
+        ) from None

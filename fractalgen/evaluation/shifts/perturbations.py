@@ -1,0 +1,203 @@
+"""Sequences of slowly changing pictures, after CIFAR-10-P.
+
+Source of the ten perturbations and of their steps: Hendrycks and Dietterich, "Benchmarking Neural
+Network Robustness to Common Corruptions and Perturbations", ICLR 2019. Beyond its border a picture
+is continued by its mirror image, not by black.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.evaluation.shifts.library import import_opencv
+from fractalgen.evaluation.shifts.warps import rotated, scaled, shifted, tilted, warp
+from fractalgen.seeding import rng_for
+
+__all__ = ["FRAMES", "NOISE", "PERTURBATIONS", "sequences"]
+
+FRAMES = 31
+"""Of every sequence."""
+
+NOISE = frozenset({"gaussian_noise", "shot_noise"})
+"""Sequences whose frames do not follow one another: each is compared with the first."""
+
+_MIDDLE = FRAMES // 2
+_WATER = np.array([175.0, 238.0, 238.0]) / 255.0
+
+_Frames = NDArray[np.uint8]
+_Perturbation = Callable[[NDArray[np.uint8], np.random.Generator], _Frames]
+
+
+def sequences(
+    pictures: NDArray[np.uint8],
+    indices: Sequence[int] | NDArray[np.int64],
+    name: str,
+    seed: int,
+) -> NDArray[np.uint8]:
+    """Perturb pictures slowly.
+
+    Parameters
+    ----------
+    pictures : ndarray of uint8, shape (n, size, size, 3)
+        RGB; unchanged.
+    indices : sequence of n ints
+        Places in the data set: a sequence depends on `seed`, `name`, its picture and index, not on
+        the others or their order. So a large set is perturbed some pictures at a time.
+    name : str
+        One of `PERTURBATIONS`.
+    seed : int
+        0 or more.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 31, size, size, 3)
+        Of the noises, frame 0 is the picture itself. Of the movements and brightness, frame 15 is.
+
+    Raises
+    ------
+    RunError
+        If OpenCV cannot be imported.
+    ValueError
+        If an argument is not as above.
+    """
+    if name not in _BY_NAME:
+        raise ValueError(f"no such perturbation: {name}")
+    if pictures.ndim != 4 or pictures.shape[3] != 3 or len(pictures) != len(indices):
+        raise ValueError(f"{len(indices)} indices for pictures of shape {pictures.shape}")
+    if pictures.dtype != np.uint8:
+        raise ValueError(f"pictures must be of dtype uint8, not {pictures.dtype}")
+    out = np.empty((len(pictures), FRAMES, *pictures.shape[1:]), np.uint8)
+    for i, index in enumerate(indices):
+        rng = rng_for(seed, f"perturbation {name}", int(index))
+        out[i] = _BY_NAME[name](np.ascontiguousarray(pictures[i]), rng)
+    return out
+
+
+def _gaussian_noise(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    noise = 0.02 * rng.standard_normal((FRAMES - 1, *picture.shape))
+    return np.concatenate([picture[np.newaxis], _pixels(picture / 255.0 + noise)])
+
+
+def _shot_noise(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    photons = 700.0
+    counts = rng.poisson(picture / 255.0 * photons, (FRAMES - 1, *picture.shape))
+    return np.concatenate([picture[np.newaxis], _pixels(counts / photons)])
+
+
+def _motion_blur(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Blur towards a direction that turns by half a circle, from a random one on."""
+    opencv = import_opencv()
+    sigma = 1.8 * min(len(picture) / 32, 5 / 3)
+    radius = int(np.ceil(10 / 3 * sigma))
+    distances = np.linspace(0, radius, 4 * radius + 1)
+    weights = np.exp(-0.5 * (distances / sigma) ** 2)
+    start = rng.uniform(0, 360)
+    frames = []
+    for frame in range(FRAMES):
+        angle = np.deg2rad(start + 180.0 * frame / (FRAMES - 1))
+        kernel = _line(radius, distances * np.cos(angle), distances * np.sin(angle), weights)
+        frames.append(opencv.filter2D(picture, -1, kernel, borderType=opencv.BORDER_REFLECT_101))
+    return np.stack(frames)
+
+
+def _line(
+    radius: int, x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return a kernel of sum 1 with points shared out among their four neighbours."""
+    kernel = np.zeros((2 * radius + 3, 2 * radius + 3))
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    right_share, bottom_share = x - left, y - top
+    for row, row_share in ((top, 1 - bottom_share), (top + 1, bottom_share)):
+        for column, column_share in ((left, 1 - right_share), (left + 1, right_share)):
+            place = (row + radius + 1, column + radius + 1)
+            np.add.at(kernel, place, weights * row_share * column_share)
+    normalized: NDArray[np.float64] = kernel / kernel.sum()
+    return normalized
+
+
+def _zoom_blur(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Average ever more enlargements, up to 12%."""
+    zooms = [scaled(1 + 0.004 * frame) for frame in range(FRAMES)]
+    total = np.cumsum(warp(picture, zooms), axis=0, dtype=np.float64)
+    return _pixels(total / np.arange(1, FRAMES + 1).reshape(-1, 1, 1, 1) / 255.0)
+
+
+def _spatter(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Let drops of water run down."""
+    opencv = import_opencv()
+    size = len(picture)
+    per_frame = size / 128
+    height = size + int(np.ceil(per_frame * FRAMES)) + 1
+    field = opencv.GaussianBlur(rng.standard_normal((height, size)), (0, 0), 1.75 * size / 32)
+    threshold, full = np.quantile(field, [0.88, 0.97])
+    opacity = 0.6 * np.clip((field - threshold) / (full - threshold), 0, 1)[:, :, np.newaxis]
+    clean = picture / 255.0
+    frames = []
+    for frame in range(FRAMES):
+        top = (FRAMES - frame) * per_frame
+        whole, part = int(top), top % 1
+        layer = (1 - part) * opacity[whole : whole + size]
+        layer += part * opacity[whole + 1 : whole + 1 + size]
+        frames.append(_pixels(clean * (1 - layer) + _WATER * layer))
+    return np.stack(frames)
+
+
+def _brightness(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Add -22.5% to 22.5% to the value of hue, saturation and value."""
+    clean = picture / 255.0
+    value = clean.max(axis=2, keepdims=True)
+    shares = np.divide(clean, value, out=np.ones_like(clean), where=value > 0)
+    steps = 0.015 * (np.arange(FRAMES) - _MIDDLE).reshape(-1, 1, 1, 1)
+    return _pixels(shares * np.clip(value + steps, 0, 1))
+
+
+def _translate(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Move a pixel a frame, right and down by turns; less in pictures under 32 pixels."""
+    step = min(1.0, len(picture) / 32)
+    return warp(
+        picture,
+        [
+            shifted(
+                step * ((frame + 1) // 2 - _MIDDLE // 2 - 1), step * (frame // 2 - _MIDDLE // 2)
+            )
+            for frame in range(FRAMES)
+        ],
+    )
+
+
+def _rotate(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Turn a degree a frame."""
+    return warp(picture, [rotated(frame - _MIDDLE) for frame in range(FRAMES)])
+
+
+def _tilt(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Turn out of the plane, three quarters of a degree a frame about both axes."""
+    degrees = [0.75 * (frame - _MIDDLE) for frame in range(FRAMES)]
+    return warp(picture, [tilted(angle, len(picture)) for angle in degrees])
+
+
+def _scale(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Grow from 70% to 130%."""
+    return warp(picture, [scaled(1 + 0.02 * (frame - _MIDDLE)) for frame in range(FRAMES)])
+
+
+def _pixels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+
+
+_BY_NAME: dict[str, _Perturbation] = {
+    "gaussian_noise": _gaussian_noise,
+    "shot_noise": _shot_noise,
+    "motion_blur": _motion_blur,
+    "zoom_blur": _zoom_blur,
+    "spatter": _spatter,
+    "brightness": _brightness,
+    "translate": _translate,
+    "rotate": _rotate,
+    "tilt": _tilt,
+    "scale": _scale,
+}
+
+PERTURBATIONS: tuple[str, ...] = tuple(_BY_NAME)
+"""CIFAR-10-P's ten perturbations, in its order."""

@@ -1,0 +1,238 @@
+"""Reads CIFAR-10-C, CIFAR-10-C-bar and CIFAR-10-P as published: a folder of arrays.
+
+What is found wrong is said before anything is measured.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.evaluation.shifts.array_files import open_array, picture_array
+from fractalgen.evaluation.shifts.corruptions import SEVERITIES, choose_names, refuse_missing
+from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
+from fractalgen.evaluation.shifts.picture_folders import read_picture_folders
+from fractalgen.training.errors import RunError
+
+__all__ = [
+    "CorruptionArray",
+    "PerturbationArray",
+    "PublishedCorruption",
+    "read_corruptions",
+    "read_perturbations",
+]
+
+_LABELS = "labels"
+
+
+class PublishedCorruption(Protocol):
+    """Test pictures with one corruption."""
+
+    @property
+    def name(self) -> str:
+        """The corruption's."""
+
+    def batches(
+        self, severity: int, batch_size: int
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Read pictures (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
+
+
+@dataclass(frozen=True)
+class CorruptionArray:
+    """A `PublishedCorruption` in an array.
+
+    Attributes
+    ----------
+    name : str
+    pictures : ndarray of uint8, shape (5, n, size, size, 3)
+        By severity.
+    labels : ndarray of int64, shape (5, n)
+    indices : ndarray of int64
+        The pictures to read.
+    """
+
+    name: str
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+
+    def batches(
+        self, severity: int, batch_size: int
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Read pictures (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
+        pictures, labels = self.pictures[severity - 1], self.labels[severity - 1]
+        for start in range(0, len(self.indices), batch_size):
+            some = self.indices[start : start + batch_size]
+            yield np.asarray(pictures[some]), labels[some]
+
+
+@dataclass(frozen=True)
+class PerturbationArray:
+    """Sequences of one perturbation.
+
+    Attributes
+    ----------
+    name : str
+    sequences : ndarray of uint8, shape (n, frames, size, size, 3)
+    indices : ndarray of int64
+        The sequences to read.
+    """
+
+    name: str
+    sequences: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+
+    def batches(self, batch_size: int) -> Iterator[NDArray[np.uint8]]:
+        """Read sequences, shape (batch, frames, size, size, 3)."""
+        for start in range(0, len(self.indices), batch_size):
+            yield np.asarray(self.sequences[self.indices[start : start + batch_size]])
+
+
+def read_corruptions(
+    folder: Path,
+    labels: NDArray[np.int64],
+    size: int,
+    classes: Sequence[str],
+    indices: Sequence[int] | NDArray[np.int64] | None = None,
+) -> tuple[PublishedCorruption, ...]:
+    """Read a folder of corrupted test pictures.
+
+    It has an ``.npy`` file for each corruption, of uint8 and shape (5 n, size, size, 3), severity
+    1 first, and maybe ``labels.npy``; or folders of pictures as ImageNet-C has them
+    (see `fractalgen.evaluation.shifts.picture_folders`). ImageNet-C's fifteen corruptions are
+    read if it has them, else C-bar's ten, else whatever there is.
+
+    Parameters
+    ----------
+    folder : Path
+    labels : ndarray of int64, shape (n,)
+        The test set's, for arrays that bring none; those that they bring must agree.
+    size : int
+        That of the network's pictures.
+    classes : sequence of str
+        The test set's, by label.
+    indices : sequence of int, optional
+        Read these of the n test pictures only.
+
+    Returns
+    -------
+    tuple of PublishedCorruption
+        Arrays are mapped, pictures read as they are needed.
+
+    Raises
+    ------
+    RunError
+        If the folder, a file or a label is not as above, or a corruption is missing.
+    """
+    _check_folder(folder)
+    files = _arrays(folder)
+    if not files:
+        return read_picture_folders(folder, size, classes, len(labels), indices)
+    all_labels = _labels(folder / f"{_LABELS}.npy", labels, len(classes))
+    found = []
+    for name in choose_names(folder, [name for name in files if name != _LABELS]):
+        flat = picture_array(files[name], 4, size)
+        if flat.shape[0] != all_labels.size:
+            whose = f"{_LABELS}.npy has" if _LABELS in files else "5 severities of the test set are"
+            raise RunError(
+                f"{files[name]} has {flat.shape[0]} pictures, and {whose} {all_labels.size}; "
+                "it must be an array (5 n, size, size, 3) of this data set's test pictures"
+            )
+        pictures = flat.reshape(len(SEVERITIES), -1, *flat.shape[1:])
+        chosen = _chosen(files[name], pictures.shape[1], len(labels), indices)
+        found.append(CorruptionArray(name, pictures, all_labels, chosen))
+    return tuple(found)
+
+
+def read_perturbations(
+    folder: Path,
+    size: int,
+    n_test: int | None = None,
+    indices: Sequence[int] | NDArray[np.int64] | None = None,
+) -> tuple[PerturbationArray, ...]:
+    """Read the ten perturbations of CIFAR-10-P from a folder of arrays.
+
+    Each is an ``.npy`` file of uint8 and shape (n, frames, size, size, 3).
+
+    Parameters
+    ----------
+    folder : Path
+    size : int
+        That of the network's pictures.
+    n_test : int, optional
+        How many pictures the test set has.
+    indices : sequence of int, optional
+        Read these of the `n_test` sequences only.
+
+    Raises
+    ------
+    RunError
+        If the folder or a file is not as above, or a perturbation is missing.
+    """
+    _check_folder(folder)
+    files = _arrays(folder)
+    refuse_missing(folder, PERTURBATIONS, files)
+    found = []
+    for name in PERTURBATIONS:
+        sequences = picture_array(files[name], 5, size)
+        if sequences.shape[1] < 2:
+            raise RunError(f"{files[name]} has one frame a sequence; there must be two or more")
+        n = len(sequences)
+        chosen = _chosen(files[name], n, n if n_test is None else n_test, indices)
+        found.append(PerturbationArray(name, sequences, chosen))
+    return tuple(found)
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise RunError(f"{folder} {what}; give one of published pictures")
+
+
+def _arrays(folder: Path) -> dict[str, Path]:
+    try:
+        return {path.stem: path for path in sorted(folder.glob("*.npy")) if path.name[0] != "."}
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {error.strerror or error}") from None
+
+
+def _chosen(
+    path: Path, n: int, n_test: int, indices: Sequence[int] | NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    if indices is None:
+        return np.arange(n)
+    if n != n_test:
+        raise RunError(
+            f"{path} has {n} pictures, and the test set {n_test}: a part of it cannot be chosen; "
+            "evaluate without a limit"
+        )
+    return np.asarray(indices, np.int64)
+
+
+def _labels(path: Path, labels: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+    """Return labels (5, n): the file's, else the test set's."""
+    if not path.exists():
+        return np.tile(np.asarray(labels, np.int64), (len(SEVERITIES), 1))
+    array = open_array(path)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or len(array) % len(SEVERITIES):
+        raise RunError(
+            f"{path} is of dtype {array.dtype} and shape {array.shape}; labels are integers, one "
+            "for each picture at each of 5 severities"
+        )
+    read = np.asarray(array, np.int64)
+    if read.min() < 0 or read.max() >= n_classes:
+        raise RunError(
+            f"{path} has labels from {read.min()} to {read.max()}, and the data set has "
+            f"{n_classes} classes; it belongs to another data set"
+        )
+    by_severity = read.reshape(len(SEVERITIES), -1)
+    if by_severity.shape[1] == len(labels) and np.any(by_severity != labels):
+        raise RunError(
+            f"{path} differs from the labels of the test set; it belongs to another data set, or "
+            "its pictures are in another order"
+        )
+    return by_severity

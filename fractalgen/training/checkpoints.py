@@ -1,0 +1,166 @@
+"""A run's state after an epoch, in one file that is either whole or not there.
+
+The file is in the format of safetensors: weights and momentum as tensors, the rest as JSON among
+its metadata, and nothing that a reader would execute. The learning rate and everything random are
+functions of the configuration and the epoch, so that these say all there is to know of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.training.config import Config
+from fractalgen.training.errors import RunError
+from fractalgen.version import __version__
+
+__all__ = ["Checkpoint", "momentum_of", "read_checkpoint", "restore_momentum", "write_checkpoint"]
+
+CHECKPOINT_VERSION = 1
+_MODEL = "model."
+_MOMENTUM = "optimizer."
+_ABOUT = "fractalgen"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run is after some epochs.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+    config : Config
+        Of the run; its seed, with the epoch, gives everything random that is to come.
+    set_digest : str or None
+        Of the mixing set's pictures; None without one.
+    model : mapping of str to tensor
+        Weights and buffers, by name.
+    momentum : mapping of str to tensor
+        The optimizer's, by the names of the parameters; empty in the best checkpoint.
+    best_error : float
+        The least test error of any epoch so far, from 0 to 1.
+    sha256 : str
+        Of the file that it was read from; empty before it is written.
+    """
+
+    epoch: int
+    config: Config
+    set_digest: str | None
+    model: Mapping[str, torch.Tensor]
+    momentum: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    best_error: float = 1.0
+    sha256: str = ""
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, in one step; what was there before stays until then."""
+    about = {
+        "version": CHECKPOINT_VERSION,
+        "fractalgen": __version__,
+        "epoch": checkpoint.epoch,
+        "best_error": checkpoint.best_error,
+        "set_digest": checkpoint.set_digest,
+        "config": checkpoint.config.as_json(),
+    }
+    tensors = {_MODEL + name: value for name, value in checkpoint.model.items()}
+    tensors |= {_MOMENTUM + name: value for name, value in checkpoint.momentum.items()}
+    # A clone of its own: tensors of one file may not share memory, as tied weights do.
+    plain = {
+        name: value.detach().to("cpu").clone(memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
+    write_atomically(path, save_tensors(plain, {_ABOUT: json.dumps(about)}), durable=True)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Raises
+    ------
+    RunError
+        If it is not there, is truncated or damaged, or of another version.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise RunError(f"{path} does not exist; no epoch of this run was finished") from None
+    try:
+        tensors = load_tensors(data)
+    except (SafetensorError, ValueError) as error:
+        raise RunError(f"{path} is truncated or damaged ({_first_line(error)})") from None
+    about = _about(path, data)
+    try:
+        return Checkpoint(
+            epoch=int(about["epoch"]),
+            config=Config.from_json(about["config"]),
+            set_digest=about["set_digest"],
+            model=_with_prefix(tensors, _MODEL),
+            momentum=_with_prefix(tensors, _MOMENTUM),
+            best_error=float(about["best_error"]),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+    except (KeyError, TypeError, ValueError, RunError):
+        raise RunError(f"{path}: what is written about the run is damaged") from None
+
+
+def momentum_of(
+    optimizer: torch.optim.Optimizer, model: torch.nn.Module
+) -> dict[str, torch.Tensor]:
+    """Return SGD's momentum by the names of the parameters."""
+    return {
+        name: optimizer.state[parameter]["momentum_buffer"]
+        for name, parameter in model.named_parameters()
+        if optimizer.state[parameter].get("momentum_buffer") is not None
+    }
+
+
+def restore_momentum(
+    optimizer: torch.optim.Optimizer,
+    model: torch.nn.Module,
+    momentum: Mapping[str, torch.Tensor],
+) -> None:
+    """Give SGD the momentum that `momentum_of` returned."""
+    for name, parameter in model.named_parameters():
+        if name in momentum:
+            buffer = torch.empty_like(parameter)  # in the parameter's own memory format
+            optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(momentum[name])
+
+
+def _about(path: Path, data: bytes) -> dict[str, Any]:
+    """Read what we wrote among the metadata, which the library's loader of bytes leaves out."""
+    n_header = int.from_bytes(data[:8], "little")
+    try:
+        metadata = json.loads(data[8 : 8 + n_header]).get("__metadata__", {})
+        about = json.loads(metadata[_ABOUT])
+        version = about["version"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise RunError(
+            f"{path} holds tensors, but is no checkpoint of a run; --weights takes such files"
+        ) from None
+    if version != CHECKPOINT_VERSION:
+        raise RunError(
+            f"{path} is a checkpoint of version {version!r}; this fractalgen reads version "
+            f"{CHECKPOINT_VERSION}"
+        )
+    return about  # type: ignore[no-any-return]
+
+
+def _with_prefix(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

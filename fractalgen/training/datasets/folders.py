@@ -1,0 +1,197 @@
+"""Folders of pictures with a folder for each class, such as ImageNet's."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.mixing_set.bank.errors import BankError
+from fractalgen.mixing_set.bank.folder import list_pictures
+from fractalgen.mixing_set.conversion import guarded
+from fractalgen.mixing_set.layout import first_few
+from fractalgen.training.datasets.image_data import ImageData
+from fractalgen.training.datasets.picture_files import (
+    read_picture,
+    shorter_side,
+    testing_view,
+    training_view,
+)
+from fractalgen.training.errors import RunError
+
+__all__ = ["FolderPictures", "class_folders", "load_folder", "pictures_of_classes"]
+
+_SIZE = 224
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+class FolderPictures:
+    """Labelled pictures that are decoded when they are asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds them.
+    names : sequence of str
+        Their paths in it.
+    labels : ndarray of int64, shape (n,)
+        Their classes.
+    size : int
+        Side in pixels at which they are read.
+    whole : bool
+        Test on the whole of a square picture, not on the middle seven eighths of it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        labels: NDArray[np.int64],
+        size: int,
+        *,
+        whole: bool = False,
+    ) -> None:
+        self._folder = folder
+        # An array: worker processes would copy the pages of a million strings by counting
+        # references to them.
+        self._names = np.array([os.fsencode(name) for name in names])
+        self._labels = labels
+        self._size = size
+        self._shorter_side = size if whole else shorter_side(size)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The class of each picture, shape (n,)."""
+        return self._labels
+
+    def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the centres of pictures, shape (len(indices), size, size, 3).
+
+        See `fractalgen.training.datasets.picture_files.testing_view`. RunError names a picture
+        that cannot be read.
+        """
+        out = np.empty((len(indices), self._size, self._size, 3), np.uint8)
+        with guarded():
+            for place, index in enumerate(indices):
+                picture = read_picture(self.path(index))
+                out[place] = testing_view(picture, self._size, self._shorter_side)
+        return out
+
+    def for_training(
+        self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
+    ) -> NDArray[np.uint8]:
+        """Return a random part of each picture, or of its mirror image, of the same shape.
+
+        See `fractalgen.training.datasets.picture_files.training_view`. RunError names a picture
+        that cannot be read.
+        """
+        out = np.empty((len(indices), self._size, self._size, 3), np.uint8)
+        with guarded():
+            for place, (index, seed) in enumerate(zip(indices, seeds, strict=True)):
+                out[place] = training_view(read_picture(self.path(index)), self._size, seed)
+        return out
+
+    def path(self, index: int | np.int64) -> Path:
+        """Return where a picture is."""
+        return self._folder / os.fsdecode(self._names[index])
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def load_folder(folder: Path, image_size: int | None = None) -> ImageData:
+    """Open a data set of two folders, ``train`` and ``val``, with a folder for each class in both.
+
+    No picture is read yet. Mean and standard deviation are ImageNet's, as pretrained networks
+    want them.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``train`` and ``val``.
+    image_size : int, optional
+        Pixels a side; 224 if it is left out.
+
+    Raises
+    ------
+    RunError
+        If a folder is missing or empty, or ``val`` has classes that ``train`` has not.
+    """
+    for part in ("train", "val"):
+        if not (folder / part).is_dir():
+            raise RunError(
+                f"{folder / part} is not a folder; the data set needs {folder / 'train'} and "
+                f"{folder / 'val'}, with a folder of pictures for each class in both"
+            )
+    size = image_size or _SIZE
+    train, val = folder / "train", folder / "val"
+    classes = class_folders(train)
+    if len(classes) < 2:
+        raise RunError(f"{train} has one class, '{classes[0]}'; there is nothing to tell apart")
+    strangers = [name for name in class_folders(val) if name not in set(classes)]
+    if strangers:
+        raise RunError(f"{val} has classes that {train} has not: {first_few(strangers)}")
+    training = pictures_of_classes(train, classes, size)
+    present = np.bincount(training.labels, minlength=len(classes)) > 0
+    empty = [name for name, found in zip(classes, present, strict=True) if not found]
+    if empty:
+        raise RunError(f"{train} has no pictures of these classes: {first_few(empty)}")
+    testing = pictures_of_classes(val, classes, size)
+    return ImageData(f"folder:{folder}", training, testing, classes, size, _MEAN, _STD)
+
+
+def class_folders(folder: Path) -> tuple[str, ...]:
+    """Return the names of the folders in a folder, sorted, without hidden ones.
+
+    Raises
+    ------
+    RunError
+        If there is none, or `folder` cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(
+                entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
+            )
+    except OSError as error:
+        raise RunError(f"cannot read {folder}: {error.strerror or error}") from None
+    if not names:
+        raise RunError(f"{folder} has no folders in it; put each class's pictures into one")
+    return tuple(names)
+
+
+def pictures_of_classes(
+    folder: Path, classes: Sequence[str], size: int, *, whole: bool = False
+) -> FolderPictures:
+    """Find the pictures in the folders of some classes; what lies in others is left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the folders.
+    classes : sequence of str
+        Their names; a picture's label is its folder's place among them.
+    size, whole
+        See `FolderPictures`.
+
+    Raises
+    ------
+    RunError
+        If there are no pictures, or `folder` cannot be read.
+    """
+    label_of = {name: label for label, name in enumerate(classes)}
+    try:
+        pictures = list_pictures(folder)
+    except BankError as error:
+        raise RunError(str(error)) from None
+    labelled = [
+        (picture.name, label_of[picture.name.split("/", 1)[0]])
+        for picture in pictures
+        if "/" in picture.name and picture.name.split("/", 1)[0] in label_of
+    ]
+    if not labelled:
+        raise RunError(f"{folder} holds no pictures in the folders {first_few(list(classes))}")
+    names, labels = zip(*labelled, strict=True)
+    return FolderPictures(folder, names, np.array(labels, np.int64), size, whole=whole)

@@ -1,0 +1,75 @@
+"""Random crops of zero-padded pictures, and their mirror images: the training of small pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+__all__ = ["random_crops"]
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_TWICE_GAMMA = np.uint64(0x3C6EF372FE94F82A)  # modulo 2**64
+# Keeps a crop apart from whatever else is drawn from the same seed.
+_SALT = np.uint64(0x63726F7073)
+_LOW_BITS = np.uint64(0xFFFFFFFF)
+
+
+def random_crops(
+    pictures: NDArray[np.uint8], seeds: Sequence[int], padding: int, *, mirror: bool
+) -> NDArray[np.uint8]:
+    """Pad pictures with zeros, and cut a window of the former size out of each.
+
+    All (2 * `padding` + 1)**2 windows are equally likely, as are a picture and its mirror image;
+    which one it is depends on the picture's seed alone.
+
+    Parameters
+    ----------
+    pictures : ndarray of uint8, shape (n, size, size, channels)
+        Not changed.
+    seeds : sequence of n ints
+        From 0 to 2**64 - 1.
+    padding : int
+        Pixels on each side; 0 or more.
+    mirror : bool
+        Whether left and right may be swapped.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, size, size, channels)
+    """
+    n, size = pictures.shape[:2]
+    padded = np.pad(pictures, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    windows = sliding_window_view(padded, (size, size), axis=(1, 2))
+    top, left, flip = _drawn(np.array(seeds, np.uint64), 2 * padding + 1)
+    crops: NDArray[np.uint8] = np.moveaxis(windows[np.arange(n), top, left], 1, 3)
+    if mirror:
+        crops[flip] = crops[flip, :, ::-1]
+    return crops
+
+
+def _drawn(
+    seeds: NDArray[np.uint64], n_places: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Draw two numbers below `n_places` and a bit for each seed.
+
+    SplitMix64 with the salted seed as its state gives two words. The upper half of the first is
+    for the top, its lower half for the left, each scaled down; the second word's first bit is the
+    coin.
+    """
+    state = seeds ^ _SALT
+    first, second = _mixed(state + _GAMMA), _mixed(state + _TWICE_GAMMA)
+    scaled = [half * np.uint64(n_places) >> np.uint64(32) for half in _halves(first)]
+    top, left = (place.astype(np.int64) for place in scaled)
+    return top, left, (second >> np.uint64(63)).astype(bool)
+
+
+def _halves(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    return words >> np.uint64(32), words & _LOW_BITS
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
+    return mixed

@@ -1,0 +1,168 @@
+"""One pass over the training pictures, and the test after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.nn import functional
+
+from fractalgen.augment.losses import jsd_loss
+from fractalgen.augment.tensors import normalized_tensor
+from fractalgen.training.batches import BatchLoader
+from fractalgen.training.config import Config
+from fractalgen.training.datasets.image_data import ImageData
+from fractalgen.training.errors import RunError
+from fractalgen.training.schedule import cosine_rate
+
+__all__ = ["EpochFigures", "StepReport", "measure_error", "train_epoch"]
+
+_STEPS_BETWEEN_LOOKS = 10  # a look at the loss waits for the device
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """Where a run is; the figures are of the epoch so far."""
+
+    epoch: int
+    step: int
+    n_steps: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+    augmentation_share: float
+
+
+@dataclass(frozen=True)
+class EpochFigures:
+    """What `train_epoch` found; see `EpochRecord`."""
+
+    loss: float
+    train_error: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+    augmentation_share: float
+
+
+def train_epoch(
+    epoch: int,
+    config: Config,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loader: BatchLoader,
+    accelerator: Accelerator,
+    on_step: Callable[[StepReport], None] | None = None,
+) -> EpochFigures:
+    """Train for one epoch.
+
+    Parameters
+    ----------
+    epoch : int
+        From 0.
+    config : Config
+        Of the run.
+    model : nn.Module
+        As accelerate prepared it, with its parameters in `optimizer`.
+    loader : BatchLoader
+        Of this process's share of each batch.
+    on_step : callable, optional
+        Told now and then where the run is.
+
+    Raises
+    ------
+    RunError
+        If the loss is no longer a number.
+    """
+    model.train()
+    n_steps = len(loader)
+    parts: list[torch.Tensor] = []  # loss and right answers of each step, on the device
+    n_pictures = 0
+    waited = 0.0
+    rate = config.learning_rate
+    started = asked = time.perf_counter()
+    for step, (views, labels) in enumerate(loader):
+        waited += time.perf_counter() - asked
+        rate = cosine_rate(
+            epoch * n_steps + step,
+            config.epochs * n_steps,
+            config.learning_rate,
+            config.final_learning_rate,
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        labels = labels.to(accelerator.device, non_blocking=True)
+        logits = model(_on_device(torch.cat(views), accelerator)).float().chunk(len(views))
+        if config.jsd:
+            clean, first, second = logits
+            loss = jsd_loss(clean, first, second, labels)
+        else:
+            loss = functional.cross_entropy(logits[0], labels)
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+        optimizer.step()
+        n_right = (logits[0].detach().argmax(dim=1) == labels).sum()
+        parts.append(torch.stack([loss.detach(), n_right.float()]))
+        n_pictures += len(labels)
+        if (step + 1) % _STEPS_BETWEEN_LOOKS == 0 or step + 1 == n_steps:
+            figures = torch.stack(parts).tolist()
+            _check_finite([loss for loss, _ in figures], epoch, n_steps, rate)
+            seconds = time.perf_counter() - started
+            if on_step:
+                on_step(
+                    StepReport(
+                        epoch + 1,
+                        step + 1,
+                        n_steps,
+                        loss=sum(loss for loss, _ in figures) / len(figures),
+                        accuracy=sum(right for _, right in figures) / n_pictures,
+                        images_per_second=n_pictures * accelerator.num_processes / seconds,
+                        augmentation_share=waited / seconds,
+                    )
+                )
+        asked = time.perf_counter()
+    seconds = time.perf_counter() - started
+    sums = torch.stack(parts).sum(dim=0)
+    loss_sum, n_right_sum = accelerator.reduce(sums, "sum").tolist()
+    n_all = n_pictures * accelerator.num_processes
+    return EpochFigures(
+        loss=loss_sum / (n_steps * accelerator.num_processes),
+        train_error=1 - n_right_sum / n_all,
+        learning_rate=rate,
+        seconds=seconds,
+        images_per_second=n_all / seconds,
+        augmentation_share=waited / seconds,
+    )
+
+
+def measure_error(
+    model: nn.Module, data: ImageData, accelerator: Accelerator, batch_size: int
+) -> float:
+    """Return the share of test pictures that the model gets wrong, all processes together."""
+    model.eval()
+    mine = list(range(len(data.test)))[accelerator.process_index :: accelerator.num_processes]
+    n_wrong = torch.zeros((), dtype=torch.int64, device=accelerator.device)
+    with torch.inference_mode():
+        for start in range(0, len(mine), batch_size):
+            indices = mine[start : start + batch_size]
+            pictures = normalized_tensor(data.test.for_testing(indices), data.mean, data.std)
+            labels = torch.from_numpy(data.test.labels[indices]).to(accelerator.device)
+            n_wrong += (model(_on_device(pictures, accelerator)).argmax(dim=1) != labels).sum()
+    return int(accelerator.reduce(n_wrong, "sum")) / len(data.test)
+
+
+def _on_device(pictures: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
+    return pictures.to(accelerator.device, non_blocking=True, memory_format=torch.channels_last)
+
+
+def _check_finite(losses: list[float], epoch: int, n_steps: int, rate: float) -> None:
+    for step, loss in enumerate(losses):
+        if loss - loss != 0:  # neither a number below infinity nor above minus infinity
+            raise RunError(
+                f"the loss became {loss} at step {step + 1:,} of {n_steps:,} in epoch {epoch + 1} "
+                f"(learning rate {rate:.3g}); a smaller --learning-rate may help"
+            )

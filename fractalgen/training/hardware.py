@@ -1,0 +1,86 @@
+"""What a run computes on, by accelerate: one processor, one graphics card, or many of either."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import is_bf16_available
+
+from fractalgen.training.errors import RunUsageError
+
+__all__ = ["PRECISIONS", "Hardware", "accelerator_for", "n_workers"]
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+_MOST_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """How to compute, which leaves the meaning of a run as it is.
+
+    Attributes
+    ----------
+    device : str
+        ``auto``, or a name that torch knows, such as ``cpu`` or ``cuda:1``.
+    precision : str
+        ``auto`` is bfloat16 where an accelerator has it, else float32.
+    workers : int or None
+        Processes that make batches, for each training process. None is as many as there are
+        processors to spare beside an accelerator, and none of them where the CPU trains.
+    compile : bool
+        Compile the network by ``torch.compile``.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    workers: int | None = None
+    compile: bool = False
+
+
+def accelerator_for(hardware: Hardware) -> Accelerator:
+    """Start what accelerate needs.
+
+    Raises
+    ------
+    RunUsageError
+        If the device is not there.
+    """
+    device = hardware.device
+    if device not in ("auto", "cpu"):
+        try:
+            torch.zeros(1, device=device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise RunUsageError(
+                f"the device '{device}' is not there ({reason}); leave --device out to take what is"
+            ) from None
+        os.environ["ACCELERATE_TORCH_DEVICE"] = device
+    on_cpu = device == "cpu" or (device == "auto" and not torch.accelerator.is_available())
+    precision = hardware.precision
+    if precision == "auto":
+        precision = "float32" if on_cpu or not is_bf16_available() else "bfloat16"
+    return Accelerator(cpu=on_cpu, mixed_precision="bf16" if precision == "bfloat16" else "no")
+
+
+def n_workers(hardware: Hardware, accelerator: Accelerator) -> int:
+    """Return how many processes make batches for this one.
+
+    Raises
+    ------
+    RunUsageError
+        If more were asked for than there are processors.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    if hardware.workers is None:
+        spare = cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1
+        return 0 if accelerator.device.type == "cpu" else max(0, min(_MOST_WORKERS, spare))
+    if hardware.workers > cores:
+        raise RunUsageError(
+            f"{hardware.workers} workers are more than the {cores} processors here; "
+            f"ask for {cores} or fewer, 0 makes the batches in the training process"
+        )
+    return hardware.workers

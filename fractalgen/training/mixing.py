@@ -1,0 +1,69 @@
+"""The pictures that a run mixes with: the set is checked, then opened at the right size."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from fractalgen.augment.ipmix import IPMix
+from fractalgen.mixing_set.bank.bank import MixingSet
+from fractalgen.mixing_set.bank.folder import content_key, list_pictures
+from fractalgen.mixing_set.layout import SET_FILE
+from fractalgen.mixing_set.verify import verify
+from fractalgen.training.config import IPMixSettings
+from fractalgen.training.errors import RunError, RunUsageError
+
+__all__ = ["augmenter_for", "checked_set_digest"]
+
+
+def checked_set_digest(folder: Path) -> str:
+    """Return 32 hexadecimal digits that name what a folder's pictures are.
+
+    A fractalgen set is verified first, file by file; any other folder of pictures will do as it is.
+
+    Raises
+    ------
+    RunError
+        If the set is not whole, or has files that are not its own.
+    SetError
+        If there is no such folder, or no picture in it.
+    """
+    if not folder.exists():
+        raise RunError(
+            f"{folder} does not exist; 'fractalgen build-set {folder}' makes a mixing set, and "
+            "--method vanilla trains without one"
+        )
+    if (folder / SET_FILE).is_file():
+        report = verify(folder)
+        if not report.ok:
+            n_broken = len(report.findings.broken)
+            what = (
+                f"{n_broken:,} of its pictures are missing or altered"
+                if n_broken
+                else ("it has files that are not its own, or a damaged manifest")
+            )
+            raise RunError(
+                f"{folder} fails verification: {what}; see 'fractalgen verify {folder}', and "
+                f"'fractalgen build-set {folder} --repair'"
+            )
+    return content_key(list_pictures(folder))
+
+
+def augmenter_for(settings: IPMixSettings, set_folder: Path, image_size: int) -> IPMix:
+    """Make a run's augmenter for pictures of a size.
+
+    The set's pictures are an eighth larger, 36 for 32 and 256 for 224 pixels, so that crops of
+    them differ.
+
+    Raises
+    ------
+    RunUsageError
+        If one of IPMix's options is out of its range.
+    SetError
+        If there are no pictures, or some of them cannot be read.
+    """
+    bank = MixingSet(set_folder, size=image_size * 8 // 7)
+    try:
+        return IPMix(bank, **dataclasses.asdict(settings))
+    except ValueError as error:
+        raise RunUsageError(str(error)) from None

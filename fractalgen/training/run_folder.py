@@ -1,0 +1,218 @@
+"""A run's folder: what lies where, whose it is, and its log of epochs.
+
+::
+
+    runs/digits-resnet-8-0/
+      run.json             configuration, mixing set, versions
+      metrics.jsonl        an epoch a line
+      last.safetensors     checkpoint after the last epoch
+      best.safetensors     weights after the epoch of the least test error
+      tensorboard/         where TensorBoard is installed
+      metrics.json         what `fractalgen evaluate` measured
+      report.html          the same to look at, with pictures
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from fractalgen.mixing_set.writer import remove_leftovers, write_atomically
+from fractalgen.training.config import Config, differing_keys
+from fractalgen.training.errors import RunError, RunUsageError
+
+__all__ = ["EpochRecord", "RunFile", "RunFolder", "default_run_folder"]
+
+RUN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A run's description.
+
+    Attributes
+    ----------
+    config : Config
+        What was asked for.
+    set_folder, set_digest : str or None
+        The mixing set, as it was named, and what its pictures are.
+    versions : dict of str to str
+        Of fractalgen, Python and the libraries that the weights depend on.
+    """
+
+    config: Config
+    set_folder: str | None
+    set_digest: str | None
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """A line of the log; errors and shares are from 0 to 1.
+
+    Attributes
+    ----------
+    epoch : int
+        The first is 1.
+    loss : float
+        Mean over the epoch's steps.
+    train_error, test_error : float
+        Of the clean training pictures while they were learnt (of the mixed view without JSD), and
+        of the test pictures after the epoch.
+    learning_rate : float
+        Of the epoch's last step.
+    seconds : float
+        Of training, without the test.
+    images_per_second : float
+        Training pictures, whatever the number of their views.
+    augmentation_share : float
+        The part of `seconds` in which training waited for the next batch: all of the cropping and
+        augmentation without worker processes, what they did not overlap with them.
+    """
+
+    epoch: int
+    loss: float
+    train_error: float
+    test_error: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+    augmentation_share: float
+
+
+class RunFolder:
+    """Reads and writes the parts of a run.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_file = path / "run.json"
+        self.log = path / "metrics.jsonl"
+        self.last = path / "last.safetensors"
+        self.best = path / "best.safetensors"
+        self.tensorboard = path / "tensorboard"
+
+    def claim(self, run: RunFile, *, resume: bool, overwrite: bool) -> None:
+        """Make the folder this run's, or make sure that it is.
+
+        Raises
+        ------
+        RunUsageError
+            If it holds a run and neither `resume` nor `overwrite` is set, or another run than the
+            one to be resumed: the message names what differs.
+        RunError
+            If something else is there.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path} is not a folder")
+        there = self.read() if self.run_file.exists() else None
+        if there is None:
+            strangers = (
+                sorted(entry.name for entry in self.path.glob("*")) if self.path.is_dir() else []
+            )
+            if strangers:
+                raise RunUsageError(
+                    f"{self.path} holds something else than a run ({strangers[0]}); "
+                    "name another folder by --out"
+                )
+        elif overwrite:
+            self._clear()
+        elif not resume:
+            raise RunUsageError(
+                f"{self.path} holds a run already; --resume goes on with it, --overwrite starts "
+                "anew, --out names another folder"
+            )
+        else:
+            self._check_same(run, there)
+            remove_leftovers(self.path)
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        data = {"version": RUN_VERSION, **dataclasses.asdict(run), "config": run.config.as_json()}
+        write_atomically(self.run_file, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
+
+    def read(self) -> RunFile:
+        """Read the run's description.
+
+        Raises
+        ------
+        RunError
+            If there is none, or it is damaged or of another version.
+        """
+        if not self.path.is_dir():
+            raise RunError(
+                f"{self.path} does not exist; 'fractalgen train-with-set' makes a run's folder"
+            )
+        try:
+            data = json.loads(self.run_file.read_bytes())
+            version = data["version"]
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is no run: it has no {self.run_file.name}") from None
+        except (ValueError, KeyError, TypeError):
+            raise RunError(f"{self.run_file} is damaged; --overwrite starts the run anew") from None
+        if version != RUN_VERSION:
+            raise RunError(
+                f"{self.run_file} is of version {version!r}; this fractalgen reads {RUN_VERSION}"
+            )
+        try:
+            config = Config.from_json(data["config"])
+            return RunFile(config, data["set_folder"], data["set_digest"], dict(data["versions"]))
+        except (KeyError, TypeError, ValueError, RunError):
+            raise RunError(f"{self.run_file} is damaged; --overwrite starts the run anew") from None
+
+    def append(self, record: EpochRecord) -> None:
+        """Add a line to the log."""
+        with self.log.open("a") as file:
+            file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+
+    def keep_log_up_to(self, epoch: int) -> None:
+        """Drop lines of later epochs, and torn ones, which a run that was killed may have left."""
+        kept = [line for line in self._lines() if _epoch_of(line) in range(1, epoch + 1)]
+        write_atomically(self.log, "".join(line + "\n" for line in kept).encode())
+
+    def records(self) -> list[EpochRecord]:
+        """Return the log."""
+        return [EpochRecord(**json.loads(line)) for line in self._lines() if _epoch_of(line)]
+
+    def _lines(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def _check_same(self, run: RunFile, there: RunFile) -> None:
+        different = differing_keys(run.config, there.config)
+        if run.set_digest != there.set_digest:
+            different.append(f"another mixing set (it was {there.set_folder})")
+        if different:
+            raise RunUsageError(
+                f"{self.path} is another run, of {'; '.join(different)}; ask for the same to go "
+                "on, or name another folder by --out"
+            )
+
+    def _clear(self) -> None:
+        for path in (self.log, self.last, self.best, self.path / "metrics.json"):
+            path.unlink(missing_ok=True)
+        (self.path / "report.html").unlink(missing_ok=True)
+        shutil.rmtree(self.tensorboard, ignore_errors=True)
+
+
+def default_run_folder(config: Config) -> Path:
+    """Return where a run goes if no folder is named, such as ``runs/digits-resnet-8-0``."""
+    dataset = config.dataset
+    if dataset.startswith("folder:"):
+        dataset = Path(dataset.removeprefix("folder:")).resolve().name
+    method = "" if config.method == "ipmix" else f"-{config.method}"
+    return Path("runs") / f"{dataset}-{config.model}{method}-{config.seed}"
+
+
+def _epoch_of(line: str) -> int:
+    """Return the epoch of a line of the log; 0 of one that is torn."""
+    try:
+        return int(json.loads(line)["epoch"])
+    except (ValueError, KeyError, TypeError):
+        return 0

@@ -1,0 +1,222 @@
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fractalgen.cli import cli
+from fractalgen.evaluation.comparison import compare
+from fractalgen.evaluation.report.comparison_table import as_markdown, as_text
+from fractalgen.evaluation.results_file import read_results
+from fractalgen.training.errors import RunError
+from tests.evaluation.example_results import clean_results, full_results, write
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    try:
+        runner = CliRunner(mix_stderr=False)  # as Click does by itself since 8.2
+    except TypeError:
+        runner = CliRunner()
+    return lambda *arguments: runner.invoke(cli, arguments)
+
+
+def cells(comparison, section, figure):
+    row = next(
+        row for row in comparison.rows if row.section.key == section and row.figure.key == figure
+    )
+    return row.cells
+
+
+def test_seeds_of_a_column_become_mean_and_sample_deviation():
+    errors = (0.10, 0.13, 0.19)
+    seeds = {f"s{i}": clean_results(error, seed=i) for i, error in enumerate(errors)}
+    comparison = compare({**seeds, "v": clean_results(0.2, method="vanilla")})
+    assert [column.seeds for column in comparison.columns] == [(0, 1, 2), (0,)]
+    ours, vanilla = cells(comparison, "clean", "error")
+    assert ours.mean == pytest.approx(0.14)
+    assert ours.deviation == pytest.approx(np.std(errors, ddof=1))
+    assert ours.values == errors
+    assert (vanilla.mean, vanilla.deviation) == (0.2, None)
+    assert comparison.notes == ()
+    line = next(line for line in as_text(comparison).splitlines() if "clean error" in line)
+    assert line.split()[-4:] == ["14.00", "±", "4.58", "20.00"]
+
+
+def test_runs_that_differ_in_more_than_the_seed_stand_apart_and_say_in_what():
+    other_set = dataclasses.replace(clean_results(), set_digest="b" * 64)
+    best = dataclasses.replace(clean_results(), checkpoint={"name": "best", "epoch": 9})
+    runs = {
+        "a": clean_results(ipmix={"k": 1, "levels": ["image", "patch"]}),
+        "b": clean_results(jsd=False),
+        "c": other_set,
+        "d": best,
+    }
+    details = [column.details for column in compare(runs).columns]
+    plain = {"k 3", "jsd on", "set a3c9a3c9", "checkpoint last"}
+    assert [set(found) - plain for found in details] == [
+        {"k 1"},
+        {"jsd off"},
+        {"set bbbbbbbb"},
+        {"checkpoint best"},
+    ]
+
+
+def test_what_was_not_measured_is_a_dash():
+    text = as_text(compare({"a": clean_results(), "b": full_results(method="vanilla")}))
+    line = next(line for line in text.splitlines() if "error under PGD" in line)
+    assert line.split()[-2:] == ["\N{EN DASH}", "41.20"]
+
+
+def test_each_corruption_is_shown_on_request():
+    comparison = compare({"a": full_results()})
+    assert "JPEG compression" not in as_text(comparison)
+    text = as_text(comparison, details=True)
+    line = next(line for line in text.splitlines() if "JPEG compression" in line)
+    assert line.split()[-1] == "8.00"
+    assert text.index("mean corruption error") < text.index("gaussian noise")
+
+
+def test_what_was_measured_otherwise_is_noted():
+    vanilla = full_results(n=500, method="vanilla")
+    attack = dataclasses.replace(vanilla.adversarial, epsilon=8 / 255)
+    vanilla = dataclasses.replace(vanilla, adversarial=attack, versions={"torch": "2.2.0"})
+    notes = "\n".join(compare({"a": full_results(), "b": vanilla}).notes)
+    assert "Perturbation sequences, generated, not measured alike: 1,000 of 10,000" in notes
+    assert "20 steps of 0.5/255, 500 of 10,000 test pictures in digits, resnet-8, vanilla" in notes
+    assert "L-inf 8/255" in notes
+    assert "Different versions of torch: 2.14.0 in" in notes
+
+
+def test_other_notes():
+    early = dataclasses.replace(clean_results(seed=1), checkpoint={"name": "last", "epoch": 7})
+    runs = {
+        "a": full_results(),
+        "b": clean_results(),
+        "c": early,
+        "d": clean_results(dataset="cifar10"),
+    }
+    notes = compare(runs).notes
+    assert "Figures of different data do not compare: digits, cifar10." in notes
+    assert "digits, resnet-8, ipmix: a seed occurs more than once, in a, b, c." in notes
+    assert "c: measured after epoch 7 of 12." in notes
+    assert "Adversarial pictures: of 1 of the 3 runs of digits, resnet-8, ipmix." in notes
+
+
+def test_columns_that_do_not_fit_go_below():
+    runs = {f"m{i}": clean_results(model=f"a-model-name-{i}") for i in range(4)}
+    text = as_text(compare(runs), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("clean error") == 2
+    assert as_text(compare(runs), width=None).count("clean error") == 1
+
+
+def test_markdown_has_as_many_cells_in_each_row_and_escapes_names():
+    runs = {"a": full_results(), "b": clean_results(dataset="folder:<a|b>_*")}
+    table, _, rest = as_markdown(compare(runs)).partition("\n\n")
+    rows = table.splitlines()
+    assert {row.replace("\\|", "").count("|") for row in rows} == {4}
+    assert "folder:&lt;a\\|b&gt;\\_\\*" in rows[0]
+    assert "- Figures of different data" in rest
+
+
+def test_read_results_gives_back_what_was_written(tmp_path):
+    for results in (full_results(), clean_results()):
+        folder = write(tmp_path / str(len(results.corruptions)), results)
+        assert read_results(folder) == results
+
+
+def damaged(change):
+    def make(text):
+        data = json.loads(text)
+        change(data)
+        return json.dumps(data)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text[:-9], "not readable as JSON"),
+        (lambda text: text.replace("0.0712", "NaN"), "not readable as JSON"),
+        (lambda text: "[1]", "the whole is not an object"),
+        (damaged(lambda data: data["clean"].pop("error")), "clean.error is missing"),
+        (damaged(lambda data: data["clean"].update(error="7")), "clean.error is not a number"),
+        (damaged(lambda data: data["clean"].update(n=True)), "clean.n is not a whole number"),
+        (
+            damaged(lambda data: data["corruptions"][0]["errors"].update(fog=[0.1, None])),
+            "corruptions.0.errors.fog.1 is not a number",
+        ),
+        (
+            damaged(lambda data: data["corruptions"][0]["errors"].update(fog=[])),
+            "corruptions.0.errors has a corruption without errors",
+        ),
+        (damaged(lambda data: data.update(version=2)), "written by a newer fractalgen"),
+    ],
+)
+def test_damaged_figures_are_refused_by_name(tmp_path, change, says):
+    file = write(tmp_path / "run", full_results()) / "metrics.json"
+    file.write_text(change(file.read_text()))
+    with pytest.raises(RunError, match=says) as error:
+        read_results(tmp_path / "run")
+    assert f"fractalgen evaluate {tmp_path / 'run'}" in str(error.value)
+
+
+def test_command_prints_the_table(run, tmp_path):
+    write(tmp_path / "a", full_results())
+    write(tmp_path / "b", full_results(method="vanilla"))
+    result = run("compare", "a", "b", "--details")
+    assert result.exit_code == 0
+    assert "mean corruption error" in result.stdout
+    assert "gaussian noise" in result.stdout
+    assert run("compare", "a", "--markdown").stdout.startswith("| | digits<br>resnet-8<br>ipmix")
+
+
+def test_command_prints_json(run, tmp_path):
+    write(tmp_path / "a", full_results())
+    write(tmp_path / "b", clean_results(method="vanilla"))
+    data = json.loads(run("compare", "a", "b", "--json").stdout)
+    assert [column["runs"] for column in data["columns"]] == [["a"], ["b"]]
+    rows = {(row["section"], row["figure"]): row for row in data["rows"]}
+    row = rows["anomalies:noise", "auroc"]
+    assert row["better"] == "higher"
+    assert row["cells"] == [{"mean": 0.9734, "deviation": None, "values": [0.9734]}, None]
+    assert rows["corruptions:generated", "gaussian_noise"]["cells"][0]["mean"] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["a", "nowhere"], 1, "nowhere: there is no such run"),
+        (["a", "empty"], 1, "empty has no metrics.json; measure it first by 'fractalgen evaluate"),
+        (["a", "./a"], 2, "a is given more than once"),
+        (["a", "--json", "--markdown"], 2, "do not go together"),
+        ([], 2, "Missing argument"),
+    ],
+)
+def test_command_fails_in_words(run, tmp_path, arguments, code, says):
+    write(tmp_path / "a", full_results())
+    (tmp_path / "empty").mkdir()
+    result = run("compare", *arguments)
+    assert result.exit_code == code
+    assert says in result.stderr
+    assert result.stdout == ""
+
+
+def test_command_writes_other_signs_where_the_output_has_none(tmp_path):
+    a = write(tmp_path / "a", full_results())
+    b = write(tmp_path / "b", clean_results(seed=1))
+    result = subprocess.run(
+        [sys.executable, "-m", "fractalgen", "compare", a, b],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"7.12 +/- 0.00" in result.stdout

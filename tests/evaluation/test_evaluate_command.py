@@ -1,0 +1,103 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fractalgen.evaluation.results_file import read_results
+from fractalgen.training.checkpoints import Checkpoint, write_checkpoint
+from fractalgen.training.models import create_model
+from fractalgen.training.recipes import configure
+from fractalgen.training.run_folder import RunFile, RunFolder
+from tests.cli.conftest import run as run  # the fixture
+
+QUICK = ("--corruptions", "none", "--perturbations", "none", "--pgd-steps", "0", "--ood", "noise")
+
+
+@pytest.fixture(scope="module")
+def kept_run(tmp_path_factory):
+    """A run on digits whose weights are still those of the beginning."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    config = configure(dataset="digits", method="vanilla", epochs=1)
+    described = RunFile(config, None, None, {"fractalgen": "0"})
+    place = RunFolder(folder)
+    place.claim(described, resume=False, overwrite=False)
+    torch.manual_seed(0)
+    weights = create_model(config.model, 10, 32).state_dict()
+    write_checkpoint(place.last, Checkpoint(1, config, None, weights))
+    return folder
+
+
+@pytest.fixture
+def digits(kept_run, tmp_path):
+    return shutil.copytree(kept_run, tmp_path / "digits")
+
+
+def test_the_table_and_the_files(run, digits):
+    result = run("evaluate", "digits", *QUICK, "--limit", "50")
+    assert result.exit_code == 0, result.stderr
+    assert "clean error" in result.stdout
+    assert "AUROC" in result.stdout
+    assert "corruption" not in result.stdout
+    assert "report.html" in result.stdout
+    assert result.stderr == ""
+    kept = read_results(digits)
+    assert kept.run == "digits"
+    assert (kept.anomalies[0].n_known, kept.anomalies[0].n_unknown) == (50, 10)
+    assert kept.checkpoint["epoch"] == 1
+    assert "<html" in (digits / "report.html").read_text()
+
+
+def test_json_and_quiet(run, digits):
+    as_json = run("evaluate", "digits", *QUICK, "--json")
+    assert json.loads(as_json.stdout) == json.loads((digits / "metrics.json").read_text())
+    silent = run("evaluate", "digits", *QUICK, "--quiet")
+    assert (silent.exit_code, silent.stdout, silent.stderr) == (0, "", "")
+
+
+def test_the_usual_set_is_found_where_the_run_had_none(run, digits, tmp_path):
+    (tmp_path / "ipmix-set").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "ipmix-set" / f"{i}.png")
+    result = run("evaluate", "digits", *QUICK[:-2], "--json")
+    sources = [anomaly["source"] for anomaly in json.loads(result.stdout)["anomalies"]]
+    assert sources == ["noise", "fractals"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["nowhere"], 1, "nowhere does not exist"),
+        (["."], 1, "is no run"),
+        (["digits", "--checkpoint", "best"], 1, "best.safetensors does not exist"),
+        (["digits", "--corruptions", "none", "--corruptions", "c"], 2, "does not go together"),
+        (["digits", "--corruptions", "nowhere"], 1, "nowhere does not exist"),
+        (["digits", "--ood", "fractls"], 2, "did you mean 'fractals'"),
+        (["digits", "--ood", "fractals"], 2, "--set"),
+        (["digits", "--ood", "digits"], 2, "knows digits"),
+        (["digits", "--shifted", "nowhere"], 1, "nowhere does not exist"),
+        (["digits", "--limit", "0"], 2, "--limit"),
+        (["digits", "--pgd-norm", "l3"], 2, "--pgd-norm"),
+        (["digits", "--device", "cuda:77"], 2, "cuda:77"),
+        ([], 2, "RUN"),
+    ],
+)
+def test_mistakes_are_sentences(run, digits, arguments, code, reason):
+    result = run("evaluate", *arguments)
+    assert result.exit_code == code
+    assert reason in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.stderr
+    assert not (digits / "metrics.json").exists()
+
+
+def test_a_damaged_checkpoint_is_a_sentence(run, digits):
+    last = digits / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:1000])
+    result = run("evaluate", "digits", *QUICK)
+    assert result.exit_code == 1
+    assert "last.safetensors is truncated or damaged" in result.stderr

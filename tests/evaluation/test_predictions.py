@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+
+from fractalgen.evaluation.predictions import batches_of, evaluating, predict, softmax
+
+MEAN, STD = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)
+
+
+class Means(torch.nn.Module):
+    """Answers with the means of the channels, which are worked out by hand below."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(3))
+        self.drop = torch.nn.Dropout(0.5)
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append((x.dtype, tuple(x.shape)))
+        return self.drop(x.mean(dim=(2, 3)) * self.scale)
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
+
+
+def by_hand(pictures):
+    return ((pictures.astype(np.float64) / 255 - MEAN) / STD).mean(axis=(1, 2))
+
+
+def test_outputs_are_those_of_the_normalised_pictures(pictures):
+    model = Means()
+    logits = predict(model, batches_of(pictures, 3), MEAN, STD)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, by_hand(pictures), rtol=1e-5, atol=1e-6)
+    assert model.seen == [(torch.float32, (n, 3, 8, 8)) for n in (3, 3, 1)]
+
+
+def test_the_network_is_left_in_its_mode_part_by_part(pictures):
+    model = Means()
+    model.drop.eval()  # as a frozen part is, in a network that is being trained
+    predict(model, [pictures], MEAN, STD)
+    assert (model.training, model.drop.training) == (True, False)
+    with pytest.raises(ValueError, match="no pictures"), evaluating(model):
+        predict(model, [], MEAN, STD)
+    assert (model.training, model.drop.training) == (True, False)
+
+
+def test_gradients_are_not_kept(pictures):
+    model = Means()
+    predict(model, [pictures], MEAN, STD)
+    assert model.scale.grad is None
+    assert model.scale.requires_grad
+
+
+def test_precision_is_the_accelerators(pictures):
+    class Linear(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(192, 4)
+            self.seen = []
+
+        def forward(self, x):
+            out = self.layer(x.flatten(1))
+            self.seen.append(out.dtype)
+            return out
+
+    model = Linear()
+    exact = predict(model, [pictures], MEAN, STD)
+    accelerator = Accelerator(cpu=True, mixed_precision="bf16")
+    rough = predict(model, [pictures], MEAN, STD, accelerator=accelerator)
+    assert model.seen == [torch.float32, torch.bfloat16]
+    assert rough.dtype == np.float32
+    np.testing.assert_allclose(rough, exact, atol=0.1)
+    assert not np.array_equal(rough, exact)
+
+
+def test_batches_of_an_array_and_of_pictures_in_the_order_asked_for(pictures):
+    class OnDisk:
+        labels = np.arange(7)
+
+        def for_testing(self, indices):
+            return pictures[np.asarray(indices)]
+
+        def __len__(self):
+            return 7
+
+    order = [5, 0, 6]
+    for source in (pictures, OnDisk()):
+        assert [len(batch) for batch in batches_of(source, 3)] == [3, 3, 1]
+        np.testing.assert_array_equal(np.concatenate(list(batches_of(source, 3))), pictures)
+        np.testing.assert_array_equal(
+            np.concatenate(list(batches_of(source, 2, order))), pictures[order]
+        )
+
+
+def test_softmax_of_large_and_small_outputs():
+    logits = np.array([[1000.0, 1000.0, -1000.0], [0.0, np.log(3.0), -np.inf]], np.float32)
+    probabilities = softmax(logits)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities, [[0.5, 0.5, 0], [0.25, 0.75, 0]], atol=1e-7)
+    np.testing.assert_allclose(
+        softmax(np.array([[1.0, 2.0, 3.0]])), torch.tensor([[1.0, 2.0, 3.0]]).softmax(1), rtol=1e-6
+    )

@@ -1,0 +1,279 @@
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fractalgen.evaluation.shifts.corruptions import C_BAR, CORRUPTIONS, GROUPS
+from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
+from fractalgen.evaluation.shifts.published import read_corruptions, read_perturbations
+from fractalgen.training.errors import RunError
+
+N, SIZE, CLASSES = 6, 8, ("cat", "dog", "owl")
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+RNG = np.random.default_rng(0)
+ARRAYS = {
+    name: RNG.integers(0, 256, (5 * N, SIZE, SIZE, 3), dtype=np.uint8)
+    for name in (*CORRUPTIONS, *C_BAR, "speckle_noise", "plasma")
+}
+
+
+def write_arrays(folder, names, labels=LABELS):
+    for name in names:
+        np.save(folder / f"{name}.npy", ARRAYS[name])
+    if labels is not None:
+        np.save(folder / "labels.npy", np.tile(labels, 5).astype(np.uint8))
+    return folder
+
+
+@pytest.fixture
+def cifar_c(tmp_path):
+    return write_arrays(tmp_path, (*CORRUPTIONS, "speckle_noise"))
+
+
+def read(folder, **options):
+    return read_corruptions(folder, LABELS, SIZE, CLASSES, **options)
+
+
+def everything(corruption, severity, batch_size=4):
+    pictures, labels = zip(*corruption.batches(severity, batch_size), strict=True)
+    assert all(len(batch) <= batch_size for batch in pictures)
+    return np.concatenate(pictures), np.concatenate(labels)
+
+
+def read_first_severities(folder, **options):
+    for corruption in read(folder, **options):
+        everything(corruption, 1)
+
+
+def refusal(folder, **options):
+    with pytest.raises(RunError) as caught:
+        read_first_severities(folder, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("with_labels", [True, False])
+def test_cifar_c(tmp_path, with_labels):
+    folder = write_arrays(
+        tmp_path, (*CORRUPTIONS, "speckle_noise"), LABELS if with_labels else None
+    )
+    found = read(folder)
+    assert tuple(corruption.name for corruption in found) == CORRUPTIONS
+    pictures, labels = everything(found[4], 3)
+    np.testing.assert_array_equal(pictures, ARRAYS["glass_blur"][2 * N : 3 * N])
+    np.testing.assert_array_equal(labels, LABELS)
+
+
+def test_part_of_the_test_set(cifar_c):
+    pictures, labels = everything(read(cifar_c, indices=[1, 4])[0], 5)
+    np.testing.assert_array_equal(pictures, ARRAYS["gaussian_noise"][[4 * N + 1, 4 * N + 4]])
+    np.testing.assert_array_equal(labels, [1, 1])
+
+
+def test_c_bar_and_others(tmp_path):
+    assert tuple(c.name for c in read(write_arrays(tmp_path, C_BAR))) == C_BAR
+    other = tmp_path / "other"
+    other.mkdir()
+    assert [c.name for c in read(write_arrays(other, ["speckle_noise", "plasma"]))] == [
+        "plasma",
+        "speckle_noise",
+    ]
+
+
+def test_another_number_of_pictures_with_labels_of_their_own(tmp_path):
+    labels = np.array([2, 1, 0, 0])
+    np.save(tmp_path / "plasma.npy", ARRAYS["plasma"][:20])
+    np.save(tmp_path / "labels.npy", np.tile(labels, 5))
+    pictures, found = everything(read(tmp_path)[0], 2)
+    np.testing.assert_array_equal(pictures, ARRAYS["plasma"][4:8])
+    np.testing.assert_array_equal(found, labels)
+    assert "evaluate without a limit" in refusal(tmp_path, indices=[0])
+
+
+@pytest.mark.parametrize("names", [CORRUPTIONS, C_BAR])
+def test_missing_corruptions_are_listed(tmp_path, names):
+    write_arrays(tmp_path, names[2:])
+    message = refusal(tmp_path)
+    assert f"lacks {names[0]}, {names[1]}" in message
+    assert str(tmp_path) in message
+
+
+def damage_truncated(folder):
+    path = folder / "snow.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    return path, "truncated"
+
+
+def damage_empty(folder):
+    (folder / "snow.npy").write_bytes(b"")
+    return folder / "snow.npy", "cannot be read"
+
+
+def damage_not_numpy(folder):
+    (folder / "snow.npy").write_text("<html>quota exceeded</html>")
+    return folder / "snow.npy", "cannot be read"
+
+
+def damage_pickle(folder):
+    np.save(folder / "snow.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    return folder / "snow.npy", "cannot be read"
+
+
+def damage_archive(folder):
+    np.savez(folder / "snow.npz", ARRAYS["snow"])
+    (folder / "snow.npz").replace(folder / "snow.npy")
+    return folder / "snow.npy", "no array"
+
+
+def damage_dtype(folder):
+    np.save(folder / "snow.npy", ARRAYS["snow"].astype(np.float32))
+    return folder / "snow.npy", "float32"
+
+
+def damage_shape(folder):
+    np.save(folder / "snow.npy", ARRAYS["snow"].transpose(0, 3, 1, 2))
+    return folder / "snow.npy", re.escape("(30, 3, 8, 8)")
+
+
+def damage_size(folder):
+    np.save(folder / "snow.npy", np.zeros((30, 32, 32, 3), np.uint8))
+    return folder / "snow.npy", "32 x 32 pixels, and the network was trained with 8 x 8"
+
+
+def damage_length(folder):
+    np.save(folder / "snow.npy", ARRAYS["snow"][:25])
+    return folder / "snow.npy", "25 pictures, and labels.npy has 30"
+
+
+def damage_labels_length(folder):
+    np.save(folder / "labels.npy", np.tile(LABELS, 5)[:-1])
+    return folder / "labels.npy", re.escape("shape (29,)")
+
+
+def damage_labels_dtype(folder):
+    np.save(folder / "labels.npy", np.tile(LABELS, 5).astype(float))
+    return folder / "labels.npy", "float64"
+
+
+def damage_labels_range(folder):
+    np.save(folder / "labels.npy", np.tile(LABELS, 5) + 1)
+    return folder / "labels.npy", "labels from 1 to 3, and the data set has 3 classes"
+
+
+def damage_labels_order(folder):
+    np.save(folder / "labels.npy", np.tile(LABELS[::-1], 5))
+    return folder / "labels.npy", "differs from the labels of the test set"
+
+
+@pytest.mark.parametrize(
+    "damage", [value for name, value in sorted(globals().items()) if name.startswith("damage_")]
+)
+def test_bad_arrays_are_named(cifar_c, damage):
+    path, reason = damage(cifar_c)
+    message = refusal(cifar_c)
+    assert str(path) in message
+    assert re.search(reason, message)
+
+
+def test_folders_without_pictures(tmp_path):
+    assert "holds no corrupted pictures" in refusal(tmp_path)
+    assert "does not exist" in refusal(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    assert "is not a folder" in refusal(tmp_path / "file")
+    write_arrays(tmp_path, [])
+    assert "holds no corrupted pictures" in refusal(tmp_path)
+
+
+def write_folders(folder, names=CORRUPTIONS, *, in_groups=False, severities="12345"):
+    """Two pictures of each class, of a grey level that tells their severity and label."""
+    group_of = {name: group for group, names in GROUPS.items() for name in names}
+    for name in names:
+        above = folder / group_of[name] if in_groups else folder
+        for i, severity in enumerate(severities):
+            for label, class_name in enumerate(CLASSES):
+                place = above / name / severity / class_name
+                place.mkdir(parents=True)
+                for number in range(2):
+                    grey = 50 * i + 10 * label + number
+                    picture = Image.new("RGB", (SIZE, SIZE), (grey, grey, grey))
+                    picture.save(place / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("in_groups", [False, True])
+def test_imagenet_c(tmp_path, in_groups):
+    found = read(write_folders(tmp_path, in_groups=in_groups))
+    assert tuple(corruption.name for corruption in found) == CORRUPTIONS
+    pictures, labels = everything(found[0], 2)
+    assert pictures.shape == (N, SIZE, SIZE, 3)
+    assert pictures[:, 0, 0, 0].tolist() == [50, 51, 60, 61, 70, 71]
+    assert labels.tolist() == [0, 0, 1, 1, 2, 2]
+    pictures, labels = everything(read(tmp_path, indices=[0, 3])[0], 1)
+    assert pictures[:, 0, 0, 0].tolist() == [0, 11]
+    assert labels.tolist() == [0, 1]
+
+
+def test_imagenet_c_bar_has_other_names_for_severities(tmp_path):
+    write_folders(tmp_path, ["plasma"], severities=["4.75", "7.00", "8.50", "9.25", "10.00"])
+    pictures, _ = everything(read(tmp_path)[0], 5)
+    assert pictures[:, 0, 0, 0].tolist() == [200, 201, 210, 211, 220, 221]
+
+
+def test_bad_folders_of_pictures(tmp_path):
+    write_folders(tmp_path, CORRUPTIONS[1:])
+    assert "lacks gaussian_noise" in refusal(tmp_path)
+    write_folders(tmp_path, CORRUPTIONS[:1])
+
+    picture = tmp_path / "gaussian_noise" / "1" / "dog" / "0.png"
+    good = picture.read_bytes()
+    picture.write_bytes(good[:40])
+    assert str(picture) in refusal(tmp_path)
+    Image.new("RGB", (9, 7)).save(picture)
+    assert f"{picture} has 9 x 7 pixels" in refusal(tmp_path)
+    picture.unlink()
+    assert "has 5 pictures, and the test set 6" in refusal(tmp_path, indices=[0])
+    picture.write_bytes(good)
+
+    stranger = tmp_path / "snow" / "4" / "n01440764"
+    stranger.mkdir()
+    assert "no classes of the data set, such as n01440764" in refusal(tmp_path)
+    stranger.rmdir()
+    (tmp_path / "snow" / "4").rename(tmp_path / "snow" / "four")
+    assert f"{tmp_path / 'snow'} has 4 severities" in refusal(tmp_path)
+
+
+@pytest.fixture
+def cifar_p(tmp_path):
+    for name in (*PERTURBATIONS, "shear"):
+        array = RNG.integers(0, 256, (N, 3, SIZE, SIZE, 3), dtype=np.uint8)
+        np.save(tmp_path / f"{name}.npy", array)
+    return tmp_path
+
+
+def test_cifar_p(cifar_p):
+    found = read_perturbations(cifar_p, SIZE)
+    assert tuple(array.name for array in found) == PERTURBATIONS
+    batches = list(found[1].batches(4))
+    assert [batch.shape for batch in batches] == [(4, 3, SIZE, SIZE, 3), (2, 3, SIZE, SIZE, 3)]
+    np.testing.assert_array_equal(np.concatenate(batches), np.load(cifar_p / "shot_noise.npy"))
+    some = np.concatenate(list(read_perturbations(cifar_p, SIZE, N, [5, 0])[1].batches(1)))
+    np.testing.assert_array_equal(some, np.load(cifar_p / "shot_noise.npy")[[5, 0]])
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (ARRAYS["snow"], "(30, 8, 8, 3)"),
+        (np.zeros((N, 1, SIZE, SIZE, 3), np.uint8), "one frame a sequence"),
+        (np.zeros((N, 3, 16, 16, 3), np.uint8), "16 x 16 pixels"),
+        (np.zeros((N - 1, 3, SIZE, SIZE, 3), np.uint8), "has 5 pictures, and the test set 6"),
+        (None, "lacks tilt"),
+    ],
+)
+def test_bad_sequences_are_named(cifar_p, array, reason):
+    (cifar_p / "tilt.npy").unlink()
+    if array is not None:
+        np.save(cifar_p / "tilt.npy", array)
+    with pytest.raises(RunError, match=re.escape(reason)) as caught:
+        read_perturbations(cifar_p, SIZE, N, [0])
+    assert "tilt" in str(caught.value)

@@ -1,0 +1,172 @@
+import base64
+import dataclasses
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fractalgen.evaluation.report.charts import reliability_diagram, scale_top, severity_bars
+from fractalgen.evaluation.report.page import Samples, page
+from fractalgen.evaluation.results import CalibrationBin
+from tests.evaluation.example_results import clean_results, full_results, samples
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Keeps the text, the pictures and the rectangles of a page; every tag must be closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.text, self.pictures, self.rectangles = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "img":
+            self.pictures.append(dict(attrs))
+        if tag == "rect":
+            self.rectangles.append(dict(attrs))
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text.append(" ".join(data.split()))
+
+    def words(self):
+        return " ".join(filter(None, self.text))
+
+
+def pixels(picture):
+    kind, data = re.fullmatch(r"data:image/(png|jpeg);base64,(.+)", picture["src"]).groups()
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert image.format.lower() == kind
+    return np.asarray(image)
+
+
+def test_page_holds_the_figures_and_where_they_come_from():
+    words = Reader(page(full_results(), samples())).words()
+    for text in (
+        "Digits , ResNet-8 , IPMix",
+        "Seed 0, last checkpoint, epoch 12",
+        "41.20% lower is better",
+        "97.34% higher is better",
+        "L-inf 2/255, 20 steps of 0.5/255, 1,000 of 10,000 test pictures",
+        "gaussian noise 30.0%",
+        "gaussian noise 10.0% 20.0% 30.0% 40.0% 50.0% 30.0%",
+        "checkpoint sha256 " + "5f2b" * 16,
+        "mixing set digest " + "a3c9" * 16,
+        "ipmix levels image, patch",
+        "torch 2.14.0",
+        # (10 x 0.5 + 30 x 0.99) / 40 and (10 x 0.25 + 30 x 0.95) / 40
+        "the model is 86.8% sure and 77.5% right",
+    ):
+        assert text in words
+
+
+def test_page_leaves_out_what_was_not_measured():
+    words = Reader(page(clean_results())).words()
+    assert "Calibration" in words
+    assert not re.search(r"orruption|PGD|AUROC|Flip|Natural|Mistakes|The mixing set|Views", words)
+
+
+def test_pictures_are_the_samples_themselves():
+    shown = samples(size=28)
+    found = {
+        picture["alt"]: pixels(picture) for picture in Reader(page(full_results(), shown)).pictures
+    }
+    assert len(found) == 8 + 2 + 6 + 2 + 2
+    np.testing.assert_array_equal(found["Training picture 2"], shown.training_pictures[1])
+    np.testing.assert_array_equal(
+        found["View 3 of training picture 1"], shown.augmented_views[0, 2]
+    )
+    np.testing.assert_array_equal(
+        found["JPEG compression, severity 3"], shown.corruptions["jpeg_compression"][0]
+    )
+    np.testing.assert_array_equal(found["Test picture, <1> & 7"], shown.mistakes[1])
+
+
+@pytest.mark.parametrize(("size", "side"), [(8, 64), (28, 56), (32, 64), (36, 72), (224, 72)])
+def test_small_pictures_are_enlarged_a_whole_number_of_times(size, side):
+    picture = Reader(
+        page(clean_results(), Samples(np.zeros((1, size, size, 3), np.uint8)))
+    ).pictures[0]
+    assert (picture["width"], picture["height"]) == (str(side), str(side))
+    assert pixels(picture).shape == (size, size, 3)
+
+
+def test_corrupted_pictures_are_shown_without_figures_too():
+    reader = Reader(page(clean_results(), samples()))
+    assert "JPEG compression, severity 3" in [picture["alt"] for picture in reader.pictures]
+
+
+def test_names_are_text_and_not_markup():
+    name = 'folder:<img src=x onerror=alert(1)>&"amp;'
+    results = dataclasses.replace(full_results(dataset=name), run="<script>")
+    corruption = dataclasses.replace(results.corruptions[0], source="<b>published")
+    text = page(dataclasses.replace(results, corruptions=(corruption,)))
+    reader = Reader(text)
+    assert reader.pictures == []
+    assert name in reader.words()
+    assert "<script" not in text
+    assert "<b>" not in text
+
+
+def test_page_fetches_nothing():
+    text = page(full_results(), samples())
+    assert set(re.findall(r'(?:src|href)="([^:"]*:)', text)) == {"data:"}
+    assert not re.search(r"https?://|@import|url\(|<script", text)
+
+
+def test_bars_are_as_high_as_the_errors():
+    reader = Reader(severity_bars((0.1, 0.2, 0.4), clean_error=0.1, top=0.4))
+    assert [float(bar["height"]) for bar in reader.rectangles] == pytest.approx([12, 24, 48])
+    assert all(
+        float(bar["y"]) + float(bar["height"]) == pytest.approx(48) for bar in reader.rectangles
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "top"), [((0.3,), 0.3), ((0.31, 0.2), 0.4), ((0.0,), 0.1), ((1.0,), 1.0), ((), 0.1)]
+)
+def test_the_scale_ends_at_a_round_number(values, top):
+    assert scale_top(values) == pytest.approx(top)
+
+
+def test_reliability_diagram_puts_each_bin_at_its_confidence():
+    # Bins 0, 7 and 14 of fifteen, a plot 300 wide from 44 on; 1 is left free on each side.
+    bins = [CalibrationBin(0.02, 0.0, 5), CalibrationBin(0.5, 0.5, 5), CalibrationBin(1.0, 1.0, 10)]
+    accuracy, counts = np.split(np.array(Reader(reliability_diagram(bins)).rectangles), 2)
+    assert [float(bar["x"]) for bar in accuracy] == [45, 185, 325]
+    assert [float(bar["height"]) for bar in accuracy] == [0, 150, 300]
+    assert [float(bar["height"]) for bar in counts] == [28, 28, 56]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"set_pictures": np.zeros((2, 8, 8, 3), np.float32)},
+        {"set_pictures": np.zeros((8, 8, 3), np.uint8)},
+        {
+            "training_pictures": np.zeros((2, 8, 8, 3), np.uint8),
+            "augmented_views": np.zeros((3, 1, 8, 8, 3), np.uint8),
+        },
+        {"corruptions": {"fog": np.zeros((2, 8, 8, 3), np.uint8)}, "severities": (3,)},
+        {"mistakes": np.zeros((2, 8, 8, 3), np.uint8), "mistake_captions": ("one",)},
+    ],
+)
+def test_samples_that_do_not_go_together_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"set_pictures|augmented_views|fog|mistake_captions"):
+        Samples(**wrong)

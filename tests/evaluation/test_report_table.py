@@ -1,0 +1,45 @@
+import dataclasses
+import re
+
+from fractalgen.evaluation.report.table import table
+from tests.evaluation.example_results import clean_results, full_results
+
+
+def line_with(text, start):
+    found = [line for line in text.splitlines() if line.strip().startswith(start)]
+    assert found, start
+    return " ".join(found[0].split())
+
+
+def test_table_shows_every_figure_with_its_direction_and_settings():
+    text = table(full_results())
+    assert line_with(text, "clean error") == "clean error 7.12% lower is better"
+    assert "RMS calibration error, public code 2.14%" in line_with(text, "RMS calibration error, p")
+    assert "19.00%" in line_with(text, "mean corruption error ")
+    assert "63.40%" in line_with(text, "mean corruption error, AlexNet")
+    # Means over severities, by hand.
+    assert line_with(text, "gaussian noise") == "gaussian noise 30.0% JPEG compression 8.0%"
+    assert "6.00%" in line_with(text, "mean flip rate")
+    assert "L-inf 2/255, 20 steps of 0.5/255, 1,000 of 10,000 test pictures" in text
+    assert "41.20%" in line_with(text, "error under PGD")
+    assert line_with(text, "AUROC") == "AUROC 97.34% higher is better"
+    assert line_with(text, "FPR at 95% recall") == "FPR at 95% recall 9.31% lower is better"
+    assert "Natural shift, ImageNet-R (30,000 pictures of 200 classes)" in text
+
+
+def test_table_leaves_out_what_was_not_measured():
+    text = table(clean_results())
+    assert not re.search("corruption|PGD|AUROC|flip|shift| of 10,000", text)
+
+
+def test_a_limit_is_told_only_where_there_was_one():
+    assert "of 10,000 test pictures" in table(full_results(n=9_999))
+    assert "of 10,000 test pictures" not in table(full_results(n=10_000))
+
+
+def test_table_fits_80_columns_of_plain_characters_whatever_the_names():
+    results = full_results(dataset="folder:/data/" + "very-long-name/" * 8)
+    corruption = dataclasses.replace(results.corruptions[0], source="/published/" + "x" * 150)
+    text = table(dataclasses.replace(results, corruptions=(corruption,)))
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.isascii()

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fractalgen.evaluation.shifts.noise_pictures import noise_pictures
+from fractalgen.evaluation.shifts.unknown_pictures import check_source, unknown_pictures
+from fractalgen.mixing_set.bank import MixingSet
+from fractalgen.mixing_set.build import build
+from fractalgen.training.datasets import load_data
+from fractalgen.training.errors import RunError, RunUsageError
+from tests.mixing_set.small_sets import ifs_recipe
+
+
+@pytest.fixture
+def unknown(tmp_path):
+    def call(source, **options):
+        given = {"size": 32, "n": 12, "seed": 0, "data_dir": tmp_path, "set_folder": None}
+        return unknown_pictures(source, **{**given, **options})
+
+    return call
+
+
+def test_noise_is_of_three_kinds_in_turn(unknown):
+    pictures, label = unknown("noise", n=30, size=64)
+    assert label == "noise"
+    assert pictures.shape == (30, 64, 64, 3)
+    assert pictures.dtype == np.uint8
+    gaussian, rademacher, blobs = (pictures[kind::3].astype(float) for kind in range(3))
+    # Beyond two deviations, 4.6% of them, values are clipped: that leaves 0.96 of a deviation.
+    assert gaussian.mean() == pytest.approx(127.5, abs=1)
+    assert gaussian.std() == pytest.approx(0.959 * 63.75, abs=1)
+    assert set(np.unique(rademacher)) == {0, 255}
+    assert rademacher.mean() == pytest.approx(127.5, abs=2)
+    assert 0.05 < (blobs > 0).mean() < 0.6
+    steps = [np.abs(np.diff(kind, axis=2)).mean() for kind in (gaussian, rademacher, blobs)]
+    assert steps[2] < 0.3 * min(steps[:2])
+
+
+def test_a_noise_picture_depends_on_seed_and_place_alone():
+    assert np.array_equal(noise_pictures(9, 16, 4)[:5], noise_pictures(5, 16, 4))
+    drawn = np.concatenate([noise_pictures(9, 16, 4), noise_pictures(9, 16, 5)])
+    assert len({picture.tobytes() for picture in drawn}) == 18
+
+
+def test_another_data_sets_test_pictures_at_the_size_asked_for(unknown, tmp_path):
+    pictures, label = unknown("digits", size=20)
+    assert label == "digits"
+    test = load_data("digits", data_dir=tmp_path, image_size=20).test
+    known = {picture.tobytes() for picture in test.for_testing(range(len(test)))}
+    assert len({picture.tobytes() for picture in pictures} & known) == 12
+    assert np.array_equal(unknown("digits", size=20)[0], pictures)
+    assert not np.array_equal(unknown("digits", size=20, seed=1)[0], pictures)
+    assert len(unknown("digits", n=1000)[0]) == 355
+
+
+def test_fractals_are_the_mixing_sets(unknown, tmp_path):
+    build(ifs_recipe(), tmp_path / "set", workers=1)
+    pictures, label = unknown("fractals", set_folder=tmp_path / "set", size=16)
+    bank = MixingSet(tmp_path / "set", size=16, cache_dir=tmp_path / "cache")
+    assert np.array_equal(pictures, bank.array)
+    assert label == "fractals"
+    Image.new("RGB", (24, 24)).save(tmp_path / "set" / "ifs" / "000002.jpg")
+    with pytest.raises(RunError, match=r"000002\.jpg: another file than the manifest records"):
+        unknown("fractals", set_folder=tmp_path / "set")
+
+
+def test_a_folder_of_any_pictures(unknown, tmp_path):
+    place = tmp_path / "textures"
+    (place / "deeper").mkdir(parents=True)
+    for value in range(40):
+        Image.new("RGB", (40, 30), (value, 0, 0)).save(place / "deeper" / f"{value:02d}.png")
+    pictures, label = unknown(str(place))
+    assert label == "textures"
+    assert pictures.shape == (12, 32, 32, 3)
+    values = pictures[:, 0, 0, 0].tolist()
+    assert len(set(values)) == 12
+    assert values == sorted(values)
+    assert values != list(range(12))
+    everything, _ = unknown(str(place), n=99)
+    assert everything[:, 5, 5, 0].tolist() == list(range(40))
+
+
+def test_a_folders_bad_pictures_are_named(unknown, tmp_path):
+    place = tmp_path / "textures"
+    place.mkdir()
+    with pytest.raises(RunError, match="textures holds no pictures"):
+        unknown(str(place))
+    (place / "a.png").write_text("no picture")
+    with pytest.raises(RunError, match=r"cannot use .*a\.png: not a picture.*Mend or remove"):
+        unknown(str(place))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nois", r"'nois' is no folder, .*did you mean 'noise'\?"),
+        ("fashion", "did you mean 'fashion-mnist'"),
+        ("/no/such/place", "choose from noise, fractals, digits"),
+        ("fractals", "no mixing set is known .* by --set"),
+    ],
+)
+def test_what_there_is_not_is_refused(unknown, source, message):
+    with pytest.raises(RunUsageError, match=message):
+        unknown(source)
+
+
+def test_a_source_can_be_checked_before_it_is_read(tmp_path):
+    for source in ("noise", "cifar10", "folder:not-looked-at", str(tmp_path)):
+        check_source(source, None)
+    check_source("fractals", Path("not-looked-at"))

@@ -1,0 +1,114 @@
+import dataclasses
+import json
+
+import pytest
+
+from fractalgen.training.config import Config, IPMixSettings, differing_keys
+from fractalgen.training.errors import RunError, RunUsageError
+from fractalgen.training.recipes import configure
+from fractalgen.training.schedule import cosine_rate
+
+
+def test_a_configuration_survives_json():
+    config = configure(dataset="cifar10", levels=("image", "pixel"), beta=4.0, seed=7)
+    assert Config.from_json(json.loads(json.dumps(config.as_json()))) == config
+    vanilla = configure(method="vanilla")
+    assert Config.from_json(json.loads(json.dumps(vanilla.as_json()))) == vanilla
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"dataset": "digits"}, {"ipmix": {"zoom": 1}}])
+def test_what_is_no_configuration_is_refused(data):
+    with pytest.raises(RunError, match="configuration"):
+        Config.from_json(data)
+
+
+def test_differences_are_named_with_both_values():
+    ours = configure(dataset="digits", k=4, seed=1, levels=("image",))
+    theirs = configure(dataset="digits", seed=2)
+    found = differing_keys(ours, theirs)
+    assert found == [
+        "seed 2 (now 1)",
+        "k 3 (now 4)",
+        "levels image,patch,pixel (now image)",
+    ]
+    assert differing_keys(ours, ours) == []
+
+
+def test_another_method_is_a_difference():
+    found = differing_keys(configure(method="vanilla"), configure())
+    assert "method ipmix (now vanilla)" in found
+
+
+@pytest.mark.parametrize(
+    ("recipe", "dataset", "model", "expected"),
+    [
+        # The paper's appendix A: Wide ResNets 100 epochs, others 200, weight decay 1e-4.
+        ("paper", "cifar100", None, ("wrn-40-4", 100, 128, 0.1, 1e-4)),
+        ("paper", "cifar10", "resnext-29-4x32", ("resnext-29-4x32", 200, 128, 0.1, 1e-4)),
+        ("paper", "folder:photos", None, ("resnet-50", 180, 256, 0.01, 1e-4)),
+        # The public code: 100 epochs of everything on CIFAR, weight decay 5e-4.
+        ("official", "cifar10", "resnet-18", ("resnet-18", 100, 128, 0.1, 5e-4)),
+        ("official", "folder:photos", None, ("resnet-50", 180, 128, 0.01, 1e-4)),
+    ],
+)
+def test_recipes_are_the_published_ones(recipe, dataset, model, expected):
+    config = configure(recipe=recipe, dataset=dataset, model=model)
+    found = (
+        config.model,
+        config.epochs,
+        config.batch_size,
+        config.learning_rate,
+        config.weight_decay,
+    )
+    assert found == expected
+    assert config.final_learning_rate == 1e-6
+    assert config.momentum == 0.9
+    assert config.ipmix is not None
+    assert config.ipmix.compat == recipe
+    strengths = (config.ipmix.beta, config.ipmix.severity, config.ipmix.patch_sizes)
+    imagenet = dataset.startswith("folder:")
+    assert strengths == ((4.0, 1.0, "imagenet") if imagenet else (3.0, 3.0, "cifar"))
+
+
+def test_what_is_given_wins_over_the_recipe():
+    config = configure(epochs=3, batch_size=32, k=5, severity=2.0, model="wrn-16-1")
+    assert (config.epochs, config.batch_size, config.model) == (3, 32, "wrn-16-1")
+    assert config.ipmix == dataclasses.replace(IPMixSettings(), k=5, severity=2.0)
+
+
+def test_vanilla_has_neither_views_nor_settings():
+    config = configure(method="vanilla")
+    assert (config.jsd, config.ipmix, config.views) == (False, None, None)
+    assert configure().views == 2
+    assert configure(jsd=False).views is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"method": "ipmx"}, "did you mean 'ipmix'"),
+        ({"recipe": "papper"}, "did you mean 'paper'"),
+        ({"method": "vanilla", "k": 3, "beta": 1.0}, "beta, k belong to IPMix"),
+        ({"learning_rate": 0.0}, "learning rate"),
+        ({"weight_decay": -1.0}, "weight decay"),
+        ({"learning_rate": float("nan")}, "learning rate"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(given, message):
+    with pytest.raises(RunUsageError, match=message):
+        configure(**given)
+
+
+def test_the_learning_rate_falls_as_torch_has_it():
+    import torch
+
+    n_steps = 40
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps, eta_min=1e-6)
+    for step in range(n_steps):
+        assert cosine_rate(step, n_steps, 0.1, 1e-6) == pytest.approx(
+            optimizer.param_groups[0]["lr"], rel=1e-9
+        )
+        optimizer.step()
+        scheduler.step()

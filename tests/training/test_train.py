@@ -1,0 +1,261 @@
+"""Whole runs on digits of 8 pixels: real training, small enough to be done several times."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from fractalgen.augment.tensors import normalized_tensor
+from fractalgen.training.checkpoints import read_checkpoint
+from fractalgen.training.errors import RunError, RunUsageError
+from fractalgen.training.hardware import Hardware
+from fractalgen.training.loop import Listeners
+from fractalgen.training.models import MODELS, ModelEntry
+from fractalgen.training.recipes import configure
+from fractalgen.training.run_folder import RunFolder
+from fractalgen.training.train import train
+from fractalgen.training.trained import load_run
+
+COMMON = {"image_size": 8, "batch_size": 128}
+
+
+def config_of(**given):
+    return configure(**{**COMMON, "epochs": 3, **given})
+
+
+def tensors(folder):
+    checkpoint = read_checkpoint(RunFolder(folder).last)
+    momentum = {f"momentum of {name}": value for name, value in checkpoint.momentum.items()}
+    return {**checkpoint.model, **momentum}
+
+
+def assert_same_weights(one, other):
+    ours, theirs = tensors(one), tensors(other)
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+def train_here(config, folder, mixing_pictures, **options):
+    return train(config, folder, set_folder=mixing_pictures, data_dir=folder / "data", **options)
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory, mixing_pictures):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    outcome = train_here(config_of(), folder, mixing_pictures)
+    return folder, outcome
+
+
+def test_a_run_learns_and_writes_what_it_says(whole_run):
+    folder, outcome = whole_run
+    records = outcome.records
+    assert [record.epoch for record in records] == [1, 2, 3]
+    assert records[-1].test_error < 0.5  # nine in ten are wrong by chance
+    assert records[-1].loss < records[0].loss
+    assert 0 < records[0].learning_rate < 0.1
+    assert records[-1].learning_rate < 0.01
+    assert all(0 < record.augmentation_share < 1 for record in records)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["test_error"] for line in lines] == [record.test_error for record in records]
+    last, best = (read_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
+    assert (last.epoch, last.config, last.set_digest) == (3, config_of(), outcome_digest(folder))
+    least = min(records, key=lambda record: record.test_error)
+    assert (best.epoch, best.best_error) == (least.epoch, least.test_error)
+    assert not best.momentum
+
+
+def outcome_digest(folder):
+    return RunFolder(folder).read().set_digest
+
+
+def test_the_weights_that_are_loaded_have_the_error_on_record(whole_run):
+    folder, outcome = whole_run
+    run = load_run(folder)
+    pixels = run.data.test.for_testing(range(len(run.data.test)))
+    with torch.inference_mode():
+        logits = run.model(normalized_tensor(pixels, run.data.mean, run.data.std))
+    error = (logits.argmax(dim=1).numpy() != run.data.test.labels).mean()
+    assert error == pytest.approx(outcome.records[-1].test_error, abs=0.5 / len(run.data.test))
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_at", [(1, 10), (3, 1)])
+def test_a_run_that_was_interrupted_ends_with_the_same_weights(
+    whole_run, tmp_path, mixing_pictures, stop_at
+):
+    def stop(report):
+        if (report.epoch, report.step) >= stop_at:
+            raise StopError
+
+    folder = tmp_path / "run"
+    with pytest.raises(StopError):
+        train_here(config_of(), folder, mixing_pictures, listeners=Listeners(step=stop))
+    outcome = train_here(config_of(), folder, mixing_pictures, resume=True)
+    assert outcome.epochs_before == stop_at[0] - 1
+    assert len(outcome.records) == 3
+    assert_same_weights(folder, whole_run[0])
+
+
+def test_workers_do_not_change_the_weights(whole_run, tmp_path, mixing_pictures):
+    folder = tmp_path / "run"
+    train_here(config_of(), folder, mixing_pictures, hardware=Hardware(workers=2))
+    assert_same_weights(folder, whole_run[0])
+
+
+def test_dropout_too_goes_on_where_it_was(tmp_path, monkeypatch, mixing_pictures):
+    def build(n_classes, image_size):
+        return torch.nn.Sequential(
+            torch.nn.Flatten(),
+            torch.nn.Dropout(0.5),
+            torch.nn.Linear(3 * image_size**2, n_classes),
+        )
+
+    monkeypatch.setitem(MODELS._entries, "dropout", ModelEntry("dropout", build, ""))
+    config = config_of(model="dropout", method="vanilla", epochs=2, learning_rate=0.01)
+
+    def stop(report):
+        if report.epoch == 2:
+            raise StopError
+
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    train(config, whole)
+    with pytest.raises(StopError):
+        train(config, resumed, listeners=Listeners(step=stop))
+    torch.rand(7)  # the global generator is elsewhere by then
+    train(config, resumed, resume=True)
+    assert_same_weights(whole, resumed)
+
+
+def test_a_killed_run_goes_on(whole_run, tmp_path, mixing_pictures):
+    command = [sys.executable, "-m", "fractalgen", "train-with-set", str(mixing_pictures)]
+    command += ["--image-size", "8", "--batch-size", "128", "--epochs", "3", "--out", "run"]
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "last.safetensors").exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    folder = tmp_path / "run"
+    assert read_checkpoint(folder / "last.safetensors").epoch < 3
+    outcome = train_here(config_of(), folder, mixing_pictures, resume=True)
+    assert 1 <= outcome.epochs_before < 3
+    assert_same_weights(folder, whole_run[0])
+
+
+def test_a_finished_run_that_is_resumed_stays_as_it_is(whole_run, mixing_pictures):
+    folder, _ = whole_run
+    before = (folder / "last.safetensors").read_bytes()
+    outcome = train_here(config_of(), folder, mixing_pictures, resume=True)
+    assert outcome.epochs_before == 3
+    assert len(outcome.records) == 3
+    assert (folder / "last.safetensors").read_bytes() == before
+
+
+def test_another_configuration_is_not_resumed(whole_run, mixing_pictures):
+    with pytest.raises(RunUsageError, match=r"k 3 \(now 2\)"):
+        train_here(config_of(k=2), whole_run[0], mixing_pictures, resume=True)
+
+
+class Diverging(torch.nn.Module):
+    """Gives numbers until it has learnt from fifteen batches."""
+
+    def __init__(self, n_classes, image_size):
+        super().__init__()
+        self.layer = torch.nn.Linear(3 * image_size**2, n_classes)
+        self.register_buffer("n_batches", torch.zeros(()))
+
+    def forward(self, pictures):
+        if self.training:
+            self.n_batches += 1
+        good = torch.where(self.n_batches > 15, torch.nan, 1.0)
+        return self.layer(pictures.flatten(1)) * good
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
+    tmp_path, mixing_pictures, monkeypatch
+):
+    monkeypatch.setitem(MODELS._entries, "diverging", ModelEntry("diverging", Diverging, ""))
+    folder = tmp_path / "run"
+    with pytest.raises(RunError, match=r"loss became nan at step 5 of 11 in epoch 2"):
+        train_here(config_of(model="diverging"), folder, mixing_pictures)
+    kept = read_checkpoint(folder / "last.safetensors")
+    assert kept.epoch == 1
+    assert all(torch.isfinite(value).all() for value in kept.model.values())
+    assert len(RunFolder(folder).records()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"batch_size": 5000}, r"5,000 is more than the 1,\d\d\d training pictures of digits"),
+        ({"model": "vit-small"}, "16"),
+        ({"k": 99}, "k must be from 1 to 8"),
+        ({"levels": ("pixels",)}, "did you mean 'pixel'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_written(
+    tmp_path, mixing_pictures, given, message
+):
+    with pytest.raises(RunUsageError, match=message):
+        train_here(config_of(**given), tmp_path / "run", mixing_pictures)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path, mixing_pictures):
+    if torch.cuda.is_available():
+        pytest.skip("there is one here")
+    with pytest.raises(RunUsageError, match="the device 'cuda' is not there"):
+        train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(device="cuda"))
+    with pytest.raises(RunUsageError, match="the device 'gpu' is not there"):
+        train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(device="gpu"))
+
+
+def test_more_workers_than_processors_are_refused(tmp_path, mixing_pictures):
+    with pytest.raises(RunUsageError, match="100000 workers are more than"):
+        train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(workers=100_000))
+
+
+class TestSets:
+    @pytest.fixture
+    def own_set(self, tmp_path):
+        from fractalgen.mixing_set.build import build
+        from tests.mixing_set.small_sets import ifs_recipe
+
+        folder = tmp_path / "ipmix-set"
+        build(ifs_recipe(), folder, workers=1)
+        return folder
+
+    def test_a_set_that_does_not_exist(self, tmp_path):
+        with pytest.raises(RunError, match=r"nowhere does not exist; 'fractalgen build-set"):
+            train_here(config_of(), tmp_path / "run", tmp_path / "nowhere")
+
+    def test_an_empty_set(self, tmp_path):
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(Exception, match="no pictures") as raised:
+            train_here(config_of(), tmp_path / "run", tmp_path / "empty")
+        assert type(raised.value).__name__ == "BankError"
+
+    def test_a_set_that_fails_verification(self, tmp_path, own_set):
+        picture = own_set / "ifs" / "000002.jpg"
+        picture.write_bytes(picture.read_bytes()[:-20])
+        with pytest.raises(RunError, match=r"1 of its pictures are missing or altered.*--repair"):
+            train_here(config_of(), tmp_path / "run", own_set)
+        assert not (tmp_path / "run").exists()
+
+    def test_another_set_is_not_resumed(self, tmp_path, own_set, whole_run):
+        with pytest.raises(RunUsageError, match="another mixing set"):
+            train_here(config_of(), whole_run[0], own_set, resume=True)
