@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fractalgen.evaluation.predictions import batches_of, evaluating, predict, softmax
+from fractalgen.evaluation.predictions import batches_of, evaluating, predict, rebatched, softmax
 
 MEAN, STD = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)
 
@@ -56,7 +59,15 @@ def test_gradients_are_not_kept(pictures):
     assert model.scale.requires_grad
 
 
-def test_precision_is_the_accelerators(pictures):
+@pytest.fixture
+def rounding_accelerator():
+    """One that computes in bfloat16; there is but one state of them in a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield Accelerator(cpu=True, mixed_precision="bf16")
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_precision_is_the_accelerators(pictures, rounding_accelerator):
     class Linear(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -70,8 +81,7 @@ def test_precision_is_the_accelerators(pictures):
 
     model = Linear()
     exact = predict(model, [pictures], MEAN, STD)
-    accelerator = Accelerator(cpu=True, mixed_precision="bf16")
-    rough = predict(model, [pictures], MEAN, STD, accelerator=accelerator)
+    rough = predict(model, [pictures], MEAN, STD, accelerator=rounding_accelerator)
     assert model.seen == [torch.float32, torch.bfloat16]
     assert rough.dtype == np.float32
     np.testing.assert_allclose(rough, exact, atol=0.1)
@@ -95,6 +105,16 @@ def test_batches_of_an_array_and_of_pictures_in_the_order_asked_for(pictures):
         np.testing.assert_array_equal(
             np.concatenate(list(batches_of(source, 2, order))), pictures[order]
         )
+
+
+@given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 7))
+def test_batches_cut_anew_keep_the_order(lengths, batch_size):
+    whole = np.arange(sum(lengths), dtype=np.uint8).reshape(-1, 1, 1, 1)
+    given_batches = np.split(whole, np.cumsum(lengths)[:-1]) if lengths else []
+    cut = list(rebatched(given_batches, batch_size))
+    assert all(len(batch) == batch_size for batch in cut[:-1])
+    assert all(0 < len(batch) <= batch_size for batch in cut)
+    np.testing.assert_array_equal(np.concatenate([whole[:0], *cut]), whole)
 
 
 def test_softmax_of_large_and_small_outputs():
