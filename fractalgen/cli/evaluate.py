@@ -129,7 +129,7 @@ def evaluate(
     the detection of unknown pictures. RUN/metrics.json keeps it, RUN/report.html shows it with
     pictures.
     """
-    options.require_extra("evaluate")
+    options.prepare_torch("evaluate")
 
     import dataclasses
 

@@ -21,7 +21,7 @@ __all__ = [
     "RECIPE",
     "SET",
     "WORKERS",
-    "require_extra",
+    "prepare_torch",
     "settings_in",
     "together",
 ]
@@ -90,19 +90,25 @@ class _Names(click.ParamType):  # type: ignore[type-arg] # generic in later rele
 NAMES = _Names()
 
 
-def require_extra(command: str) -> None:
-    """Fail in a sentence where the libraries for training are not installed."""
+def prepare_torch(command: str) -> None:
+    """Do what comes before torch is imported; fail in a sentence where it is not installed.
+
+    Threads of torch that wait for each other shall sleep, not spin: alone on a machine a run is
+    as fast, and beside another program up to twice as fast.
+    """
     import importlib.util
+    import os
 
     from fractalgen.cli.group import Failure
 
-    needed = ("accelerate", "matplotlib", "safetensors", "sklearn", "torch", "torchvision")
+    needed = ("accelerate", "safetensors", "sklearn", "torch", "torchvision")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise Failure(
             f"{command} needs {', '.join(missing)}, which the extra 'train' brings: "
             "pip install 'fractalgen[train]', or '.[train]' in a checkout"
         )
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class _Format(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone

@@ -131,7 +131,7 @@ def train_with_set(
     checkpoints lie in one folder. If it is stopped, the same command with --resume goes on. Under
     'accelerate launch' or 'torchrun' it uses all the cards there are.
     """
-    options.require_extra("train-with-set")
+    options.prepare_torch("train-with-set")
 
     from fractalgen.cli.report import print_json, print_training
     from fractalgen.cli.training_progress import training_progress

@@ -145,6 +145,11 @@ def _notes(
         last = results.checkpoint.get("name") == "last"
         if last and isinstance(epoch, int) and isinstance(epochs, int) and epoch < epochs:
             notes.append(f"{run}: measured after epoch {epoch} of {epochs}.")
+    drawn = {
+        run: str(found.options["seed"]) for run, found in runs.items() if "seed" in found.options
+    }
+    if len(set(drawn.values())) > 1:
+        notes.append(f"Different seeds of the evaluation: {_listed(drawn, columns)}.")
     for library in dict.fromkeys(name for results in runs.values() for name in results.versions):
         versions = {
             run: runs[run].versions[library] for run in runs if library in runs[run].versions

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +27,7 @@ from fractalgen.evaluation.samples import samples_for
 from fractalgen.evaluation.subject import Answers, Part, Progress, Subject
 from fractalgen.mixing_set.writer import write_atomically
 from fractalgen.training.trained import TrainedRun
-from fractalgen.version import __version__
+from fractalgen.training.versions import versions_of
 
 __all__ = ["REPORT", "evaluate"]
 
@@ -106,6 +103,7 @@ def evaluate(
         checkpoint=dict(run.checkpoint),
         set_digest=run.set_digest,
         versions=_versions(options),
+        options=options.as_json(),
         clean=clean_result(answers),
     )
     samples = samples_for(subject, run.config, answers, run.set_folder)
@@ -133,13 +131,8 @@ def _save(
 
 
 def _versions(options: EvaluationOptions) -> dict[str, str]:
-    """Return the versions of what the figures depend on."""
     generating = GENERATE in options.corruptions or options.perturbations == GENERATE
-    found = {"fractalgen": __version__, "python": platform.python_version()}
-    for name in _LIBRARIES + (_GENERATING_LIBRARIES if generating else ()):
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    return versions_of(_LIBRARIES + (_GENERATING_LIBRARIES if generating else ()))
 
 
 def _silent(_what: str, _done: int, _total: int | None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for
 from fractalgen.training.errors import RunUsageError
 
-__all__ = ["GENERATE", "EvaluationOptions"]
+__all__ = ["GENERATE", "EvaluationOptions", "name_of_source"]
 
 GENERATE = "generate"
 _NONE = "none"
@@ -98,6 +100,10 @@ class EvaluationOptions:
             if twice is not None:
                 raise RunUsageError(f"--{name} {twice} is given twice")
 
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+
     @property
     def corruption_sources(self) -> tuple[str, ...]:
         """``generate`` and folders."""
@@ -120,3 +126,14 @@ class EvaluationOptions:
             return np.arange(n_pictures)
         order = rng_for(self.seed, "evaluated pictures", 0).permutation(n_pictures)
         return np.sort(order[: self.limit])
+
+
+def name_of_source(source: str | Path) -> str:
+    """Return what a table calls ``generate`` or a folder, such as ``CIFAR-10-C``."""
+    return "generated" if source == GENERATE else Path(source).expanduser().resolve().name
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, Path) else value

@@ -143,6 +143,8 @@ class Results:
         Of the mixing set that the run was trained with.
     versions : dict of str to str
         Of fractalgen, Python and the libraries that the figures depend on.
+    options : dict
+        What was asked for: see `fractalgen.evaluation.options.EvaluationOptions`.
     """
 
     run: str
@@ -156,6 +158,7 @@ class Results:
     adversarial: AdversarialResult | None = None
     anomalies: tuple[AnomalyResult, ...] = ()
     natural_shifts: tuple[NaturalShiftResult, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
     version: int = field(default=RESULTS_VERSION)
 
     def as_json(self) -> dict[str, Any]:

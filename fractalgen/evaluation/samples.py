@@ -24,7 +24,7 @@ __all__ = ["samples_for"]
 _N_SET_PICTURES = 24
 _SET_SIZE = 64
 _N_TRAINING_PICTURES = 6
-_N_VIEWS = 5
+_N_VIEWS = 3
 _N_MISTAKES = 12
 
 

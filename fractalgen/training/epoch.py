@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,8 +81,7 @@ def train_epoch(
     """
     model.train()
     n_steps = len(loader)
-    parts: list[torch.Tensor] = []  # loss and right answers of each step, on the device
-    n_pictures = 0
+    tally = _Tally(epoch, n_steps)
     waited = 0.0
     rate = config.learning_rate
     started = asked = time.perf_counter()
@@ -96,7 +96,8 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate
         labels = labels.to(accelerator.device, non_blocking=True)
-        logits = model(_on_device(torch.cat(views), accelerator)).float().chunk(len(views))
+        pictures = torch.cat([_on_device(view, accelerator) for view in views])
+        logits = model(pictures).float().chunk(len(views))
         if config.jsd:
             clean, first, second = logits
             loss = jsd_loss(clean, first, second, labels)
@@ -105,12 +106,9 @@ def train_epoch(
         optimizer.zero_grad()
         accelerator.backward(loss)
         optimizer.step()
-        n_right = (logits[0].detach().argmax(dim=1) == labels).sum()
-        parts.append(torch.stack([loss.detach(), n_right.float()]))
-        n_pictures += len(labels)
+        tally.add(loss, logits[0], labels)
         if (step + 1) % _STEPS_BETWEEN_LOOKS == 0 or step + 1 == n_steps:
-            figures = torch.stack(parts).tolist()
-            _check_finite([loss for loss, _ in figures], epoch, n_steps, rate)
+            tally.look(rate)
             seconds = time.perf_counter() - started
             if on_step:
                 on_step(
@@ -118,25 +116,56 @@ def train_epoch(
                         epoch + 1,
                         step + 1,
                         n_steps,
-                        loss=sum(loss for loss, _ in figures) / len(figures),
-                        accuracy=sum(right for _, right in figures) / n_pictures,
-                        images_per_second=n_pictures * accelerator.num_processes / seconds,
+                        loss=tally.loss / (step + 1),
+                        accuracy=tally.n_right / tally.n_pictures,
+                        images_per_second=tally.n_pictures * accelerator.num_processes / seconds,
                         augmentation_share=waited / seconds,
                     )
                 )
         asked = time.perf_counter()
     seconds = time.perf_counter() - started
-    sums = torch.stack(parts).sum(dim=0)
-    loss_sum, n_right_sum = accelerator.reduce(sums, "sum").tolist()
-    n_all = n_pictures * accelerator.num_processes
+    sums = torch.tensor([tally.loss, tally.n_right], dtype=torch.float32)
+    loss_sum, n_right = accelerator.reduce(sums.to(accelerator.device), "sum").tolist()
+    n_all = tally.n_pictures * accelerator.num_processes
     return EpochFigures(
         loss=loss_sum / (n_steps * accelerator.num_processes),
-        train_error=1 - n_right_sum / n_all,
+        train_error=1 - n_right / n_all,
         learning_rate=rate,
         seconds=seconds,
         images_per_second=n_all / seconds,
         augmentation_share=waited / seconds,
     )
+
+
+class _Tally:
+    """Sums over an epoch's steps, fetched from the device now and then, since that waits for it."""
+
+    def __init__(self, epoch: int, n_steps: int) -> None:
+        self._place = f"of {n_steps:,} in epoch {epoch + 1}"
+        self._unseen: list[torch.Tensor] = []
+        self._n_seen = 0
+        self.loss = 0.0
+        self.n_right = 0
+        self.n_pictures = 0
+
+    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        n_right = (logits.detach().argmax(dim=1) == labels).sum()
+        self._unseen.append(torch.stack([loss.detach(), n_right.to(loss.dtype)]))
+        self.n_pictures += len(labels)
+
+    def look(self, rate: float) -> None:
+        """Bring the sums up to date; RunError if a loss was no number."""
+        for loss, n_right in torch.stack(self._unseen).tolist():
+            self._n_seen += 1
+            if not math.isfinite(loss):
+                raise RunError(
+                    f"the loss became {loss} at step {self._n_seen:,} {self._place} (learning "
+                    f"rate {rate:.3g}); the checkpoint of the epoch before is kept. A smaller "
+                    "--learning-rate may help"
+                )
+            self.loss += loss
+            self.n_right += int(n_right)
+        self._unseen.clear()
 
 
 def measure_error(
@@ -157,12 +186,3 @@ def measure_error(
 
 def _on_device(pictures: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
     return pictures.to(accelerator.device, non_blocking=True, memory_format=torch.channels_last)
-
-
-def _check_finite(losses: list[float], epoch: int, n_steps: int, rate: float) -> None:
-    for step, loss in enumerate(losses):
-        if loss - loss != 0:  # neither a number below infinity nor above minus infinity
-            raise RunError(
-                f"the loss became {loss} at step {step + 1:,} of {n_steps:,} in epoch {epoch + 1} "
-                f"(learning rate {rate:.3g}); a smaller --learning-rate may help"
-            )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import is_bf16_available
 
 from fractalgen.training.errors import RunUsageError
@@ -62,6 +63,8 @@ def accelerator_for(hardware: Hardware) -> Accelerator:
     precision = hardware.precision
     if precision == "auto":
         precision = "float32" if on_cpu or not is_bf16_available() else "bfloat16"
+    # What another run in this process computed on does not bind this one.
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     return Accelerator(cpu=on_cpu, mixed_precision="bf16" if precision == "bfloat16" else "no")
 
 

@@ -288,6 +288,10 @@ def test_help_lists_every_command(run, arguments):
         "verify",
         "contact-sheet",
         "render",
+        "show-ipmix",
+        "train-with-set",
+        "evaluate",
+        "compare",
     ):
         assert f"\n  {name} " in result.stdout
 

@@ -1,35 +1,13 @@
 """How steady predictions are along sequences of slowly changing pictures."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fractalgen.evaluation.metrics.arrays import classes, finite
 
-__all__ = [
-    "ALEXNET_FLIP_RATES",
-    "flip_rate",
-    "mean_flip_rate",
-    "normalized_flip_rate",
-]
-
-ALEXNET_FLIP_RATES = MappingProxyType(
-    {
-        "gaussian_noise": 0.2365,
-        "shot_noise": 0.3006,
-        "motion_blur": 0.0930,
-        "zoom_blur": 0.0594,
-        "snow": 0.1193,
-        "brightness": 0.0489,
-        "translate": 0.1101,
-        "rotate": 0.1310,
-        "tilt": 0.0705,
-        "scale": 0.2353,
-    }
-)
-"""AlexNet's flip rates on ImageNet-P."""
+__all__ = ["flip_rate", "mean_flip_rate"]
 
 
 def flip_rate(predictions: ArrayLike, *, against_first: bool = False) -> float:
@@ -72,23 +50,3 @@ def mean_flip_rate(flip_rates: Mapping[str, float]) -> float:
         If there are none, or if one is not finite.
     """
     return float(finite("flip_rates", list(flip_rates.values())).mean())
-
-
-def normalized_flip_rate(flip_rates: Mapping[str, float]) -> float:
-    """Return ImageNet-P's mean flip rate: that of each perturbation relative to AlexNet's.
-
-    Parameters
-    ----------
-    flip_rates : mapping of str to float
-        By perturbation, exactly the ten of `ALEXNET_FLIP_RATES`; from 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If a perturbation is missing or is none of these, or if a rate is not finite.
-    """
-    wrong = set(flip_rates) ^ set(ALEXNET_FLIP_RATES)
-    if wrong:
-        raise ValueError(f"missing, or not of ImageNet-P: {', '.join(sorted(wrong))}")
-    rates = finite("flip_rates", [flip_rates[name] for name in ALEXNET_FLIP_RATES])
-    return float(np.mean(rates / np.array(list(ALEXNET_FLIP_RATES.values()))))

@@ -16,7 +16,7 @@ from fractalgen.evaluation.metrics.anomaly_detection import (
     auroc,
     fpr_at_95_tpr,
 )
-from fractalgen.evaluation.options import EvaluationOptions
+from fractalgen.evaluation.options import EvaluationOptions, name_of_source
 from fractalgen.evaluation.predictions import batches_of, softmax
 from fractalgen.evaluation.results import AnomalyResult, Results
 from fractalgen.evaluation.shifts.natural_shifts import (
@@ -79,7 +79,9 @@ def anomaly_parts(
                 "measure more pictures"
             )
         unknown = options.chosen(len(shift.pictures))
-        parts.append(functools.partial(_within_classes, str(folder), shift, unknown, subject))
+        parts.append(
+            functools.partial(_within_classes, name_of_source(folder), shift, unknown, subject)
+        )
     return parts
 
 

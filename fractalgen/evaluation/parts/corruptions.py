@@ -19,7 +19,7 @@ from fractalgen.evaluation.metrics.classification import (
     mean_corruption_error,
     normalized_corruption_error,
 )
-from fractalgen.evaluation.options import GENERATE, EvaluationOptions
+from fractalgen.evaluation.options import GENERATE, EvaluationOptions, name_of_source
 from fractalgen.evaluation.predictions import batches_of, rebatched
 from fractalgen.evaluation.results import CorruptionResult, Results
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS, SEVERITIES
@@ -64,13 +64,11 @@ def corruption_parts(
     for source in options.corruption_sources:
         if source == GENERATE:
             _try_library()
-            name_of_source = "generated"
             kinds = [
                 _Kind(name, functools.partial(_generated, subject, name, shown))
                 for name in CORRUPTIONS
             ]
         else:
-            name_of_source = source
             kinds = [
                 _Kind(corruption.name, functools.partial(_published, subject, corruption, shown))
                 for corruption in read_corruptions(
@@ -81,7 +79,7 @@ def corruption_parts(
                     subject.indices if subject.is_part else None,
                 )
             ]
-        parts.append(functools.partial(_measured, name_of_source, kinds, subject))
+        parts.append(functools.partial(_measured, name_of_source(source), kinds, subject))
     return parts
 
 

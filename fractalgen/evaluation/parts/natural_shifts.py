@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fractalgen.evaluation.metrics.calibration import rms_calibration_error
 from fractalgen.evaluation.metrics.classification import error_rate
-from fractalgen.evaluation.options import EvaluationOptions
+from fractalgen.evaluation.options import EvaluationOptions, name_of_source
 from fractalgen.evaluation.predictions import batches_of
 from fractalgen.evaluation.results import NaturalShiftResult, Results
 from fractalgen.evaluation.shifts.natural_shifts import NaturalShift, read_shift, restricted
@@ -29,7 +29,7 @@ def natural_shift_parts(subject: Subject, options: EvaluationOptions) -> list[Pa
     for folder in options.shifted:
         shift = read_shift(folder, subject.data.classes, subject.data.size)
         chosen = options.chosen(len(shift.pictures))
-        parts.append(functools.partial(_measured, str(folder), shift, chosen, subject))
+        parts.append(functools.partial(_measured, name_of_source(folder), shift, chosen, subject))
     return parts
 
 

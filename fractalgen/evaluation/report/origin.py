@@ -16,7 +16,12 @@ def origin(results: Results) -> str:
     files |= {f"checkpoint {key}": value for key, value in results.checkpoint.items()}
     if results.set_digest is not None:
         files["mixing set digest"] = results.set_digest
-    groups = {"Run": files, "Configuration": _flat(results.config), "Versions": results.versions}
+    groups = {
+        "Run": files,
+        "Configuration": _flat(results.config),
+        "Evaluation": results.options,
+        "Versions": results.versions,
+    }
     body = "\n".join(_group(title, values) for title, values in groups.items() if values)
     return (
         f'<section>\n<h2>Where this comes from</h2>\n<table class="origin">\n{body}\n'
