@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import is_bf16_available
+from accelerate.utils import is_bf16_available, patch_environment
 
 from fractalgen.training.errors import RunUsageError
 
@@ -58,14 +58,15 @@ def accelerator_for(hardware: Hardware) -> Accelerator:
             raise RunUsageError(
                 f"the device '{device}' is not there ({reason}); leave --device out to take what is"
             ) from None
-        os.environ["ACCELERATE_TORCH_DEVICE"] = device
     on_cpu = device == "cpu" or (device == "auto" and not torch.accelerator.is_available())
     precision = hardware.precision
     if precision == "auto":
         precision = "float32" if on_cpu or not is_bf16_available() else "bfloat16"
     # What another run in this process computed on does not bind this one.
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
-    return Accelerator(cpu=on_cpu, mixed_precision="bf16" if precision == "bfloat16" else "no")
+    named = {} if device in ("auto", "cpu") else {"accelerate_torch_device": device}
+    with patch_environment(**named):
+        return Accelerator(cpu=on_cpu, mixed_precision="bf16" if precision == "bfloat16" else "no")
 
 
 def n_workers(hardware: Hardware, accelerator: Accelerator) -> int:

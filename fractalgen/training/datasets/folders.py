@@ -1,12 +1,13 @@
 """Folders of pictures with a folder for each class, such as ImageNet's."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.augment.threads import ThreadTeam
 from fractalgen.mixing_set.bank.errors import BankError
 from fractalgen.mixing_set.bank.folder import list_pictures
 from fractalgen.mixing_set.conversion import guarded
@@ -60,6 +61,7 @@ class FolderPictures:
         self._labels = labels
         self._size = size
         self._shorter_side = size if whole else shorter_side(size)
+        self._team = ThreadTeam()
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -72,12 +74,12 @@ class FolderPictures:
         See `fractalgen.training.datasets.picture_files.testing_view`. RunError names a picture
         that cannot be read.
         """
-        out = np.empty((len(indices), self._size, self._size, 3), np.uint8)
-        with guarded():
-            for place, index in enumerate(indices):
-                picture = read_picture(self.path(index))
-                out[place] = testing_view(picture, self._size, self._shorter_side)
-        return out
+
+        def view(place: int) -> NDArray[np.uint8]:
+            picture = read_picture(self.path(indices[place]))
+            return testing_view(picture, self._size, self._shorter_side)
+
+        return self._read(view, len(indices))
 
     def for_training(
         self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
@@ -87,10 +89,22 @@ class FolderPictures:
         See `fractalgen.training.datasets.picture_files.training_view`. RunError names a picture
         that cannot be read.
         """
-        out = np.empty((len(indices), self._size, self._size, 3), np.uint8)
+
+        def view(place: int) -> NDArray[np.uint8]:
+            return training_view(read_picture(self.path(indices[place])), self._size, seeds[place])
+
+        return self._read(view, len(indices))
+
+    def _read(self, view: Callable[[int], NDArray[np.uint8]], n: int) -> NDArray[np.uint8]:
+        """Fill a batch by threads, of which a worker process has one."""
+        out = np.empty((n, self._size, self._size, 3), np.uint8)
+
+        def fill(start: int, stop: int) -> None:
+            for place in range(start, stop):
+                out[place] = view(place)
+
         with guarded():
-            for place, (index, seed) in enumerate(zip(indices, seeds, strict=True)):
-                out[place] = training_view(read_picture(self.path(index)), self._size, seed)
+            self._team.run(fill, n)
         return out
 
     def path(self, index: int | np.int64) -> Path:
