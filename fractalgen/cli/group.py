@@ -38,6 +38,13 @@ class Failure(click.ClickException):
         click.echo(f"Error: {self.message}", file=file, err=file is None)
 
 
+class SilentFailure(Failure):
+    """The command failed for a reason that another process prints."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print nothing."""
+
+
 class WrongUsage(Failure):
     """The command was asked for something that does not exist or cannot be."""
 
@@ -66,8 +73,9 @@ class PlainCommand(click.Command):
         except KeyboardInterrupt as error:
             raise Interrupted(_how_to_resume(error, ctx)) from None
         except MemoryError:
+            what = "--batch-size" if "batch_size" in ctx.params else "--size"
             raise Failure(
-                "not enough memory; ask for a smaller --size or fewer --workers"
+                f"not enough memory; ask for a smaller {what} or fewer --workers"
             ) from None
         except Exception as error:
             failure = _in_words(error)
@@ -135,8 +143,10 @@ def _in_words(error: Exception) -> Failure | None:
     from fractalgen.mixing_set.recipe import RecipeError
     from fractalgen.palettes import PaletteError
     from fractalgen.registry import UnknownNameError
-    from fractalgen.training.errors import RunError, RunUsageError
+    from fractalgen.training.errors import ElsewhereError, RunError, RunUsageError
 
+    if isinstance(error, ElsewhereError):
+        return SilentFailure(str(error))
     if isinstance(error, RunUsageError):
         return WrongUsage(str(error))
     if isinstance(error, (SetError, RunError)):
@@ -160,7 +170,8 @@ _WAYS_OUT = {
 
 def _how_to_resume(error: KeyboardInterrupt, ctx: click.Context) -> str:
     if "resume" in ctx.params:
-        return "Interrupted. Run the same command again with --resume to go on."
+        instead = ", without --overwrite" if ctx.params.get("overwrite") else ""
+        return f"Interrupted. Run the same command again with --resume{instead} to go on."
     done = getattr(error, "n_done", None)
     if done is None:
         return "Interrupted. Run the same command again."

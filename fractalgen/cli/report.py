@@ -95,6 +95,9 @@ def print_report(report: Report) -> None:
 
 def print_training(outcome: Outcome, config: Config) -> None:
     """Print what a run came to, and how to go on, on stdout."""
+    if not outcome.records:
+        click.echo(f"{outcome.folder}: all {config.epochs} epochs are done; their log is lost.")
+        return
     last = outcome.records[-1]
     best = min(outcome.records, key=lambda record: record.test_error)
     seconds = sum(record.seconds for record in outcome.records)

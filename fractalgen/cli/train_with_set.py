@@ -14,10 +14,14 @@ _IPMIX = options.together(
     click.option("--k", type=int, help="IPMix: chains.  [default: 3]"),
     click.option("--t", type=int, help="IPMix: steps of a chain at most.  [default: 3]"),
     click.option(
-        "--beta", type=float, help="IPMix: the mixing's strength, smaller mixes more.  [default: 3]"
+        "--beta",
+        type=float,
+        help="IPMix: the mixing's strength, smaller mixes more.  [default: the recipe's]",
     ),
     click.option(
-        "--severity", type=float, help="IPMix: the image operations' greatest level.  [default: 3]"
+        "--severity",
+        type=float,
+        help="IPMix: the image operations' greatest level.  [default: the recipe's]",
     ),
     click.option("--framework", metavar="chain|linear|input", help="IPMix: what follows what."),
     click.option("--levels", type=options.NAMES, help="IPMix: of image, patch, pixel."),
@@ -80,7 +84,10 @@ _IPMIX = options.together(
     "--image-size", type=click.IntRange(8, 1024), help="Pixels a side.  [default: the data's own]"
 )
 @click.option(
-    "--weights", metavar="FILE", help="Start from these: a file, a run's folder, or 'pretrained'."
+    "--weights",
+    metavar="FILE",
+    help="Start from these: a file, a run's folder, or 'pretrained', as published runs on ImageNet "
+    "do.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the run."

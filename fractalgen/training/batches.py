@@ -129,7 +129,7 @@ class BatchLoader:
     Raises
     ------
     RunError
-        In a loop, if a picture cannot be read.
+        In a loop, if a picture cannot be read, or a worker is killed.
     """
 
     def __init__(
@@ -142,14 +142,24 @@ class BatchLoader:
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=pinned,
-            prefetch_factor=4 if workers else None,
+            prefetch_factor=2 if workers else None,
+            # Its own: it would draw from the one that the network's dropout draws from.
+            generator=torch.Generator(),
         )
 
     def __len__(self) -> int:
         return len(self._loader)
 
     def __iter__(self) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        for batch in self._loader:
-            if isinstance(batch, RunError):
-                raise batch
-            yield batch
+        try:
+            for batch in self._loader:
+                if isinstance(batch, RunError):
+                    raise batch
+                yield batch
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader worker"):
+                raise
+            raise RunError(
+                "a worker process was killed, as happens where shared memory or memory runs out; "
+                "ask for fewer --workers, or a smaller --batch-size"
+            ) from error

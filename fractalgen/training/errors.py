@@ -1,6 +1,6 @@
 """What goes wrong in training and evaluation through no fault of the code."""
 
-__all__ = ["RunError", "RunUsageError"]
+__all__ = ["ElsewhereError", "RunError", "RunUsageError"]
 
 
 class RunError(Exception):
@@ -9,3 +9,7 @@ class RunError(Exception):
 
 class RunUsageError(RunError):
     """Something was asked for that does not exist, or that does not go together."""
+
+
+class ElsewhereError(RunError):
+    """What is wrong, another process of the same run says."""

@@ -49,24 +49,41 @@ def accelerator_for(hardware: Hardware) -> Accelerator:
     RunUsageError
         If the device is not there.
     """
-    device = hardware.device
-    if device not in ("auto", "cpu"):
-        try:
-            torch.zeros(1, device=device)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0].rstrip(".")
-            raise RunUsageError(
-                f"the device '{device}' is not there ({reason}); leave --device out to take what is"
-            ) from None
-    on_cpu = device == "cpu" or (device == "auto" and not torch.accelerator.is_available())
-    precision = hardware.precision
-    if precision == "auto":
-        precision = "float32" if on_cpu or not is_bf16_available() else "bfloat16"
+    named = None if hardware.device == "auto" else _checked(hardware.device)
+    on_cpu = not torch.accelerator.is_available() if named is None else named.type == "cpu"
     # What another run in this process computed on does not bind this one.
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
-    named = {} if device in ("auto", "cpu") else {"accelerate_torch_device": device}
-    with patch_environment(**named):
-        return Accelerator(cpu=on_cpu, mixed_precision="bf16" if precision == "bfloat16" else "no")
+    many = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    chosen = {} if named is None or on_cpu or many else {"accelerate_torch_device": str(named)}
+    with patch_environment(**chosen):
+        return Accelerator(cpu=on_cpu, mixed_precision=_precision(hardware.precision, on_cpu))
+
+
+def _checked(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise RunUsageError(
+            f"the device '{name}' is not there ({reason}); leave --device out to take what is"
+        ) from None
+    if device.index is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RunUsageError(
+            f"several processes cannot all use the device '{name}'; leave its number out"
+        )
+    return device
+
+
+def _precision(asked: str, on_cpu: bool) -> str:
+    """Return what accelerate calls it; ``auto`` is bfloat16 where the hardware computes in it."""
+    if asked == "auto":
+        emulated = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(
+            including_emulation=False
+        )
+        has_it = not on_cpu and not emulated and is_bf16_available()
+        return "bf16" if has_it else "no"
+    return "bf16" if asked == "bfloat16" else "no"
 
 
 def n_workers(hardware: Hardware, accelerator: Accelerator) -> int:

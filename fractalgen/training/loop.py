@@ -24,6 +24,7 @@ from fractalgen.training.checkpoints import (
 from fractalgen.training.config import Config
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.epoch import StepReport, measure_error, train_epoch
+from fractalgen.training.errors import RunError
 from fractalgen.training.run_folder import EpochRecord, RunFolder
 
 __all__ = ["Job", "Listeners", "train_epochs"]
@@ -138,6 +139,7 @@ def train_epochs(job: Job, start: Checkpoint | None) -> None:
                 momentum_of(optimizer, network),
                 best_error,
             )
+            _check_finite(checkpoint)
             run.append(record)
             if is_best:
                 write_checkpoint(run.best, dataclasses.replace(checkpoint, momentum={}))
@@ -152,13 +154,29 @@ def train_epochs(job: Job, start: Checkpoint | None) -> None:
         board.close()
 
 
+def _check_finite(checkpoint: Checkpoint) -> None:
+    """Refuse weights that an epoch's last step broke, after its loss was computed."""
+    for tensors in (checkpoint.model, checkpoint.momentum):
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise RunError(
+                    f"{name} is no longer finite after epoch {checkpoint.epoch}; the checkpoint of "
+                    "the epoch before is kept. A smaller --learning-rate may help"
+                )
+
+
 def _prepared(
     job: Job, start: Checkpoint | None
 ) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
     """Return the network on its device, the model around it that is called, and the optimizer."""
     network, config, accelerator = job.network, job.config, job.accelerator
     if start is not None:
-        network.load_state_dict(dict(start.model))
+        try:
+            network.load_state_dict(dict(start.model))
+        except RuntimeError:
+            raise RunError(
+                f"{job.run.last} does not fit {config.model} on {job.data.name}"
+            ) from None
     if accelerator.num_processes > 1 and accelerator.device.type != "cpu":
         # Batch statistics over all processes, as one alone would have them; the CPU has no such
         # layer.
@@ -187,7 +205,7 @@ def _loader(job: Job) -> tuple[EpochOrder, BatchLoader]:
         accelerator.num_processes,
     )
     batches = TrainingBatches(job.data, job.aug, config.views, config.seed)
-    pinned = accelerator.device.type != "cpu"
+    pinned = accelerator.device.type == "cuda"  # as torch has it for no other
     return order, BatchLoader(batches, order, job.workers, pinned=pinned)
 
 

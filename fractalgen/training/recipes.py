@@ -32,7 +32,8 @@ def defaults_for(recipe: str, dataset: str, model: str | None = None) -> Default
     it; where the paper says nothing (the learning rate on CIFAR, the mixing operations' strength),
     it takes the code's value. Neither knows digits and Fashion-MNIST: their settings are chosen so
     that a computer without a graphics card gets somewhere. The recipe then only tells which
-    reading of IPMix is used.
+    reading of IPMix is used. On ImageNet both start from a network that was trained before, which
+    `Config.weights` has to say.
 
     Parameters
     ----------

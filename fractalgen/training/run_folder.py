@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,9 @@ class RunFile:
     config : Config
         What was asked for.
     set_folder, set_digest : str or None
-        The mixing set, as it was named, and what its pictures are.
+        Where the mixing set was, and what its pictures are.
+    data_digest : str
+        What the data's classes and labels are.
     versions : dict of str to str
         Of fractalgen, Python and the libraries that the weights depend on.
     """
@@ -46,6 +49,7 @@ class RunFile:
     config: Config
     set_folder: str | None
     set_digest: str | None
+    data_digest: str
     versions: dict[str, str]
 
 
@@ -70,7 +74,8 @@ class EpochRecord:
         Training pictures, whatever the number of their views.
     augmentation_share : float
         The part of `seconds` in which training waited for the next batch: all of the cropping and
-        augmentation without worker processes, what they did not overlap with them.
+        augmentation without worker processes, what they did not overlap with them. A graphics
+        card may have been at work meanwhile.
     """
 
     epoch: int
@@ -100,8 +105,8 @@ class RunFolder:
         self.best = path / "best.safetensors"
         self.tensorboard = path / "tensorboard"
 
-    def claim(self, run: RunFile, *, resume: bool, overwrite: bool) -> None:
-        """Make the folder this run's, or make sure that it is.
+    def check(self, run: RunFile, *, resume: bool, overwrite: bool) -> None:
+        """Make sure that the folder can be this run's. Nothing is written.
 
         Raises
         ------
@@ -113,28 +118,28 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a folder")
-        there = self.read() if self.run_file.exists() else None
-        if there is None:
-            strangers = (
-                sorted(entry.name for entry in self.path.glob("*")) if self.path.is_dir() else []
-            )
+        if not self.run_file.exists():
+            strangers = self._strangers()
             if strangers:
                 raise RunUsageError(
                     f"{self.path} holds something else than a run ({strangers[0]}); "
                     "name another folder by --out"
                 )
-        elif overwrite:
-            self._clear()
-        elif not resume:
+        elif resume:
+            self._check_same(run, self.read())
+        elif not overwrite:
             raise RunUsageError(
                 f"{self.path} holds a run already; --resume goes on with it, --overwrite starts "
                 "anew, --out names another folder"
             )
-        else:
-            self._check_same(run, there)
-            remove_leftovers(self.path)
+
+    def claim(self, run: RunFile, *, overwrite: bool) -> None:
+        """Make the folder this run's, after `check`; what the run has there stays if it goes on."""
+        remove_leftovers(self.path)
+        if overwrite:
+            self._clear()
+        elif self.run_file.exists():
             return
-        self.path.mkdir(parents=True, exist_ok=True)
         data = {"version": RUN_VERSION, **dataclasses.asdict(run), "config": run.config.as_json()}
         write_atomically(self.run_file, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
 
@@ -163,7 +168,13 @@ class RunFolder:
             )
         try:
             config = Config.from_json(data["config"])
-            return RunFile(config, data["set_folder"], data["set_digest"], dict(data["versions"]))
+            return RunFile(
+                config,
+                data["set_folder"],
+                data["set_digest"],
+                data["data_digest"],
+                dict(data["versions"]),
+            )
         except (KeyError, TypeError, ValueError, RunError):
             raise RunError(f"{self.run_file} is damaged; --overwrite starts the run anew") from None
 
@@ -171,23 +182,33 @@ class RunFolder:
         """Add a line to the log."""
         with self.log.open("a") as file:
             file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def keep_log_up_to(self, epoch: int) -> None:
         """Drop lines of later epochs, and torn ones, which a run that was killed may have left."""
-        kept = [line for line in self._lines() if _epoch_of(line) in range(1, epoch + 1)]
+        kept = [line for line in self._lines() if json.loads(line)["epoch"] <= epoch]
         write_atomically(self.log, "".join(line + "\n" for line in kept).encode())
 
     def records(self) -> list[EpochRecord]:
         """Return the log."""
-        return [EpochRecord(**json.loads(line)) for line in self._lines() if _epoch_of(line)]
+        return [EpochRecord(**json.loads(line)) for line in self._lines()]
 
     def _lines(self) -> list[str]:
-        return self.log.read_text().splitlines() if self.log.exists() else []
+        """Return the lines that hold an epoch; a crash may leave others."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return [line for line in text.splitlines() if _record(line)]
+
+    def _strangers(self) -> list[str]:
+        names = [path.name for path in self.path.glob("*")] if self.path.is_dir() else []
+        return sorted(name for name in names if not name.startswith("."))
 
     def _check_same(self, run: RunFile, there: RunFile) -> None:
         different = differing_keys(run.config, there.config)
         if run.set_digest != there.set_digest:
             different.append(f"another mixing set (it was {there.set_folder})")
+        if run.data_digest != there.data_digest:
+            different.append("other data (classes or pictures were added or removed)")
         if different:
             raise RunUsageError(
                 f"{self.path} is another run, of {'; '.join(different)}; ask for the same to go "
@@ -210,9 +231,9 @@ def default_run_folder(config: Config) -> Path:
     return Path("runs") / f"{dataset}-{config.model}{method}-{config.seed}"
 
 
-def _epoch_of(line: str) -> int:
-    """Return the epoch of a line of the log; 0 of one that is torn."""
+def _record(line: str) -> EpochRecord | None:
+    """Return a line of the log; None of one that is torn."""
     try:
-        return int(json.loads(line)["epoch"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+        return EpochRecord(**json.loads(line))
+    except (ValueError, TypeError):
+        return None

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from accelerate.utils import broadcast_object_list
 
-from fractalgen.augment.ipmix import IPMix
-from fractalgen.seeding import rng_for
+from fractalgen.mixing_set.lock import locked
 from fractalgen.training.checkpoints import Checkpoint, read_checkpoint
 from fractalgen.training.config import Config
-from fractalgen.training.datasets import load_data
-from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.errors import RunUsageError
+from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.hardware import Hardware, accelerator_for, n_workers
 from fractalgen.training.loop import Job, Listeners, train_epochs
-from fractalgen.training.mixing import augmenter_for, checked_set_digest
-from fractalgen.training.models import create_model
-from fractalgen.training.models.weights import load_weights
+from fractalgen.training.preparation import Prepared, data_digest, prepare, try_test_pictures
+from fractalgen.training.processes import main_first, main_only
 from fractalgen.training.run_folder import EpochRecord, RunFile, RunFolder
 from fractalgen.training.versions import versions_of
 
@@ -105,71 +103,74 @@ def train(
     accelerator = accelerator_for(hardware)
     if not accelerator.is_main_process:
         listeners = Listeners()
-    workers = n_workers(hardware, accelerator)
     run = RunFolder(folder)
-    with accelerator.local_main_process_first():
-        data = load_data(
-            config.dataset,
+    workers = main_first(accelerator, lambda: n_workers(hardware, accelerator))
+    main_only(accelerator, lambda: _check_request(config, accelerator, resume, overwrite))
+    prepared = main_first(
+        accelerator,
+        lambda: prepare(
+            config,
+            set_folder=set_folder,
             data_dir=data_dir,
-            image_size=config.image_size,
-            progress=listeners.fetching,
-        )
-        digest, aug = _mixing(config, set_folder, data.size, listeners)
-    _check_batch(config, data, accelerator)
-    network = _network(config, data)
-    if config.weights is not None:
-        with accelerator.local_main_process_first():
-            record = load_weights(network, config.weights, config.model)
-        listeners.tell(f"starting from {config.weights} ({record})")
-        config = dataclasses.replace(config, weights=record)
-    if accelerator.is_main_process:
-        set_name = None if digest is None else str(set_folder)
-        description = RunFile(config, set_name, digest, versions_of(_LIBRARIES))
-        run.claim(description, resume=resume, overwrite=overwrite)
-    accelerator.wait_for_everyone()
-    start = _checkpoint_of(run, config)
-    job = Job(
-        config=config,
-        network=network,
-        data=data,
-        aug=aug,
-        set_digest=digest,
-        run=run,
-        accelerator=accelerator,
-        workers=workers,
-        compiles=hardware.compile,
-        listeners=listeners,
+            kept_weights=run.read().config.weights if resume and run.last.exists() else None,
+            listeners=listeners,
+        ),
     )
-    train_epochs(job, start)
+
+    description = _description(prepared, set_folder)
+    with contextlib.ExitStack() as stack:
+
+        def claim() -> None:
+            run.check(description, resume=resume, overwrite=overwrite)
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder))
+            run.claim(description, overwrite=overwrite)
+            if not run.last.exists():
+                try_test_pictures(prepared.data, listeners)
+
+        main_only(accelerator, claim)
+        start = main_first(accelerator, lambda: _checkpoint_of(run, prepared.config))
+        _check_same_start(accelerator, start)
+        job = Job(
+            config=prepared.config,
+            network=prepared.network,
+            data=prepared.data,
+            aug=prepared.aug,
+            set_digest=prepared.set_digest,
+            run=run,
+            accelerator=accelerator,
+            workers=workers,
+            compiles=hardware.compile,
+            listeners=listeners,
+        )
+        with _in_words(config, hardware):
+            train_epochs(job, start)
     if not accelerator.is_main_process:
         return None
     return Outcome(folder, start.epoch if start else 0, run.records())
 
 
-def _mixing(
-    config: Config, set_folder: Path | None, image_size: int, listeners: Listeners
-) -> tuple[str | None, IPMix | None]:
-    """Check and open the mixing set, if the method needs one."""
-    if config.ipmix is None:
-        return None, None
-    if set_folder is None:
-        raise RunUsageError("the method ipmix needs a mixing set; name its folder")
-    listeners.tell(f"checking and reading {set_folder}")
-    digest = checked_set_digest(set_folder)
-    return digest, augmenter_for(config.ipmix, set_folder, image_size)
-
-
-def _check_batch(config: Config, data: ImageData, accelerator: Accelerator) -> None:
-    if config.batch_size > len(data.train):
+def _check_request(config: Config, accelerator: Accelerator, resume: bool, overwrite: bool) -> None:
+    if resume and overwrite:
         raise RunUsageError(
-            f"a batch of {config.batch_size:,} is more than the {len(data.train):,} training "
-            f"pictures of {data.name}; give a smaller --batch-size"
+            "--resume goes on with a run, --overwrite starts anew; give one of them"
         )
     if config.batch_size % accelerator.num_processes:
         raise RunUsageError(
             f"a batch of {config.batch_size} cannot be shared out among "
             f"{accelerator.num_processes} processes; give another --batch-size"
         )
+
+
+def _description(prepared: Prepared, set_folder: Path | None) -> RunFile:
+    of_set = None if set_folder is None or prepared.set_digest is None else set_folder.absolute()
+    return RunFile(
+        config=prepared.config,
+        set_folder=None if of_set is None else str(of_set),
+        set_digest=prepared.set_digest,
+        data_digest=data_digest(prepared.data),
+        versions=versions_of(_LIBRARIES),
+    )
 
 
 def _checkpoint_of(run: RunFolder, config: Config) -> Checkpoint | None:
@@ -183,9 +184,31 @@ def _checkpoint_of(run: RunFolder, config: Config) -> Checkpoint | None:
     return found
 
 
-def _network(config: Config, data: ImageData) -> nn.Module:
-    """Make the network, with weights that the run's seed gives."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(rng_for(config.seed, "weights", 0).integers(1 << 63)))
-        network = create_model(config.model, len(data.classes), data.size)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, unused-ignore]
+def _check_same_start(accelerator: Accelerator, start: Checkpoint | None) -> None:
+    """Refuse processes that see different checkpoints, as machines without a common disk do."""
+    ours = start.sha256 if start else None
+    theirs = [ours]
+    if accelerator.num_processes > 1:
+        broadcast_object_list(theirs)
+    if theirs != [ours]:
+        raise RunError(
+            "the machines of this run see different checkpoints; put the run's folder on a disk "
+            "that all of them share"
+        )
+
+
+@contextlib.contextmanager
+def _in_words(config: Config, hardware: Hardware) -> Iterator[None]:
+    """Turn what torch raises for want of memory, or of a compiler, into sentences."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
+            raise RunError(
+                f"not enough memory for batches of {config.batch_size}; give a smaller --batch-size"
+            ) from None
+        module = type(error).__module__
+        if hardware.compile and module.startswith(("torch._dynamo", "torch._inductor")):
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RunError(f"--compile failed ({reason}); leave it out") from error
+        raise

@@ -21,9 +21,10 @@ def kept_run(tmp_path_factory):
     """A run on digits whose weights are still those of the beginning."""
     folder = tmp_path_factory.mktemp("runs") / "digits"
     config = configure(dataset="digits", method="vanilla", epochs=1)
-    described = RunFile(config, None, None, {"fractalgen": "0"})
+    described = RunFile(config, None, None, "d" * 32, {"fractalgen": "0"})
     place = RunFolder(folder)
-    place.claim(described, resume=False, overwrite=False)
+    folder.mkdir()
+    place.claim(described, overwrite=False)
     torch.manual_seed(0)
     weights = create_model(config.model, 10, 32).state_dict()
     write_checkpoint(place.last, Checkpoint(1, config, None, weights))

@@ -5,14 +5,20 @@ from fractalgen.training.recipes import configure
 from fractalgen.training.run_folder import EpochRecord, RunFile, RunFolder, default_run_folder
 
 
-def run_file(digest="d" * 32, **given):
-    return RunFile(configure(**given), "ipmix-set", digest, {"fractalgen": "0"})
+def run_file(digest="d" * 32, data="e" * 32, **given):
+    return RunFile(configure(**given), "ipmix-set", digest, data, {"fractalgen": "0"})
+
+
+def claim(folder, run, *, resume=False, overwrite=False):
+    folder.check(run, resume=resume, overwrite=overwrite)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.claim(run, overwrite=overwrite)
 
 
 @pytest.fixture
 def run(tmp_path):
     folder = RunFolder(tmp_path / "runs" / "one")
-    folder.claim(run_file(), resume=False, overwrite=False)
+    claim(folder, run_file(), resume=False, overwrite=False)
     return folder
 
 
@@ -28,24 +34,24 @@ def test_a_second_run_does_not_overwrite_the_first(run):
     with pytest.raises(
         RunUsageError, match=r"holds a run already; --resume .* --overwrite .* --out"
     ):
-        run.claim(run_file(), resume=False, overwrite=False)
+        claim(run, run_file(), resume=False, overwrite=False)
 
 
 def test_another_configuration_is_refused_by_name(run):
     with pytest.raises(RunUsageError, match=r"seed 0 \(now 3\); k 3 \(now 2\)"):
-        run.claim(run_file(seed=3, k=2), resume=True, overwrite=False)
+        claim(run, run_file(seed=3, k=2), resume=True, overwrite=False)
 
 
 def test_another_set_is_refused_by_name(run):
     with pytest.raises(RunUsageError, match=r"another mixing set \(it was ipmix-set\)"):
-        run.claim(run_file(digest="e" * 32), resume=True, overwrite=False)
+        claim(run, run_file(digest="e" * 32), resume=True, overwrite=False)
 
 
 def test_overwriting_removes_what_the_run_wrote_and_nothing_else(run):
     run.append(record(1))
     run.last.write_bytes(b"x")
     (run.path / "notes.txt").write_text("mine")
-    run.claim(run_file(seed=3), resume=False, overwrite=True)
+    claim(run, run_file(seed=3), resume=False, overwrite=True)
     assert sorted(path.name for path in run.path.iterdir()) == ["notes.txt", "run.json"]
     assert run.read().config.seed == 3
 
@@ -53,14 +59,14 @@ def test_overwriting_removes_what_the_run_wrote_and_nothing_else(run):
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(RunUsageError, match=r"something else than a run \(thesis\.tex\)"):
-        RunFolder(tmp_path).claim(run_file(), resume=False, overwrite=True)
+        claim(RunFolder(tmp_path), run_file(), resume=False, overwrite=True)
     assert (tmp_path / "thesis.tex").read_text() == "x"
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "run").write_text("x")
     with pytest.raises(RunError, match="is not a folder"):
-        RunFolder(tmp_path / "run").claim(run_file(), resume=False, overwrite=False)
+        claim(RunFolder(tmp_path / "run"), run_file(), resume=False, overwrite=False)
 
 
 def test_what_is_no_run_says_so(tmp_path):
@@ -100,3 +106,28 @@ def test_runs_go_to_folders_of_their_own():
     )
     photos = configure(dataset="folder:data/photos/", model="resnet-50")
     assert str(default_run_folder(photos)) == "runs/photos-resnet-50-0"
+
+
+def test_other_data_are_refused(run):
+    with pytest.raises(RunUsageError, match="other data"):
+        claim(run, run_file(data="f" * 32), resume=True)
+
+
+def test_what_a_kill_left_is_not_in_the_way(tmp_path):
+    (tmp_path / ".fractalgen-run.json.part").write_text("{")
+    (tmp_path / ".DS_Store").write_text("x")
+    claim(RunFolder(tmp_path), run_file())
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".DS_Store", "run.json"]
+
+
+def test_a_damaged_run_can_be_started_anew(run):
+    run.run_file.write_text("{")
+    claim(run, run_file(), overwrite=True)
+    assert run.read() == run_file()
+
+
+def test_a_log_that_a_crash_tore_keeps_its_whole_lines(run):
+    run.append(record(1))
+    with run.log.open("ab") as file:
+        file.write(b'\xff\xfe\n{"epoch": 2}\n\x00\x00')
+    assert run.records() == [record(1)]

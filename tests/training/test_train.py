@@ -1,5 +1,6 @@
 """Whole runs on digits of 8 pixels: real training, small enough to be done several times."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -7,10 +8,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fractalgen.augment.tensors import normalized_tensor
+from fractalgen.mixing_set.layout import SetError
+from fractalgen.mixing_set.lock import locked
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.hardware import Hardware
@@ -111,15 +116,15 @@ def test_workers_do_not_change_the_weights(whole_run, tmp_path, mixing_pictures)
     assert_same_weights(folder, whole_run[0])
 
 
-def test_dropout_too_goes_on_where_it_was(tmp_path, monkeypatch, mixing_pictures):
-    def build(n_classes, image_size):
-        return torch.nn.Sequential(
-            torch.nn.Flatten(),
-            torch.nn.Dropout(0.5),
-            torch.nn.Linear(3 * image_size**2, n_classes),
-        )
+def with_dropout(n_classes, image_size):
+    return torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.Linear(3 * image_size**2, n_classes)
+    )
 
-    monkeypatch.setitem(MODELS._entries, "dropout", ModelEntry("dropout", build, ""))
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_dropout_too_goes_on_where_it_was(tmp_path, monkeypatch, workers):
+    monkeypatch.setitem(MODELS._entries, "dropout", ModelEntry("dropout", with_dropout, ""))
     config = config_of(model="dropout", method="vanilla", epochs=2, learning_rate=0.01)
 
     def stop(report):
@@ -131,7 +136,7 @@ def test_dropout_too_goes_on_where_it_was(tmp_path, monkeypatch, mixing_pictures
     with pytest.raises(StopError):
         train(config, resumed, listeners=Listeners(step=stop))
     torch.rand(7)  # the global generator is elsewhere by then
-    train(config, resumed, resume=True)
+    train(config, resumed, resume=True, hardware=Hardware(workers=workers))
     assert_same_weights(whole, resumed)
 
 
@@ -198,6 +203,118 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
     assert len(RunFolder(folder).records()) == 1
 
 
+class Poison(torch.autograd.Function):
+    """Passes numbers on, and gradients that are none."""
+
+    @staticmethod
+    def forward(ctx, values):
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * torch.nan
+
+
+class Breaking(Diverging):
+    """Is broken by the last step of its second epoch, whose loss is still a number."""
+
+    def forward(self, pictures):
+        if self.training:
+            self.n_batches += 1
+        logits = self.layer(pictures.flatten(1))
+        return Poison.apply(logits) if self.n_batches == 22 else logits
+
+
+def test_weights_that_the_last_step_broke_do_not_replace_the_good_ones(
+    tmp_path, mixing_pictures, monkeypatch
+):
+    monkeypatch.setitem(MODELS._entries, "breaking", ModelEntry("breaking", Breaking, ""))
+    folder = tmp_path / "run"
+    with pytest.raises(RunError, match=r"layer\.weight is no longer finite after epoch 2"):
+        train_here(config_of(model="breaking", learning_rate=0.01), folder, mixing_pictures)
+    assert read_checkpoint(folder / "last.safetensors").epoch == 1
+    assert len(RunFolder(folder).records()) == 1
+
+
+def test_going_on_and_starting_anew_do_not_go_together(whole_run, mixing_pictures):
+    folder, _ = whole_run
+    before = (folder / "last.safetensors").read_bytes()
+    with pytest.raises(RunUsageError, match="give one of them"):
+        train_here(config_of(), folder, mixing_pictures, resume=True, overwrite=True)
+    assert (folder / "last.safetensors").read_bytes() == before
+
+
+def test_two_processes_do_not_train_in_one_folder(whole_run, mixing_pictures):
+    folder, _ = whole_run
+    with locked(folder), pytest.raises(SetError, match="another fractalgen"):
+        train_here(config_of(), folder, mixing_pictures, resume=True)
+
+
+def test_a_run_that_goes_on_does_not_need_its_first_weights(tmp_path):
+    config = config_of(method="vanilla", epochs=1)
+    train(config, tmp_path / "first")
+    second = dataclasses.replace(config, weights=str(tmp_path / "first"), epochs=2)
+
+    def stop(record):
+        raise StopError
+
+    with pytest.raises(StopError):
+        train(second, tmp_path / "second", listeners=Listeners(epoch=stop))
+    (tmp_path / "first").rename(tmp_path / "moved")
+    outcome = train(second, tmp_path / "second", resume=True)
+    assert (outcome.epochs_before, len(outcome.records)) == (1, 2)
+
+
+def photo_folder(folder, n=3):
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for name in ("cat", "dog"):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(n):
+                pixels = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / part / name / f"{number}.png")
+    return folder
+
+
+def folder_config(photos, **given):
+    return configure(
+        dataset=f"folder:{photos}",
+        model="resnet-8",
+        image_size=16,
+        batch_size=4,
+        epochs=2,
+        **given,
+    )
+
+
+def test_a_folder_of_photographs(tmp_path, mixing_pictures):
+    config = folder_config(photo_folder(tmp_path / "photos"), learning_rate=0.01)
+    outcome = train_here(config, tmp_path / "run", mixing_pictures)
+    assert len(outcome.records) == 2
+
+
+def test_a_test_picture_that_cannot_be_read_is_found_before_an_epoch_is_spent(tmp_path):
+    photos = photo_folder(tmp_path / "photos")
+    (photos / "val" / "dog" / "1.png").write_bytes(b"not a picture")
+    steps = []
+    with pytest.raises(RunError, match=r"val/dog/1\.png"):
+        train(
+            folder_config(photos, method="vanilla"),
+            tmp_path / "run",
+            listeners=Listeners(step=steps.append),
+        )
+    assert steps == []
+
+
+def test_data_that_changed_are_refused(tmp_path):
+    photos = photo_folder(tmp_path / "photos")
+    config = folder_config(photos, method="vanilla")
+    train(config, tmp_path / "run")
+    (photos / "train" / "cat" / "2.png").unlink()
+    with pytest.raises(RunUsageError, match="other data"):
+        train(config, tmp_path / "run", resume=True)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -220,8 +337,9 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, mixing_pictures):
         pytest.skip("there is one here")
     with pytest.raises(RunUsageError, match="the device 'cuda' is not there"):
         train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(device="cuda"))
-    with pytest.raises(RunUsageError, match="the device 'gpu' is not there"):
-        train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(device="gpu"))
+    for name in ("gpu", "meta"):
+        with pytest.raises(RunUsageError, match=f"the device '{name}' is not there"):
+            train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(device=name))
 
 
 def test_more_workers_than_processors_are_refused(tmp_path, mixing_pictures):
