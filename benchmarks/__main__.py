@@ -2,7 +2,16 @@
 
 import argparse
 
-from benchmarks import augment, bank, commands, escape_time, features, ifs, image_ops
+from benchmarks import (
+    augment,
+    bank,
+    commands,
+    escape_time,
+    features,
+    ifs,
+    image_ops,
+    training,
+)
 
 
 def main() -> None:
@@ -19,6 +28,7 @@ def main() -> None:
         *bank.rows(),
         *augment.rows(),
         *image_ops.rows(),
+        *training.rows(),
     ]
     print("| work | time | beside | ratio |\n|---|---|---|---|")
     for row in table:

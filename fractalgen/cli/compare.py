@@ -26,6 +26,7 @@ def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool
 
     from fractalgen.evaluation.comparison import compare as compare_results
     from fractalgen.evaluation.report.comparison_table import as_markdown, as_text
+    from fractalgen.evaluation.report.printing import printable
     from fractalgen.evaluation.results_file import read_results
 
     if markdown and as_json:
@@ -38,20 +39,8 @@ def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool
     if as_json:
         click.echo(json.dumps(comparison.as_json(), indent=2))
     elif markdown:
-        click.echo(_printable(as_markdown(comparison, details=details)))
+        click.echo(printable(as_markdown(comparison, details=details), sys.stdout.encoding))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        click.echo(_printable(as_text(comparison, details=details, width=width)))
-
-
-def _printable(text: str) -> str:
-    """Write what the output cannot show in other signs."""
-    import sys
-
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = text.replace("±", "+/-").replace("\N{EN DASH}", "-")
-        return text.encode(encoding, "replace").decode(encoding)
-    return text
+        text = as_text(comparison, details=details, width=width)
+        click.echo(printable(text, sys.stdout.encoding))

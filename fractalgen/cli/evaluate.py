@@ -127,16 +127,19 @@ def evaluate(
     RUN is a folder that 'fractalgen train-with-set' made. The table has the error on clean,
     corrupted and adversarial pictures, the calibration, the consistency under slow changes and
     the detection of unknown pictures. RUN/metrics.json keeps it, RUN/report.html shows it with
-    pictures.
+    pictures. What an earlier call measured of the same checkpoint, with the same --seed and
+    --limit, stays there until it is measured again.
     """
     options.prepare_torch("evaluate")
 
     import dataclasses
+    import sys
 
     from fractalgen.cli.report import print_json
     from fractalgen.evaluation.evaluate import REPORT
     from fractalgen.evaluation.evaluate import evaluate as measure
     from fractalgen.evaluation.options import EvaluationOptions
+    from fractalgen.evaluation.report.printing import printable
     from fractalgen.evaluation.report.table import table
     from fractalgen.training.hardware import Hardware, accelerator_for
     from fractalgen.training.trained import load_run
@@ -145,7 +148,8 @@ def evaluate(
     accelerator = accelerator_for(Hardware(device=device, precision="float32"))
     run = load_run(run_folder, checkpoint=checkpoint, data_dir=data_dir)
     usual = Path("ipmix-set")
-    if settings.set_folder is None and run.set_folder is None and usual.is_dir():
+    has_own = run.set_folder is not None and run.set_folder.is_dir()
+    if settings.set_folder is None and not has_own and usual.is_dir():
         settings = dataclasses.replace(settings, set_folder=usual)
     with _bars(quiet=quiet) as progress:
         results = measure(
@@ -154,8 +158,8 @@ def evaluate(
     if as_json:
         print_json(results.as_json())
     elif not quiet:
-        click.echo(table(results))
-        click.echo(f"\n{run_folder / REPORT} shows this with pictures.")
+        text = f"{table(results)}\n\n{run_folder / REPORT} shows this with pictures."
+        click.echo(printable(text, sys.stdout.encoding))
 
 
 @contextlib.contextmanager

@@ -1,8 +1,7 @@
 """Pictures changed a little, so that a network errs."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from fractalgen.evaluation.predictions import evaluating
 from fractalgen.seeding import rng_for
 from fractalgen.training.errors import RunUsageError
 
@@ -108,7 +108,7 @@ def pgd(
     if len(indices) != len(pictures):
         raise ValueError(f"{len(pictures)} pictures need as many indices, not {len(indices)}")
     device = _device_of(model)
-    with torch.inference_mode(False), torch.enable_grad(), _testing(model):
+    with torch.inference_mode(False), torch.enable_grad(), evaluating(model):
         clean = pictures.detach().to(device, copy=True)
         labels = labels.detach().to(device, copy=True)
         start = _random_starts(tuple(clean.shape), norm, seed, indices).to(device)
@@ -134,18 +134,6 @@ def _check_options(epsilon: float, steps: int, step_size: float, norm: str) -> N
 def _device_of(model: nn.Module) -> Any:
     first = next(model.parameters(), None)
     return None if first is None else first.device
-
-
-@contextmanager
-def _testing(model: nn.Module) -> Iterator[None]:
-    """Run a network as in testing, and leave every part of it in the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _random_starts(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fractalgen.evaluation.earlier_results import earlier_results, keeping, versions_with
 from fractalgen.evaluation.options import GENERATE, EvaluationOptions
 from fractalgen.evaluation.parts.adversarial import adversarial_parts
 from fractalgen.evaluation.parts.anomalies import anomaly_parts
@@ -24,8 +24,10 @@ from fractalgen.evaluation.report.pictures import Samples
 from fractalgen.evaluation.results import Results
 from fractalgen.evaluation.results_file import METRICS
 from fractalgen.evaluation.samples import samples_for
+from fractalgen.evaluation.shifts.generated import DISTRIBUTIONS
 from fractalgen.evaluation.subject import Answers, Part, Progress, Subject
 from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.trained import TrainedRun
 from fractalgen.training.versions import versions_of
 
@@ -34,7 +36,6 @@ __all__ = ["REPORT", "evaluate"]
 REPORT = "report.html"
 
 _LIBRARIES = ("numpy", "pillow", "torch", "torchvision")
-_GENERATING_LIBRARIES = ("imagecorruptions-imaug", "opencv-python", "scikit-image", "scipy")
 
 
 def evaluate(
@@ -49,7 +50,9 @@ def evaluate(
 
     All that the options name is looked for first, and then measured part by part. After each
     part the figures so far replace ``metrics.json`` in the run's folder, so that a failure loses
-    the part that fails alone; ``report.html`` is of the same figures.
+    the part that fails alone; ``report.html`` is of the same figures. What an earlier call left
+    there stays, if it is of the same checkpoint, seed and limit, until the same kind of figure on
+    the same source is measured again; of the consistency and the attack there is one each.
 
     Parameters
     ----------
@@ -67,16 +70,37 @@ def evaluate(
     Returns
     -------
     Results
+        All that is in ``metrics.json`` now.
 
     Raises
     ------
+    RunUsageError
+        If `accelerator` is one of several processes.
     RunError
-        If something that they name is missing or damaged, or cannot be imported.
+        If something that they name is missing or damaged, or cannot be imported; if the network's
+        outputs are not finite, or the device's memory is too small.
     OSError
         If the run's folder cannot be written to.
     """
     options = options or EvaluationOptions()
-    progress = progress or _silent
+    if accelerator is not None and accelerator.num_processes > 1:
+        raise RunUsageError("evaluation runs in one process; start it without accelerate launch")
+    try:
+        return _evaluate(run, options, data_dir, accelerator, progress or _silent)
+    except torch.OutOfMemoryError:
+        raise RunError(
+            f"the device has too little memory for {options.batch_size} pictures at a time; "
+            "give a smaller --batch-size"
+        ) from None
+
+
+def _evaluate(
+    run: TrainedRun,
+    options: EvaluationOptions,
+    data_dir: Path,
+    accelerator: Any,
+    progress: Progress,
+) -> Results:
     set_folder = _set_folder(run, options)
     model = run.model if accelerator is None else run.model.to(accelerator.device)
     subject = Subject(
@@ -88,7 +112,7 @@ def evaluate(
         options.seed,
         accelerator,
     )
-    shown: dict[str, NDArray[np.uint8]] = {}
+    shown: dict[str, dict[str, NDArray[np.uint8]]] = {}
     parts: list[Part] = [
         *corruption_parts(subject, options, shown),
         *consistency_parts(subject, options),
@@ -97,21 +121,24 @@ def evaluate(
         *natural_shift_parts(subject, options),
     ]
     answers = Answers.of(subject.clean_logits(progress), run.data.test.labels)
-    results = Results(
+    versions = _versions(options)
+    now = Results(
         run=str(run.folder),
         config=run.config.as_json(),
         checkpoint=dict(run.checkpoint),
         set_digest=run.set_digest,
-        versions=_versions(options),
+        versions=versions,
         options=options.as_json(),
         clean=clean_result(answers),
     )
-    samples = samples_for(subject, run.config, answers, run.set_folder)
-    save = functools.partial(_save, run.folder, samples, shown)
-    save(results)
-    for measure in parts:
+    earlier = earlier_results(run.folder, now)
+    samples = samples_for(subject, run.config, answers, run.set_folder, run.set_digest)
+    results = keeping(now, earlier)
+    for measure in (_nothing, *parts):
         results = measure(results, progress)
-        save(results)
+        of_both = versions_with(results, earlier, versions)
+        results = dataclasses.replace(results, versions=of_both)
+        _save(run.folder, dataclasses.replace(samples, corruptions=shown), results)
     return results
 
 
@@ -121,18 +148,20 @@ def _set_folder(run: TrainedRun, options: EvaluationOptions) -> Path | None:
     return run.set_folder if run.set_folder is not None and run.set_folder.is_dir() else None
 
 
-def _save(
-    folder: Path, samples: Samples, shown: dict[str, NDArray[np.uint8]], results: Results
-) -> None:
-    samples = dataclasses.replace(samples, corruptions=shown)
+def _save(folder: Path, samples: Samples, results: Results) -> None:
     data = json.dumps(results.as_json(), indent=2, allow_nan=False)
     write_atomically(folder / METRICS, f"{data}\n".encode())
-    write_atomically(folder / REPORT, page(results, samples).encode())
+    write_atomically(folder / REPORT, page(results, samples).encode("utf-8", "replace"))
+
+
+def _nothing(results: Results, _: Progress) -> Results:
+    """Leave the results as they are."""
+    return results
 
 
 def _versions(options: EvaluationOptions) -> dict[str, str]:
     generating = GENERATE in options.corruptions or options.perturbations == GENERATE
-    return versions_of(_LIBRARIES + (_GENERATING_LIBRARIES if generating else ()))
+    return versions_of(_LIBRARIES + (DISTRIBUTIONS if generating else ()))
 
 
 def _silent(_what: str, _done: int, _total: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for
 from fractalgen.training.errors import RunUsageError
 
-__all__ = ["GENERATE", "EvaluationOptions", "name_of_source"]
+__all__ = ["GENERATE", "GENERATED", "EvaluationOptions", "names_of_sources"]
 
 GENERATE = "generate"
+GENERATED = "generated"
 _NONE = "none"
 
 
@@ -128,9 +130,26 @@ class EvaluationOptions:
         return np.sort(order[: self.limit])
 
 
-def name_of_source(source: str | Path) -> str:
-    """Return what a table calls ``generate`` or a folder, such as ``CIFAR-10-C``."""
-    return "generated" if source == GENERATE else Path(source).expanduser().resolve().name
+def names_of_sources(
+    sources: Sequence[str | Path], taken: Collection[str] = (GENERATED,)
+) -> tuple[str, ...]:
+    """Return what a table calls each of some sources.
+
+    ``generate`` is ``generated``. A folder has its own name, such as ``CIFAR-10-C``; if another has
+    that too, or it is among those `taken`, its path as it was given.
+    """
+    own = [Path(source).expanduser().resolve().name for source in sources]
+    names = []
+    for source, name in zip(sources, own, strict=True):
+        if source == GENERATE:
+            names.append(GENERATED)
+        elif name and name not in taken and own.count(name) == 1:
+            names.append(name)
+        elif str(source) in taken:
+            names.append(str(Path(source).resolve()))
+        else:
+            names.append(str(source))
+    return tuple(names)
 
 
 def _plain(value: Any) -> Any:

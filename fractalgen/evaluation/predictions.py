@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.training.datasets.image_data import Pictures
+from fractalgen.training.errors import RunError
 
-__all__ = ["batches_of", "evaluating", "predict", "rebatched", "softmax"]
+__all__ = ["batches_of", "evaluating", "in_slices", "predict", "rebatched", "softmax"]
+
+_ROWS = 4096
 
 
 def batches_of(
@@ -83,6 +86,8 @@ def predict(
 
     Raises
     ------
+    RunError
+        If an output is not finite.
     ValueError
         If there are no batches.
     """
@@ -93,6 +98,11 @@ def predict(
         for batch in batches:
             pictures = normalized_tensor(batch, mean, std).to(device)
             outputs.append(model(pictures).float().cpu().numpy())
+            if not np.isfinite(outputs[-1]).all():
+                raise RunError(
+                    "the network's outputs are not finite, so that nothing can be measured; train "
+                    "it anew, with a lower --learning-rate"
+                )
     if not outputs:
         raise ValueError("there are no pictures to predict")
     return np.concatenate(outputs)
@@ -108,6 +118,12 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
     finally:
         for part in training:
             part.training = True
+
+
+def in_slices(logits: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Cut outputs (n, classes) along their first axis, so that work on them takes little memory."""
+    for start in range(0, len(logits), _ROWS):
+        yield logits[start : start + _ROWS]
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

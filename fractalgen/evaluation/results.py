@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 __all__ = [
     "AdversarialResult",
@@ -15,6 +15,7 @@ __all__ = [
     "CorruptionResult",
     "NaturalShiftResult",
     "Results",
+    "with_entry",
 ]
 
 RESULTS_VERSION = 1
@@ -142,9 +143,11 @@ class Results:
     set_digest : str or None
         Of the mixing set that the run was trained with.
     versions : dict of str to str
-        Of fractalgen, Python and the libraries that the figures depend on.
+        Of fractalgen, Python and the libraries that the figures depend on; several between commas
+        where figures of an earlier evaluation were kept.
     options : dict
-        What was asked for: see `fractalgen.evaluation.options.EvaluationOptions`.
+        What was last asked for: see `fractalgen.evaluation.options.EvaluationOptions`. Figures
+        that were kept are of the same seed and limit.
     """
 
     run: str
@@ -164,3 +167,18 @@ class Results:
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
         return dataclasses.asdict(self)
+
+
+class _Sourced(Protocol):
+    @property
+    def source(self) -> str: ...
+
+
+_Entry = TypeVar("_Entry", bound=_Sourced)
+
+
+def with_entry(entries: tuple[_Entry, ...], new: _Entry) -> tuple[_Entry, ...]:
+    """Put an entry in the place of that of the same source, or at the end if there is none."""
+    if all(entry.source != new.source for entry in entries):
+        return (*entries, new)
+    return tuple(new if entry.source == new.source else entry for entry in entries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.evaluation.report.pictures import Samples
 from fractalgen.evaluation.subject import Answers, Subject
 from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.folder import list_pictures
+from fractalgen.mixing_set.bank.folder import PictureFile, content_key, list_pictures
 from fractalgen.mixing_set.bank.picture import read_square
 from fractalgen.mixing_set.conversion import UnusableError, guarded
 from fractalgen.seeding import rng_for
@@ -29,7 +30,11 @@ _N_MISTAKES = 12
 
 
 def samples_for(
-    subject: Subject, config: Config, answers: Answers, set_folder: Path | None
+    subject: Subject,
+    config: Config,
+    answers: Answers,
+    set_folder: Path | None,
+    set_digest: str | None,
 ) -> Samples:
     """Choose and make the pictures, by the evaluation's seed.
 
@@ -42,8 +47,10 @@ def samples_for(
     answers : Answers
         For all test pictures as they are.
     set_folder : Path or None
-        The mixing set that the run was trained with. If it is not there, or cannot be read any
-        more, its pictures and the augmented ones are left out.
+        The mixing set that the run was trained with. If it is not there, cannot be read any more,
+        or has changed, its pictures and the augmented ones are left out.
+    set_digest : str or None
+        What the set's pictures were.
     """
     rng = rng_for(subject.seed, "pictures for the page", 0)
     mistakes, captions = _mistakes(subject, answers, rng)
@@ -53,8 +60,10 @@ def samples_for(
     of_set = views = None
     if config.ipmix is not None and set_folder is not None:
         with contextlib.suppress(BankError, UnusableError, OSError):
-            of_set = _of_set(set_folder, rng)
-            views = _views(clean, indices, config.ipmix, config.seed, set_folder)
+            files = list_pictures(set_folder)
+            if content_key(files) == set_digest:
+                of_set = _of_set(set_folder, files, rng)
+                views = _views(clean, indices, config.ipmix, config.seed, set_folder)
     return Samples(
         set_pictures=of_set,
         training_pictures=clean,
@@ -64,11 +73,13 @@ def samples_for(
     )
 
 
-def _of_set(folder: Path, rng: np.random.Generator) -> NDArray[np.uint8]:
-    files = list_pictures(folder)
-    chosen = np.sort(rng.permutation(len(files))[:_N_SET_PICTURES])
+def _of_set(
+    folder: Path, files: Sequence[PictureFile], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    order = np.sort(rng.permutation(len(files))[:_N_SET_PICTURES])
+    chosen = [files[index] for index in order]
     with guarded():
-        return np.stack([read_square(folder / files[i].name, _SET_SIZE) for i in chosen])
+        return np.stack([read_square(folder / it.name, _SET_SIZE, it.sha256) for it in chosen])
 
 
 def _views(

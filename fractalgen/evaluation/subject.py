@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.evaluation.predictions import batches_of, predict, softmax
+from fractalgen.evaluation.predictions import batches_of, in_slices, predict, softmax
 from fractalgen.evaluation.results import Results
 from fractalgen.training.datasets.image_data import ImageData
+from fractalgen.training.datasets.loading import FOLDER_PREFIX
 
 __all__ = ["Answers", "Part", "Progress", "Subject", "counted"]
 
@@ -58,6 +59,11 @@ class Subject:
     def is_part(self) -> bool:
         """Whether not all test pictures were chosen."""
         return len(self.indices) < len(self.data.test)
+
+    @property
+    def sees_whole_pictures(self) -> bool:
+        """Whether it is tested on whole pictures, and not on the middle of those in a folder."""
+        return not self.data.name.startswith(FOLDER_PREFIX)
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -115,8 +121,12 @@ class Answers:
     @classmethod
     def of(cls, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Answers:
         """Make them of a network's outputs, shape (n, classes)."""
-        probabilities = softmax(logits)
-        return cls(probabilities.argmax(axis=1), labels, probabilities.max(axis=1))
+        predictions, confidence = [], []
+        for some in in_slices(logits):
+            probabilities = softmax(some)
+            predictions.append(probabilities.argmax(axis=1))
+            confidence.append(probabilities.max(axis=1))
+        return cls(np.concatenate(predictions), labels, np.concatenate(confidence))
 
     @classmethod
     def joined(cls, parts: Sequence[Answers]) -> Answers:

@@ -16,9 +16,9 @@ LEVELS = np.array([30, 90, 150, 210], np.uint8)
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 
-def flat(labels):
-    """Pictures of these classes, uint8 (n, 8, 8, 3)."""
-    return np.broadcast_to(LEVELS[labels][:, None, None, None], (len(labels), SIZE, SIZE, 3)).copy()
+def flat(labels, size=SIZE):
+    """Pictures of these classes, uint8 (n, size, size, 3)."""
+    return np.broadcast_to(LEVELS[labels][:, None, None, None], (len(labels), size, size, 3)).copy()
 
 
 class NearestShade(torch.nn.Module):
@@ -33,12 +33,12 @@ class NearestShade(torch.nn.Module):
         return -300 * (mean[:, None] - self.shades) ** 2
 
 
-def a_run(folder: Path, n_test: int = 40) -> TrainedRun:
+def a_run(folder: Path, n_test: int = 40, size: int = SIZE) -> TrainedRun:
     """A run whose network is never wrong on clean pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     train, test = np.arange(16) % 4, np.arange(n_test) % 4
     parts = [
-        InMemoryPictures(flat(labels), labels, size=SIZE, padding=1, mirror=True)
+        InMemoryPictures(flat(labels, size), labels, size=size, padding=1, mirror=True)
         for labels in (train, test)
     ]
     config = Config(
@@ -57,7 +57,7 @@ def a_run(folder: Path, n_test: int = 40) -> TrainedRun:
     return TrainedRun(
         folder=folder,
         config=config,
-        data=ImageData("shades", *parts, CLASSES, SIZE, MEAN, STD),
+        data=ImageData("shades", *parts, CLASSES, size, MEAN, STD),
         model=NearestShade().eval(),
         checkpoint={"name": "last", "epoch": 1, "sha256": "0" * 64},
         set_folder=None,

@@ -1,19 +1,24 @@
 import dataclasses
 import json
 import math
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fractalgen.evaluation.evaluate import evaluate
-from fractalgen.evaluation.options import EvaluationOptions
+from fractalgen.evaluation.metrics.classification import ALEXNET_CORRUPTION_ERRORS
+from fractalgen.evaluation.options import EvaluationOptions, names_of_sources
 from fractalgen.evaluation.results_file import read_results
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS
 from fractalgen.evaluation.shifts.perturbations import NOISE, PERTURBATIONS
+from fractalgen.mixing_set.bank.folder import content_key, list_pictures
 from fractalgen.training.config import IPMixSettings
 from fractalgen.training.errors import RunError, RunUsageError
-from tests.evaluation.shades import LEVELS, SIZE, a_run, flat
+from tests.evaluation.shades import LEVELS, MEAN, SIZE, STD, NearestShade, a_run, flat
 
 NOTHING = EvaluationOptions(corruptions=("none",), perturbations="none", ood=("none",), pgd_steps=0)
 
@@ -194,15 +199,20 @@ def test_files_in_the_runs_folder(run, corrupted_folder):
 
 
 def test_the_page_shows_the_set_and_the_views_of_a_run_that_had_one(run, between):
-    """Ten pictures of the set, and six training pictures with five views of each."""
+    """Ten pictures of the set, and six training pictures with three views of each."""
     mixed = dataclasses.replace(
         run,
         config=dataclasses.replace(run.config, method="ipmix", ipmix=IPMixSettings()),
         set_folder=between,
+        set_digest=content_key(list_pictures(between)),
     )
     results = evaluate(mixed, only(ood=None))
     assert [result.source for result in results.anomalies] == ["noise", "fractals"]
-    assert (run.folder / "report.html").read_text().count("<img") == 10 + 6 * (1 + 5)
+    assert (run.folder / "report.html").read_text().count("<img") == 10 + 6 * (1 + 3)
+    # Where another set is now, neither its pictures nor views with them are the run's.
+    Image.new("RGB", (SIZE, SIZE), (1, 2, 3)).save(between / "new.png")
+    evaluate(mixed, NOTHING)
+    assert (run.folder / "report.html").read_text().count("<img") == 6
     for path in between.iterdir():
         path.unlink()
     evaluate(mixed, NOTHING)
@@ -218,8 +228,177 @@ def test_what_fails_does_not_lose_what_was_measured_before(run, corrupted_folder
         evaluate(run, options)
     kept = read_results(run.folder)
     assert kept.corruptions[0].mean_error == pytest.approx(0.225)
-    assert kept.adversarial is None
+    assert kept.adversarial is not None
     assert "drizzle" in (run.folder / "report.html").read_text()
+
+
+def test_figures_stay_until_they_are_measured_again(run, corrupted_folder, between, elsewhere):
+    first = only(corruptions=(str(corrupted_folder),), ood=("noise",), shifted=(elsewhere,))
+    before = evaluate(run, first)
+    results = evaluate(run, only(ood=(str(between), "noise"), pgd_steps=1, pgd_epsilon=0))
+    assert (results.corruptions, results.natural_shifts) == (
+        before.corruptions,
+        before.natural_shifts,
+    )
+    assert [result.source for result in results.anomalies] == ["noise", "between"]
+    assert results.options["pgd_steps"] == 1
+    assert read_results(run.folder) == results
+    assert "drizzle" in (run.folder / "report.html").read_text()
+
+    np.save(corrupted_folder / "drizzle.npy", np.tile(flat(run.data.test.labels), (5, 1, 1, 1)))
+    results = evaluate(run, only(corruptions=(str(corrupted_folder),)))
+    (corruptions,) = results.corruptions
+    assert corruptions.errors["drizzle"] == (0, 0, 0, 0, 0)
+    assert results.adversarial.error == 0
+    assert len(results.anomalies) == 2
+
+
+@pytest.mark.parametrize(
+    "another", [{"seed": 1}, {"limit": 30}, {"checkpoint": "1" * 64}, {"damaged": True}]
+)
+def test_figures_under_other_conditions_are_replaced(run, another):
+    evaluate(run, only(pgd_steps=1))
+    if "checkpoint" in another:
+        checkpoint = {**run.checkpoint, "sha256": another.pop("checkpoint")}
+        run = dataclasses.replace(run, checkpoint=checkpoint)
+    if another.pop("damaged", False):
+        (run.folder / "metrics.json").write_text("{")
+    assert evaluate(run, only(**another)).adversarial is None
+    assert read_results(run.folder).adversarial is None
+
+
+def test_the_releases_of_kept_figures_are_kept_with_them(run):
+    now = evaluate(run, only(pgd_steps=1)).versions
+    metrics = run.folder / "metrics.json"
+    older = json.loads(metrics.read_text())
+    older["versions"] |= {"torch": "1.0", "scipy": "0.9"}
+    metrics.write_text(json.dumps(older))
+    for _ in range(2):
+        kept = evaluate(run, only(ood=("noise",))).versions
+        assert kept == {**now, "torch": f"1.0, {now['torch']}", "scipy": "0.9"}
+    anew = evaluate(run, only(pgd_steps=1, ood=("noise",))).versions
+    assert anew == now
+
+
+class Remembering(NearestShade):
+    """Keeps the pixels that it is shown, uint8 of shape (n, size, size, 3)."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, x):
+        pixels = (x * STD[0] + MEAN[0]) * 255
+        self.seen += list(pixels.permute(0, 2, 3, 1).round().byte().numpy())
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("option", ["shifted", "imagenet_o"])
+def test_small_pictures_are_seen_whole_and_unchanged(tmp_path, option):
+    run = dataclasses.replace(a_run(tmp_path / "run", size=32), model=Remembering())
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    folder = tmp_path / "elsewhere"
+    (folder / "light").mkdir(parents=True)
+    Image.fromarray(pixels).save(folder / "light" / "0.png")
+    evaluate(run, only(**{option: (folder,) if option == "shifted" else folder}))
+    assert any(np.array_equal(seen, pixels) for seen in run.model.seen)
+
+
+def test_folders_of_one_name_are_told_apart(run, tmp_path, corrupted_folder, elsewhere, between):
+    """And from what is made here, of which they might have the name."""
+    folders = [tmp_path / name / "val" for name in ("a", "b")]
+    for folder in folders:
+        shutil.copytree(elsewhere, folder)
+    noise, generated = tmp_path / "noise", tmp_path / "generated"
+    shutil.copytree(between, noise)
+    shutil.copytree(corrupted_folder, generated)
+    options = only(
+        shifted=(*folders, elsewhere),
+        ood=("noise", str(noise)),
+        imagenet_o=folders[0],
+        corruptions=(str(generated), str(corrupted_folder)),
+    )
+    results = evaluate(run, options)
+    assert [result.source for result in results.natural_shifts] == [
+        *map(str, folders),
+        "elsewhere",
+    ]
+    assert [result.source for result in results.anomalies] == ["noise", str(noise), "val"]
+    assert [result.source for result in results.corruptions] == [str(generated), "corrupted"]
+
+
+def test_a_reserved_name_given_as_a_path_becomes_the_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert names_of_sources(["generate", "generated"]) == ("generated", str(tmp_path / "generated"))
+
+
+@pytest.mark.parametrize(("size", "comparable"), [(224, True), (32, False)])
+def test_errors_are_relative_to_alexnets_at_imagenets_size_alone(tmp_path, size, comparable):
+    run = a_run(tmp_path / "run", n_test=2, size=size)
+    classes = tuple(f"n{number:08d}" for number in range(1000))
+    run = dataclasses.replace(run, data=dataclasses.replace(run.data, classes=classes))
+    folder = tmp_path / "ImageNet-C"
+    folder.mkdir()
+    wrong = np.tile(flat(np.array([1, 1]), size), (5, 1, 1, 1))
+    for name in CORRUPTIONS:
+        np.save(folder / f"{name}.npy", wrong)
+    (result,) = evaluate(run, only(corruptions=(str(folder),))).corruptions
+    # Half of the answers are wrong: by hand, the mean of 0.5 over AlexNet's errors.
+    relative = 0.5 * np.mean([1 / error for error in ALEXNET_CORRUPTION_ERRORS.values()])
+    assert result.normalized_error == (pytest.approx(relative) if comparable else None)
+
+
+def test_a_network_that_has_diverged_is_a_sentence(run):
+    with torch.no_grad():
+        run.model.shades[0] = torch.nan
+    with pytest.raises(RunError, match="outputs are not finite"):
+        evaluate(run, NOTHING)
+    assert list(run.folder.iterdir()) == []
+
+
+def test_too_little_memory_is_a_sentence(run):
+    class Large(NearestShade):
+        def forward(self, x):
+            if len(x) > 8:
+                raise torch.OutOfMemoryError("tried to allocate 3 GiB")
+            return super().forward(x)
+
+    large = dataclasses.replace(run, model=Large())
+    with pytest.raises(RunError, match="for 128 pictures at a time; give a smaller --batch-size"):
+        evaluate(large, NOTHING)
+    assert evaluate(large, only(batch_size=8)).clean.error == 0
+
+
+def test_several_processes_are_refused(run):
+    two = SimpleNamespace(num_processes=2)
+    with pytest.raises(RunUsageError, match="one process; start it without accelerate launch"):
+        evaluate(run, NOTHING, accelerator=two)
+
+
+def test_names_that_are_no_text_become_part_of_the_page(run):
+    classes = ("caf\udce9", "dark", "light", "white")  # as a folder's name in Latin-1 is read
+    run = dataclasses.replace(run, data=dataclasses.replace(run.data, classes=classes))
+    with torch.no_grad():
+        run.model.shades[0] = 0.9  # so that there are mistakes
+    evaluate(run, NOTHING)
+    assert "caf?" in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["{0}", "folder:{0}", "folder:{0}/../photos", "{0}/val/", "{0}/../photos/train", "~/photos"],
+)
+def test_the_runs_own_folder_is_known_however_it_is_spelled(run, tmp_path, monkeypatch, spelled):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    photos = tmp_path / "photos"
+    for part in ("train", "val", "other"):
+        (photos / part).mkdir(parents=True)
+        Image.new("RGB", (SIZE, SIZE)).save(photos / part / "0.png")
+    own = dataclasses.replace(run.data, name="folder:~/photos")
+    run = dataclasses.replace(run, data=own)
+    with pytest.raises(RunUsageError, match="the network knows"):
+        evaluate(run, only(ood=(spelled.format(photos),)))
+    assert evaluate(run, only(ood=(str(photos / "other"),))).anomalies[0].source == "other"
 
 
 @pytest.mark.parametrize(

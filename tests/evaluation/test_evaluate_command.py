@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +69,36 @@ def test_the_usual_set_is_found_where_the_run_had_none(run, digits, tmp_path):
     result = run("evaluate", "digits", *QUICK[:-2], "--json")
     sources = [anomaly["source"] for anomaly in json.loads(result.stdout)["anomalies"]]
     assert sources == ["noise", "fractals"]
+
+    # And where the run's own is gone.
+    described = json.loads((digits / "run.json").read_text())
+    described["set_folder"] = str(tmp_path / "gone")
+    (digits / "run.json").write_text(json.dumps(described))
+    result = run("evaluate", "digits", *QUICK[:-2], "--ood", "fractals", "--limit", "20")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_earlier_figures_are_shown_too(run, digits):
+    run("evaluate", "digits", *QUICK)
+    arguments = ("evaluate", "digits", *QUICK[:4], "--ood", "none", "--pgd-steps", "1")
+    shown = run(*arguments, "--pgd-norm", "l2").stdout
+    assert "AUROC" in shown
+    assert "error under PGD" in shown
+    kept = json.loads(run("evaluate", "digits", *QUICK[:-1], "none", "--json").stdout)
+    assert [result["source"] for result in kept["anomalies"]] == ["noise"]
+    assert kept["adversarial"]["norm"] == "l2"
+
+
+def test_names_that_are_no_text_are_printed(run, digits, tmp_path):
+    place = os.fsencode(tmp_path) + b"/caf\xe9"
+    try:
+        os.mkdir(place)  # noqa: PTH102 - of bytes
+    except OSError:
+        pytest.skip("file names must be text here")
+    Image.new("RGB", (32, 32)).save(Path(os.fsdecode(place)) / "0.png")
+    result = run("evaluate", "digits", *QUICK[:-2], "--ood", os.fsdecode(place))
+    assert result.exit_code == 0, result.stderr
+    assert "Unknown pictures, caf?" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalgen.evaluation.predictions import batches_of, evaluating, predict, rebatched, softmax
+from fractalgen.evaluation.subject import Answers
 
 MEAN, STD = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)
 
@@ -125,3 +126,10 @@ def test_softmax_of_large_and_small_outputs():
     np.testing.assert_allclose(
         softmax(np.array([[1.0, 2.0, 3.0]])), torch.tensor([[1.0, 2.0, 3.0]]).softmax(1), rtol=1e-6
     )
+
+
+def test_answers_for_many_pictures_are_those_of_all_at_once():
+    logits = np.random.default_rng(0).normal(size=(9000, 5)).astype(np.float32)
+    answers = Answers.of(logits, np.zeros(9000, np.int64))
+    np.testing.assert_array_equal(answers.predictions, logits.argmax(axis=1))
+    np.testing.assert_array_equal(answers.confidence, softmax(logits).max(axis=1))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fractalgen.evaluation.shifts.corruptions import C_BAR, CORRUPTIONS, GROUPS
+from fractalgen.evaluation.shifts.corruptions import C_BAR, CORRUPTIONS, GROUPS, IMAGENET_C_BAR
 from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
 from fractalgen.evaluation.shifts.published import read_corruptions, read_perturbations
+from fractalgen.training.datasets.folders import pictures_of_classes
 from fractalgen.training.errors import RunError
 
 N, SIZE, CLASSES = 6, 8, ("cat", "dog", "owl")
@@ -14,7 +15,7 @@ LABELS = np.array([0, 1, 2, 0, 1, 2])
 RNG = np.random.default_rng(0)
 ARRAYS = {
     name: RNG.integers(0, 256, (5 * N, SIZE, SIZE, 3), dtype=np.uint8)
-    for name in (*CORRUPTIONS, *C_BAR, "speckle_noise", "plasma")
+    for name in (*CORRUPTIONS, *C_BAR, *IMAGENET_C_BAR, "speckle_noise", "plasma")
 }
 
 
@@ -90,7 +91,30 @@ def test_another_number_of_pictures_with_labels_of_their_own(tmp_path):
     assert "evaluate without a limit" in refusal(tmp_path, indices=[0])
 
 
-@pytest.mark.parametrize("names", [CORRUPTIONS, C_BAR])
+def test_imagenet_c_bar_as_published(tmp_path):
+    """Its names and severities; half of the names are CIFAR-10-C-bar's too."""
+    names = [
+        "blue_noise_sample",
+        "brownish_noise",
+        "caustic_refraction",
+        "checkerboard_cutout",
+        "cocentric_sine_waves",
+        "inverse_sparkles",
+        "perlin_noise",
+        "plasma_noise",
+        "single_frequency_greyscale",
+        "sparkles",
+    ]
+    severities = ("10.0", "2.0", "3.5", "5.0", "7.25")
+    write_folders(tmp_path, names, severities=severities)
+    found = read(tmp_path)
+    assert [corruption.name for corruption in found] == names
+    # In the order of the numbers, 10.0 is the harshest.
+    assert everything(found[2], 5)[0][0, 0, 0, 0] == 0
+    assert everything(found[2], 1)[0][0, 0, 0, 0] == 50
+
+
+@pytest.mark.parametrize("names", [CORRUPTIONS, C_BAR, IMAGENET_C_BAR])
 def test_missing_corruptions_are_listed(tmp_path, names):
     write_arrays(tmp_path, names[2:])
     message = refusal(tmp_path)
@@ -148,6 +172,11 @@ def damage_length(folder):
 def damage_labels_length(folder):
     np.save(folder / "labels.npy", np.tile(LABELS, 5)[:-1])
     return folder / "labels.npy", re.escape("shape (29,)")
+
+
+def damage_labels_empty(folder):
+    np.save(folder / "labels.npy", np.array([], np.int64))
+    return folder / "labels.npy", re.escape("shape (0,)")
 
 
 def damage_labels_dtype(folder):
@@ -230,8 +259,6 @@ def test_bad_folders_of_pictures(tmp_path):
     assert str(picture) in refusal(tmp_path)
     Image.new("RGB", (9, 7)).save(picture)
     assert f"{picture} has 9 x 7 pixels" in refusal(tmp_path)
-    picture.unlink()
-    assert "has 5 pictures, and the test set 6" in refusal(tmp_path, indices=[0])
     picture.write_bytes(good)
 
     stranger = tmp_path / "snow" / "4" / "n01440764"
@@ -240,6 +267,47 @@ def test_bad_folders_of_pictures(tmp_path):
     stranger.rmdir()
     (tmp_path / "snow" / "4").rename(tmp_path / "snow" / "four")
     assert f"{tmp_path / 'snow'} has 4 severities" in refusal(tmp_path)
+
+
+def test_folders_with_fewer_pictures_are_named_before_any_is_read(tmp_path):
+    write_folders(tmp_path)
+    severity = tmp_path / "snow" / "4"
+    (severity / "dog" / "0.png").unlink()
+    with pytest.raises(RunError, match=r"has 5 pictures, and .* 6; download") as caught:
+        read(tmp_path)
+    assert str(caught.value).startswith(f"{severity} has")
+    for path in severity.glob("*/*.png"):
+        path.unlink()
+    with pytest.raises(RunError, match="holds no pictures") as caught:
+        read(tmp_path)
+    assert str(severity) in str(caught.value)
+
+
+def test_a_part_of_folders_that_are_not_the_whole_test_set_is_refused(tmp_path):
+    write_folders(tmp_path)
+    with pytest.raises(RunError, match="has 6 pictures, and the test set 7"):
+        read_corruptions(tmp_path, np.zeros(7, np.int64), SIZE, CLASSES, [0])
+
+
+def test_folders_are_in_the_order_of_the_test_pictures(tmp_path):
+    """A hyphen sorts before the slash: "a-b/0.png" is before "a/0.png"."""
+    classes = ("a", "a-b")
+    for name in CORRUPTIONS:
+        for severity in "12345":
+            for grey, class_name in ((10, "a"), (20, "a-b")):
+                place = tmp_path / name / severity / class_name
+                place.mkdir(parents=True)
+                Image.new("RGB", (SIZE, SIZE), (grey,) * 3).save(place / "0.png")
+    test = pictures_of_classes(tmp_path / "snow" / "3", classes, SIZE, whole=True)
+    for indices in ([0, 1], [1]):
+        (corruption,) = (
+            found
+            for found in read_corruptions(tmp_path, test.labels, SIZE, classes, indices)
+            if found.name == "snow"
+        )
+        pictures, labels = everything(corruption, 3)
+        np.testing.assert_array_equal(pictures, test.for_testing(indices))
+        np.testing.assert_array_equal(labels, test.labels[indices])
 
 
 @pytest.fixture
@@ -265,6 +333,7 @@ def test_cifar_p(cifar_p):
     [
         (ARRAYS["snow"], "(30, 8, 8, 3)"),
         (np.zeros((N, 1, SIZE, SIZE, 3), np.uint8), "one frame a sequence"),
+        (np.zeros((0, 3, SIZE, SIZE, 3), np.uint8), "has no sequences"),
         (np.zeros((N, 3, 16, 16, 3), np.uint8), "16 x 16 pixels"),
         (np.zeros((N - 1, 3, SIZE, SIZE, 3), np.uint8), "has 5 pictures, and the test set 6"),
         (None, "lacks tilt"),

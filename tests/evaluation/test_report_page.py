@@ -93,7 +93,8 @@ def test_pictures_are_the_samples_themselves():
         found["View 3 of training picture 1"], shown.augmented_views[0, 2]
     )
     np.testing.assert_array_equal(
-        found["JPEG compression, severity 3"], shown.corruptions["jpeg_compression"][0]
+        found["JPEG compression, severity 3"],
+        shown.corruptions["generated"]["jpeg_compression"][0],
     )
     np.testing.assert_array_equal(found["Test picture, <1> & 7"], shown.mistakes[1])
 
@@ -107,9 +108,16 @@ def test_small_pictures_are_enlarged_a_whole_number_of_times(size, side):
     assert pixels(picture).shape == (size, size, 3)
 
 
-def test_corrupted_pictures_are_shown_without_figures_too():
-    reader = Reader(page(clean_results(), samples()))
-    assert "JPEG compression, severity 3" in [picture["alt"] for picture in reader.pictures]
+def test_corrupted_pictures_stand_beside_the_figures_of_their_source():
+    """Both results have the same corruptions, and of the first there are no pictures."""
+    results = full_results()
+    (generated,) = results.corruptions
+    published = dataclasses.replace(generated, source="CIFAR-10-C")
+    text = page(dataclasses.replace(results, corruptions=(published, generated)), samples())
+    start = text.index("Error by corruption, CIFAR-10-C")
+    middle = text.index("Error by corruption, generated")
+    assert text[start:middle].count("<img") == 0
+    assert text[middle:].count('severity 3"') == 2
 
 
 def test_names_are_text_and_not_markup():
@@ -163,7 +171,10 @@ def test_reliability_diagram_puts_each_bin_at_its_confidence():
             "training_pictures": np.zeros((2, 8, 8, 3), np.uint8),
             "augmented_views": np.zeros((3, 1, 8, 8, 3), np.uint8),
         },
-        {"corruptions": {"fog": np.zeros((2, 8, 8, 3), np.uint8)}, "severities": (3,)},
+        {
+            "corruptions": {"generated": {"fog": np.zeros((2, 8, 8, 3), np.uint8)}},
+            "severities": (3,),
+        },
         {"mistakes": np.zeros((2, 8, 8, 3), np.uint8), "mistake_captions": ("one",)},
     ],
 )

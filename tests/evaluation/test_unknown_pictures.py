@@ -17,14 +17,18 @@ from tests.mixing_set.small_sets import ifs_recipe
 def unknown(tmp_path):
     def call(source, **options):
         given = {"size": 32, "n": 12, "seed": 0, "data_dir": tmp_path, "set_folder": None}
-        return unknown_pictures(source, **{**given, **options})
+        opened = unknown_pictures(source, **{**given, **options})
+        batches = list(opened.batches(7))
+        assert all(len(batch) == 7 for batch in batches[:-1])
+        pictures = np.concatenate(batches)
+        assert len(opened) == len(pictures)
+        return pictures
 
     return call
 
 
 def test_noise_is_of_three_kinds_in_turn(unknown):
-    pictures, label = unknown("noise", n=30, size=64)
-    assert label == "noise"
+    pictures = unknown("noise", n=30, size=64)
     assert pictures.shape == (30, 64, 64, 3)
     assert pictures.dtype == np.uint8
     gaussian, rademacher, blobs = (pictures[kind::3].astype(float) for kind in range(3))
@@ -40,27 +44,26 @@ def test_noise_is_of_three_kinds_in_turn(unknown):
 
 def test_a_noise_picture_depends_on_seed_and_place_alone():
     assert np.array_equal(noise_pictures(9, 16, 4)[:5], noise_pictures(5, 16, 4))
+    assert np.array_equal(noise_pictures(9, 16, 4)[5:], noise_pictures(4, 16, 4, first=5))
     drawn = np.concatenate([noise_pictures(9, 16, 4), noise_pictures(9, 16, 5)])
     assert len({picture.tobytes() for picture in drawn}) == 18
 
 
 def test_another_data_sets_test_pictures_at_the_size_asked_for(unknown, tmp_path):
-    pictures, label = unknown("digits", size=20)
-    assert label == "digits"
+    pictures = unknown("digits", size=20)
     test = load_data("digits", data_dir=tmp_path, image_size=20).test
     known = {picture.tobytes() for picture in test.for_testing(range(len(test)))}
     assert len({picture.tobytes() for picture in pictures} & known) == 12
-    assert np.array_equal(unknown("digits", size=20)[0], pictures)
-    assert not np.array_equal(unknown("digits", size=20, seed=1)[0], pictures)
-    assert len(unknown("digits", n=1000)[0]) == 355
+    assert np.array_equal(unknown("digits", size=20), pictures)
+    assert not np.array_equal(unknown("digits", size=20, seed=1), pictures)
+    assert len(unknown("digits", n=1000)) == 355
 
 
 def test_fractals_are_the_mixing_sets(unknown, tmp_path):
     build(ifs_recipe(), tmp_path / "set", workers=1)
-    pictures, label = unknown("fractals", set_folder=tmp_path / "set", size=16)
+    pictures = unknown("fractals", set_folder=tmp_path / "set", size=16)
     bank = MixingSet(tmp_path / "set", size=16, cache_dir=tmp_path / "cache")
     assert np.array_equal(pictures, bank.array)
-    assert label == "fractals"
     Image.new("RGB", (24, 24)).save(tmp_path / "set" / "ifs" / "000002.jpg")
     with pytest.raises(RunError, match=r"000002\.jpg: another file than the manifest records"):
         unknown("fractals", set_folder=tmp_path / "set")
@@ -71,14 +74,13 @@ def test_a_folder_of_any_pictures(unknown, tmp_path):
     (place / "deeper").mkdir(parents=True)
     for value in range(40):
         Image.new("RGB", (40, 30), (value, 0, 0)).save(place / "deeper" / f"{value:02d}.png")
-    pictures, label = unknown(str(place))
-    assert label == "textures"
+    pictures = unknown(str(place))
     assert pictures.shape == (12, 32, 32, 3)
     values = pictures[:, 0, 0, 0].tolist()
     assert len(set(values)) == 12
     assert values == sorted(values)
     assert values != list(range(12))
-    everything, _ = unknown(str(place), n=99)
+    everything = unknown(str(place), n=99)
     assert everything[:, 5, 5, 0].tolist() == list(range(40))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,22 @@ from fractalgen.evaluation.metrics.anomaly_detection import (
     auroc,
     fpr_at_95_tpr,
 )
-from fractalgen.evaluation.options import EvaluationOptions, name_of_source
-from fractalgen.evaluation.predictions import batches_of, softmax
-from fractalgen.evaluation.results import AnomalyResult, Results
+from fractalgen.evaluation.options import EvaluationOptions, names_of_sources
+from fractalgen.evaluation.predictions import batches_of, in_slices, softmax
+from fractalgen.evaluation.results import AnomalyResult, Results, with_entry
 from fractalgen.evaluation.shifts.natural_shifts import (
     NaturalShift,
     of_classes,
     read_shift,
     restricted,
 )
-from fractalgen.evaluation.shifts.unknown_pictures import unknown_pictures
+from fractalgen.evaluation.shifts.unknown_pictures import (
+    NAMES,
+    UnknownPictures,
+    is_of_data_set,
+    is_path,
+    unknown_pictures,
+)
 from fractalgen.evaluation.subject import Part, Progress, Subject, counted
 from fractalgen.training.errors import RunError, RunUsageError
 
@@ -55,12 +61,14 @@ def anomaly_parts(
         If a source does not exist, or holds no pictures.
     """
     parts: list[Part] = []
-    for source in options.unknown_sources(has_set=set_folder is not None):
-        if source == subject.data.name:
+    sources = options.unknown_sources(has_set=set_folder is not None)
+    names = _names(sources, options.imagenet_o)
+    for source in sources:
+        if is_of_data_set(source, subject.data.name):
             raise RunUsageError(
                 f"the network knows {source}: those pictures are not unknown; give others by --ood"
             )
-        read = functools.partial(
+        open_some = functools.partial(
             unknown_pictures,
             source,
             size=subject.data.size,
@@ -68,31 +76,40 @@ def anomaly_parts(
             data_dir=data_dir,
             set_folder=set_folder,
         )
-        read(n=1)  # fail now, not later
-        parts.append(functools.partial(_against_unknown, read, subject))
+        next(open_some(n=1).batches(1))  # fail now, not later
+        parts.append(functools.partial(_against_unknown, names[source], open_some, subject))
     if options.imagenet_o is not None:
         folder = options.imagenet_o
-        shift = read_shift(folder, subject.data.classes, subject.data.size)
+        shift = read_shift(
+            folder, subject.data.classes, subject.data.size, whole=subject.sees_whole_pictures
+        )
         if not len(of_classes(subject.labels, shift.subset)):
             raise RunError(
                 f"no test picture is of the classes in {folder}; leave --imagenet-o out, or "
                 "measure more pictures"
             )
         unknown = options.chosen(len(shift.pictures))
-        parts.append(
-            functools.partial(_within_classes, name_of_source(folder), shift, unknown, subject)
-        )
+        parts.append(functools.partial(_within_classes, names[folder], shift, unknown, subject))
     return parts
 
 
-_Unknown = Callable[..., tuple[NDArray[np.uint8], str]]
+def _names(sources: Sequence[str], imagenet_o: Path | None) -> dict[str | Path, str]:
+    """Return what to call each source."""
+    names: dict[str | Path, str] = {source: source for source in sources}
+    folders: list[str | Path] = [source for source in sources if is_path(source)]
+    folders += [] if imagenet_o is None else [imagenet_o]
+    return names | dict(zip(folders, names_of_sources(folders, NAMES), strict=True))
 
 
 def _against_unknown(
-    read: _Unknown, subject: Subject, results: Results, progress: Progress
+    source: str,
+    open_some: Callable[..., UnknownPictures],
+    subject: Subject,
+    results: Results,
+    progress: Progress,
 ) -> Results:
-    pictures, source = read(n=max(1, len(subject) // _KNOWN_FOR_EACH_UNKNOWN))
-    batches = batches_of(pictures, subject.batch_size)
+    pictures = open_some(n=max(1, len(subject) // _KNOWN_FOR_EACH_UNKNOWN))
+    batches = pictures.batches(subject.batch_size)
     unknown = subject.logits(counted(batches, source, len(pictures), progress))
     known = subject.clean_logits(progress)[subject.indices]
     return _with(results, source, unknown, known)
@@ -119,7 +136,7 @@ def _within_classes(
 def _with(
     results: Results, source: str, unknown: NDArray[np.float32], known: NDArray[np.float32]
 ) -> Results:
-    strange, familiar = anomaly_scores(softmax(unknown)), anomaly_scores(softmax(known))
+    strange, familiar = _scores(unknown), _scores(known)
     result = AnomalyResult(
         source=source,
         auroc=auroc(strange, familiar),
@@ -128,4 +145,8 @@ def _with(
         n_known=len(familiar),
         n_unknown=len(strange),
     )
-    return dataclasses.replace(results, anomalies=(*results.anomalies, result))
+    return dataclasses.replace(results, anomalies=with_entry(results.anomalies, result))
+
+
+def _scores(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.concatenate([anomaly_scores(softmax(some)) for some in in_slices(logits)])

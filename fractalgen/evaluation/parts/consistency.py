@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.evaluation.metrics.consistency import flip_rate, mean_flip_rate
-from fractalgen.evaluation.options import GENERATE, EvaluationOptions, name_of_source
+from fractalgen.evaluation.options import GENERATE, EvaluationOptions, names_of_sources
 from fractalgen.evaluation.predictions import batches_of
 from fractalgen.evaluation.results import ConsistencyResult, Results
 from fractalgen.evaluation.shifts.perturbations import FRAMES, NOISE, PERTURBATIONS, sequences
@@ -35,12 +35,13 @@ def consistency_parts(subject: Subject, options: EvaluationOptions) -> list[Part
     source = options.perturbation_source
     if source is None:
         return []
+    (called,) = names_of_sources([source])
     named: dict[str, _Sequences]
     if source == GENERATE:
         for name in PERTURBATIONS:
             sequences(np.zeros((1, 32, 32, 3), np.uint8), [0], name, 0)  # fail now, not later
         named = {name: functools.partial(_generated, subject, name) for name in PERTURBATIONS}
-        return [functools.partial(_measured, name_of_source(source), named, len(subject), subject)]
+        return [functools.partial(_measured, called, named, len(subject), subject)]
     published = read_perturbations(
         Path(source),
         subject.data.size,
@@ -50,7 +51,7 @@ def consistency_parts(subject: Subject, options: EvaluationOptions) -> list[Part
     some = max(1, subject.batch_size // FRAMES)
     named = {array.name: functools.partial(array.batches, some) for array in published}
     n = min(len(array.indices) for array in published)
-    return [functools.partial(_measured, name_of_source(source), named, n, subject)]
+    return [functools.partial(_measured, called, named, n, subject)]
 
 
 def _measured(

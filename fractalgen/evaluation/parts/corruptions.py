@@ -19,9 +19,9 @@ from fractalgen.evaluation.metrics.classification import (
     mean_corruption_error,
     normalized_corruption_error,
 )
-from fractalgen.evaluation.options import GENERATE, EvaluationOptions, name_of_source
+from fractalgen.evaluation.options import GENERATE, EvaluationOptions, names_of_sources
 from fractalgen.evaluation.predictions import batches_of, rebatched
-from fractalgen.evaluation.results import CorruptionResult, Results
+from fractalgen.evaluation.results import CorruptionResult, Results, with_entry
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS, SEVERITIES
 from fractalgen.evaluation.shifts.generated import corrupted, corrupted_cached
 from fractalgen.evaluation.shifts.processes import corrupted_parts
@@ -34,7 +34,10 @@ _MOST_CACHED_BYTES = 8 << 30
 """Of one data set on disk; what would be more is made anew each time."""
 
 _N_IMAGENET_CLASSES = 1000
+_IMAGENET_SIZE = 224
 _SHOWN_SEVERITY = 3
+
+_Shown = dict[str, NDArray[np.uint8]]
 
 
 class _Kind(NamedTuple):
@@ -45,15 +48,15 @@ class _Kind(NamedTuple):
 
 
 def corruption_parts(
-    subject: Subject, options: EvaluationOptions, shown: dict[str, NDArray[np.uint8]]
+    subject: Subject, options: EvaluationOptions, shown: dict[str, _Shown]
 ) -> list[Part]:
     """Plan a part for each source of corrupted pictures.
 
     Parameters
     ----------
     shown : dict
-        Gets one picture at severity 3 of each corruption when that is measured, uint8 of shape
-        (1, size, size, 3).
+        Gets, by source and then by corruption, one picture at severity 3 when that is measured,
+        uint8 of shape (1, size, size, 3).
 
     Raises
     ------
@@ -61,16 +64,18 @@ def corruption_parts(
         If a folder does not hold what it should, or what makes the pictures cannot be imported.
     """
     parts: list[Part] = []
-    for source in options.corruption_sources:
+    sources = options.corruption_sources
+    for source, called in zip(sources, names_of_sources(sources), strict=True):
+        own = shown.setdefault(called, {})
         if source == GENERATE:
             _try_library()
             kinds = [
-                _Kind(name, functools.partial(_generated, subject, name, shown))
+                _Kind(name, functools.partial(_generated, subject, name, own))
                 for name in CORRUPTIONS
             ]
         else:
             kinds = [
-                _Kind(corruption.name, functools.partial(_published, subject, corruption, shown))
+                _Kind(corruption.name, functools.partial(_published, subject, corruption, own))
                 for corruption in read_corruptions(
                     Path(source),
                     subject.data.test.labels,
@@ -79,7 +84,7 @@ def corruption_parts(
                     subject.indices if subject.is_part else None,
                 )
             ]
-        parts.append(functools.partial(_measured, name_of_source(source), kinds, subject))
+        parts.append(functools.partial(_measured, called, kinds, subject))
     return parts
 
 
@@ -114,22 +119,21 @@ def _measured(
         ),
         n=n,
     )
-    return dataclasses.replace(results, corruptions=(*results.corruptions, result))
+    return dataclasses.replace(results, corruptions=with_entry(results.corruptions, result))
 
 
 def _comparable(errors: dict[str, tuple[float, ...]], subject: Subject) -> bool:
-    """Whether AlexNet's errors are of the same task: ImageNet's classes, and its corruptions."""
+    """Whether AlexNet's errors are of the same task: ImageNet's classes, size and corruptions."""
     classes = subject.data.classes
     return (
         set(errors) == set(ALEXNET_CORRUPTION_ERRORS)
+        and subject.data.size == _IMAGENET_SIZE
         and len(classes) == _N_IMAGENET_CLASSES
         and all(re.fullmatch(r"n\d{8}", name) for name in classes)
     )
 
 
-def _generated(
-    subject: Subject, name: str, shown: dict[str, NDArray[np.uint8]], progress: Progress
-) -> list[Answers]:
+def _generated(subject: Subject, name: str, shown: _Shown, progress: Progress) -> list[Answers]:
     """Corrupt the chosen test pictures, and ask the network."""
     total = len(SEVERITIES) * len(subject)
     parts: list[list[Answers]] = [[] for _ in SEVERITIES]
@@ -172,7 +176,7 @@ def _corrupted_batches(
 def _published(
     subject: Subject,
     corruption: PublishedCorruption,
-    shown: dict[str, NDArray[np.uint8]],
+    shown: _Shown,
     progress: Progress,
 ) -> list[Answers]:
     """Ask the network about published pictures; the number of them may be another."""
@@ -202,7 +206,7 @@ def _noting_labels(
 
 
 def _showing(
-    batches: Iterable[NDArray[np.uint8]], at: int, name: str, shown: dict[str, NDArray[np.uint8]]
+    batches: Iterable[NDArray[np.uint8]], at: int, name: str, shown: _Shown
 ) -> Iterator[NDArray[np.uint8]]:
     """Pass batches on, and keep the picture at a place, unless one of that name was kept."""
     for batch in batches:

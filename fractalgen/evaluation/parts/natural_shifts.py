@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from fractalgen.evaluation.metrics.calibration import rms_calibration_error
 from fractalgen.evaluation.metrics.classification import error_rate
-from fractalgen.evaluation.options import EvaluationOptions, name_of_source
+from fractalgen.evaluation.options import EvaluationOptions, names_of_sources
 from fractalgen.evaluation.predictions import batches_of
-from fractalgen.evaluation.results import NaturalShiftResult, Results
+from fractalgen.evaluation.results import NaturalShiftResult, Results, with_entry
 from fractalgen.evaluation.shifts.natural_shifts import NaturalShift, read_shift, restricted
 from fractalgen.evaluation.subject import Answers, Part, Progress, Subject, counted
 
@@ -26,10 +26,13 @@ def natural_shift_parts(subject: Subject, options: EvaluationOptions) -> list[Pa
         If a folder has no pictures of the run's classes.
     """
     parts: list[Part] = []
-    for folder in options.shifted:
-        shift = read_shift(folder, subject.data.classes, subject.data.size)
+    names = names_of_sources(options.shifted)
+    for folder, name in zip(options.shifted, names, strict=True):
+        shift = read_shift(
+            folder, subject.data.classes, subject.data.size, whole=subject.sees_whole_pictures
+        )
         chosen = options.chosen(len(shift.pictures))
-        parts.append(functools.partial(_measured, name_of_source(folder), shift, chosen, subject))
+        parts.append(functools.partial(_measured, name, shift, chosen, subject))
     return parts
 
 
@@ -51,4 +54,5 @@ def _measured(
         n_classes=len(shift.subset),
         n=len(chosen),
     )
-    return dataclasses.replace(results, natural_shifts=(*results.natural_shifts, result))
+    natural_shifts = with_entry(results.natural_shifts, result)
+    return dataclasses.replace(results, natural_shifts=natural_shifts)

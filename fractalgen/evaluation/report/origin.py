@@ -19,7 +19,7 @@ def origin(results: Results) -> str:
     groups = {
         "Run": files,
         "Configuration": _flat(results.config),
-        "Evaluation": results.options,
+        "Last evaluation": results.options,
         "Versions": results.versions,
     }
     body = "\n".join(_group(title, values) for title, values in groups.items() if values)

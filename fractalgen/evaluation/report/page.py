@@ -1,7 +1,10 @@
 """An evaluation as one page of HTML that needs nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.evaluation.report.charts import (
     bar,
@@ -20,6 +23,9 @@ from fractalgen.evaluation.results import CleanResult, ConsistencyResult, Corrup
 __all__ = ["Samples", "page"]
 
 _SHORT = 24
+
+_Pictures = Mapping[str, NDArray[np.uint8]]
+_Severities = Sequence[int]
 
 
 def page(results: Results, samples: Samples | None = None) -> str:
@@ -125,64 +131,50 @@ def _row(figure: Figure) -> str:
 
 
 def _corruption_parts(results: Results, samples: Samples) -> list[str]:
-    """Return a part for each result; the pictures stand beside the first that has their names."""
-    parts = []
-    left = samples.corruptions
-    for result in results.corruptions:
-        fits = any(name in left for name in result.errors)
-        parts.append(_corruptions(result, results.clean.error, samples if fits else Samples()))
-        left = {} if fits else left
-    if left:
-        parts.append(_corrupted_pictures(samples))
-    return parts
+    """Return a part for each result, with the pictures of its source."""
+    own = samples.corruptions
+    return [
+        _corruptions(result, results.clean.error, own.get(result.source, {}), samples.severities)
+        for result in results.corruptions
+    ]
 
 
-def _corruptions(result: CorruptionResult, clean_error: float, samples: Samples) -> str:
+def _corruptions(
+    result: CorruptionResult, clean_error: float, pictures: _Pictures, severities: _Severities
+) -> str:
     top = scale_top([error for errors in result.errors.values() for error in errors])
     cards = []
     for name, errors in result.errors.items():
         mean = percent(sum(errors) / len(errors), 1)
         cards.append(
             f'<figure class="card"><figcaption><span>{escape(spelled_out(name))}</span>'
-            f"<span>{mean}</span></figcaption>{_corrupted(name, samples)}"
+            f"<span>{mean}</span></figcaption>{_corrupted(name, pictures, severities)}"
             f"{severity_bars(errors, clean_error, top)}</figure>"
         )
-    pictures = f" {_severities(samples)}" if samples.corruptions else ""
+    shown = f" {_severities(severities)}" if pictures else ""
     return (
         f"<section>\n<h2>Error by corruption, {escape(result.source)}</h2>\n"
         '<p class="note">Bars: the error from the mildest severity to the harshest; their full '
         f"height is {percent(top, 0)}. Dashed line: the clean error. Beside each name, its "
-        f"mean.{pictures}</p>\n"
+        f"mean.{shown}</p>\n"
         '<div class="cards">\n' + "\n".join(cards) + "\n</div>\n</section>"
     )
 
 
-def _corrupted_pictures(samples: Samples) -> str:
-    cards = [
-        f'<figure class="card"><figcaption>{escape(spelled_out(name))}</figcaption>'
-        f"{_corrupted(name, samples)}</figure>"
-        for name in samples.corruptions
-    ]
-    return (
-        f'<section>\n<h2>Corruptions</h2>\n<p class="note">{_severities(samples)}</p>\n'
-        '<div class="cards">\n' + "\n".join(cards) + "\n</div>\n</section>"
-    )
-
-
-def _corrupted(name: str, samples: Samples) -> str:
-    if name not in samples.corruptions:
+def _corrupted(name: str, pictures: _Pictures, severities: _Severities) -> str:
+    if name not in pictures:
         return ""
-    target = 96 if len(samples.severities) == 1 else 32
-    pictures = [
+    target = 96 if len(severities) == 1 else 32
+    shown = [
         img(picture, f"{spelled_out(name)}, severity {severity}", target)
-        for severity, picture in zip(samples.severities, samples.corruptions[name], strict=True)
+        for severity, picture in zip(severities, pictures[name], strict=True)
     ]
-    return f'<div class="pictures">{"".join(pictures)}</div>'
+    return f'<div class="pictures">{"".join(shown)}</div>'
 
 
-def _severities(samples: Samples) -> str:
-    numbers = ", ".join(str(severity) for severity in samples.severities)
-    word = "severity" if len(samples.severities) == 1 else "severities"
+def _severities(severities: _Severities) -> str:
+    numbers = ", ".join(str(severity) for severity in severities)
+    word = "severity" if len(severities) == 1 else "severities"
     return f"The pictures show one test picture at {word} {numbers}."
 
 

@@ -27,8 +27,8 @@ class Samples:
         As they are.
     augmented_views : ndarray, shape (n, views, size, size, 3), or None
         The views that training makes of each of `training_pictures`.
-    corruptions : dict of str to ndarray, shape (severities, size, size, 3)
-        One test picture under each corruption.
+    corruptions : dict of str to dict of str to ndarray, shape (severities, size, size, 3)
+        One test picture under each corruption, by source and then by corruption.
     severities : tuple of int
         Which ones `corruptions` shows.
     mistakes : ndarray, shape (n, size, size, 3), or None
@@ -45,7 +45,7 @@ class Samples:
     set_pictures: NDArray[np.uint8] | None = None
     training_pictures: NDArray[np.uint8] | None = None
     augmented_views: NDArray[np.uint8] | None = None
-    corruptions: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    corruptions: dict[str, dict[str, NDArray[np.uint8]]] = field(default_factory=dict)
     severities: tuple[int, ...] = (3,)
     mistakes: NDArray[np.uint8] | None = None
     mistake_captions: tuple[str, ...] = ()
@@ -55,7 +55,8 @@ class Samples:
         _check("training_pictures", self.training_pictures, 4)
         _check("augmented_views", self.augmented_views, 5)
         _check("mistakes", self.mistakes, 4)
-        for name, pictures in self.corruptions.items():
+        each = (item for found in self.corruptions.values() for item in found.items())
+        for name, pictures in each:
             _check(name, pictures, 4)
             if len(pictures) != len(self.severities):
                 raise ValueError(

@@ -5,7 +5,15 @@ from pathlib import Path
 
 from fractalgen.training.errors import RunError
 
-__all__ = ["CORRUPTIONS", "C_BAR", "GROUPS", "SEVERITIES", "choose_names", "refuse_missing"]
+__all__ = [
+    "CORRUPTIONS",
+    "C_BAR",
+    "GROUPS",
+    "IMAGENET_C_BAR",
+    "SEVERITIES",
+    "choose_names",
+    "refuse_missing",
+]
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
@@ -40,21 +48,40 @@ Source: Mintun, Kirillov and Xie, "On Interaction Between Augmentations and Corr
 Corruption Robustness", NeurIPS 2021.
 """
 
+IMAGENET_C_BAR: tuple[str, ...] = (
+    "blue_noise_sample",
+    "brownish_noise",
+    "caustic_refraction",
+    "checkerboard_cutout",
+    "cocentric_sine_waves",
+    "inverse_sparkles",
+    "perlin_noise",
+    "plasma_noise",
+    "single_frequency_greyscale",
+    "sparkles",
+)
+"""ImageNet-C-bar's ten corruptions, spelled as its folders are; half of them are CIFAR's too."""
+
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
 def choose_names(folder: Path, names: Collection[str]) -> tuple[str, ...]:
     """Return the corruptions to read from a folder that has these.
 
+    They are a published list's, if all of it is there; everything, if no name is published.
+
     Raises
     ------
     RunError
         If some of ImageNet-C's or C-bar's are there and others are not, or there are none.
     """
-    for known in (CORRUPTIONS, C_BAR):
-        if set(known) & set(names):
-            refuse_missing(folder, known, names)
-            return known
+    lists = (CORRUPTIONS, C_BAR, IMAGENET_C_BAR)
+    whole = [known for known in lists if set(known) <= set(names)]
+    if whole:
+        return whole[0]
+    nearest = max(lists, key=lambda known: len(set(known) & set(names)))
+    if set(nearest) & set(names):
+        refuse_missing(folder, nearest, names)
     if not names:
         raise RunError(
             f"{folder} holds no corrupted pictures; give a folder of .npy files such as "

@@ -21,22 +21,24 @@ from fractalgen.mixing_set.bank.cache import default_folder
 from fractalgen.mixing_set.pool import Progress
 from fractalgen.mixing_set.writer import write_atomically
 
-__all__ = ["cache_folder", "corrupted", "corrupted_cached"]
+__all__ = ["DISTRIBUTIONS", "cache_folder", "corrupted", "corrupted_cached"]
 
 # Changes when the same arguments and libraries would give other pictures.
 _VERSION = 1
 
-# What the pixels depend on.
-_DISTRIBUTIONS = (
+DISTRIBUTIONS = (
     "imagecorruptions-imaug",
     "imagecorruptions",
     "numpy",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
     "opencv-python",
     "opencv-python-headless",
     "pillow",
     "scikit-image",
     "scipy",
 )
+"""What the pixels depend on, of which those that are installed count."""
 
 
 def corrupted_cached(
@@ -125,7 +127,7 @@ def cache_folder(
 @functools.cache
 def _library_versions() -> dict[str, str]:
     versions = {}
-    for distribution in _DISTRIBUTIONS:
+    for distribution in DISTRIBUTIONS:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[distribution] = importlib.metadata.version(distribution)
     return versions

@@ -14,7 +14,7 @@ _BLOB_SIGMA = 1.5
 _BLOB_LEVEL = 0.75
 
 
-def noise_pictures(n: int, size: int, seed: int) -> NDArray[np.uint8]:
+def noise_pictures(n: int, size: int, seed: int, *, first: int = 0) -> NDArray[np.uint8]:
     """Draw pictures of noise, of these kinds in turn.
 
     Gaussian: every value is normal around the middle grey, with a standard deviation of a quarter
@@ -32,6 +32,8 @@ def noise_pictures(n: int, size: int, seed: int) -> NDArray[np.uint8]:
         Pixels a side.
     seed : int
         0 or more. A picture is a function of it and of its place alone.
+    first : int
+        The place of the first one.
 
     Returns
     -------
@@ -39,8 +41,9 @@ def noise_pictures(n: int, size: int, seed: int) -> NDArray[np.uint8]:
     """
     kinds = (_gaussian, _rademacher, _blobs)
     out = np.empty((n, size, size, 3), np.uint8)
-    for index in range(n):
-        out[index] = kinds[index % len(kinds)](size, rng_for(seed, "noise", index))
+    for row in range(n):
+        index = first + row
+        out[row] = kinds[index % len(kinds)](size, rng_for(seed, "noise", index))
     return out
 
 

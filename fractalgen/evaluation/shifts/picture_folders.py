@@ -1,5 +1,6 @@
 """Reads ImageNet-C as published: a folder for each corruption, severity and class."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,23 @@ from fractalgen.evaluation.shifts.corruptions import SEVERITIES, choose_names
 from fractalgen.mixing_set.conversion import SUFFIXES, UnusableError, to_rgb
 from fractalgen.training.errors import RunError
 
-__all__ = ["CorruptionFolder", "read_picture_folders"]
+__all__ = ["CorruptionFolder", "PictureList", "read_picture_folders"]
+
+
+@dataclass(frozen=True)
+class PictureList:
+    """The pictures in the folders of some classes.
+
+    Attributes
+    ----------
+    names : ndarray of bytes, shape (n,)
+        Each ``class/picture``, sorted as test pictures are. An array, since a million strings take
+        several times the memory.
+    labels : ndarray of int64, shape (n,)
+    """
+
+    names: NDArray[np.bytes_]
+    labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -23,22 +40,16 @@ class CorruptionFolder:
     name : str
     severities : tuple of 5 Path
         Folders with one for each class.
+    pictures : tuple of 5 PictureList
+        What is in them and is to be read.
     size : int
         Pixels a side that every picture must have.
-    labels : dict of str to int
-        By class.
-    n_test : int
-        How many pictures the test set has.
-    indices : ndarray of int64 or None
-        The pictures to read, by their place in the order of classes and names.
     """
 
     name: str
     severities: tuple[Path, ...]
+    pictures: tuple[PictureList, ...]
     size: int
-    labels: dict[str, int]
-    n_test: int
-    indices: NDArray[np.int64] | None = None
 
     def batches(
         self, severity: int, batch_size: int
@@ -48,33 +59,13 @@ class CorruptionFolder:
         Raises
         ------
         RunError
-            If a picture cannot be read or is of another size, or there are none.
+            If a picture cannot be read or is of another size.
         """
-        folder = self.severities[severity - 1]
-        files = self._files(folder)
-        for start in range(0, len(files), batch_size):
-            some = files[start : start + batch_size]
-            pictures = np.stack([_picture(path, self.size) for path, _ in some])
-            yield pictures, np.array([label for _, label in some], np.int64)
-
-    def _files(self, folder: Path) -> list[tuple[Path, int]]:
-        """Return the chosen pictures and their labels, sorted by class and name."""
-        files = [
-            (path, self.labels[place.name])
-            for place in _folders(folder)
-            for path in sorted(place.iterdir())
-            if path.suffix.lower() in SUFFIXES and path.name[0] != "."
-        ]
-        if not files:
-            raise RunError(f"{folder} holds no pictures; download it again")
-        if self.indices is None:
-            return files
-        if len(files) != self.n_test:
-            raise RunError(
-                f"{folder} has {len(files)} pictures, and the test set {self.n_test}: a part of it "
-                "cannot be chosen; evaluate without a limit"
-            )
-        return [files[index] for index in self.indices]
+        folder, found = self.severities[severity - 1], self.pictures[severity - 1]
+        for start in range(0, len(found.names), batch_size):
+            some = slice(start, start + batch_size)
+            paths = [folder / os.fsdecode(name) for name in found.names[some]]
+            yield np.stack([_picture(path, self.size) for path in paths]), found.labels[some]
 
 
 def read_picture_folders(
@@ -109,23 +100,73 @@ def read_picture_folders(
     Raises
     ------
     RunError
-        If a corruption or a severity is missing, or a class is unknown.
+        If a corruption or a severity is missing, empty or has fewer pictures than another, or if a
+        class is unknown.
     """
     try:
         found = _corruption_folders(folder)
-        labels = {name: label for label, name in enumerate(classes)}
-        chosen = None if indices is None else np.asarray(indices, np.int64)
-        corruptions = []
-        for name in choose_names(folder, list(found)):
-            severities = _severities(found[name])
-            for severity in severities:
-                _check_classes(severity, labels)
-            corruptions.append(CorruptionFolder(name, severities, size, labels, n_test, chosen))
+        severities = {name: _severities(found[name]) for name in choose_names(folder, list(found))}
+        lists = _listed([path for paths in severities.values() for path in paths], classes)
     except OSError as error:
         raise RunError(
             f"{error.filename or folder} cannot be read: {error.strerror or error}"
         ) from None
-    return tuple(corruptions)
+    _check_counts(lists, None if indices is None else n_test)
+    if indices is not None:
+        chosen = np.asarray(indices, np.int64)
+        lists = {
+            path: PictureList(pictures.names[chosen], pictures.labels[chosen])
+            for path, pictures in lists.items()
+        }
+    return tuple(
+        CorruptionFolder(name, paths, tuple(lists[path] for path in paths), size)
+        for name, paths in severities.items()
+    )
+
+
+def _listed(severities: Sequence[Path], classes: Sequence[str]) -> dict[Path, PictureList]:
+    """List the pictures of each severity; where all have the same, they share one list."""
+    label_of = {name: label for label, name in enumerate(classes)}
+    lists: dict[Path, PictureList] = {}
+    last = PictureList(np.array([], np.bytes_), np.array([], np.int64))
+    for severity in severities:
+        places = _folders(severity)
+        _check_classes(severity, [place.name for place in places], label_of)
+        names = sorted(name for place in places for name in _pictures_in(place))
+        encoded = np.array([os.fsencode(name) for name in names], np.bytes_)
+        if not np.array_equal(encoded, last.names):
+            labels = [label_of[name.partition("/")[0]] for name in names]
+            last = PictureList(encoded, np.array(labels, np.int64))
+        lists[severity] = last
+    return lists
+
+
+def _pictures_in(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [
+            f"{folder.name}/{entry.name}"
+            for entry in entries
+            if os.path.splitext(entry.name)[1].lower() in SUFFIXES  # noqa: PTH122 - faster
+            and entry.name[0] != "."
+        ]
+
+
+def _check_counts(lists: dict[Path, PictureList], n_test: int | None) -> None:
+    """Refuse folders with fewer pictures than others, or than the test set if that is given."""
+    counts = {path: len(pictures.names) for path, pictures in lists.items()}
+    fullest = max(counts, key=lambda path: counts[path])
+    for path, n in counts.items():
+        if not n:
+            raise RunError(f"{path} holds no pictures; download it again")
+        if n < counts[fullest]:
+            raise RunError(
+                f"{path} has {n} pictures, and {fullest} {counts[fullest]}; download it again"
+            )
+        if n_test is not None and n != n_test:
+            raise RunError(
+                f"{path} has {n} pictures, and the test set {n_test}: a part of it cannot be "
+                "chosen; evaluate without a limit"
+            )
 
 
 def _corruption_folders(folder: Path) -> dict[str, Path]:
@@ -152,8 +193,8 @@ def _severities(folder: Path) -> tuple[Path, ...]:
     return tuple(path for _, path in sorted(numbered))
 
 
-def _check_classes(severity: Path, labels: dict[str, int]) -> None:
-    unknown = [path.name for path in _folders(severity) if path.name not in labels]
+def _check_classes(severity: Path, names: Sequence[str], label_of: dict[str, int]) -> None:
+    unknown = [name for name in names if name not in label_of]
     if unknown:
         raise RunError(
             f"{severity} has {len(unknown)} folders that are no classes of the data set, such as "

@@ -104,7 +104,7 @@ def read_corruptions(
     It has an ``.npy`` file for each corruption, of uint8 and shape (5 n, size, size, 3), severity
     1 first, and maybe ``labels.npy``; or folders of pictures as ImageNet-C has them
     (see `fractalgen.evaluation.shifts.picture_folders`). ImageNet-C's fifteen corruptions are
-    read if it has them, else C-bar's ten, else whatever there is.
+    read if it has them, else the ten of either C-bar, else whatever there is.
 
     Parameters
     ----------
@@ -182,6 +182,8 @@ def read_perturbations(
         if sequences.shape[1] < 2:
             raise RunError(f"{files[name]} has one frame a sequence; there must be two or more")
         n = len(sequences)
+        if not n:
+            raise RunError(f"{files[name]} has no sequences; download it again")
         chosen = _chosen(files[name], n, n if n_test is None else n_test, indices)
         found.append(PerturbationArray(name, sequences, chosen))
     return tuple(found)
@@ -218,7 +220,8 @@ def _labels(path: Path, labels: NDArray[np.int64], n_classes: int) -> NDArray[np
     if not path.exists():
         return np.tile(np.asarray(labels, np.int64), (len(SEVERITIES), 1))
     array = open_array(path)
-    if array.ndim != 1 or array.dtype.kind not in "iu" or len(array) % len(SEVERITIES):
+    counted = array.ndim == 1 and len(array) > 0 and len(array) % len(SEVERITIES) == 0
+    if not counted or array.dtype.kind not in "iu":
         raise RunError(
             f"{path} is of dtype {array.dtype} and shape {array.shape}; labels are integers, one "
             "for each picture at each of 5 severities"

@@ -1,7 +1,9 @@
 """Pictures of none of a run's classes, which a network should be unsure of."""
 
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +20,58 @@ from fractalgen.seeding import rng_for
 from fractalgen.training.datasets.loading import DATASETS, FOLDER_PREFIX, load_data
 from fractalgen.training.errors import RunError, RunUsageError
 
-__all__ = ["check_source", "unknown_pictures"]
+__all__ = [
+    "NAMES",
+    "UnknownPictures",
+    "check_source",
+    "is_of_data_set",
+    "is_path",
+    "unknown_pictures",
+]
 
 _NOISE = "noise"
 _FRACTALS = "fractals"
 
+NAMES: tuple[str, ...] = (_NOISE, _FRACTALS, *DATASETS)
+"""The sources that have a name of their own."""
+
+
+@dataclass(frozen=True)
+class UnknownPictures:
+    """Pictures that are read or drawn some at a time.
+
+    Attributes
+    ----------
+    n : int
+        How many there are.
+    read : callable
+        Called with a start and a stop, returns those pictures, uint8 of shape
+        (stop - start, size, size, 3), RGB.
+    """
+
+    n: int
+    read: Callable[[int, int], NDArray[np.uint8]]
+
+    def __len__(self) -> int:
+        return self.n
+
+    def batches(self, batch_size: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield them in order, shape (batch, size, size, 3); the last batch may be smaller."""
+        for start in range(0, self.n, batch_size):
+            yield self.read(start, min(self.n, start + batch_size))
+
 
 def unknown_pictures(
     source: str, *, size: int, n: int, seed: int, data_dir: Path, set_folder: Path | None
-) -> tuple[NDArray[np.uint8], str]:
-    """Return pictures that a network has not been trained on.
+) -> UnknownPictures:
+    """Open pictures that a network has not been trained on.
 
     Parameters
     ----------
     source : str
         ``noise``: see `fractalgen.evaluation.shifts.noise_pictures`. ``fractals``: a mixing set's
-        pictures. A data set's name, or ``folder:DIR``: its test pictures. A path: pictures in that
-        folder or below it.
+        pictures, whether it is the run's or another. A data set's name, or ``folder:DIR``: its
+        test pictures. A path: pictures in that folder or below it.
     size : int
         Pixels a side. What is in files, or is smaller or larger, is resized; of a picture that is
         not square the centre is taken.
@@ -50,10 +87,8 @@ def unknown_pictures(
 
     Returns
     -------
-    pictures : ndarray of uint8, shape (n or fewer, size, size, 3)
-        RGB.
-    label : str
-        What to call them in a table.
+    UnknownPictures
+        Those in files are read when they are asked for, and so may raise RunError then.
 
     Raises
     ------
@@ -64,45 +99,64 @@ def unknown_pictures(
     """
     check_source(source, set_folder)
     if source == _NOISE:
-        return noise_pictures(n, size, seed), _NOISE
+        return UnknownPictures(
+            n, lambda start, stop: noise_pictures(stop - start, size, seed, first=start)
+        )
     if source == _FRACTALS and set_folder is not None:
-        return _from_folder(set_folder, _FRACTALS, size, n, seed), _FRACTALS
-    if _is_data_set(source):
+        return _from_folder(set_folder, _FRACTALS, size, n, seed)
+    if not is_path(source):
         test = load_data(source, data_dir=data_dir, image_size=size).test
-        return test.for_testing(_choice(len(test), n, seed, source)), source
+        chosen = _choice(len(test), n, seed, source)
+        return UnknownPictures(
+            len(chosen), lambda start, stop: test.for_testing(chosen[start:stop])
+        )
     folder = Path(source).expanduser()
-    return _from_folder(folder, folder.name or source, size, n, seed), folder.name or source
+    return _from_folder(folder, folder.name or source, size, n, seed)
 
 
 def check_source(source: str, set_folder: Path | None) -> None:
     """Raise what `unknown_pictures` raises of a wrong `source`, before any work is done."""
     if source == _FRACTALS and set_folder is None:
         raise RunUsageError("no mixing set is known to take fractals from; name one by --set")
-    known = source in (_NOISE, _FRACTALS) or _is_data_set(source)
-    if not known and not Path(source).expanduser().is_dir():
-        hint = nearest(source, [_NOISE, _FRACTALS, *DATASETS])
+    if is_path(source) and not Path(source).expanduser().is_dir():
         raise RunUsageError(
-            f"'{source}' is no folder, and no unknown pictures are called so: {hint}"
+            f"'{source}' is no folder, and no unknown pictures are called so: "
+            f"{nearest(source, list(NAMES))}"
         )
 
 
-def _is_data_set(source: str) -> bool:
-    return source in DATASETS or source.startswith(FOLDER_PREFIX)
+def is_path(source: str) -> bool:
+    """Whether a source is a path, and not the name of noise, fractals or a data set."""
+    return source not in NAMES and not source.startswith(FOLDER_PREFIX)
+
+
+def is_of_data_set(source: str, name: str) -> bool:
+    """Whether a source is a data set itself, however the path of either is spelled."""
+    if source in NAMES or not name.startswith(FOLDER_PREFIX):
+        return source == name
+    place = _resolved(source.removeprefix(FOLDER_PREFIX))
+    known = _resolved(name.removeprefix(FOLDER_PREFIX))
+    return place in (known, (known / "train").resolve(), (known / "val").resolve())
+
+
+def _resolved(path: str) -> Path:
+    return Path(path).expanduser().resolve()
 
 
 def _choice(n_available: int, n: int, seed: int, source: str) -> NDArray[np.int64]:
     """Choose at random, in rising order; all of them if they are no more than `n`."""
-    rng = rng_for(seed, f"unknown pictures of {source}", 0)
+    readable = os.fsencode(source).decode("utf-8", "replace")
+    rng = rng_for(seed, f"unknown pictures of {readable}", 0)
     return np.sort(rng.permutation(n_available)[:n])
 
 
-def _from_folder(folder: Path, label: str, size: int, n: int, seed: int) -> NDArray[np.uint8]:
+def _from_folder(folder: Path, label: str, size: int, n: int, seed: int) -> UnknownPictures:
     try:
         files = list_pictures(folder)
     except BankError as error:
         raise RunError(str(error)) from None
     chosen = [files[index] for index in _choice(len(files), n, seed, label)]
-    return _read(folder, chosen, size)
+    return UnknownPictures(len(chosen), lambda start, stop: _read(folder, chosen[start:stop], size))
 
 
 def _read(folder: Path, files: Sequence[PictureFile], size: int) -> NDArray[np.uint8]:
