@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.mixing_set.bank.bank import MixingSet
 from fractalgen.mixing_set.bank.folder import content_key, list_pictures
@@ -50,20 +52,23 @@ def checked_set_digest(folder: Path) -> str:
 
 
 def augmenter_for(settings: IPMixSettings, set_folder: Path, image_size: int) -> IPMix:
-    """Make a run's augmenter for pictures of a size.
+    """Make a run's augmenter for pictures of a size, and try it on one.
 
     The set's pictures are an eighth larger, 36 for 32 and 256 for 224 pixels, so that crops of
-    them differ.
+    them differ. The first time on a machine the kernels are compiled here, before an epoch's time
+    is taken, and before workers are started that would all compile them.
 
     Raises
     ------
     RunUsageError
-        If one of IPMix's options is out of its range.
+        If one of IPMix's options is out of its range, or does not go with the size.
     SetError
         If there are no pictures, or some of them cannot be read.
     """
     bank = MixingSet(set_folder, size=image_size * 8 // 7)
     try:
-        return IPMix(bank, **dataclasses.asdict(settings))
+        aug = IPMix(bank, **dataclasses.asdict(settings))
+        aug.batch(np.zeros((1, image_size, image_size, 3), np.uint8), [0], layout="NCHW")
     except ValueError as error:
         raise RunUsageError(str(error)) from None
+    return aug

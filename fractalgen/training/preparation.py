@@ -147,6 +147,6 @@ def _mixing(
         return None, None
     if set_folder is None:
         raise RunUsageError("the method ipmix needs a mixing set; name its folder")
-    listeners.tell(f"checking and reading {set_folder}")
+    listeners.tell(f"checking and reading {set_folder}; the first time this takes a while")
     digest = checked_set_digest(set_folder)
     return digest, augmenter_for(config.ipmix, set_folder, image_size)
