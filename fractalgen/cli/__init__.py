@@ -21,10 +21,11 @@ __all__ = ["cli", "main"]
 @click.version_option(__version__, prog_name="fractalgen", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Draw the mixing set of pictures that IPMix-style augmentation needs.
+    """Draw the mixing set of pictures that IPMix-style augmentation needs, and train with it.
 
     'fractalgen build-set' draws all of it into ./ipmix-set. Every picture is a function of
-    recorded parameters, and free of anyone's rights (CC0).
+    recorded parameters, and free of anyone's rights (CC0). 'fractalgen train-with-set' trains a
+    classifier with it, and 'fractalgen evaluate' measures how robust that is.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from fractalgen.user_cache import default_folder
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = ["inlined", "kernel", "pasted"]
@@ -24,13 +26,15 @@ def _cache_folder() -> str | None:
     """Folder for compiled kernels, named by a digest of their sources; None if not writable.
 
     Numba's cache looks at the file of the outermost function only, so that an edit in another
-    file would go unseen; with the digest in the folder's name it cannot.
+    file would go unseen; with the digest in the folder's name it cannot. The folder is the user's:
+    what lay beside the sources would be left behind when the package is uninstalled, and be taken
+    for a package.
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
     for source in sorted(here.glob("*.py")):
         digest.update(source.read_bytes())
-    folder = here / "__pycache__" / f"kernels-{digest.hexdigest()[:12]}"
+    folder = default_folder() / f"kernels-{digest.hexdigest()[:12]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.kernels.jit import _CACHE_FOLDER
+
 # These need the extra "train"; the gate runs them where it is installed.
 collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["*"]
 
@@ -21,5 +23,7 @@ def mixing_pictures(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
-    """Keep banks and corrupted pictures out of the user's cache."""
+    """Keep banks and corrupted pictures out of the user's cache; the kernels' code may be there."""
+    if _CACHE_FOLDER is not None:
+        monkeypatch.setenv("NUMBA_CACHE_DIR", _CACHE_FOLDER)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

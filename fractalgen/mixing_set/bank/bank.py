@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.mixing_set.bank.building import build_bank, refusals
-from fractalgen.mixing_set.bank.cache import default_folder, temporary_folder
 from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError, unreadable
 from fractalgen.mixing_set.bank.file import BANK_VERSION, About, DamagedError, read_bank
 from fractalgen.mixing_set.bank.folder import PictureFile, content_key, list_pictures
 from fractalgen.mixing_set.pool import default_workers
+from fractalgen.user_cache import default_folder, temporary_folder
 
 __all__ = ["MixingSet"]
 

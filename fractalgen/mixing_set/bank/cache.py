@@ -1,13 +1,8 @@
-"""Where banks are kept, and how a file gets there whole."""
+"""How a file gets into a cache folder whole."""
 
-import atexit
 import contextlib
-import functools
 import os
 import secrets
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,43 +10,9 @@ from typing import IO
 
 from fractalgen.mixing_set.layout import PART_PREFIX, PART_SUFFIX
 
-__all__ = ["default_folder", "new_part", "put_in_place", "temporary_folder"]
+__all__ = ["new_part", "put_in_place"]
 
 _ABANDONED_SECONDS = 24 * 3600
-
-
-def default_folder() -> Path:
-    """Return the user's folder for caches, with one for fractalgen in it.
-
-    ``$XDG_CACHE_HOME`` if it is set, else ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on
-    Windows, ``~/.cache`` elsewhere; the temporary folder of this process if there is no home.
-    """
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(named):  # noqa: PTH117 - a relative one is to be ignored
-        return Path(named) / "fractalgen"
-    local = os.environ.get("LOCALAPPDATA", "")
-    if sys.platform == "win32" and local:
-        return Path(local) / "fractalgen" / "Cache"
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return temporary_folder()
-    place = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
-    return place / "fractalgen"
-
-
-@functools.cache
-def temporary_folder() -> Path:
-    """Return a folder that goes with this process; its children use it and leave it alone."""
-    folder = Path(tempfile.mkdtemp(prefix="fractalgen-"))
-    owner = os.getpid()
-
-    def remove() -> None:
-        if os.getpid() == owner:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(remove)
-    return folder
 
 
 @contextlib.contextmanager
