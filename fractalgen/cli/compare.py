@@ -18,7 +18,7 @@ def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool
 
     Each RUN is a folder that 'fractalgen evaluate' has measured. Runs that differ in their seed
     alone become one column, with the mean and the sample standard deviation. What was not
-    measured alike, a note below the table names.
+    measured alike, a note below the table names; within a column it has no mean.
     """
     import json
     import shutil

@@ -31,7 +31,8 @@ _SHIFTS = options.together(
         "--ood",
         metavar="noise|fractals|DATASET|DIR|none",
         multiple=True,
-        help="Unknown pictures, to be told from the test pictures; may be given several times.  "
+        help="Unknown pictures, to be told from the test pictures: one unknown picture to five "
+        "test pictures. May be given several times.  "
         "[default: noise, and fractals where a mixing set is]",
     ),
     click.option(
@@ -42,7 +43,13 @@ _SHIFTS = options.together(
         help="Pictures of some of the classes from elsewhere, such as ImageNet-R or ImageNet-A; "
         "may be given several times.",
     ),
-    click.option("--imagenet-o", metavar="DIR", type=options.PATH, help="ImageNet-O's folder."),
+    click.option(
+        "--imagenet-o",
+        metavar="DIR",
+        type=options.PATH,
+        help="Pictures of none of the classes, in folders named as 200 of them, as ImageNet-O has "
+        "it.",
+    ),
 )
 
 _ATTACK = options.together(
@@ -128,7 +135,9 @@ def evaluate(
     corrupted and adversarial pictures, the calibration, the consistency under slow changes and
     the detection of unknown pictures. RUN/metrics.json keeps it, RUN/report.html shows it with
     pictures. What an earlier call measured of the same checkpoint, with the same --seed and
-    --limit, stays there until it is measured again.
+    --limit, stays there until it is measured again; earlier figures of others are kept under
+    another name, such as metrics-last-200-0.json and report-last-200-0.html of 200 pictures and
+    --seed 0.
     """
     options.prepare_torch("evaluate")
 
@@ -151,15 +160,38 @@ def evaluate(
     has_own = run.set_folder is not None and run.set_folder.is_dir()
     if settings.set_folder is None and not has_own and usual.is_dir():
         settings = dataclasses.replace(settings, set_folder=usual)
+    elif settings.ood is None and settings.set_folder is None and not has_own and run.set_folder:
+        _tell(
+            f"fractals are left out: the run's mixing set, {run.set_folder}, is not there; "
+            "name another by --set"
+        )
     with _bars(quiet=quiet) as progress:
         results = measure(
-            run, settings, data_dir=data_dir, accelerator=accelerator, progress=progress
+            run,
+            settings,
+            data_dir=data_dir,
+            accelerator=accelerator,
+            progress=progress,
+            tell=_tell,
         )
     if as_json:
         print_json(results.as_json())
     elif not quiet:
         text = f"{table(results)}\n\n{run_folder / REPORT} shows this with pictures."
         click.echo(printable(text, sys.stdout.encoding))
+
+
+def _tell(line: str) -> None:
+    """Print a line on stderr, above a bar that is there."""
+    import sys
+
+    from tqdm import tqdm
+
+    from fractalgen.evaluation.report.printing import printable
+
+    encoding = None if sys.stderr is None else sys.stderr.encoding
+    with tqdm.external_write_mode(file=sys.stderr):
+        click.echo(printable(line, encoding), err=True)
 
 
 @contextlib.contextmanager

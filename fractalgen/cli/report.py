@@ -96,17 +96,17 @@ def print_report(report: Report) -> None:
 def print_training(outcome: Outcome, config: Config) -> None:
     """Print what a run came to, and how to go on, on stdout."""
     if not outcome.records:
-        click.echo(f"{outcome.folder}: all {config.epochs} epochs are done; their log is lost.")
+        click.echo(f"{outcome.folder}: all of its epochs are done; their log is lost.")
         return
     last = outcome.records[-1]
     best = min(outcome.records, key=lambda record: record.test_error)
     seconds = sum(record.seconds for record in outcome.records)
     if outcome.epochs_before == config.epochs:
-        click.echo(f"{outcome.folder}: all {config.epochs} epochs were done already.")
+        click.echo(f"{outcome.folder}: all of its epochs were done already.")
     click.echo(
         f"{outcome.folder}: {config.model} on {config.dataset}, {config.method}, "
-        f"test error {last.test_error:.2%} after {last.epoch} epochs "
-        f"(least {best.test_error:.2%} after {best.epoch}), {seconds:.1f} s of training"
+        f"test error {last.test_error:.2%} after epoch {last.epoch} "
+        f"(least {best.test_error:.2%} after epoch {best.epoch}), {seconds:.1f} s of training"
     )
     click.echo(f"'fractalgen evaluate {outcome.folder}' measures how robust it is.")
     if config.dataset == "digits":

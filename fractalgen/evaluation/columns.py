@@ -12,6 +12,7 @@ from fractalgen.evaluation.results import Results
 __all__ = ["Column", "columns_of"]
 
 _NAMED = ("dataset", "model", "method")
+_DIGEST = "sha256:"
 
 
 @dataclass(frozen=True)
@@ -88,4 +89,6 @@ def _written(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, list):
         return ",".join(map(str, value))
+    if isinstance(value, str) and value.startswith(_DIGEST):
+        return value.removeprefix(_DIGEST)[:8]
     return "none" if value is None else str(value)

@@ -34,7 +34,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A figure across the columns; None where it was not measured."""
+    """A figure across the columns.
+
+    Attributes
+    ----------
+    cells : tuple of Cell or None
+        None where it was not measured, or not alike in all runs of the column.
+    """
 
     section: Section
     figure: Figure
@@ -111,14 +117,9 @@ def _in_order(parts: Iterable[Section]) -> dict[str, list[Section]]:
 def _cell(
     column: Column, measured: Mapping[str, Mapping[str, Section]], section: str, figure: str
 ) -> Cell | None:
-    values = tuple(
-        found.value
-        for run in column.runs
-        if section in measured[run]
-        for found in measured[run][section].figures
-        if found.key == figure
-    )
-    if not values:
+    parts = [measured[run][section] for run in column.runs if section in measured[run]]
+    values = tuple(found.value for part in parts for found in part.figures if found.key == figure)
+    if not values or len({part.conditions for part in parts}) > 1:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return Cell(statistics.fmean(values), deviation, values)

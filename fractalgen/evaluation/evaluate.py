@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fractalgen.evaluation.earlier_results import earlier_results, keeping, versions_with
+from fractalgen.evaluation.earlier_results import (
+    earlier_results,
+    keeping,
+    set_aside,
+    versions_with,
+)
 from fractalgen.evaluation.options import GENERATE, EvaluationOptions
 from fractalgen.evaluation.parts.adversarial import adversarial_parts
 from fractalgen.evaluation.parts.anomalies import anomaly_parts
@@ -22,7 +28,7 @@ from fractalgen.evaluation.parts.natural_shifts import natural_shift_parts
 from fractalgen.evaluation.report.page import page
 from fractalgen.evaluation.report.pictures import Samples
 from fractalgen.evaluation.results import Results
-from fractalgen.evaluation.results_file import METRICS
+from fractalgen.evaluation.results_file import METRICS, REPORT
 from fractalgen.evaluation.samples import samples_for
 from fractalgen.evaluation.shifts.generated import DISTRIBUTIONS
 from fractalgen.evaluation.subject import Answers, Part, Progress, Subject
@@ -32,8 +38,6 @@ from fractalgen.training.trained import TrainedRun
 from fractalgen.training.versions import versions_of
 
 __all__ = ["REPORT", "evaluate"]
-
-REPORT = "report.html"
 
 _LIBRARIES = ("numpy", "pillow", "torch", "torchvision")
 
@@ -45,6 +49,7 @@ def evaluate(
     data_dir: Path = Path("data"),
     accelerator: Any = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Results:
     """Measure a trained classifier.
 
@@ -52,7 +57,9 @@ def evaluate(
     part the figures so far replace ``metrics.json`` in the run's folder, so that a failure loses
     the part that fails alone; ``report.html`` is of the same figures. What an earlier call left
     there stays, if it is of the same checkpoint, seed and limit, until the same kind of figure on
-    the same source is measured again; of the consistency and the attack there is one each.
+    the same source is measured again; of the consistency and the attack there is one each. What
+    is of others, or cannot be read, is renamed first, so that it is not lost: see
+    `fractalgen.evaluation.earlier_results.set_aside`.
 
     Parameters
     ----------
@@ -66,6 +73,8 @@ def evaluate(
         Says where, and in which precision, to compute; otherwise the model is used where it is.
     progress : callable, optional
         Told what is being measured, how many pictures of it are done, and how many there are.
+    tell : callable, optional
+        Told in a line where earlier figures are kept, if they were renamed.
 
     Returns
     -------
@@ -86,7 +95,7 @@ def evaluate(
     if accelerator is not None and accelerator.num_processes > 1:
         raise RunUsageError("evaluation runs in one process; start it without accelerate launch")
     try:
-        return _evaluate(run, options, data_dir, accelerator, progress or _silent)
+        return _evaluate(run, options, data_dir, accelerator, progress or _silent, tell or _mute)
     except torch.OutOfMemoryError:
         raise RunError(
             f"the device has too little memory for {options.batch_size} pictures at a time; "
@@ -100,6 +109,7 @@ def _evaluate(
     data_dir: Path,
     accelerator: Any,
     progress: Progress,
+    tell: Callable[[str], None],
 ) -> Results:
     set_folder = _set_folder(run, options)
     model = run.model if accelerator is None else run.model.to(accelerator.device)
@@ -134,6 +144,8 @@ def _evaluate(
     earlier = earlier_results(run.folder, now)
     samples = samples_for(subject, run.config, answers, run.set_folder, run.set_digest)
     results = keeping(now, earlier)
+    if (kept := set_aside(run.folder, now)) is not None:
+        tell(kept)
     for measure in (_nothing, *parts):
         results = measure(results, progress)
         of_both = versions_with(results, earlier, versions)
@@ -166,3 +178,7 @@ def _versions(options: EvaluationOptions) -> dict[str, str]:
 
 def _silent(_what: str, _done: int, _total: int | None) -> None:
     """Show nothing."""
+
+
+def _mute(_line: str) -> None:
+    """Say nothing."""

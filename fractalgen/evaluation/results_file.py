@@ -13,9 +13,10 @@ from typing import Any
 from fractalgen.evaluation.results import RESULTS_VERSION, Results
 from fractalgen.training.errors import RunError
 
-__all__ = ["METRICS", "read_results"]
+__all__ = ["METRICS", "REPORT", "read_results"]
 
 METRICS = "metrics.json"
+REPORT = "report.html"
 
 
 def read_results(run: Path) -> Results:

@@ -15,7 +15,7 @@ from fractalgen.mixing_set.verify import verify
 from fractalgen.training.config import IPMixSettings
 from fractalgen.training.errors import RunError, RunUsageError
 
-__all__ = ["augmenter_for", "checked_set_digest"]
+__all__ = ["augmenter_for", "check_settings", "checked_set_digest"]
 
 
 def checked_set_digest(folder: Path) -> str:
@@ -65,10 +65,18 @@ def augmenter_for(settings: IPMixSettings, set_folder: Path, image_size: int) ->
     SetError
         If there are no pictures, or some of them cannot be read.
     """
-    bank = MixingSet(set_folder, size=image_size * 8 // 7)
+    check_settings(settings)
+    aug = IPMix(MixingSet(set_folder, size=image_size * 8 // 7), **dataclasses.asdict(settings))
     try:
-        aug = IPMix(bank, **dataclasses.asdict(settings))
         aug.batch(np.zeros((1, image_size, image_size, 3), np.uint8), [0], layout="NCHW")
     except ValueError as error:
         raise RunUsageError(str(error)) from None
     return aug
+
+
+def check_settings(settings: IPMixSettings) -> None:
+    """Raise RunUsageError if one of IPMix's options is unknown or out of its range."""
+    try:
+        IPMix(np.zeros((1, 8, 8, 3), np.uint8), **dataclasses.asdict(settings))
+    except ValueError as error:
+        raise RunUsageError(str(error)) from None

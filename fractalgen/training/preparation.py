@@ -17,7 +17,7 @@ from fractalgen.training.datasets import FOLDER_PREFIX, load_data
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.loop import Listeners
-from fractalgen.training.mixing import augmenter_for, checked_set_digest
+from fractalgen.training.mixing import augmenter_for, check_settings, checked_set_digest
 from fractalgen.training.models import create_model
 from fractalgen.training.models.weights import load_weights
 
@@ -147,6 +147,7 @@ def _mixing(
         return None, None
     if set_folder is None:
         raise RunUsageError("the method ipmix needs a mixing set; name its folder")
-    listeners.tell(f"checking and reading {set_folder}; the first time this takes a while")
+    check_settings(config.ipmix)
+    listeners.tell(f"checking and reading {set_folder}")
     digest = checked_set_digest(set_folder)
     return digest, augmenter_for(config.ipmix, set_folder, image_size)

@@ -56,14 +56,15 @@ def defaults_for(recipe: str, dataset: str, model: str | None = None) -> Default
         ipmix = dataclasses.replace(ipmix, beta=4.0, severity=1.0, patch_sizes="imagenet")
         batch_size = 256 if recipe == "paper" else 128
         return Defaults(model or "resnet-50", 180, batch_size, 0.01, 1e-4, ipmix)
+    rate = 0.01 if model == "vit-small" else 0.1  # with 0.1 it learns nothing
     if dataset.startswith("cifar"):
         model = model or "wrn-40-4"
         if recipe == "official":
-            return Defaults(model, 100, 128, 0.1, 5e-4, ipmix)
-        return Defaults(model, 100 if model.startswith("wrn") else 200, 128, 0.1, 1e-4, ipmix)
+            return Defaults(model, 100, 128, rate, 5e-4, ipmix)
+        return Defaults(model, 100 if model.startswith("wrn") else 200, 128, rate, 1e-4, ipmix)
     if dataset == "fashion-mnist":
-        return Defaults(model or "resnet-8", 8, 128, 0.1, 5e-4, ipmix)
-    return Defaults(model or "resnet-8", 10, 64, 0.1, 5e-4, ipmix)
+        return Defaults(model or "resnet-8", 8, 128, rate, 5e-4, ipmix)
+    return Defaults(model or "resnet-8", 10, 64, rate, 5e-4, ipmix)
 
 
 def configure(
@@ -101,7 +102,8 @@ def configure(
     settings = {key: chosen.pop(key) for key in list(chosen) if key in fields}
     if method == "vanilla" and settings:
         raise RunUsageError(
-            f"{', '.join(sorted(settings))} belong to IPMix; leave them out with the method vanilla"
+            f"the method vanilla has no {', no '.join(sorted(settings))}; leave that out, or use "
+            "ipmix"
         )
     training = dataclasses.replace(defaults, **chosen)
     mixes = method != "vanilla"

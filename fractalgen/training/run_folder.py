@@ -10,6 +10,7 @@
       tensorboard/         where TensorBoard is installed
       metrics.json         what `fractalgen evaluate` measured
       report.html          the same to look at, with pictures
+      metrics-*, report-*  of other checkpoints, limits or seeds; nothing here removes them
 """
 
 from __future__ import annotations
@@ -105,41 +106,63 @@ class RunFolder:
         self.best = path / "best.safetensors"
         self.tensorboard = path / "tensorboard"
 
-    def check(self, run: RunFile, *, resume: bool, overwrite: bool) -> None:
-        """Make sure that the folder can be this run's. Nothing is written.
+    def check_place(self, *, resume: bool, overwrite: bool) -> None:
+        """Make sure that a run may be written here. Nothing is written.
+
+        A run of which no epoch was finished has nothing to be lost, and makes way.
 
         Raises
         ------
         RunUsageError
-            If it holds a run and neither `resume` nor `overwrite` is set, or another run than the
-            one to be resumed: the message names what differs.
+            If the folder holds a run and neither `resume` nor `overwrite` is set, or something
+            else.
         RunError
-            If something else is there.
+            If it is no folder.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a folder")
-        if not self.run_file.exists():
-            strangers = self._strangers()
-            if strangers:
-                raise RunUsageError(
-                    f"{self.path} holds something else than a run ({strangers[0]}); "
-                    "name another folder by --out"
-                )
-        elif resume:
-            self._check_same(run, self.read())
-        elif not overwrite:
+        strangers = [] if self.run_file.exists() else self._strangers()
+        if strangers:
+            raise RunUsageError(
+                f"{self.path} holds something else than a run ({strangers[0]}); "
+                "name another folder by --out"
+            )
+        if self.last.exists() and not resume and not overwrite:
             raise RunUsageError(
                 f"{self.path} holds a run already; --resume goes on with it, --overwrite starts "
                 "anew, --out names another folder"
             )
 
-    def claim(self, run: RunFile, *, overwrite: bool) -> None:
-        """Make the folder this run's, after `check`; what the run has there stays if it goes on."""
-        remove_leftovers(self.path)
-        if overwrite:
-            self._clear()
-        elif self.run_file.exists():
+    def check_same(self, run: RunFile) -> None:
+        """Make sure that a run that is to go on is the one that is here, if there is one.
+
+        Raises
+        ------
+        RunUsageError
+            Naming what differs.
+        RunError
+            If the run's description is damaged.
+        """
+        if not self.last.exists():
             return
+        there = self.read()
+        different = differing_keys(run.config, there.config)
+        if run.set_digest != there.set_digest:
+            different.append(f"another mixing set (it was {there.set_folder})")
+        if run.data_digest != there.data_digest:
+            different.append("other data (classes or pictures were added or removed)")
+        if different:
+            raise RunUsageError(
+                f"{self.path} is another run, of {'; '.join(different)}; ask for the same to go "
+                "on, start anew by --overwrite, or name another folder by --out"
+            )
+
+    def claim(self, run: RunFile, *, overwrite: bool) -> None:
+        """Make the folder this run's, unless it is already; after the checks."""
+        remove_leftovers(self.path)
+        if self.last.exists() and not overwrite:
+            return
+        self._clear()
         data = {"version": RUN_VERSION, **dataclasses.asdict(run), "config": run.config.as_json()}
         write_atomically(self.run_file, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
 
@@ -202,18 +225,6 @@ class RunFolder:
     def _strangers(self) -> list[str]:
         names = [path.name for path in self.path.glob("*")] if self.path.is_dir() else []
         return sorted(name for name in names if not name.startswith("."))
-
-    def _check_same(self, run: RunFile, there: RunFile) -> None:
-        different = differing_keys(run.config, there.config)
-        if run.set_digest != there.set_digest:
-            different.append(f"another mixing set (it was {there.set_folder})")
-        if run.data_digest != there.data_digest:
-            different.append("other data (classes or pictures were added or removed)")
-        if different:
-            raise RunUsageError(
-                f"{self.path} is another run, of {'; '.join(different)}; ask for the same to go "
-                "on, or name another folder by --out"
-            )
 
     def _clear(self) -> None:
         for path in (self.log, self.last, self.best, self.path / "metrics.json"):

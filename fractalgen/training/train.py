@@ -19,6 +19,7 @@ from fractalgen.training.config import Config
 from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.hardware import Hardware, accelerator_for, n_workers
 from fractalgen.training.loop import Job, Listeners, train_epochs
+from fractalgen.training.memory import check_memory
 from fractalgen.training.preparation import Prepared, data_digest, prepare, try_test_pictures
 from fractalgen.training.processes import main_first, main_only
 from fractalgen.training.run_folder import EpochRecord, RunFile, RunFolder
@@ -105,7 +106,12 @@ def train(
         listeners = Listeners()
     run = RunFolder(folder)
     workers = main_first(accelerator, lambda: n_workers(hardware, accelerator))
-    main_only(accelerator, lambda: _check_request(config, accelerator, resume, overwrite))
+
+    def check() -> None:
+        _check_request(config, accelerator, resume, overwrite)
+        run.check_place(resume=resume, overwrite=overwrite)
+
+    main_only(accelerator, check)
     prepared = main_first(
         accelerator,
         lambda: prepare(
@@ -121,12 +127,17 @@ def train(
     with contextlib.ExitStack() as stack:
 
         def claim() -> None:
-            run.check(description, resume=resume, overwrite=overwrite)
+            if resume:
+                run.check_same(description)
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(folder))
             run.claim(description, overwrite=overwrite)
             if not run.last.exists():
                 try_test_pictures(prepared.data, listeners)
+            if accelerator.device.type == "cpu":
+                share = config.batch_size // accelerator.num_processes
+                n_views = 1 + (config.views or 0)
+                check_memory(prepared.network, prepared.data.size, share, n_views)
 
         main_only(accelerator, claim)
         start = main_first(accelerator, lambda: _checkpoint_of(run, prepared.config))

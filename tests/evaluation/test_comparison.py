@@ -74,6 +74,32 @@ def test_what_was_not_measured_is_a_dash():
     assert line.split()[-2:] == ["\N{EN DASH}", "41.20"]
 
 
+def test_runs_of_a_column_that_were_not_measured_alike_have_no_mean():
+    comparison = compare({"a": full_results(), "b": full_results(n=500, seed=1)})
+    assert cells(comparison, "clean", "error")[0].values == (0.0712, 0.0712)
+    assert cells(comparison, "adversarial", "error") == (None,)
+    row = next(row for row in comparison.as_json()["rows"] if row["section"] == "adversarial")
+    assert row["cells"] == [None]
+    line = next(line for line in as_text(comparison).splitlines() if "error under PGD" in line)
+    assert line.split()[-1] == "\N{EN DASH}"
+    assert any(
+        note.startswith("Adversarial pictures, not measured alike:") for note in comparison.notes
+    )
+
+
+def test_a_seed_that_occurs_twice_counts_once():
+    runs = {name: clean_results(seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))}
+    assert "2 seeds" in as_text(compare(runs))
+    del runs["c"]
+    assert "seed 0" in as_text(compare(runs)).split("Test pictures")[0]
+
+
+def test_digests_are_shown_by_their_first_digits():
+    runs = {name: clean_results(weights=f"sha256:{name * 32}") for name in ("ab", "cd")}
+    details = [column.details for column in compare(runs).columns]
+    assert details == [("weights abababab",), ("weights cdcdcdcd",)]
+
+
 def test_each_corruption_is_shown_on_request():
     comparison = compare({"a": full_results()})
     assert "JPEG compression" not in as_text(comparison)

@@ -253,18 +253,87 @@ def test_figures_stay_until_they_are_measured_again(run, corrupted_folder, betwe
     assert len(results.anomalies) == 2
 
 
+def kept_in(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize(
-    "another", [{"seed": 1}, {"limit": 30}, {"checkpoint": "1" * 64}, {"damaged": True}]
+    ("another", "checkpoint", "name", "said"),
+    [
+        ({"seed": 1, "limit": 20}, {}, "last-20-0", "of --seed 0"),
+        ({"limit": 30}, {}, "last-20-0", "of 20 pictures"),
+        ({}, {}, "last-20-0", "of 20 pictures"),
+        ({"limit": 20}, {"sha256": "1" * 64}, "last-20-0", "of another training"),
+        ({"limit": 20}, {"sha256": "1" * 64, "epoch": 2}, "last-20-0", "of epoch 1"),
+        (
+            {"limit": 20, "seed": 1},
+            {"sha256": "1" * 64, "name": "best"},
+            "last-20-0",
+            "of the last checkpoint, of --seed 0",
+        ),
+        ({"limit": 20}, None, "damaged", "which cannot be read"),
+    ],
 )
-def test_figures_under_other_conditions_are_replaced(run, another):
-    evaluate(run, only(pgd_steps=1))
-    if "checkpoint" in another:
-        checkpoint = {**run.checkpoint, "sha256": another.pop("checkpoint")}
-        run = dataclasses.replace(run, checkpoint=checkpoint)
-    if another.pop("damaged", False):
-        (run.folder / "metrics.json").write_text("{")
-    assert evaluate(run, only(**another)).adversarial is None
+def test_figures_of_others_are_kept_under_another_name(run, another, checkpoint, name, said):
+    evaluate(run, only(pgd_steps=1, limit=20))
+    metrics, told = run.folder / "metrics.json", []
+    if checkpoint is None:
+        metrics.write_text("{")
+    run = dataclasses.replace(run, checkpoint={**run.checkpoint, **(checkpoint or {})})
+    before = kept_in(run.folder)
+    assert evaluate(run, only(**another), tell=told.append).adversarial is None
     assert read_results(run.folder).adversarial is None
+    kept = run.folder / f"metrics-{name}.json"
+    assert told == [f"earlier figures, {said}, are kept in {kept}"]
+    now = kept_in(run.folder)
+    assert now.keys() == {*before, f"metrics-{name}.json", f"report-{name}.html"}
+    assert now[f"metrics-{name}.json"] == before["metrics.json"]
+    assert now[f"report-{name}.html"] == before["report.html"]
+
+    evaluate(run, only(**another), tell=told.append)
+    assert len(told) == 1
+    assert kept_in(run.folder).keys() == now.keys()
+
+
+def test_kept_figures_are_never_replaced(run):
+    every = set()
+    for _ in range(4):
+        for limit in (None, 1):
+            evaluate(run, only(limit=limit))
+            # Ends of lines tell them apart, and are no damage.
+            metrics = run.folder / "metrics.json"
+            metrics.write_text(metrics.read_text() + "\n" * len(every))
+            every.add(metrics.read_bytes())
+    kept = kept_in(run.folder)
+    assert {data for name, data in kept.items() if name.startswith("metrics")} == every
+    endings = ("all-0", "all-0-00000000", "all-0-00000000-2", "all-0-00000000-3")
+    assert {f"metrics-last-{ending}.json" for ending in endings} <= kept.keys()
+    assert {f"report-last-{ending}.html" for ending in endings} <= kept.keys()
+    for _ in range(2):
+        (run.folder / "metrics.json").write_text("{")
+        evaluate(run, NOTHING)
+    assert {"metrics-damaged.json", "metrics-damaged-2.json"} <= kept_in(run.folder).keys()
+
+
+def test_a_name_in_a_file_leads_to_no_other_folder(run):
+    evaluate(run, NOTHING)
+    metrics = run.folder / "metrics.json"
+    data = json.loads(metrics.read_text())
+    data["checkpoint"]["name"] = "../x"
+    data["options"]["seed"] = "/" * 300
+    metrics.write_text(json.dumps(data))
+    evaluate(run, NOTHING)
+    assert "metrics-_x-all-_.json" in kept_in(run.folder)
+
+
+def test_figures_stay_where_they_are_if_nothing_new_is_measured(run):
+    evaluate(run, NOTHING)
+    before = kept_in(run.folder)
+    with torch.no_grad():
+        run.model.shades[0] = torch.nan
+    with pytest.raises(RunError):
+        evaluate(run, only(limit=3))
+    assert kept_in(run.folder) == before
 
 
 def test_the_releases_of_kept_figures_are_kept_with_them(run):

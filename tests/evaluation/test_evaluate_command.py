@@ -89,6 +89,32 @@ def test_earlier_figures_are_shown_too(run, digits):
     assert kept["adversarial"]["norm"] == "l2"
 
 
+def test_a_set_that_is_gone_is_told(run, digits, tmp_path):
+    described = json.loads((digits / "run.json").read_text())
+    described["set_folder"] = str(tmp_path / "gone")
+    (digits / "run.json").write_text(json.dumps(described))
+    result = run("evaluate", "digits", *QUICK[:-2], "--limit", "20")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == (
+        f"fractals are left out: the run's mixing set, {tmp_path / 'gone'}, is not there; "
+        "name another by --set\n"
+    )
+    assert [result.source for result in read_results(digits).anomalies] == ["noise"]
+    assert run("evaluate", "digits", *QUICK, "--limit", "20").stderr == ""
+    by_name = run("evaluate", "digits", *QUICK[:-2], "--ood", "fractals", "--limit", "20")
+    assert by_name.exit_code != 0
+    assert by_name.stderr.startswith("Error: ")
+
+
+def test_where_earlier_figures_are_kept_is_told(run, digits):
+    run("evaluate", "digits", *QUICK, "--limit", "20")
+    result = run("evaluate", "digits", *QUICK, "--limit", "30", "--quiet")
+    kept = Path("digits") / "metrics-last-20-0.json"
+    assert result.stderr == f"earlier figures, of 20 pictures, are kept in {kept}\n"
+    assert result.stdout == ""
+    assert (digits / "report-last-20-0.html").exists()
+
+
 def test_names_that_are_no_text_are_printed(run, digits, tmp_path):
     place = os.fsencode(tmp_path) + b"/caf\xe9"
     try:

@@ -1,6 +1,7 @@
 import dataclasses
 import re
 
+from fractalgen.evaluation.report.page import page
 from fractalgen.evaluation.report.table import table
 from tests.evaluation.example_results import clean_results, full_results
 
@@ -25,6 +26,30 @@ def test_table_shows_every_figure_with_its_direction_and_settings():
     assert line_with(text, "AUROC") == "AUROC 97.34% higher is better"
     assert line_with(text, "FPR at 95% recall") == "FPR at 95% recall 9.31% lower is better"
     assert "Natural shift, ImageNet-R (30,000 pictures of 200 classes)" in text
+
+
+def test_one_of_something_is_no_plural():
+    results = full_results(n=1)
+    clean = dataclasses.replace(results.clean, n=1)
+    corruption = dataclasses.replace(results.corruptions[0], errors={"fog": (0.1,)})
+    consistency = dataclasses.replace(results.consistency, flip_rates={"tilt": 0.04})
+    attack = dataclasses.replace(results.adversarial, steps=1)
+    shift = dataclasses.replace(results.natural_shifts[0], n=1, n_classes=1)
+    results = dataclasses.replace(
+        results,
+        clean=clean,
+        corruptions=(corruption,),
+        consistency=consistency,
+        adversarial=attack,
+        natural_shifts=(shift,),
+    )
+    text = table(results)
+    assert "(1 picture)" in text
+    assert "(1 test picture, 1 kind, 1 severity)" in text
+    assert "(1 test picture, 1 kind)" in text
+    assert "L-inf 2/255, 1 step of 0.5/255, 1 test picture" in text
+    assert "(1 picture of 1 class)" in text
+    assert "1 test picture<" in page(results)
 
 
 def test_table_leaves_out_what_was_not_measured():

@@ -76,6 +76,11 @@ def test_what_is_given_wins_over_the_recipe():
     assert config.ipmix == dataclasses.replace(IPMixSettings(), k=5, severity=2.0)
 
 
+def test_the_transformer_starts_with_a_rate_at_which_it_learns():
+    assert configure(model="vit-small").learning_rate == 0.01
+    assert configure(model="vit-small", learning_rate=0.05).learning_rate == 0.05
+
+
 def test_vanilla_has_neither_views_nor_settings():
     config = configure(method="vanilla")
     assert (config.jsd, config.ipmix, config.views) == (False, None, None)
@@ -88,7 +93,7 @@ def test_vanilla_has_neither_views_nor_settings():
     [
         ({"method": "ipmx"}, "did you mean 'ipmix'"),
         ({"recipe": "papper"}, "did you mean 'paper'"),
-        ({"method": "vanilla", "k": 3, "beta": 1.0}, "beta, k belong to IPMix"),
+        ({"method": "vanilla", "k": 3, "beta": 1.0}, "has no beta, no k"),
         ({"learning_rate": 0.0}, "learning rate"),
         ({"weight_decay": -1.0}, "weight decay"),
         ({"learning_rate": float("nan")}, "learning rate"),

@@ -136,7 +136,10 @@ def test_classes_have_to_be_the_same_and_not_empty(folder):
     with pytest.raises(RunError, match=r"train has no pictures of these classes: bird"):
         load(folder)
     picture(30, 30, 0).save(folder / "train" / "bird" / "a.jpg")
-    assert load(folder).test.labels.tolist() == [1, 2]
+    with pytest.raises(RunError, match=r"val has no pictures of these classes: bird"):
+        load(folder)
+    picture(30, 30, 0).save(folder / "val" / "bird" / "a.jpg")
+    assert load(folder).test.labels.tolist() == [0, 1, 2]
     for name in ("bird", "dog"):
         shutil.rmtree(folder / "train" / name)
         shutil.rmtree(folder / "val" / name)

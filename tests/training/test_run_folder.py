@@ -10,7 +10,9 @@ def run_file(digest="d" * 32, data="e" * 32, **given):
 
 
 def claim(folder, run, *, resume=False, overwrite=False):
-    folder.check(run, resume=resume, overwrite=overwrite)
+    folder.check_place(resume=resume, overwrite=overwrite)
+    if resume:
+        folder.check_same(run)
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.claim(run, overwrite=overwrite)
 
@@ -19,6 +21,7 @@ def claim(folder, run, *, resume=False, overwrite=False):
 def run(tmp_path):
     folder = RunFolder(tmp_path / "runs" / "one")
     claim(folder, run_file(), resume=False, overwrite=False)
+    folder.last.write_bytes(b"weights")
     return folder
 
 
@@ -49,7 +52,6 @@ def test_another_set_is_refused_by_name(run):
 
 def test_overwriting_removes_what_the_run_wrote_and_nothing_else(run):
     run.append(record(1))
-    run.last.write_bytes(b"x")
     (run.path / "notes.txt").write_text("mine")
     claim(run, run_file(seed=3), resume=False, overwrite=True)
     assert sorted(path.name for path in run.path.iterdir()) == ["notes.txt", "run.json"]
@@ -131,3 +133,11 @@ def test_a_log_that_a_crash_tore_keeps_its_whole_lines(run):
     with run.log.open("ab") as file:
         file.write(b'\xff\xfe\n{"epoch": 2}\n\x00\x00')
     assert run.records() == [record(1)]
+
+
+def test_a_run_without_an_epoch_makes_way(run):
+    run.last.unlink()
+    claim(run, run_file(seed=9))
+    assert run.read().config.seed == 9
+    claim(run, run_file(seed=8), resume=True)
+    assert run.read().config.seed == 8

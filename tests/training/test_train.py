@@ -20,6 +20,7 @@ from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.hardware import Hardware
 from fractalgen.training.loop import Listeners
+from fractalgen.training.memory import saved_bytes
 from fractalgen.training.models import MODELS, ModelEntry
 from fractalgen.training.recipes import configure
 from fractalgen.training.run_folder import RunFolder
@@ -304,6 +305,23 @@ def test_a_test_picture_that_cannot_be_read_is_found_before_an_epoch_is_spent(tm
             listeners=Listeners(step=steps.append),
         )
     assert steps == []
+
+
+def test_a_step_that_would_not_fit_into_memory_is_refused(tmp_path):
+    photos = photo_folder(tmp_path / "photos", n=1000)
+    config = dataclasses.replace(
+        folder_config(photos, method="vanilla"), batch_size=2000, image_size=1024
+    )
+    with pytest.raises(RunError, match=r"need about \d+ GB of memory.*--batch-size of \d+ or less"):
+        train(config, tmp_path / "run")
+
+
+def test_what_a_step_keeps_is_known_before():
+    # A linear layer keeps its input, and so does the sigmoid its output.
+    network = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 5), torch.nn.Sigmoid()
+    )
+    assert saved_bytes(network, 4) == 4 * (48 + 5)
 
 
 def test_data_that_changed_are_refused(tmp_path):

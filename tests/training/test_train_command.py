@@ -89,7 +89,7 @@ def test_a_second_run_needs_to_be_told_what_to_do(train, tmp_path):
     assert "holds a run already; --resume" in again.stderr
     resumed = train("--out", "run", "--method", "vanilla", "--resume")
     assert resumed.exit_code == 0
-    assert "all 1 epochs were done already" in resumed.stdout
+    assert "all of its epochs were done already" in resumed.stdout
     other = train("--out", "run", "--method", "vanilla", "--resume", "--seed", "5")
     assert other.exit_code == 2
     assert "seed 0 (now 5)" in other.stderr
@@ -116,7 +116,7 @@ def test_weights_are_carried_over(train, tmp_path):
         (["--framework", "chian"], 2, "did you mean 'chain'?"),
         (["--levels", "image,pach"], 2, "did you mean 'patch'?"),
         (["--levels", ""], 2, "levels must be a list"),
-        (["--method", "vanilla", "--t", "2"], 2, "t belong"),
+        (["--method", "vanilla", "--t", "2"], 2, "vanilla has no t"),
         (["--severity", "11"], 2, "severity must be from 0.1 to 10"),
         (["--batch-size", "100000"], 2, "smaller --batch-size"),
         (["--weights", "nowhere.safetensors"], 1, "nowhere.safetensors"),

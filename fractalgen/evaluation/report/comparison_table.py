@@ -64,7 +64,7 @@ def _name(row: Row) -> str:
 
 
 def _head(column: Column) -> list[str]:
-    n = len(column.seeds)
+    n = len(set(column.seeds))
     seeds = f"seed {column.seeds[0]}" if n == 1 else f"{n} seeds"
     return [column.dataset, column.model, column.method, *column.details, seeds]
 

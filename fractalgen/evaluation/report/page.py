@@ -12,6 +12,7 @@ from fractalgen.evaluation.report.charts import (
     scale_top,
     severity_bars,
 )
+from fractalgen.evaluation.report.counts import count_of
 from fractalgen.evaluation.report.gallery import galleries
 from fractalgen.evaluation.report.names import written
 from fractalgen.evaluation.report.origin import origin
@@ -77,7 +78,7 @@ def _header(names: Iterable[str], results: Results) -> str:
         details.append(f"{results.checkpoint['name']} checkpoint")
     if results.checkpoint.get("epoch") is not None:
         details.append(f"epoch {results.checkpoint['epoch']}")
-    details.append(f"{results.clean.n:,} test pictures")
+    details.append(count_of(results.clean.n, "test picture"))
     title = ", ".join(
         f"<span>{escape(name)}</span>" if len(name) <= _SHORT else escape(name) for name in names
     )

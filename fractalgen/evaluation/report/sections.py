@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fractalgen.evaluation.report.counts import count_of
 from fractalgen.evaluation.results import (
     AdversarialResult,
     AnomalyResult,
@@ -111,7 +112,7 @@ def _clean(result: CleanResult) -> Section:
             "The same without the most confident bin, as published figures of IPMix have it.",
         ),
     )
-    return Section("clean", "Test pictures", f"{result.n:,} pictures", figures)
+    return Section("clean", "Test pictures", count_of(result.n, "picture"), figures)
 
 
 def _corruptions(result: CorruptionResult, n_test: int) -> Section:
@@ -141,17 +142,14 @@ def _corruptions(result: CorruptionResult, n_test: int) -> Section:
         )
     )
     figures += _details({name: sum(errors) / len(errors) for name, errors in result.errors.items()})
+    n_severities = max((len(errors) for errors in result.errors.values()), default=0)
     return Section(
         f"corruptions:{result.source}",
         f"Corruptions, {result.source}",
-        f"{_of(result.n, n_test)}, {len(result.errors)} kinds, {_severities(result)}",
+        f"{_of(result.n, n_test)}, {count_of(len(result.errors), 'kind')}, "
+        f"{count_of(n_severities, 'severity', 'severities')}",
         tuple(figures),
     )
-
-
-def _severities(result: CorruptionResult) -> str:
-    n = max((len(errors) for errors in result.errors.values()), default=0)
-    return "1 severity" if n == 1 else f"{n} severities"
 
 
 def _consistency(result: ConsistencyResult, n_test: int) -> Section:
@@ -164,7 +162,7 @@ def _consistency(result: ConsistencyResult, n_test: int) -> Section:
     return Section(
         f"consistency:{result.source}",
         f"Perturbation sequences, {result.source}",
-        f"{_of(result.n, n_test)}, {len(result.flip_rates)} kinds",
+        f"{_of(result.n, n_test)}, {count_of(len(result.flip_rates), 'kind')}",
         (figure, *_details(result.flip_rates)),
     )
 
@@ -179,7 +177,7 @@ def _adversarial(result: AdversarialResult, n_test: int) -> Section:
     return Section(
         "adversarial",
         "Adversarial pictures",
-        f"{_norm(result.norm)} {_pixels(result.epsilon)}, {result.steps} steps of "
+        f"{_norm(result.norm)} {_pixels(result.epsilon)}, {count_of(result.steps, 'step')} of "
         f"{_pixels(result.step_size)}, {_of(result.n, n_test)}",
         (figure,),
     )
@@ -234,7 +232,7 @@ def _natural_shift(result: NaturalShiftResult) -> Section:
     return Section(
         f"natural_shifts:{result.source}",
         f"Natural shift, {result.source}",
-        f"{result.n:,} pictures of {result.n_classes:,} classes",
+        f"{count_of(result.n, 'picture')} of {count_of(result.n_classes, 'class', 'classes')}",
         figures,
     )
 
@@ -245,4 +243,5 @@ def _details(values: Mapping[str, float]) -> list[Figure]:
 
 def _of(n: int, n_test: int) -> str:
     """Say how many pictures, and of how many where a limit was set."""
-    return f"{n:,} of {n_test:,} test pictures" if n < n_test else f"{n:,} test pictures"
+    all_of_them = count_of(n_test, "test picture")
+    return f"{n:,} of {all_of_them}" if n < n_test else count_of(n, "test picture")

@@ -131,7 +131,7 @@ def load_folder(folder: Path, image_size: int | None = None) -> ImageData:
     Raises
     ------
     RunError
-        If a folder is missing or empty, or ``val`` has classes that ``train`` has not.
+        If a folder is missing or empty, or the two have not the same classes.
     """
     for part in ("train", "val"):
         if not (folder / part).is_dir():
@@ -148,11 +148,12 @@ def load_folder(folder: Path, image_size: int | None = None) -> ImageData:
     if strangers:
         raise RunError(f"{val} has classes that {train} has not: {first_few(strangers)}")
     training = pictures_of_classes(train, classes, size)
-    present = np.bincount(training.labels, minlength=len(classes)) > 0
-    empty = [name for name, found in zip(classes, present, strict=True) if not found]
-    if empty:
-        raise RunError(f"{train} has no pictures of these classes: {first_few(empty)}")
     testing = pictures_of_classes(val, classes, size)
+    for place, pictures in ((train, training), (val, testing)):
+        present = np.bincount(pictures.labels, minlength=len(classes)) > 0
+        empty = [name for name, found in zip(classes, present, strict=True) if not found]
+        if empty:
+            raise RunError(f"{place} has no pictures of these classes: {first_few(empty)}")
     return ImageData(f"folder:{folder}", training, testing, classes, size, _MEAN, _STD)
 
 
