@@ -15,7 +15,7 @@ from fractalgen.mixing_set.verify import verify
 from fractalgen.training.config import IPMixSettings
 from fractalgen.training.errors import RunError, RunUsageError
 
-__all__ = ["augmenter_for", "check_settings", "checked_set_digest"]
+__all__ = ["augmenter_for", "check_settings", "checked_set_digest", "try_settings"]
 
 
 def checked_set_digest(folder: Path) -> str:
@@ -52,31 +52,47 @@ def checked_set_digest(folder: Path) -> str:
 
 
 def augmenter_for(settings: IPMixSettings, set_folder: Path, image_size: int) -> IPMix:
-    """Make a run's augmenter for pictures of a size, and try it on one.
+    """Make a run's augmenter for pictures of a size.
 
     The set's pictures are an eighth larger, 36 for 32 and 256 for 224 pixels, so that crops of
-    them differ. The first time on a machine the kernels are compiled here, before an epoch's time
-    is taken, and before workers are started that would all compile them.
+    them differ.
 
     Raises
     ------
     RunUsageError
-        If one of IPMix's options is out of its range, or does not go with the size.
+        If one of IPMix's options is out of its range.
     SetError
         If there are no pictures, or some of them cannot be read.
     """
     check_settings(settings)
-    aug = IPMix(MixingSet(set_folder, size=image_size * 8 // 7), **dataclasses.asdict(settings))
-    try:
-        aug.batch(np.zeros((1, image_size, image_size, 3), np.uint8), [0], layout="NCHW")
-    except ValueError as error:
-        raise RunUsageError(str(error)) from None
-    return aug
+    return IPMix(MixingSet(set_folder, size=image_size * 8 // 7), **dataclasses.asdict(settings))
 
 
 def check_settings(settings: IPMixSettings) -> None:
     """Raise RunUsageError if one of IPMix's options is unknown or out of its range."""
+    _tried(settings, 8)
+
+
+def try_settings(settings: IPMixSettings, image_size: int) -> None:
+    """Augment a picture of a size, with nothing, and so compile the kernels.
+
+    That is done before an epoch's time is taken, and before workers are started that would all
+    compile them.
+
+    Raises
+    ------
+    RunUsageError
+        If the options do not go with the size.
+    """
+    picture = np.zeros((1, image_size, image_size, 3), np.uint8)
     try:
-        IPMix(np.zeros((1, 8, 8, 3), np.uint8), **dataclasses.asdict(settings))
+        _tried(settings, image_size).batch(picture, [0], layout="NCHW")
+    except ValueError as error:
+        raise RunUsageError(str(error)) from None
+
+
+def _tried(settings: IPMixSettings, size: int) -> IPMix:
+    try:
+        return IPMix(np.zeros((1, size, size, 3), np.uint8), **dataclasses.asdict(settings))
     except ValueError as error:
         raise RunUsageError(str(error)) from None

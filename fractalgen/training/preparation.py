@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,12 @@ from fractalgen.training.datasets import FOLDER_PREFIX, load_data
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.loop import Listeners
-from fractalgen.training.mixing import augmenter_for, check_settings, checked_set_digest
+from fractalgen.training.mixing import (
+    augmenter_for,
+    check_settings,
+    checked_set_digest,
+    try_settings,
+)
 from fractalgen.training.models import create_model
 from fractalgen.training.models.weights import load_weights
 
@@ -149,5 +155,9 @@ def _mixing(
         raise RunUsageError("the method ipmix needs a mixing set; name its folder")
     check_settings(config.ipmix)
     listeners.tell(f"checking and reading {set_folder}")
-    digest = checked_set_digest(set_folder)
-    return digest, augmenter_for(config.ipmix, set_folder, image_size)
+    with ThreadPoolExecutor(1) as meanwhile:  # the first time on a machine, 15 s of compiling
+        compiling = meanwhile.submit(try_settings, config.ipmix, image_size)
+        digest = checked_set_digest(set_folder)
+        aug = augmenter_for(config.ipmix, set_folder, image_size)
+        compiling.result()
+    return digest, aug
