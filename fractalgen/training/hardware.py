@@ -10,11 +10,12 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import is_bf16_available, patch_environment
 
+from fractalgen.registry import nearest
 from fractalgen.training.errors import RunUsageError
 
-__all__ = ["PRECISIONS", "Hardware", "accelerator_for", "n_workers"]
+__all__ = ["Hardware", "accelerator_for", "n_workers"]
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+_PRECISIONS = ("auto", "float32", "bfloat16")
 _MOST_WORKERS = 8
 
 
@@ -47,7 +48,7 @@ def accelerator_for(hardware: Hardware) -> Accelerator:
     Raises
     ------
     RunUsageError
-        If the device is not there.
+        If the device is not there, or the precision is unknown.
     """
     named = None if hardware.device == "auto" else _checked(hardware.device)
     on_cpu = not torch.accelerator.is_available() if named is None else named.type == "cpu"
@@ -77,6 +78,10 @@ def _checked(name: str) -> torch.device:
 
 def _precision(asked: str, on_cpu: bool) -> str:
     """Return what accelerate calls it; ``auto`` is bfloat16 where the hardware computes in it."""
+    if asked not in _PRECISIONS:
+        raise RunUsageError(
+            f"no precision is called '{asked}': {nearest(asked, list(_PRECISIONS))}"
+        )
     if asked == "auto":
         emulated = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(
             including_emulation=False

@@ -127,7 +127,8 @@ class RunFolder:
                 f"{self.path} holds something else than a run ({strangers[0]}); "
                 "name another folder by --out"
             )
-        if self.last.exists() and not resume and not overwrite:
+        has_weights = self.last.exists() or self.best.exists()
+        if has_weights and not resume and not overwrite:
             raise RunUsageError(
                 f"{self.path} holds a run already; --resume goes on with it, --overwrite starts "
                 "anew, --out names another folder"

@@ -131,13 +131,14 @@ def train(
                 run.check_same(description)
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(folder))
-            run.claim(description, overwrite=overwrite)
-            if not run.last.exists():
+            if overwrite or not run.last.exists():
                 try_test_pictures(prepared.data, listeners)
             if accelerator.device.type == "cpu":
                 share = config.batch_size // accelerator.num_processes
                 n_views = 1 + (config.views or 0)
                 check_memory(prepared.network, prepared.data.size, share, n_views)
+            # Last: it removes a run that is to be overwritten.
+            run.claim(description, overwrite=overwrite)
 
         main_only(accelerator, claim)
         start = main_first(accelerator, lambda: _checkpoint_of(run, prepared.config))

@@ -1,6 +1,7 @@
 """Whole runs on digits of 8 pixels: real training, small enough to be done several times."""
 
 import dataclasses
+import importlib.util
 import json
 import os
 import signal
@@ -74,6 +75,8 @@ def test_a_run_learns_and_writes_what_it_says(whole_run):
     least = min(records, key=lambda record: record.test_error)
     assert (best.epoch, best.best_error) == (least.epoch, least.test_error)
     assert not best.momentum
+    if importlib.util.find_spec("tensorboard"):
+        assert list((folder / "tensorboard").glob("events.*"))
 
 
 def outcome_digest(folder):
@@ -314,6 +317,22 @@ def test_a_step_that_would_not_fit_into_memory_is_refused(tmp_path):
     )
     with pytest.raises(RunError, match=r"need about \d+ GB of memory.*--batch-size of \d+ or less"):
         train(config, tmp_path / "run")
+
+
+def test_a_run_is_overwritten_only_when_the_new_one_can_begin(tmp_path):
+    photos = photo_folder(tmp_path / "photos")
+    config = folder_config(photos, method="vanilla")
+    train(config, tmp_path / "run")
+    before = (tmp_path / "run" / "last.safetensors").read_bytes()
+    (photos / "val" / "cat" / "0.png").write_bytes(b"not a picture")
+    with pytest.raises(RunError, match=r"val/cat/0\.png"):
+        train(config, tmp_path / "run", overwrite=True)
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
+
+
+def test_an_unknown_precision_is_refused(tmp_path):
+    with pytest.raises(RunUsageError, match="did you mean 'bfloat16'"):
+        train(config_of(), tmp_path / "run", hardware=Hardware(precision="bfloat"))
 
 
 def test_what_a_step_keeps_is_known_before():
