@@ -86,7 +86,7 @@ def inner_loops(functions: dict[str, Function], name: str) -> list[Loop]:
     blocks, followers = _flow(functions[name])
     callees = _callees(functions[name])
     loops = []
-    for places in _innermost(set(range(len(blocks))), followers):
+    for places in sorted(_innermost(set(range(len(blocks))), followers), key=min):
         numbers = [number for place in sorted(places) for number in blocks[place]]
         calls = tuple(callees[number] for number in numbers if number in callees)
         if not any(_loops(functions, callee) for callee in calls):

@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from numba import boolean as b1
 from numba import float32 as f4
 from numba import float64 as f8
@@ -30,7 +32,9 @@ from numba.core.dispatcher import Dispatcher
 
 import fractalgen.kernels
 from benchmarks.assembly import findings, inner_loops, listing
+from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import PLAN
+from fractalgen.families import FAMILIES, render, sample
 from fractalgen.kernels.plans import SETTINGS
 
 # Bits of the vectors that LLVM computes with. For x86-64-v4 it prefers 256 to 512 by itself, as the
@@ -193,9 +197,14 @@ class Reading:
     """What the innermost loops of one kernel, compiled for one level, are made of."""
 
     kernel: str
-    first_type: str  # of its arguments, which tells float32 from float64
+    types: str  # of its arguments
     widths: list[int]  # of each loop, in bits
     findings: dict[str, int]  # how often each was found
+
+    @property
+    def first_type(self) -> str:
+        """The first number type among the arguments, which tells float32 from float64."""
+        return re.findall(r"(?:u?int|float)\d+|bool|Record", self.types)[0]
 
 
 def kernels() -> dict[str, Dispatcher]:
@@ -229,10 +238,27 @@ def read_here(names: list[str]) -> Iterator[Reading]:
             slow = list(findings(functions, symbol))
             yield Reading(
                 name,
-                str(getattr(signature[0], "dtype", signature[0]))[:8],
+                str(signature),
                 [loop.width for loop in inner_loops(functions, symbol)],
                 {finding: slow.count(finding) for finding in sorted(set(slow))},
             )
+
+
+def signatures_in_use() -> set[tuple[str, str]]:
+    """Return the kernels that a few images and views of each kind call, and the types."""
+    command = [sys.executable, "-m", "tests.kernels.assembly", "--in-use"]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {(name, types) for name, types in json.loads(printed)}
+
+
+def _use_kernels() -> list[tuple[str, str]]:
+    for family in FAMILIES:
+        for index in range(8):
+            render(sample(family, seed=2023, index=index), size=16)
+    augment = IPMix(np.zeros((2, 36, 36, 3), np.uint8))
+    augment.batch(np.zeros((8, 32, 32, 3), np.uint8), range(8))
+    augment(np.zeros((32, 32, 3), np.uint8), seed=0)
+    return [(name, str(one)) for name, kernel in kernels().items() for one in kernel.signatures]
 
 
 def read(level: str, names: list[str]) -> list[Reading]:
@@ -257,7 +283,11 @@ def main() -> None:
     parser.add_argument("kernels", nargs="*", metavar="KERNEL")
     parser.add_argument("--level", action="append", choices=LEVELS, help="all unless given")
     parser.add_argument("--here", action="store_true", help="this process's target, as JSON")
+    parser.add_argument("--in-use", action="store_true", help="what the package calls, as JSON")
     arguments = parser.parse_args()
+    if arguments.in_use:
+        json.dump(_use_kernels(), sys.stdout)
+        return
     if arguments.here:
         json.dump([asdict(reading) for reading in read_here(arguments.kernels)], sys.stdout)
         return
