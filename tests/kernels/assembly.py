@@ -153,7 +153,7 @@ EXPECTED = {
     "noise.noise_row": vector(loops=2),
     "noise.normal_lattice": scalar("a few nodes an image"),
     "noise.pixel_centers": vector(),
-    "normalization.field_ranges": vector((f4[:, :, ::1], i8, f4[:, ::1])),
+    "normalization.field_ranges": scalar("every n-th sample", (f4[:, :, ::1], i8, f4[:, ::1])),
     "normalization.histogram": scalar("histogram", (f4[:, ::1], i8, f4, f4, i8[::1])),
     "normalization.measure_orbits": vector((f4[:, :, ::1], i8), loops=2),
     "opponent_colors.opponents_to_gradient": vector(
@@ -165,14 +165,15 @@ EXPECTED = {
     "plans._sample_image_op": scalar(_FROM_PLANS),
     "plans._sample_step": scalar(_FROM_PLANS),
     "plans.sample_plan": scalar(_FROM_PLANS),
-    "shading._add_every": vector(),
-    "shading._add_scaled": vector(),
-    "shading._blend_rows": vector(),
-    "shading._gradient_entries": vector(),
+    "shading._add_samples": vector(),
+    "shading._blend_rows": vector(loops=4),
+    "shading._encode_row": vector(),
+    "shading._find_entries": vector(),
     "shading._light_row": vector(),
     "shading._look_up": scalar(_LOOK_UPS),
     "shading._normalize_row": vector(loops=2),
     "shading._opacity_row": vector(),
+    "shading._pair_up": scalar("once an image"),
     "shading.shade": vector(
         (
             f4[:, :, ::1],
