@@ -3,10 +3,27 @@
 Times tell of one processor only. These tests read the assembly for all three, on any machine.
 """
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 
 from benchmarks.assembly import findings, inner_loops, listing
 from tests.kernels.assembly import EXPECTED, LEVELS, kernels, read_all, signatures_in_use
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="compiles for x86-64"
+)
+
+WIDTH_OF_A_KERNEL = """
+from numba import float32, int64
+from benchmarks.vectors import vector_bits
+from fractalgen.kernels.normalization import measure_orbits
+measure_orbits.compile((float32[:, :, ::1], int64))
+print(vector_bits(measure_orbits))
+"""
 
 READER_CASE = """
 .type\tkernel,@function
@@ -103,3 +120,12 @@ def test_loops_compute_with_vectors_as_wide_as_the_level_has(readings, kernel):
             if one.kernel == kernel:
                 wide = [bits for bits in one.widths if bits >= width]
                 assert len(wide) >= EXPECTED[kernel].n_vector, (level, one.first_type, one.widths)
+
+
+@pytest.mark.parametrize(("level", "width"), [("x86-64-v2", 128), ("x86-64-v3", 256)])
+def test_benchmarks_name_the_width_of_a_kernel_that_was_cached(tmp_path, level, width):
+    settings = {"NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-W", "error", "-c", WIDTH_OF_A_KERNEL]
+    for _ in range(2):  # the second process finds the first one's code
+        printed = subprocess.check_output(command, env={**os.environ, **settings}, text=True)
+        assert int(printed) == width
