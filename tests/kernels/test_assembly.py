@@ -115,17 +115,23 @@ def test_no_masked_stores_gathers_or_calls(readings, kernel):
 
 @pytest.mark.parametrize("kernel", [name for name, one in EXPECTED.items() if not one.scalar])
 def test_loops_compute_with_vectors_as_wide_as_the_level_has(readings, kernel):
-    for level, width in LEVELS.items():
-        for one in readings[level]:
-            if one.kernel == kernel:
-                wide = [bits for bits in one.widths if bits >= width]
-                assert len(wide) >= EXPECTED[kernel].n_vector, (level, one.first_type, one.widths)
+    narrow = {
+        f"{level}, {one.first_type}": one.widths
+        for level, width in LEVELS.items()
+        for one in readings[level]
+        if one.kernel == kernel
+        and sum(bits >= width for bits in one.widths) < EXPECTED[kernel].n_vector
+    }
+    assert not narrow
 
 
-@pytest.mark.parametrize(("level", "width"), [("x86-64-v2", 128), ("x86-64-v3", 256)])
-def test_benchmarks_name_the_width_of_a_kernel_that_was_cached(tmp_path, level, width):
-    settings = {"NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+def test_benchmarks_name_the_width_of_a_kernel_that_was_cached(tmp_path):
+    settings = {
+        "NUMBA_CPU_NAME": "x86-64-v3",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
     command = [sys.executable, "-W", "error", "-c", WIDTH_OF_A_KERNEL]
     for _ in range(2):  # the second process finds the first one's code
         printed = subprocess.check_output(command, env={**os.environ, **settings}, text=True)
-        assert int(printed) == width
+        assert int(printed) == 256
