@@ -11,6 +11,7 @@ import numpy as np
 
 from fractalgen.random_colors import random_colors
 from fractalgen.registry import UnknownNameError, nearest
+from fractalgen.regular_file import open_regular
 
 __all__ = [
     "Palette",
@@ -96,7 +97,7 @@ def read_gpl(path: str | Path) -> Palette:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise PaletteError(f"cannot read the palette {path}: {error.strerror or error}") from error

@@ -11,6 +11,7 @@ from fractalgen.families import FAMILIES
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe, RecipeError
 from fractalgen.palettes import PaletteError
 from fractalgen.registry import UnknownNameError, nearest
+from fractalgen.regular_file import NotRegularError, open_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -58,15 +59,13 @@ def read_recipe(path: str | Path, base: Recipe | None = None) -> Recipe:
         If it cannot be read.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise RecipeError(f"{path} is not a file")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data_bytes = file.read(_MAX_BYTES + 1)
         if len(data_bytes) > _MAX_BYTES:
             raise RecipeError(f"{path} is larger than {_MAX_BYTES:,} bytes")
         text = data_bytes.decode("utf-8-sig")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotRegularError) as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from fractalgen.mixing_set.layout import SET_FILE, SetError, check_no_links
 from fractalgen.mixing_set.recipe import Recipe, RecipeError
 from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.regular_file import read_regular
 from fractalgen.version import __version__
 
 __all__ = [
@@ -56,7 +57,7 @@ def read_set_file(folder: Path) -> SetFile | None:
     check_no_links(folder, [SET_FILE])
     path = folder / SET_FILE
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_regular(path))
         version = data["versions"]["set"]
         if version == SET_VERSION:
             return SetFile(Recipe.from_json(data["recipe"]), tuple(data["versions"]["fractalgen"]))

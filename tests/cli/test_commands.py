@@ -57,7 +57,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", ""), "an empty path was given"),
         (("build-set", "--recipe", ""), "an empty path was given"),
         (("build-set", "--extra", ""), "an empty path was given"),
-        (("build-set", "--recipe", "/dev/zero"), "/dev/zero is not a file"),
+        (("build-set", "--recipe", "/dev/zero"), "/dev/zero: it is a device, not a file"),
         (("build-set", "--recipe", "list.toml"), "list.toml, line 1: ifs must be a table"),
         (("build-set", "--recipe", "size.toml"), "size.toml, line 1: size is a key, not a table"),
         (("ifs", "--palette", "nothing.gpl"), "there is no palette file nothing.gpl"),

@@ -193,7 +193,7 @@ def test_a_pipe_named_like_a_picture_does_not_hang(tmp_path):
     os.mkfifo(folder / "pipe.png")
     summary = build(EMPTY, tmp_path / "set", collected={"extra": str(folder)})
     assert [(one.path, one.reason) for one in summary.refused] == [
-        ("pipe.png", "not a regular file")
+        ("pipe.png", "it is a pipe, not a file")
     ]
 
 
