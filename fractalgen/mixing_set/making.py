@@ -11,7 +11,6 @@ from pathlib import Path
 
 from fractalgen.families import render
 from fractalgen.mixing_set.collect import collect
-from fractalgen.mixing_set.conversion import guarded
 from fractalgen.mixing_set.layout import FORMATS, Key, picture_file
 from fractalgen.mixing_set.manifest import Appender, Manifest, canonical_order, write_manifest
 from fractalgen.mixing_set.plan import in_place, plan
@@ -186,7 +185,7 @@ def _collect(
         workers or default_workers(),
         lost_only=lost_only,
     )
-    with guarded(), contextlib.closing(results):
+    with contextlib.closing(results):
         for result in results:
             if isinstance(result, Refusal):
                 unfinished.refused.append(result)
