@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,6 @@ __all__ = [
     "resolve",
 ]
 
-_FOLDER = "fractalgen.palette_files"
 _SUFFIX = ".gpl"
 _COUNT_RANGE = (2, 256)
 _MAX_BYTES = 1 << 20
@@ -54,11 +52,17 @@ class Palette:
     colors: tuple[str, ...]
 
 
+def _folder() -> Path:
+    """Return where the shipped palettes are: in the installed package, or in the checkout."""
+    package = Path(__file__).parent
+    installed = package / "palette_files"
+    return installed if installed.is_dir() else package.parent / "assets" / "palettes"
+
+
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """Return the names of the shipped palettes, sorted."""
-    files = (entry.name for entry in resources.files(_FOLDER).iterdir())
-    return tuple(sorted(file.removesuffix(_SUFFIX) for file in files if file.endswith(_SUFFIX)))
+    return tuple(sorted(path.stem for path in _folder().glob(f"*{_SUFFIX}")))
 
 
 @lru_cache(maxsize=256)
@@ -73,7 +77,7 @@ def load(name: str) -> Palette:
     if name not in names():
         raise UnknownNameError(_unknown(name, name))
     file = name + _SUFFIX
-    return Palette(name, _parse(resources.files(_FOLDER).joinpath(file).read_bytes(), file)[1])
+    return Palette(name, _parse((_folder() / file).read_bytes(), file)[1])
 
 
 def read_gpl(path: str | Path) -> Palette:

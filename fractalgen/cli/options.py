@@ -106,7 +106,7 @@ def prepare_torch(command: str) -> None:
     if missing:
         raise Failure(
             f"{command} needs {', '.join(missing)}, which the extra 'train' brings: "
-            "pip install 'fractalgen[train]', or '.[train]' in a checkout"
+            "pip install 'fractalgen-ipmix[train]', or '.[train]' in a checkout"
         )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
