@@ -19,6 +19,7 @@ from fractalgen.families.viewports import (
 from fractalgen.kernels.escape_time import BAILOUT, FORMULAS, follow_orbits
 from fractalgen.kernels.lanes import N_RECORDS
 from fractalgen.kernels.normalization import measure_orbits
+from fractalgen.palettes import resolve
 
 __all__ = ["EscapeTime", "EscapeTimeParams"]
 
@@ -94,7 +95,7 @@ class EscapeTime:
     Parameters
     ----------
     palette : str
-        See `fractalgen.palettes.resolve`.
+        What `fractalgen.palettes.resolve` understands: a file becomes its colours.
     supersample : int
         Samples per pixel along each side, 1 to 4.
     """
@@ -106,6 +107,7 @@ class EscapeTime:
     supersample: int = 2
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "palette", resolve(self.palette))
         if not 1 <= self.supersample <= _MAX_SUPERSAMPLE:
             raise ValueError(
                 f"supersample must be from 1 to {_MAX_SUPERSAMPLE}, not {self.supersample}"

@@ -93,7 +93,8 @@ class Features:
     ----------
     palette : str
         "any" for natural opponent colours, drawn at random; else what
-        `fractalgen.palettes.resolve` understands, and every picture's colours come from it.
+        `fractalgen.palettes.resolve` understands, and every picture's colours come from it. A
+        file becomes its colours.
     """
 
     name: ClassVar[str] = "features"

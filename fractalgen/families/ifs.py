@@ -13,7 +13,7 @@ from fractalgen.families.affine_fractals import Fractal, lay_over, probe_counts,
 from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
 from fractalgen.families.base import log_uniform
 from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
-from fractalgen.palettes import choose
+from fractalgen.palettes import choose, resolve
 
 __all__ = ["IFS", "IFSParams"]
 
@@ -45,7 +45,8 @@ class IFS:
     Parameters
     ----------
     palette : str
-        As `fractalgen.palettes.choose` takes it; drawn anew for each fractal and background.
+        What `fractalgen.palettes.resolve` understands: a file becomes its colours. Drawn anew for
+        each fractal and background.
     objects : int
         Fractals in a picture, 1 to 5.
 
@@ -61,6 +62,7 @@ class IFS:
     objects: int = 1
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "palette", resolve(self.palette))
         if not 1 <= self.objects <= _MAX_OBJECTS:
             raise ValueError(f"objects must be from 1 to {_MAX_OBJECTS}, not {self.objects}")
 
