@@ -4,7 +4,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,16 @@ class Family(Protocol[P]):
 
     All randomness is in `sample_params`; `render` is pure and looks at nothing but its
     arguments, so that recorded parameters redraw a picture whatever the options were.
+
+    Attributes
+    ----------
+    version : int
+        From 1; counts up whenever the same options, seed and index would give another picture:
+        other parameters, or other pixels of the same parameters. It is part of a recipe's digest,
+        and a set of one version is not gone on with by another.
     """
+
+    version: ClassVar[int]
 
     @property
     def name(self) -> str:

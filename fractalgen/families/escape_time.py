@@ -101,6 +101,7 @@ class EscapeTime:
     """
 
     name: ClassVar[str] = "escape-time"
+    version: ClassVar[int] = 1
     params_type: ClassVar[type[EscapeTimeParams]] = EscapeTimeParams
 
     palette: str = "any"

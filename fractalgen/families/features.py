@@ -98,6 +98,7 @@ class Features:
     """
 
     name: ClassVar[str] = "features"
+    version: ClassVar[int] = 1
     params_type: ClassVar[type[FeaturesParams]] = FeaturesParams
     palette: str = "any"
 

@@ -57,6 +57,7 @@ class IFS:
     """
 
     name: ClassVar[str] = "ifs"
+    version: ClassVar[int] = 1
     params_type: ClassVar[type[IFSParams]] = IFSParams
     palette: str = "any"
     objects: int = 1

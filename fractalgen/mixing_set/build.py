@@ -70,6 +70,8 @@ def build(
     ------
     SetError
         If the folder holds another set, is at work, is damaged, or cannot be a set.
+    RecipeError
+        If the recipe is of another release, which draws other pictures.
     BuildInterrupted
         At a Ctrl-C; the same call goes on.
     OSError
@@ -81,6 +83,9 @@ def build(
     asked = recipe.without(places).merged(
         Recipe(families=tuple(FamilyRecipe(name, (), collected=True) for name in places))
     )
+    for family in asked.families:
+        if not family.collected:
+            _ = family.family  # fails here if it cannot be drawn, before anything is touched
     make_folder(folder)
     with locked(folder), contextlib.ExitStack() as stack:
         described = _read_description(folder, overwrite=overwrite)

@@ -27,6 +27,17 @@ class Difference:
     asked: Any
 
     def __str__(self) -> str:
+        family, _, key = self.key.rpartition(".")
+        if key == "version":
+            if self.there is None:
+                return (
+                    f"{family} was drawn by an earlier fractalgen, which recorded no version, and "
+                    f"this one draws version {self.asked}"
+                )
+            return (
+                f"{family} is of version {self.there} there, and this fractalgen draws version "
+                f"{self.asked}"
+            )
         there, asked = json.dumps(self.there), json.dumps(self.asked)
         return f"{self.key} is {there} there, {asked} was asked for"
 
@@ -171,6 +182,8 @@ def _family_differences(mine: FamilyRecipe, theirs: FamilyRecipe) -> list[Differ
     if mine.collected != theirs.collected:
         kinds = ["collected" if recipe.collected else "generated" for recipe in (mine, theirs)]
         return [Difference(mine.name, kinds[0], kinds[1])]
+    if mine.version != theirs.version:
+        return [Difference(f"{mine.name}.version", mine.version, theirs.version)]
     there, asked = dict(mine.options), dict(theirs.options)
     return [
         Difference(f"{mine.name}.{key}", there.get(key), asked.get(key))
