@@ -175,7 +175,8 @@ BUILD = together(
         "--overwrite",
         is_flag=True,
         help="Draw anew: replace the pictures of the families asked for, and if another size, "
-        "seed or format is given, all that were drawn.",
+        "seed or format is given, all that were drawn. After an interruption the same command "
+        "goes on.",
     ),
     QUIET,
     JSON,

@@ -75,7 +75,9 @@ def repair(
         if manifest.bad_lines:
             length = write_manifest(folder, canonical_order(records))
         manifest = Manifest(records, sound_bytes=length)
-        unfinished = UnfinishedSet(folder, described, recipe, manifest, on_disk)
+        unfinished = UnfinishedSet(
+            folder, described, recipe, manifest, on_disk, overwriting=described.overwriting
+        )
         summary = finish(unfinished, recipe, sources, workers, progress, lost_only=True)
         return dataclasses.replace(
             summary,
