@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fractalgen.random_colors import random_colors
-from fractalgen.registry import UnknownNameError, nearest
+from fractalgen.registry import UnknownNameError, nearest, shown
 from fractalgen.regular_file import open_regular
 
 __all__ = [
@@ -150,13 +150,20 @@ def resolve(text: str) -> str:
         return text
     path = Path(text)
     is_path = path.suffix.lower() == _SUFFIX or path.name != text
-    if text and (is_path or path.exists()):
-        if not path.exists():
+    if text and (is_path or _exists(path)):
+        if not _exists(path):
             raise PaletteError(_unknown(text, path.stem, "no palette file"))
         return ",".join(read_gpl(path).colors)
     if "," in text or text.startswith("#"):
         return ",".join(_hex_colors(text))
     raise UnknownNameError(_unknown(text, text))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # of a name that is no file's, because it is too long
+        return False
 
 
 def choose(option: str, rng: np.random.Generator) -> Palette:
@@ -190,7 +197,7 @@ def random_palette(rng: np.random.Generator) -> Palette:
 
 
 def _unknown(text: str, name: str, what: str = "no palette") -> str:
-    return f"{what} is called '{text}': {nearest(name, [*names(), *_DRAWN])}"
+    return f"{what} is called {shown(text)}: {nearest(name, [*names(), *_DRAWN])}"
 
 
 def _hex_colors(text: str) -> tuple[str, ...]:
@@ -199,7 +206,7 @@ def _hex_colors(text: str) -> tuple[str, ...]:
     for item in text.split(","):
         match = _HEX.fullmatch(item.strip())
         if not match:
-            raise PaletteError(f"expected a colour such as #1a2b3c, found '{item.strip()}'")
+            raise PaletteError(f"expected a colour such as #1a2b3c, found {shown(item.strip())}")
         digits = match[1].lower()
         colors.append("#" + (digits if len(digits) == 6 else "".join(d + d for d in digits)))
     _check_count(len(colors), "a palette of hex colours")

@@ -20,6 +20,7 @@ from fractalgen.kernels.escape_time import BAILOUT, FORMULAS, follow_orbits
 from fractalgen.kernels.lanes import N_RECORDS
 from fractalgen.kernels.normalization import measure_orbits
 from fractalgen.palettes import resolve
+from fractalgen.registry import shown
 
 __all__ = ["EscapeTime", "EscapeTimeParams"]
 
@@ -111,7 +112,7 @@ class EscapeTime:
         object.__setattr__(self, "palette", resolve(self.palette))
         if not 1 <= self.supersample <= _MAX_SUPERSAMPLE:
             raise ValueError(
-                f"supersample must be from 1 to {_MAX_SUPERSAMPLE}, not {self.supersample}"
+                f"supersample must be from 1 to {_MAX_SUPERSAMPLE}, not {shown(self.supersample)}"
             )
 
     def sample_params(self, rng: np.random.Generator) -> EscapeTimeParams:

@@ -14,6 +14,7 @@ from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdr
 from fractalgen.families.base import log_uniform
 from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
 from fractalgen.palettes import choose, resolve
+from fractalgen.registry import shown
 
 __all__ = ["IFS", "IFSParams"]
 
@@ -65,7 +66,7 @@ class IFS:
     def __post_init__(self) -> None:
         object.__setattr__(self, "palette", resolve(self.palette))
         if not 1 <= self.objects <= _MAX_OBJECTS:
-            raise ValueError(f"objects must be from 1 to {_MAX_OBJECTS}, not {self.objects}")
+            raise ValueError(f"objects must be from 1 to {_MAX_OBJECTS}, not {shown(self.objects)}")
 
     def sample_params(self, rng: np.random.Generator) -> IFSParams:
         """Draw systems, their places and the colours of one picture."""

@@ -5,13 +5,12 @@ import functools
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fractalgen.families import FAMILIES, Family
 from fractalgen.mixing_set.layout import FAMILY_NAME, MAX_INDEX
 from fractalgen.palettes import resolve
-from fractalgen.registry import nearest
+from fractalgen.registry import nearest, shown
 
 __all__ = ["FamilyRecipe", "RecipeError", "check_whole", "merge_ranges"]
 
@@ -79,7 +78,8 @@ class FamilyRecipe:
         check_whole("n", n, 1)
         check_whole("start", start, 0)
         if start + n > MAX_INDEX:
-            raise RecipeError(f"start + n must be at most {MAX_INDEX:,}, not {start + n:,}", "n")
+            reason = f"start + n must be at most {MAX_INDEX:,}, not {shown(start + n)}"
+            raise RecipeError(reason, "n")
         complete = _complete(name, options)
         return cls(name, ((start, start + n),), complete, version=FAMILIES[name].version)
 
@@ -161,7 +161,7 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ..
 def check_whole(key: str, value: Any, low: int) -> None:
     """Raise RecipeError unless `value` is a whole number of `low` or more."""
     if type(value) is not int or value < low:
-        raise RecipeError(f"{key} must be a whole number, {low} or more, not {value!r}", key)
+        raise RecipeError(f"{key} must be a whole number, {low} or more, not {shown(value)}", key)
 
 
 def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -175,10 +175,7 @@ def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...
             raise RecipeError(f"{name} has no option '{key}': {nearest(key, known)}", key)
         if type(value) is not hints[key]:
             kind = {int: "a whole number", str: "text in quotes"}.get(hints[key], hints[key])
-            raise RecipeError(f"{name}: {key} must be {kind}, not {value!r}", key)
-    palette = str(options.get("palette", ""))
-    if palette.endswith(".gpl") and not Path(palette).exists():
-        raise RecipeError(f"there is no palette file {palette}", "palette")
+            raise RecipeError(f"{name}: {key} must be {kind}, not {shown(value)}", key)
     if "palette" in options:
         options["palette"] = resolve(options["palette"])
     at_fault = None

@@ -11,7 +11,7 @@ from fractalgen.families import FAMILIES, ImageSpec, sample_spec
 from fractalgen.families.spec import check_size
 from fractalgen.mixing_set.family_recipe import FamilyRecipe, RecipeError, check_whole, merge_ranges
 from fractalgen.mixing_set.layout import FORMATS, MAX_SIDES, Key
-from fractalgen.registry import nearest
+from fractalgen.registry import nearest, shown
 
 __all__ = ["DEFAULT", "Difference", "FamilyRecipe", "Recipe", "RecipeError"]
 
@@ -75,10 +75,14 @@ class Recipe:
             raise RecipeError(str(error), "size") from None
         check_whole("seed", self.seed, 0)
         if self.seed > _MAX_SEED:
-            raise RecipeError(f"seed must be below 2**63, not {self.seed}", "seed")
+            raise RecipeError(f"seed must be below 2**63, not {shown(self.seed)}", "seed")
+        given: Any = self.format
+        if not isinstance(given, str):
+            reason = f"format must be text in quotes, not {shown(given)}: choose from "
+            raise RecipeError(reason + ", ".join(FORMATS), "format")
         if self.format not in FORMATS:
-            hint = nearest(str(self.format), list(FORMATS))
-            raise RecipeError(f"no format is called '{self.format}': {hint}", "format")
+            hint = nearest(self.format, list(FORMATS))
+            raise RecipeError(f"no format is called {shown(self.format)}: {hint}", "format")
         most = MAX_SIDES.get(self.format, self.size)
         if self.size > most:
             reason = f"{self.format} holds {most} pixels a side at most, not {self.size}"

@@ -60,7 +60,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("build-set", "--recipe", "/dev/zero"), "/dev/zero: it is a device, not a file"),
         (("build-set", "--recipe", "list.toml"), "list.toml, line 1: ifs must be a table"),
         (("build-set", "--recipe", "size.toml"), "size.toml, line 1: size is a key, not a table"),
-        (("ifs", "--palette", "nothing.gpl"), "there is no palette file nothing.gpl"),
+        (("ifs", "--palette", "nothing.gpl"), "no palette file is called 'nothing.gpl'"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
