@@ -14,6 +14,7 @@ from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdr
 from fractalgen.families.base import log_uniform
 from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
 from fractalgen.palettes import choose, resolve
+from fractalgen.ranges import check_within
 from fractalgen.registry import shown
 
 __all__ = ["IFS", "IFSParams"]
@@ -34,6 +35,9 @@ class IFSParams:
 
     fractals: tuple[Fractal, ...]
     backdrop: Backdrop
+
+    def __post_init__(self) -> None:
+        check_within("the number of fractals", 1, _MAX_OBJECTS, len(self.fractals))
 
 
 @dataclass(frozen=True)
