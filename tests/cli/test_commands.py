@@ -395,3 +395,22 @@ def test_the_summary_counts_what_was_asked_for(run, tmp_path):
     asked = json.loads(run("ifs", "--n", 1, "--json").stdout)
     assert asked["bytes"] == (tmp_path / "ipmix-set/ifs/000000.jpg").stat().st_size
     assert "ifs         1 picture: 0 drawn, 1 kept" in run("ifs", "--n", 1).stdout
+
+
+def test_a_manifest_with_absurd_parameters_is_answered_at_once(run, tmp_path):
+    run("escape-time", "--n", 2, "--size", 16)
+    path = tmp_path / "ipmix-set/manifest.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["params"]["viewport"]["x"] = 1e308
+    lines[1]["params"]["max_iter"] = 10**9
+    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    for index, message in enumerate(
+        ("a viewport's centre must be from -8 to 8, not 1e+308", "max_iter must be from 1 to 1024")
+    ):
+        result = run("render", f"ipmix-set/escape-time/{index:06d}.jpg")
+        assert result.exit_code == 1
+        assert f"params of escape-time/{index:06d}.jpg: {message}" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    result = run("verify", "--redraw", 2)
+    assert result.exit_code == 1
+    assert "2 differing when redrawn" in result.stdout
