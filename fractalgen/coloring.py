@@ -12,7 +12,18 @@ from fractalgen.kernels.normalization import field_ranges, histogram
 from fractalgen.kernels.shading import BLENDS, shade
 from fractalgen.ranges import check_colors, check_direction, check_within
 
-__all__ = ["BLENDS", "FIELDS", "NORMALIZERS", "Coloring", "FieldWeights", "color_fields"]
+__all__ = [
+    "BLENDS",
+    "FIELDS",
+    "NORMALIZERS",
+    "Coloring",
+    "Exposure",
+    "FieldWeights",
+    "color_fields",
+    "color_rows",
+    "expose",
+    "exposure_stride",
+]
 
 FIELDS = ("smooth", "distance", "hit", "angle")
 
@@ -113,8 +124,54 @@ class Coloring:
         check_direction("a colouring's light", *self.light)
 
 
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """How the values of one image's fields become coordinates in [0, 1].
+
+    Attributes
+    ----------
+    ranges : ndarray of float32, shape (4, 2)
+        Each field's least and greatest value.
+    tables : ndarray of float32, shape (4, n)
+        Coordinates at n values evenly spaced over each field's range.
+    """
+
+    ranges: NDArray[np.float32]
+    tables: NDArray[np.float32]
+
+
+def exposure_stride(side: int) -> int:
+    """Return how far apart the samples are that an exposure is taken from, in both directions."""
+    return max(1, side // 128)
+
+
+def expose(samples: NDArray[np.float32], normalizer: str) -> Exposure:
+    """Measure an image's fields on some of its samples.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (4 or more, rows, columns)
+        As `fractalgen.kernels.normalization.measure_orbits` leaves them.
+    normalizer : str
+        Key of `NORMALIZERS`, for all fields but the angle.
+    """
+    ranges = np.empty((4, 2), np.float32)
+    field_ranges(samples, ranges)
+    tables = np.empty((4, _N_BINS + 1), np.float32)
+    counts = np.empty(_N_BINS, np.int64)
+    for field, name in enumerate(FIELDS):
+        low, high = ranges[field]
+        if name == "angle" or not high > low:
+            tables[field] = np.linspace(low, high, _N_BINS + 1) if name == "angle" else 0.0
+            continue
+        histogram(samples[field], low, high, counts)
+        below = np.concatenate(([0], np.cumsum(counts)))
+        tables[field] = NORMALIZERS[normalizer](below / max(int(below[-1]), 1))
+    return Exposure(ranges, tables)
+
+
 def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> NDArray[np.uint8]:
-    """Colour the fields of a grid of orbits.
+    """Colour the fields of a whole grid of orbits.
 
     Parameters
     ----------
@@ -131,10 +188,30 @@ def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> 
     ndarray of uint8, shape (size, size, 3)
         RGB.
     """
-    stride = max(1, fields.shape[1] // 128)
-    ranges = np.empty((4, 2), np.float32)
-    field_ranges(fields, stride, ranges)
-    tables = _tables(fields, ranges, stride, coloring.normalizer)
+    side = fields.shape[1]
+    stride = exposure_stride(side)
+    samples = np.ascontiguousarray(fields[:4, ::stride, ::stride])
+    out = np.empty((size, size, 3), np.uint8)
+    color_rows(fields, expose(samples, coloring.normalizer), coloring, out)
+    return out
+
+
+def color_rows(
+    fields: NDArray[np.float32], exposure: Exposure, coloring: Coloring, out: NDArray[np.uint8]
+) -> None:
+    """Colour some rows of an image.
+
+    Parameters
+    ----------
+    fields : ndarray of float32, shape (4 or more, rows, side)
+        The samples of `out`, and one more row below them unless the image ends there.
+    exposure : Exposure
+        Of the whole image.
+    coloring : Coloring
+        What to do.
+    out : ndarray of uint8, shape (height, size, 3)
+        Written; `side` is a multiple of `size`.
+    """
     layers = (coloring.base, coloring.trap, coloring.interior)
     weights = np.array([[w.smooth, w.distance, w.hit, w.angle] for w in layers], np.float32)
     phases = np.array([w.phase + _TURNS_BELOW for w in layers], np.float32)
@@ -144,11 +221,10 @@ def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> 
             for colors in (coloring.base_colors, coloring.trap_colors)
         ]
     )
-    out = np.empty((size, size, 3), np.uint8)
     shade(
         fields,
-        ranges,
-        tables,
+        exposure.ranges,
+        exposure.tables,
         weights,
         phases,
         gradients,
@@ -159,20 +235,3 @@ def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> 
         LINEAR_TO_SRGB8,
         out,
     )
-    return out
-
-
-def _tables(
-    fields: NDArray[np.float32], ranges: NDArray[np.float32], stride: int, normalizer: str
-) -> NDArray[np.float32]:
-    tables = np.empty((4, _N_BINS + 1), np.float32)
-    counts = np.empty(_N_BINS, np.int64)
-    for field, name in enumerate(FIELDS):
-        low, high = ranges[field]
-        if name == "angle" or not high > low:
-            tables[field] = np.linspace(low, high, _N_BINS + 1) if name == "angle" else 0.0
-            continue
-        histogram(fields[field], stride, low, high, counts)
-        below = np.concatenate(([0], np.cumsum(counts)))
-        tables[field] = NORMALIZERS[normalizer](below / max(int(below[-1]), 1))
-    return tables

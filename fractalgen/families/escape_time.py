@@ -6,7 +6,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.coloring import Coloring, color_fields
+from fractalgen.coloring import (
+    Coloring,
+    color_fields,
+    color_rows,
+    expose,
+    exposure_stride,
+)
 from fractalgen.families.interest import interest
 from fractalgen.families.orbit_traps import Trap, sample_traps, trap_rows
 from fractalgen.families.trap_coloring import sample_coloring
@@ -43,6 +49,8 @@ _PROBE_SIZE = 64
 _MIN_CONTRAST = 110
 _MIN_EDGED_TILES = 0.5
 _MAX_GRAIN = 0.8
+# Rows are drawn in strips of at most this many samples, which bounds the memory for any size.
+_STRIP_SAMPLES = 1 << 20
 # Below this distance between samples, float32 has too few digits left for a window at |z| = 1.
 _FLOAT32_SPACING = 4e-6
 
@@ -146,12 +154,47 @@ class EscapeTime:
 
     def render(self, params: EscapeTimeParams, size: int) -> NDArray[np.uint8]:
         """Draw the picture as a (size, size, 3) uint8 RGB array."""
-        fields = orbit_fields(params, size * params.supersample)
-        return color_fields(fields, params.coloring, size)
+        side = size * params.supersample
+        height = max(1, _STRIP_SAMPLES // (side * params.supersample))
+        if height >= size:
+            return color_fields(orbit_fields(params, side), params.coloring, size)
+        samples = orbit_fields(params, side, stride=exposure_stride(side))
+        exposure = expose(samples, params.coloring.normalizer)
+        image = np.empty((size, size, 3), np.uint8)
+        for first in range(0, size, height):
+            strip = image[first : first + height]
+            first_row = first * params.supersample
+            n_rows = min(strip.shape[0] * params.supersample + 1, side - first_row)
+            fields = orbit_fields(params, side, first_row, n_rows)
+            color_rows(fields, exposure, params.coloring, strip)
+        return image
 
 
-def orbit_fields(params: EscapeTimeParams, side: int) -> NDArray[np.float32]:
-    """Iterate a side x side grid of samples; see `measure_orbits` for what comes back."""
+def orbit_fields(
+    params: EscapeTimeParams,
+    side: int,
+    first_row: int = 0,
+    n_rows: int | None = None,
+    stride: int = 1,
+) -> NDArray[np.float32]:
+    """Follow the orbits of a square grid's samples.
+
+    Parameters
+    ----------
+    params : EscapeTimeParams
+        The image.
+    side : int
+        Samples along each side of the grid.
+    first_row, n_rows : int
+        The rows to follow; all that are left if no number is given.
+    stride : int
+        Take every `stride`-th of these rows, and of the columns.
+
+    Returns
+    -------
+    ndarray of float32, shape (6, rows, columns)
+        See `fractalgen.kernels.normalization.measure_orbits`.
+    """
     port = params.viewport
     step = port.width / side
     dtype = np.float32 if step > _FLOAT32_SPACING else np.float64
@@ -163,7 +206,8 @@ def orbit_fields(params: EscapeTimeParams, side: int) -> NDArray[np.float32]:
     view = np.array([left, top, *across, *down, *(params.constant or (0.0, 0.0))], dtype)
     formula = FORMULAS.index(params.formula)
     shapes, traps = trap_rows(params.traps)
-    records = np.empty((N_RECORDS, side, side), np.float32)
+    n_rows = side - first_row if n_rows is None else n_rows
+    records = np.empty((N_RECORDS, -(-n_rows // stride), -(-side // stride)), np.float32)
     follow_orbits(
         view,
         formula,
@@ -172,8 +216,8 @@ def orbit_fields(params: EscapeTimeParams, side: int) -> NDArray[np.float32]:
         shapes,
         traps.astype(dtype),
         params.reach * params.reach,
-        0,
-        1,
+        first_row,
+        stride,
         records,
     )
     measure_orbits(records, formula)

@@ -33,7 +33,7 @@ def measure_orbits(records: NDArray[np.float32], formula: int) -> None:
 
     Parameters
     ----------
-    records : float32 array, shape (6, side, side)
+    records : float32 array, shape (6, rows, columns)
         As `fractalgen.kernels.escape_time.follow_orbits` writes them. Afterwards its rows are
 
         - `SMOOTH`: log2(1 + s) of the smooth escape count s = n + 1 - log(log|z| / log B) / log p,
@@ -44,18 +44,19 @@ def measure_orbits(records: NDArray[np.float32], formula: int) -> None:
     formula : int
         Index into `fractalgen.kernels.escape_time.FORMULAS`.
     """
-    side = records.shape[1]
+    n_rows = records.shape[1]
+    n_columns = records.shape[2]
     power = np.float32(formula + 2) if formula < 4 else np.float32(2.0)
     per_power = _ONE / log2(power)
     per_bailout = _HALF / log2(np.float32(BAILOUT))
-    for row in range(side):
-        for x in range(side):
+    for row in range(n_rows):
+        for x in range(n_columns):
             count = records[ESCAPE_COUNT, row, x]
             growth = log2(max(records[MAGNITUDE, row, x], _TWO)) * per_bailout
             smooth = count + _ONE - log2(growth) * per_power
             logarithm = log2(_ONE + max(smooth, _ZERO))
             records[SMOOTH, row, x] = logarithm if count >= _ZERO else -_ONE
-        for x in range(side):
+        for x in range(n_columns):
             angle = atan2_turns(records[TRAP_V, row, x], records[TRAP_U, row, x])
             squared = records[TRAP_DISTANCE, row, x]
             hit = log2(_ONE + records[TRAP_COUNT, row, x])
@@ -65,25 +66,22 @@ def measure_orbits(records: NDArray[np.float32], formula: int) -> None:
 
 
 @kernel
-def field_ranges(fields: NDArray[np.float32], stride: int, ranges: NDArray[np.float32]) -> None:
+def field_ranges(fields: NDArray[np.float32], ranges: NDArray[np.float32]) -> None:
     """Write the least and the greatest value of each field.
 
     Parameters
     ----------
-    fields : float32 array, shape (4 or more, side, side)
+    fields : float32 array, shape (4 or more, rows, columns)
         As `measure_orbits` leaves them.
-    stride : int
-        Look at every `stride`-th sample in both directions.
     ranges : float32 array, shape (4, 2)
         Written. Smooth counts of samples that did not escape are left out; a field without any
         value gets (0, 0).
     """
-    side = fields.shape[1]
     for field in range(4):
         lowest = np.float32(1e30)
         highest = np.float32(-1e30)
-        for row in range(0, side, stride):
-            for column in range(0, side, stride):
+        for row in range(fields.shape[1]):
+            for column in range(fields.shape[2]):
                 value = fields[field, row, column]
                 if field != SMOOTH or value >= _ZERO:
                     lowest = min(lowest, value)
@@ -96,7 +94,6 @@ def field_ranges(fields: NDArray[np.float32], stride: int, ranges: NDArray[np.fl
 @kernel
 def histogram(
     plane: NDArray[np.float32],
-    stride: int,
     low: np.float32,
     high: np.float32,
     counts: NDArray[np.int64],
@@ -105,10 +102,8 @@ def histogram(
 
     Parameters
     ----------
-    plane : float32 array, shape (side, side)
+    plane : float32 array, shape (rows, columns)
         One field.
-    stride : int
-        Look at every `stride`-th sample in both directions.
     low, high : float32
         The range of the bins; `high` above `low`.
     counts : int64 array, shape (n,)
@@ -118,8 +113,8 @@ def histogram(
     for bin_index in range(n):
         counts[bin_index] = 0
     scale = np.float32(n) / (high - low)
-    for row in range(0, plane.shape[0], stride):
-        for column in range(0, plane.shape[1], stride):
+    for row in range(plane.shape[0]):
+        for column in range(plane.shape[1]):
             value = plane[row, column]
             if value >= low:
                 bin_index = min(np.int64((value - low) * scale), n - 1)

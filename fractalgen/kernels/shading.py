@@ -181,8 +181,9 @@ def shade(
 
     Parameters
     ----------
-    fields : float32 array, shape (4 or more, side, side)
-        As `fractalgen.kernels.normalization.measure_orbits` leaves them.
+    fields : float32 array, shape (4 or more, rows, side)
+        As `fractalgen.kernels.normalization.measure_orbits` leaves them: the samples of `out`, and
+        one more row below them unless the image ends there.
     ranges : float32 array, shape (4, 2)
         Each field's least and greatest value.
     tables : float32 array, shape (4, n)
@@ -204,11 +205,11 @@ def shade(
         The light's direction, towards greater columns and rows.
     to_srgb : uint8 array, shape (k,)
         sRGB values of linear light in k equal steps from 0 to 1.
-    out : uint8 array, shape (size, size, 3)
+    out : uint8 array, shape (height, size, 3)
         Written; `side` is a multiple of `size`.
     """
-    size = out.shape[0]
-    side = fields.shape[1]
+    size = out.shape[1]
+    side = fields.shape[2]
     supersample = side // size
     share = _ONE / np.float32(supersample * supersample)
     strength = relief * np.float32(side)
@@ -227,10 +228,11 @@ def shade(
     pairs = np.empty((4, tables.shape[1] - 1, 2), np.float32)
     for field in range(4):
         _pair_up(tables[field], pairs[field])
-    for row in range(-1, side):
+    last = fields.shape[1] - 1
+    for row in range(-1, out.shape[0] * supersample):
         heights, heights_below = heights_below, heights
         _normalize_row(
-            fields[DISTANCE, min(row + 1, side - 1)],
+            fields[DISTANCE, min(row + 1, last)],
             ranges[DISTANCE, 0],
             ranges[DISTANCE, 1],
             pairs[DISTANCE],

@@ -187,8 +187,8 @@ def hide_from(s, max_count):
         for lane in range(LANES):
             past = s[COUNT + lane] + s.dtype.type(step) >= max_count
             at = DISTANCE + step * LANES + lane
-            # A maximum, because a choice of a loaded value would become a masked store.
-            s[at] = max(s[at], none if past else zero)
+            # A sum, because a choice of a loaded value would become a masked store.
+            s[at] += none if past else zero
 
 
 @kernel

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -5,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.families import escape_time
 from fractalgen.families.base import params_from_json, params_to_json
 from fractalgen.families.escape_time import EscapeTime, EscapeTimeParams, orbit_fields
 from fractalgen.families.interest import interest
@@ -105,6 +109,34 @@ def test_supersampling_averages_finer_samples(many):
     smooth = EscapeTime().render(replace(params, supersample=2), 32)
     assert fine.shape == (6, 64, 64)
     assert not np.array_equal(coarse, smooth)
+
+
+@pytest.mark.parametrize("strip_samples", [1, 1000, 5 * 128])
+def test_strips_give_the_pixels_of_the_whole(many, monkeypatch, strip_samples):
+    params = max(many, key=lambda p: p.coloring.relief)  # relief looks at the row below
+    whole = EscapeTime().render(params, 64)
+    monkeypatch.setattr(escape_time, "_STRIP_SAMPLES", strip_samples)
+    np.testing.assert_array_equal(EscapeTime().render(params, 64), whole)
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="a child's peak memory is POSIX's to tell")
+def test_memory_does_not_grow_with_the_area():
+    """8192 pixels a side with 2 x 2 samples: all fields at once would take 6.4 GB."""
+    code = (
+        "import fractalgen as fg\n"
+        "spec = fg.sample('escape-time', seed=0, index={index})\n"
+        "print(fg.render(spec, size={size}).shape)\n"
+    )
+    peaks = []
+    for size in (64, 8192):
+        program = code.format(index=4, size=size)
+        child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == 0
+        peaks.append(usage.ru_maxrss * (1024 if sys.platform == "linux" else 1))
+    image = 3 * 8192**2
+    assert peaks[1] - peaks[0] < image + (100 << 20)
 
 
 @pytest.mark.parametrize("supersample", [0, 5])

@@ -71,6 +71,7 @@ _PLAN, _SETTINGS = from_dtype(PLAN), from_dtype(SETTINGS)
 _LISTS = types.UniTuple(i8[::1], 3)
 _FROM_PLANS = "plan sampling: one number after another"
 _LOOK_UPS = "table look-ups"
+_UNROLLED = "vectors, but no loop is left"
 
 EXPECTED = {
     "affine_warp.rotate": scalar("every pixel from a place of its own"),
@@ -101,8 +102,14 @@ EXPECTED = {
     ),
     "density.blur": vector((u8[::1], i8, i8, i8)),
     "density.expose": scalar("histogram", (u8[::1], i8, f4)),
+    "escape_time._look": vector(),
+    "escape_time._record": vector(loops=2),
+    "escape_time._stride": vector(loops=6),
     "escape_time.follow_orbits": vector(
-        *((real[::1], i8, b1, i8, i8[::1], real[:, ::1], f8, f4[:, :, ::1]) for real in (f4, f8))
+        *(
+            (real[::1], i8, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, f4[:, :, ::1])
+            for real in (f4, f8)
+        )
     ),
     "filter_banks.answer_rows": vector(
         (u8, f4[::1], i8, i8, f4[:, ::1], i8[::1], f4[:, :, ::1], f4[:, ::1], i8, i8, f4[:, :, ::1])
@@ -144,6 +151,8 @@ EXPECTED = {
     "ipmix.draw_plan": scalar(
         _FROM_PLANS, (_PLAN[::1], i8, u8, i8, i8, i8, _LISTS, _SETTINGS[::1])
     ),
+    "lanes.aligned_state": scalar("moves nothing"),
+    "lanes.fill_tile": scalar(_UNROLLED),
     "mixing._add_row": vector(),
     "mixing._mask_elements": vector(),
     "mixing._mask_pixels": vector(),
@@ -153,8 +162,8 @@ EXPECTED = {
     "noise.noise_row": vector(loops=2),
     "noise.normal_lattice": scalar("a few nodes an image"),
     "noise.pixel_centers": vector(),
-    "normalization.field_ranges": scalar("every n-th sample", (f4[:, :, ::1], i8, f4[:, ::1])),
-    "normalization.histogram": scalar("histogram", (f4[:, ::1], i8, f4, f4, i8[::1])),
+    "normalization.field_ranges": scalar("chooses, then compares", (f4[:, :, ::1], f4[:, ::1])),
+    "normalization.histogram": scalar("histogram", (f4[:, ::1], f4, f4, i8[::1])),
     "normalization.measure_orbits": vector((f4[:, :, ::1], i8), loops=2),
     "opponent_colors.opponents_to_gradient": vector(
         (f4[:, :, ::1], f4[:, ::1], u1[:, ::1], u1[:, :, ::1])
@@ -190,6 +199,9 @@ EXPECTED = {
             u1[:, :, ::1],
         )
     ),
+    "traps.hide_from": scalar(_UNROLLED),
+    "traps.keep_nearest": vector(),
+    "traps.measure_distances": vector(loops=9),
 }
 
 

@@ -59,7 +59,7 @@ def test_ranges_leave_out_what_did_not_escape():
     fields[SMOOTH, :2] = -1
     fields[DISTANCE, 3, 3] = -5
     ranges = np.empty((4, 2), np.float32)
-    field_ranges(fields, 1, ranges)
+    field_ranges(fields, ranges)
     np.testing.assert_array_equal(ranges[SMOOTH], (16, 63))
     np.testing.assert_array_equal(ranges[DISTANCE], (-5, 0))
 
@@ -67,12 +67,12 @@ def test_ranges_leave_out_what_did_not_escape():
 def test_a_field_without_values_has_an_empty_range():
     fields = np.full((4, 8, 8), -1, np.float32)
     ranges = np.empty((4, 2), np.float32)
-    field_ranges(fields, 2, ranges)
+    field_ranges(fields, ranges)
     np.testing.assert_array_equal(ranges[SMOOTH], (0, 0))
 
 
 def test_the_histogram_is_numpys():
     plane = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     counts = np.empty(16, np.int64)
-    histogram(plane, 1, np.float32(-2), np.float32(6), counts)
+    histogram(plane, np.float32(-2), np.float32(6), counts)
     np.testing.assert_array_equal(counts, np.histogram(plane, 16, (-2, 6))[0])
