@@ -101,8 +101,14 @@ EXPECTED = {
     ),
     "density.blur": vector((u8[::1], i8, i8, i8)),
     "density.expose": scalar("histogram", (u8[::1], i8, f4)),
+    "escape_time._look": vector(),
+    "escape_time._record": vector(),
+    "escape_time._stride": vector(),
     "escape_time.follow_orbits": vector(
-        *((real[::1], i8, b1, i8, i8[::1], real[:, ::1], f8, f4[:, :, ::1]) for real in (f4, f8))
+        *(
+            (real[::1], i8, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, f4[:, :, ::1])
+            for real in (f4, f8)
+        )
     ),
     "filter_banks.answer_rows": vector(
         (u8, f4[::1], i8, i8, f4[:, ::1], i8[::1], f4[:, :, ::1], f4[:, ::1], i8, i8, f4[:, :, ::1])
@@ -144,6 +150,8 @@ EXPECTED = {
     "ipmix.draw_plan": scalar(
         _FROM_PLANS, (_PLAN[::1], i8, u8, i8, i8, i8, _LISTS, _SETTINGS[::1])
     ),
+    "lanes.aligned_state": scalar("no loop"),
+    "lanes.fill_tile": scalar("unrolled: no loop is left"),
     "mixing._add_row": vector(),
     "mixing._mask_elements": vector(),
     "mixing._mask_pixels": vector(),
@@ -190,6 +198,9 @@ EXPECTED = {
             u1[:, :, ::1],
         )
     ),
+    "traps.hide_from": scalar("unrolled: no loop is left"),
+    "traps.keep_nearest": vector(),
+    "traps.measure_distances": vector(),
 }
 
 
