@@ -106,7 +106,17 @@ def findings(functions: dict[str, Function], name: str) -> Iterator[str]:
             yield f"masked store {instruction}"
     for loop in inner_loops(functions, name):
         for callee in loop.calls:
-            yield f"call of {callee}"
+            yield f"call of {_plain(callee)}"
+
+
+def _plain(symbol: str) -> str:
+    """Return the dotted name in a mangled one: "_ZN3abc2de..." is "abc.de"."""
+    parts, rest = [], symbol.removeprefix("_ZN")
+    while rest != symbol and (length := re.match(r"\d+", rest)):
+        end = length.end() + int(length.group())
+        parts.append(rest[length.end() : end])
+        rest = rest[end:]
+    return ".".join(parts) or symbol
 
 
 def _loops(functions: dict[str, Function], name: str) -> bool:

@@ -103,7 +103,7 @@ EXPECTED = {
     "density.blur": vector((u8[::1], i8, i8, i8)),
     "density.expose": scalar("histogram", (u8[::1], i8, f4)),
     "escape_time._look": vector(),
-    "escape_time._record": vector(loops=2),
+    "escape_time._record": vector(),
     "escape_time._stride": vector(loops=6),
     "escape_time.follow_orbits": vector(
         *(

@@ -28,7 +28,7 @@ print(vector_bits(measure_orbits))
 READER_CASE = """
 .type\tkernel,@function
 kernel:
-movabsq\t$helper, %rbx
+movabsq\t$_ZN10fractalgen6helperB2v1, %rbx
 movq\t%rbx, 8(%rsp)
 movabsq\t$row, %r12
 .LBB0_1:
@@ -80,7 +80,7 @@ def readings():
 )
 def test_the_reader_finds_what_is_slow(store, found):
     functions = listing(READER_CASE.replace("STORE", store))
-    assert list(findings(functions, "kernel")) == [*found, "call of helper"]
+    assert list(findings(functions, "kernel")) == [*found, "call of fractalgen.helper"]
 
 
 def test_the_reader_sees_innermost_loops_and_what_they_compute_with():
