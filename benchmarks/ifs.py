@@ -7,10 +7,12 @@ import numba
 import numpy as np
 
 from benchmarks.timing import Row, paired_seconds
+from benchmarks.vectors import vector_bits
 from fractalgen.families.affine_fractals import Fractal
 from fractalgen.families.affine_systems import choice_table, fixed_point
 from fractalgen.families.ifs import IFS, IFSParams
 from fractalgen.families.spec import sample_spec
+from fractalgen.kernels.backgrounds import paint
 from fractalgen.kernels.chaos_game import N_CHAINS, scatter
 
 SIZE = 256
@@ -79,11 +81,13 @@ def rows() -> list[Row]:
             f"{points:.2f} ms",
             baseline,
             f"{plain / points:.1f}x",
+            vector_bits(scatter),
         ),
         Row(
             "IFS, a whole picture with background",
             f"{picture:.2f} ms",
             baseline,
             f"{plain / picture:.1f}x",
+            vector_bits(paint),
         ),
     ]

@@ -172,6 +172,8 @@ def orbit_fields(params: EscapeTimeParams, side: int) -> NDArray[np.float32]:
         shapes,
         traps.astype(dtype),
         params.reach * params.reach,
+        0,
+        1,
         records,
     )
     measure_orbits(records, formula)

@@ -15,11 +15,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = ["inlined", "kernel", "pasted"]
 
-# Flags that cannot change a finite result: they only promise that no NaN or infinity occurs
-# where a select would have to care, and that the sign of zero is of no interest.
-_FAST_MATH = {"nnan", "ninf", "nsz"}
 _config: Any = numba.config  # its settings are made at run time
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FAST_MATH}
+# Strict IEEE arithmetic: no flag would be worth a promise that a kernel has to keep.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
 
 def _cache_folder() -> str | None:
