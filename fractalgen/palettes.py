@@ -206,7 +206,9 @@ def _hex_colors(text: str) -> tuple[str, ...]:
     for item in text.split(","):
         match = _HEX.fullmatch(item.strip())
         if not match:
-            raise PaletteError(f"expected a colour such as #1a2b3c, found {shown(item.strip())}")
+            raise PaletteError(
+                f"expected a palette of colours such as #1a2b3c, found {shown(item.strip())}"
+            )
         digits = match[1].lower()
         colors.append("#" + (digits if len(digits) == 6 else "".join(d + d for d in digits)))
     _check_count(len(colors), "a palette of hex colours")

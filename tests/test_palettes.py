@@ -183,8 +183,12 @@ def test_a_file_becomes_its_colours(tmp_path):
         ("randon", UnknownNameError, "did you mean 'random'?"),
         ("", UnknownNameError, "no palette is called '': choose from absinthe, "),
         ("no/such/embr.gpl", PaletteError, "'no/such/embr.gpl': did you mean 'ember'?"),
-        ("#12345,#123456", PaletteError, "expected a colour such as #1a2b3c, found '#12345'"),
-        ("#123456,", PaletteError, "expected a colour such as #1a2b3c, found ''"),
+        (
+            "#12345,#123456",
+            PaletteError,
+            "expected a palette of colours such as #1a2b3c, found '#12345'",
+        ),
+        ("#123456,", PaletteError, "expected a palette of colours such as #1a2b3c, found ''"),
         ("#123456", PaletteError, "has 1 colour"),
     ],
 )

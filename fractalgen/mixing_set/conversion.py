@@ -3,13 +3,16 @@
 import contextlib
 import io
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "UnusableError", "opened", "to_rgb"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "UnusableError", "despite_warnings", "opened", "to_rgb"]
+
+T = TypeVar("T")
 
 MAX_PIXELS = 100_000_000
 """A picture of more pixels is refused before it is decoded."""
@@ -87,9 +90,20 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
     UnusableError
         If the file is damaged, not a picture, an animation, or too large.
     """
+    return despite_warnings(lambda: _decoded(data))
+
+
+def despite_warnings(decode: Callable[[], T]) -> T:
+    """Call what decodes a picture until no warning of Pillow's ends it.
+
+    A warning does where the user's filters make errors of warnings. What Pillow has to say of odd
+    metadata is no reason to leave a picture out, and filters are the whole process's, so no
+    business of a library. But each module keeps a registry of the warnings that it has given, in
+    order to give them once: what ended the call is noted there.
+    """
     for _ in range(_MOST_WARNINGS):
         try:
-            return _decoded(data)
+            return decode()
         except Warning as warning:  # noqa: PERF203 - hardly ever, and then a few times
             _note_as_given(warning)
             reason = str(warning)
@@ -97,12 +111,7 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
 
 
 def _note_as_given(warning: Warning) -> None:
-    """Have Pillow not give a warning again that the user's filters made an error of.
-
-    What Pillow has to say of odd metadata is no reason to leave a picture out. Filters are the
-    whole process's, and no business of a library; but each module keeps a registry of the
-    warnings that it has given, so that they are given once.
-    """
+    """Note a warning in the registry of the module, of those that it came through, that gave it."""
     trace = warning.__traceback__
     while trace is not None:
         registry = trace.tb_frame.f_globals.get("__warningregistry__")

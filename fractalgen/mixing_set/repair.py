@@ -17,6 +17,7 @@ from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.set_file import require_set_file
 from fractalgen.mixing_set.sources import open_source
 from fractalgen.mixing_set.summary import Summary
+from fractalgen.registry import UnknownNameError
 
 __all__ = ["repair"]
 
@@ -101,7 +102,7 @@ def _require_drawable(folder: Path, recipe: Recipe, findings: Findings) -> None:
         if family.name in broken and not family.collected:
             try:
                 _ = family.family
-            except ValueError as error:
+            except (ValueError, UnknownNameError) as error:
                 raise SetError(
                     f"{folder} cannot be repaired: {error}. Use the fractalgen that drew it, or "
                     "draw the family anew with --overwrite."

@@ -26,7 +26,7 @@ def test_a_palette_file_becomes_its_colours_and_is_needed_no_more(family, tmp_pa
     [
         ("embr", UnknownNameError, "did you mean 'ember'"),
         ("nothing.gpl", PaletteError, "no palette file is called 'nothing.gpl'"),
-        ("#12345", PaletteError, "expected a colour"),
+        ("#12345", PaletteError, "expected a palette of colours"),
     ],
 )
 def test_a_palette_that_is_none_is_refused_before_anything_is_drawn(

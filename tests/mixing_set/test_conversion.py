@@ -194,12 +194,13 @@ def test_what_pillow_limits_is_not_the_limit(monkeypatch):
     assert Image.MAX_IMAGE_PIXELS == 5
 
 
-def odd_metadata():
+def odd_metadata(image=None):
     """A camera's block that ends too early: Pillow warns of it, and the pixels are sound."""
+    image = image or Image.fromarray(RGB)
     exif = Image.Exif()
     exif[0x010E] = "a description that is long enough to lie outside of its entry"
     block = exif.tobytes()[:-50]
-    return encoded(Image.fromarray(RGB), "JPEG", exif=block, quality=95, subsampling="4:4:4")
+    return encoded(image, "JPEG", exif=block, quality=95, subsampling="4:4:4")
 
 
 def test_pillow_has_something_to_say_of_odd_metadata():

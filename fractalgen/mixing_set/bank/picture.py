@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from fractalgen.mixing_set.conversion import MAX_PIXELS, UnusableError, opened, to_rgb
+from fractalgen.mixing_set.conversion import (
+    MAX_PIXELS,
+    UnusableError,
+    despite_warnings,
+    opened,
+    to_rgb,
+)
 from fractalgen.mixing_set.sources import MAX_PICTURE_BYTES
 
 __all__ = ["read_square", "square"]
@@ -71,7 +77,7 @@ def square(data: bytes, size: int) -> NDArray[np.uint8]:
     UnusableError
         With the reason, if the file cannot be decoded.
     """
-    found = _square_of_jpeg(data, size)
+    found = despite_warnings(lambda: _square_of_jpeg(data, size))
     if found is None:
         image = Image.fromarray(to_rgb(data)[0])
         found = _resized_centre(image, *image.size, size)
@@ -103,5 +109,7 @@ def _square_of_jpeg(data: bytes, size: int) -> Image.Image | None:
             _, (_, _, inner_width, inner_height) = scaled or ("", (0, 0, *image.size))
             found = _resized_centre(image, inner_width, inner_height, size)
             return ImageOps.exif_transpose(found).convert("RGB")
+    except Warning:
+        raise
     except Exception:  # decoders raise anything when a file is damaged
         return None

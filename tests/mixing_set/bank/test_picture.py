@@ -1,4 +1,5 @@
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from PIL import Image, ImageFilter, ImageOps
 from fractalgen.mixing_set.bank.picture import read_square, square
 from fractalgen.mixing_set.conversion import UnusableError, to_rgb
 from fractalgen.mixing_set.sources import MAX_PICTURE_BYTES
+from tests.mixing_set.test_conversion import odd_metadata
 
 BICUBIC = Image.Resampling.BICUBIC
 
@@ -125,3 +127,15 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(UnusableError, match="not a regular file"):
         read_square(tmp_path / "pipe.png", 36)
+
+
+def test_the_users_filters_decide_no_pixel():
+    data = odd_metadata(photograph(400, 300))
+    found = []
+    for action in ("ignore", "error"):
+        with warnings.catch_warnings():
+            warnings.simplefilter(action)
+            found.append(square(data, 24))
+    assert np.array_equal(*found)
+    whole = Image.fromarray(to_rgb(data)[0]).resize((24, 24), BICUBIC, (50, 0, 350, 300))
+    assert not np.array_equal(found[0], np.asarray(whole))  # which is what a JPEG is spared
