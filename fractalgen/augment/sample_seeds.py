@@ -1,5 +1,7 @@
 """The seed of one training picture in one epoch."""
 
+import operator
+
 __all__ = ["seed_for"]
 
 _MASK_64 = (1 << 64) - 1
@@ -26,7 +28,7 @@ def seed_for(seed: int, epoch: int, index: int) -> int:
     """
     state = 0
     for value in (seed, epoch, index):
-        state = _mixed((state + value + _GAMMA) & _MASK_64)
+        state = _mixed((state + operator.index(value) + _GAMMA) & _MASK_64)
     return state
 
 

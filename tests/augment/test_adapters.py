@@ -146,11 +146,11 @@ def test_mistakes_are_named_with_the_way_out(aug, labelled, images):
 
     with pytest.raises(TypeError, match=r"Stream has no index .*IPMixTransform"):
         IPMixDataset(Stream(), aug)
-    with pytest.raises(ValueError, match="views must be 1 or more, not 0"):
+    with pytest.raises(ValueError, match="views must be a whole number from 1 to 65536, not 0"):
         IPMixDataset(labelled, aug, views=0)
     with pytest.raises(ValueError, match="mean must be three numbers"):
         IPMixDataset(labelled, aug, mean=(0.5,))
-    with pytest.raises(ValueError, match="above 0 for std"):
+    with pytest.raises(ValueError, match="std must be three numbers from 1e-06"):
         IPMixCollate(aug, std=(0.5, 0.0, 0.5))
     with pytest.raises(ValueError, match="Indexed"):
         IPMixCollate(aug)(labelled[:2])
