@@ -3,6 +3,7 @@
 import json
 import operator
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -84,6 +85,8 @@ def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], About]:
     OSError
         If it cannot be read.
     """
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        raise DamagedError("it is not a regular file")
     with path.open("rb") as file:
         about = _read_about(file)
         pictures = np.memmap(file, np.uint8, mode="r", offset=_HEADER_BYTES, shape=about.shape)
