@@ -106,11 +106,12 @@ def amount_range(op: str, size: tuple[int, int]) -> tuple[float, float, bool]:
         return 0.0, 4.0, True
     if op == "solarize":
         return 0.0, 256.0, True
-    low = amount_of(op, _LEAST_LEVEL, 1, size) if op in _ENHANCERS else 0.0
     high = amount_of(op, _GREATEST_LEVEL, 1, size)
-    if op in _SIGNED:
-        low = -high
-    return low - _ROUNDING * abs(low), high + _ROUNDING * high, op.startswith("translate")
+    low = amount_of(op, _LEAST_LEVEL, 1, size) if op in _ENHANCERS else 0.0
+    low = -high if op in _SIGNED else low
+    if op.startswith("translate"):
+        return low, high, True
+    return low - _ROUNDING * abs(low), high + _ROUNDING * high, False
 
 
 def _transformed(
