@@ -17,14 +17,17 @@ _LEAST_SCALE = 1e-6
 
 _brief = reprlib.Repr()
 _brief.maxstring = _brief.maxother = _brief.maxlong = 80
+_brief.maxlevel = 2
 
 
 def shown(value: Any) -> str:
-    """Return a value as a sentence shows it: cut short where it is long."""
+    """Return a value as a sentence shows it: on one line, and cut short where it is long."""
     try:
-        return _brief.repr(value)
-    except Exception:  # a number of more digits than Python writes, or an object that cannot say
-        return f"a {type(value).__name__}"
+        if hasattr(value, "dtype") and (value.ndim > 1 or (value.ndim == 1 and len(value) > 8)):
+            return f"{value.dtype} of shape {tuple(value.shape)}"
+        return " ".join(_brief.repr(value).split())
+    except Exception:  # more digits than Python writes, or an object that cannot say what it is
+        return "a number of very many digits" if isinstance(value, int) else type(value).__name__
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
@@ -74,7 +77,7 @@ def one_of(name: str, value: Any, known: Sequence[str]) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{name} must be one of {', '.join(known)}, not {shown(value)}")
     if value not in known:
-        raise ValueError(f"{name}: '{value:.80}' is unknown; {nearest(value, list(known))}")
+        raise ValueError(f"{name}: {shown(value)} is unknown; {nearest(value, list(known))}")
     return value
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fractalgen.arguments import whole_number
+from fractalgen.arguments import shown, whole_number
 from fractalgen.augment.figure_page import COLUMNS, GAP, TILE, Page, column_left
 from fractalgen.augment.figure_plans import (
     clear_plan,
@@ -80,11 +80,14 @@ def figure(image: Pixels, pictures: Pixels, names: Sequence[str], seed: int = 0)
         )
     if not _is_rgb(pictures, 4) or pictures.shape[1:] != image.shape:
         raise ValueError("the pictures to mix with must be uint8 of the picture's shape")
-    if not 1 <= len(pictures) <= MAX_PICTURES or len(names) != len(pictures):
+    if not 1 <= len(pictures) <= MAX_PICTURES:
         raise ValueError(
-            f"there must be 1 to {MAX_PICTURES} pictures to mix with, and a name for each, not "
-            f"{len(pictures)} and {len(names)}"
+            f"there must be 1 to {MAX_PICTURES} pictures to mix with, not {len(pictures)}"
         )
+    if not isinstance(names, Sequence) or len(names) != len(pictures):
+        raise ValueError(f"names must be a list of {len(pictures)}, not {shown(names)}")
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"names must be strings, not {shown(names)}")
     seed = whole_number("seed", seed, 0, (1 << 64) - 1)
     size = len(image)
     page = Page()

@@ -88,12 +88,9 @@ def as_batch(images: Any) -> NDArray[np.uint8]:
     except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that is elsewhere
         array = np.empty(0)
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape[1:]:
-        given = (
-            f"{images.dtype} of shape {tuple(images.shape)}"
-            if hasattr(images, "dtype") and hasattr(images, "shape")
-            else shown(images)
+        raise ValueError(
+            f"images must be uint8 of shape (batch, height, width, 3), not {shown(images)}"
         )
-        raise ValueError(f"images must be uint8 of shape (batch, height, width, 3), not {given}")
     return array
 
 

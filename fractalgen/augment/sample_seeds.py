@@ -2,6 +2,8 @@
 
 import operator
 
+from fractalgen.arguments import shown
+
 __all__ = ["seed_for"]
 
 _MASK_64 = (1 << 64) - 1
@@ -25,10 +27,20 @@ def seed_for(seed: int, epoch: int, index: int) -> int:
     -------
     int
         From 0 to 2**64 - 1, as `fractalgen.IPMix` takes it.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no whole number.
     """
     state = 0
-    for value in (seed, epoch, index):
-        state = _mixed((state + operator.index(value) + _GAMMA) & _MASK_64)
+    try:
+        for value in (seed, epoch, index):
+            state = _mixed((state + operator.index(value) + _GAMMA) & _MASK_64)
+    except TypeError:
+        raise TypeError(
+            f"seed, epoch and index must be whole numbers, not {shown((seed, epoch, index))}"
+        ) from None
     return state
 
 

@@ -52,7 +52,7 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
         if not callable(getattr(aug, "batch", None)):
             raise TypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")
         if dtype not in (torch.float32, torch.uint8):
-            raise ValueError(f"dtype must be torch.float32 or torch.uint8, not {dtype}")
+            raise ValueError(f"dtype must be torch.float32 or torch.uint8, not {shown(dtype)}")
         self.aug = aug
         self.dtype = dtype
 
