@@ -59,6 +59,8 @@ def real_number(name: str, value: Any, low: float, high: float) -> float:
     ValueError
         With `name`, the value and the range.
     """
+    if type(value) is float and low <= value <= high:
+        return value
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if is_number and low <= value <= high:
         return float(value)

@@ -108,7 +108,9 @@ def _read_about(file: IO[bytes]) -> About:
             raise DamagedError("of another version")
         refused = tuple((name, reason) for name, reason in data["refused"])
         about = About(data["key"], operator.index(data["size"]), tuple(data["files"]), refused)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        if about.size < 1 or not all(isinstance(name, str) for name in about.files):
+            raise ValueError("no bank")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedError("what it was made from cannot be read") from None
     n_pictures, height, width, channels = about.shape
     n_pixels = n_pictures * height * width * channels
