@@ -2,6 +2,7 @@
 
 import datetime as dt
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -9,7 +10,9 @@ T = TypeVar("T")
 
 __all__ = ["Registry", "UnknownNameError", "nearest", "shown"]
 
-_MOST_SHOWN = 80
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = _brief.maxlong = 80
+_brief.maxlevel = 2
 
 
 class UnknownNameError(KeyError):
@@ -26,12 +29,14 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return what a message shows of a value that somebody gave: on one line, and not for pages."""
+    """Return a value as a sentence shows it: on one line, and cut short where it is long."""
     try:
-        text = str(value) if isinstance(value, (dt.date, dt.time)) else repr(value)
-    except ValueError:  # Python writes no whole numbers of thousands of digits
-        return "a number of thousands of digits"
-    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
+        if hasattr(value, "dtype") and (value.ndim > 1 or (value.ndim == 1 and len(value) > 8)):
+            return f"{value.dtype} of shape {tuple(value.shape)}"
+        text = str(value) if isinstance(value, (dt.date, dt.time)) else _brief.repr(value)
+        return " ".join(text.split())
+    except Exception:  # more digits than Python writes, or an object that cannot say what it is
+        return "a number of thousands of digits" if isinstance(value, int) else type(value).__name__
 
 
 class Registry(Mapping[str, T]):

@@ -4,6 +4,7 @@ A picture's seed is `seed_for(seed, epoch, index)`, where `index` is its place i
 comes out the same with any number of workers, however they are started, in any batch and order.
 """
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
+from fractalgen.arguments import three_numbers, whole_number
 from fractalgen.augment.ipmix import IPMix
+from fractalgen.augment.pictures import MAX_VIEWS, as_seed
 from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.augment.tensors import as_rgb_pixels, normalized_tensor
+from fractalgen.registry import shown
 
 __all__ = ["IPMixCollate", "IPMixDataset", "Indexed"]
+
+_LAST_EPOCH = (1 << 63) - 1
 
 
 class _Views:
@@ -30,13 +36,13 @@ class _Views:
         mean: Sequence[float] | None,
         std: Sequence[float] | None,
     ) -> None:
-        if views is not None and views < 1:
-            raise ValueError(f"views must be 1 or more, not {views}")
+        if not callable(getattr(aug, "batch", None)):
+            raise TypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")
         self.aug = aug
-        self.views = views
-        self.seed = seed
-        self.mean = _channels("mean", mean, 0.0)
-        self.std = _channels("std", std, 1.0)
+        self.views = None if views is None else whole_number("views", views, 1, MAX_VIEWS)
+        self.seed = as_seed("seed", seed)
+        self.mean = three_numbers("mean", (0.0, 0.0, 0.0) if mean is None else mean)
+        self.std = three_numbers("std", (1.0, 1.0, 1.0) if std is None else std, scale=True)
         self._epoch = torch.zeros((), dtype=torch.int64)
         self._share_epoch()
 
@@ -55,7 +61,7 @@ class _Views:
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other pictures from here on; call it before the epoch's loop over the loader."""
-        self._epoch.fill_(epoch)
+        self._epoch.fill_(whole_number("epoch", epoch, 0, _LAST_EPOCH))
 
     def _augmented(self, pixels: NDArray[np.uint8], indices: Sequence[int]) -> Any:
         """Return a tensor (n, 3, height, width), or a tuple of them, the clean one first."""
@@ -99,7 +105,7 @@ class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-igno
     Raises
     ------
     TypeError
-        If `dataset` has no length or is iterable only.
+        If `dataset` has no length or is iterable only, or `aug` is no augmenter.
     ValueError
         If an option is out of its range.
     """
@@ -121,8 +127,8 @@ class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-igno
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        index = range(len(self.dataset))[index]
-        picture, *rest = self.dataset[index]
+        index = range(len(self.dataset))[operator.index(index)]
+        picture, *rest = _parts(self.dataset[index])
         out = self._augmented(as_rgb_pixels(picture)[None], [index])
         first = out[0] if self.views is None else tuple(view[0] for view in out)
         return (first, *rest)
@@ -149,8 +155,8 @@ class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        index = range(len(self.dataset))[index]
-        return (*self.dataset[index], index)
+        index = range(len(self.dataset))[operator.index(index)]
+        return (*_parts(self.dataset[index]), index)
 
 
 class IPMixCollate:
@@ -199,9 +205,10 @@ class IPMixCollate:
         ValueError
             If the items have no index, or the pictures differ in size.
         """
-        if len(samples[0]) < 3:
+        n_parts = min((len(_parts(sample)) for sample in samples), default=0)
+        if n_parts < 3:
             raise ValueError(
-                f"items must be (picture, label, index), not of {len(samples[0])} parts; wrap the "
+                f"items must be (picture, label, index), not of {n_parts} parts; wrap the "
                 "dataset in fractalgen.augment.datasets.Indexed"
             )
         pictures = [as_rgb_pixels(sample[0]) for sample in samples]
@@ -211,7 +218,7 @@ class IPMixCollate:
                 f"a batch's pictures must be of one size, not {sorted(sizes)}; crop or resize "
                 "them in the dataset"
             )
-        indices = [int(sample[-1]) for sample in samples]
+        indices = [as_seed("the index at an item's end", sample[-1]) for sample in samples]
         rest = default_collate([sample[1:-1] for sample in samples])
         return (self._views._augmented(np.stack(pictures), indices), *rest)
 
@@ -225,8 +232,10 @@ def _indexable(dataset: Any) -> Any:
     return dataset
 
 
-def _channels(name: str, values: Sequence[float] | None, default: float) -> tuple[float, ...]:
-    channels = (default,) * 3 if values is None else tuple(float(value) for value in values)
-    if len(channels) != 3 or (name == "std" and min(channels) <= 0):
-        raise ValueError(f"{name} must be three numbers, above 0 for std, not {values}")
-    return channels
+def _parts(item: Any) -> Any:
+    if not isinstance(item, (tuple, list)) or not item:
+        raise TypeError(
+            "a dataset's items must be tuples, the picture first and the labels after it, not "
+            f"{type(item).__name__}"
+        )
+    return item

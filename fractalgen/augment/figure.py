@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fractalgen.arguments import whole_number
 from fractalgen.augment.figure_page import COLUMNS, GAP, TILE, Page, column_left
 from fractalgen.augment.figure_plans import (
     clear_plan,
@@ -22,6 +23,7 @@ from fractalgen.augment.figure_plans import (
 )
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import MIXING_OPS, from_json, to_json
+from fractalgen.registry import shown
 
 __all__ = ["MAX_PICTURES", "MIN_SIZE", "figure"]
 
@@ -70,13 +72,25 @@ def figure(image: Pixels, pictures: Pixels, names: Sequence[str], seed: int = 0)
     Raises
     ------
     ValueError
-        If there are no pictures or too many, or the shapes do not fit.
+        If there are no pictures or too many, the shapes do not fit, or the seed is negative.
     """
+    if not _is_rgb(image, 3) or image.shape[0] != image.shape[1] or len(image) < MIN_SIZE:
+        raise ValueError(
+            f"the picture must be a square of {MIN_SIZE} pixels or more, uint8 of shape "
+            "(size, size, 3)"
+        )
+    if not _is_rgb(pictures, 4) or pictures.shape[1:] != image.shape:
+        raise ValueError("the pictures to mix with must be uint8 of the picture's shape")
+    if not 1 <= len(pictures) <= MAX_PICTURES:
+        raise ValueError(
+            f"there must be 1 to {MAX_PICTURES} pictures to mix with, not {len(pictures)}"
+        )
+    if not isinstance(names, Sequence) or len(names) != len(pictures):
+        raise ValueError(f"names must be a list of {len(pictures)}, not {shown(names)}")
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"names must be strings, not {shown(names)}")
+    seed = whole_number("seed", seed, 0, (1 << 64) - 1)
     size = len(image)
-    if image.shape != (size, size, 3) or size < MIN_SIZE:
-        raise ValueError(f"the picture must be a square of {MIN_SIZE} pixels or more")
-    if pictures.shape[1:] != image.shape or not 1 <= len(pictures) <= MAX_PICTURES:
-        raise ValueError(f"there must be 1 to {MAX_PICTURES} pictures to mix with, of its shape")
     page = Page()
     page.title(
         "IPMix, step by step",
@@ -202,6 +216,11 @@ def _show_views(page: Page, image: Pixels, pictures: Pixels, seed: int) -> None:
         plan = augment.sample_plan(np.random.default_rng([seed, column]), image.shape)
         page.picture(column, page.y, _applied(augment, to_json(plan), image))
     page.y += TILE
+
+
+def _is_rgb(array: Any, n_axes: int) -> bool:
+    is_uint8 = isinstance(array, np.ndarray) and array.dtype == np.uint8
+    return is_uint8 and array.ndim == n_axes and array.shape[-1] == 3
 
 
 def _in_ascii(name: str) -> str:

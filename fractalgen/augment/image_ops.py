@@ -7,7 +7,7 @@ operation by its place in `IMAGE_OPS`.
 
 from PIL import Image, ImageEnhance, ImageOps
 
-__all__ = ["IMAGE_OPS", "PAPER_IMAGE_OPS", "amount_of", "apply_image_op"]
+__all__ = ["IMAGE_OPS", "PAPER_IMAGE_OPS", "amount_of", "amount_range", "apply_image_op"]
 
 PAPER_IMAGE_OPS: tuple[str, ...] = (
     "equalize",
@@ -36,6 +36,9 @@ _ENHANCERS = {
     "brightness": ImageEnhance.Brightness,
     "sharpness": ImageEnhance.Sharpness,
 }
+_SIGNED = ("rotate", "shear-x", "shear-y", "translate-x", "translate-y")
+_LEAST_LEVEL, _GREATEST_LEVEL = 0.0, 10.0
+_ROUNDING = 1e-6  # of an amount that is kept as a float32
 _PLAIN = {
     "equalize": ImageOps.equalize,
     "mirror": ImageOps.mirror,
@@ -87,6 +90,28 @@ def amount_of(op: str, level: float, sign: int, size: tuple[int, int]) -> float:
     if op in _PLAIN:
         return 0.0
     raise ValueError(f"there is no image operation {op!r}; there are {', '.join(IMAGE_OPS)}")
+
+
+def amount_range(op: str, size: tuple[int, int]) -> tuple[float, float, bool]:
+    """Return the least and the greatest of an operation's amounts, and whether they are whole.
+
+    Parameters
+    ----------
+    op : str
+        One of `IMAGE_OPS`.
+    size : tuple of int
+        Width and height of the picture, in pixels.
+    """
+    if op == "posterize":
+        return 0.0, 4.0, True
+    if op == "solarize":
+        return 0.0, 256.0, True
+    high = amount_of(op, _GREATEST_LEVEL, 1, size)
+    low = amount_of(op, _LEAST_LEVEL, 1, size) if op in _ENHANCERS else 0.0
+    low = -high if op in _SIGNED else low
+    if op.startswith("translate"):
+        return low, high, True
+    return low - _ROUNDING * abs(low), high + _ROUNDING * high, False
 
 
 def _transformed(

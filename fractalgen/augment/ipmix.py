@@ -6,24 +6,29 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.arguments import one_of, three_numbers, whole_number
 from fractalgen.augment import reference
 from fractalgen.augment.options import Options
 from fractalgen.augment.pictures import (
-    MASK_64,
+    MAX_VIEWS,
+    as_batch,
     as_pixels,
+    as_seed,
     as_seeds,
     checked_out,
     like_input,
     read_only,
 )
-from fractalgen.augment.plan import PLAN
+from fractalgen.augment.plan import PLAN, checked_plan
 from fractalgen.augment.threads import ThreadTeam
 from fractalgen.kernels.ipmix import N_BUFFERS, apply_plan, augment_batch, draw_plan
+from fractalgen.registry import shown
 
 __all__ = ["Bank", "IPMix"]
 
 _ENGINES = ("compiled", "reference")
 _LAYOUTS = ("NHWC", "NCHW")
+_LARGEST_SIDE = (1 << 31) - 1
 
 
 class Bank(Protocol):
@@ -71,7 +76,10 @@ class IPMix:
     compat : str
         ``"paper"``: chains of 1 to `t` steps, partners drawn by a coin from the bank or from an
         image-level copy, values clipped. ``"official"``: as the public code does it: 0 to `t`
-        steps, out-of-range values wrap round, one picture of the bank for all views.
+        steps, out-of-range values wrap round, one picture of the bank for all views, patches of the
+        whole picture cut to a scar too. There partners are the bank's alone, unless `patch_sizes`
+        has 4, 8, 16, 32 and 64, by name or as a list: those are of its code for ImageNet, which
+        draws copies by the same coin.
     engine : str
         ``"compiled"``, or ``"reference"``: the same plans by Pillow and NumPy, slowly.
     threads : int, optional
@@ -79,8 +87,11 @@ class IPMix:
 
     Raises
     ------
+    TypeError
+        If the bank is none.
     ValueError
-        If an option is out of its range or unknown.
+        If an option is out of its range, of another kind, or unknown; or the bank is empty, not
+        square or of another type.
     """
 
     def __init__(
@@ -102,10 +113,8 @@ class IPMix:
         engine: str = "compiled",
         threads: int | None = None,
     ) -> None:
-        if engine not in _ENGINES:
-            raise ValueError(f"engine must be one of {', '.join(_ENGINES)}, not '{engine}'")
         self.bank = bank
-        self.engine = engine
+        self.engine = one_of("engine", engine, _ENGINES)
         self.options = Options.checked(
             k=k,
             t=t,
@@ -121,19 +130,24 @@ class IPMix:
             compat=compat,
         )
         self._team = ThreadTeam(threads)
-        pictures = self._pictures
-        if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8:
+        self._pictures()
+
+    def _pictures(self) -> NDArray[np.uint8]:
+        """Return the bank's pictures, checked every time: its array is the caller's to change."""
+        array = getattr(self.bank, "array", self.bank)
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"the bank must be a MixingSet or an array, not {shown(self.bank)}")
+        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
             raise ValueError(
                 "the bank must be uint8 of shape (n, size, size, 3), not "
-                f"{pictures.dtype} of shape {pictures.shape}"
+                f"{array.dtype} of shape {array.shape}"
             )
-        if not len(pictures):
+        n_pictures, height, width, _ = array.shape
+        if height != width:
+            raise ValueError(f"the bank's pictures must be square, not {height} x {width}")
+        if not n_pictures:
             raise ValueError("the bank holds no picture")
-
-    @property
-    def _pictures(self) -> NDArray[np.uint8]:
-        array = self.bank if isinstance(self.bank, np.ndarray) else self.bank.array
-        return read_only(np.asarray(array))
+        return read_only(array)
 
     def sample_plan(self, rng: np.random.Generator, image_shape: tuple[int, ...]) -> np.void:
         """Draw the plan of one view.
@@ -148,15 +162,51 @@ class IPMix:
         Returns
         -------
         record of dtype `fractalgen.augment.plan.PLAN`
-            See `fractalgen.augment.plan.to_json`.
+                See `fractalgen.augment.plan.to_json`.
+
+        Raises
+        ------
+        TypeError
+            If `rng` is no generator.
+        ValueError
+            If the bank's pictures are smaller, or the shape is none.
         """
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"rng must be a numpy.random.Generator, not {shown(rng)}")
+        try:
+            height, width, *_ = image_shape
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"image_shape must be (height, width) or longer, not {shown(image_shape)}"
+            ) from None
+        height, width = (
+            whole_number(f"image_shape[{axis}]", side, 1, _LARGEST_SIDE)
+            for axis, side in enumerate((height, width))
+        )
         seed = int(rng.integers(0, 1 << 64, dtype=np.uint64))
-        return self._plan(seed, 0, image_shape[0], image_shape[1])
+        return self._plan(self._pictures(), seed, 0, height, width)
 
     def apply(self, plan: np.void, image: Any) -> Any:
-        """Apply a plan to a picture; see `__call__` for what it takes and gives."""
-        pixels = as_pixels(image)
-        return like_input(self._apply(plan, pixels), image)
+        """Apply a plan to a picture; see `__call__` for what it takes and gives.
+
+        Parameters
+        ----------
+        plan : record of dtype `fractalgen.augment.plan.PLAN`
+            As `sample_plan` or `fractalgen.augment.plan.from_json` gives it.
+        image : PIL image, ndarray or tensor
+
+        Raises
+        ------
+        TypeError
+            If it is no plan.
+        ValueError
+            With the field, its value and its range, if the plan is not for pictures of this size,
+            not for this bank, or not sound.
+        """
+        pixels, pictures = as_pixels(image), self._pictures()
+        _check_room(pictures, *pixels.shape[:2])
+        plan = checked_plan(plan, pixels.shape[:2], pictures.shape)
+        return like_input(self._apply(pictures, plan, pixels), image)
 
     def __call__(self, image: Any, seed: int) -> Any:
         """Augment one picture.
@@ -174,9 +224,9 @@ class IPMix:
         ndarray or tensor of float32
             In [0, 1], in the layout of `image`; a PIL image gives (height, width, 3).
         """
-        pixels = as_pixels(image)
-        plan = self._plan(seed, 0, pixels.shape[0], pixels.shape[1])
-        return like_input(self._apply(plan, pixels), image)
+        pixels, pictures = as_pixels(image), self._pictures()
+        plan = self._plan(pictures, as_seed("seed", seed), 0, pixels.shape[0], pixels.shape[1])
+        return like_input(self._apply(pictures, plan, pixels), image)
 
     def batch(
         self,
@@ -202,7 +252,7 @@ class IPMix:
         views : int, optional
             If given, that many different views of each picture, as a first axis of the result.
         mean, std : sequence of 3 floats
-            The result is (value in [0, 1] - mean) / std for each channel.
+            The result is (value in [0, 1] - mean) / std for each channel; finite, `std` above 0.
         layout : str
             ``"NHWC"`` or ``"NCHW"``.
         out : ndarray of float32, optional
@@ -212,30 +262,32 @@ class IPMix:
         -------
         ndarray of float32
             Shape ([views,] batch, height, width, 3), or ([views,] batch, 3, height, width).
+
+        Raises
+        ------
+        ValueError
+            If something is of another shape, type or range than said here.
         """
-        images = np.ascontiguousarray(images)
-        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-            raise ValueError(
-                "images must be uint8 of shape (batch, height, width, 3), not "
-                f"{images.dtype} of shape {images.shape}"
-            )
-        if layout not in _LAYOUTS:
-            raise ValueError(f"layout must be one of {', '.join(_LAYOUTS)}, not '{layout}'")
-        if views is not None and views < 1:
-            raise ValueError(f"views must be 1 or more, not {views}")
+        images = as_batch(images)
+        layout = one_of("layout", layout, _LAYOUTS)
+        if views is not None:
+            views = whole_number("views", views, 1, MAX_VIEWS)
         seeds = as_seeds(seeds, len(images))
+        shift = np.array(three_numbers("mean", mean))
+        scale = np.array(three_numbers("std", std, scale=True))
         n, height, width, _ = images.shape
         shape = (n, 3, height, width) if layout == "NCHW" else (n, height, width, 3)
         if views is not None:
             shape = (views, *shape)
         out = checked_out(out, shape)
-        flat = out.reshape(views or 1, n, height * width * 3)
+        flat = np.asarray(out).reshape(views or 1, n, height * width * 3)
+        pictures = self._pictures()
         if self.engine == "reference":
-            self._fill_by_reference(images, seeds, flat, np.asarray(mean), np.asarray(std), layout)
+            self._fill_by_reference(pictures, images, seeds, flat, shift, scale, layout)
             return out
-        lists, settings = self._tables(height, width)
-        pictures, blank = self._pictures, np.zeros(1, PLAN)
-        shift, scale = np.asarray(mean, np.float32), (1.0 / np.asarray(std)).astype(np.float32)
+        lists, settings = self._tables(pictures, height, width)
+        blank = np.zeros(1, PLAN)
+        shift, scale = shift.astype(np.float32), (1.0 / scale).astype(np.float32)
         planar = layout == "NCHW"
         images = read_only(images)
 
@@ -258,25 +310,27 @@ class IPMix:
         self._team.run(work, n)
         return out
 
-    def _tables(self, height: int, width: int) -> tuple[tuple[NDArray[np.int64], ...], Any]:
-        pictures = self._pictures
-        if pictures.shape[1] < height or pictures.shape[2] < width:
-            raise ValueError(
-                f"pictures of {height} x {width} need a bank of at least that size, not "
-                f"{pictures.shape[1]} x {pictures.shape[2]}"
-            )
+    def _tables(
+        self, pictures: NDArray[np.uint8], height: int, width: int
+    ) -> tuple[tuple[NDArray[np.int64], ...], Any]:
+        _check_room(pictures, height, width)
         lists = self.options.lists(height, width)
         return lists, self.options.settings(len(pictures), pictures.shape[1], len(lists[0]))
 
-    def _plan(self, seed: int, view: int, height: int, width: int) -> np.void:
-        lists, settings = self._tables(height, width)
+    def _plan(
+        self, pictures: NDArray[np.uint8], seed: int, view: int, height: int, width: int
+    ) -> np.void:
+        lists, settings = self._tables(pictures, height, width)
         plans = np.zeros(1, PLAN)
-        draw_plan(plans, 0, np.uint64(seed & MASK_64), view, height, width, lists, settings)
+        draw_plan(plans, 0, np.uint64(seed), view, height, width, lists, settings)
         plan: np.void = plans[0]
         return plan
 
-    def _apply(self, plan: np.void, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        picture = self._pictures[plan["picture"]]
+    def _apply(
+        self, pictures: NDArray[np.uint8], plan: np.void, pixels: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Apply a plan that was drawn here or checked; the kernels have no bounds checks."""
+        picture = pictures[plan["picture"]]
         if self.engine == "reference":
             return reference.apply_plan(plan, pixels, picture).astype(np.float32)
         height, width, _ = pixels.shape
@@ -289,6 +343,7 @@ class IPMix:
 
     def _fill_by_reference(
         self,
+        pictures: NDArray[np.uint8],
         images: NDArray[np.uint8],
         seeds: NDArray[np.uint64],
         flat: NDArray[np.float32],
@@ -298,7 +353,16 @@ class IPMix:
     ) -> None:
         for view in range(flat.shape[0]):
             for index, image in enumerate(images):
-                plan = self._plan(int(seeds[index]), view, *image.shape[:2])
-                values = (self._apply(plan, image) - mean) / std
+                plan = self._plan(pictures, int(seeds[index]), view, *image.shape[:2])
+                values = (self._apply(pictures, plan, image) - mean) / std
                 values = values.transpose(2, 0, 1) if layout == "NCHW" else values
                 flat[view, index] = values.ravel()
+
+
+def _check_room(pictures: NDArray[np.uint8], height: int, width: int) -> None:
+    """Refuse pictures that are larger than the bank's."""
+    if pictures.shape[1] < height or pictures.shape[2] < width:
+        raise ValueError(
+            f"pictures of {height} x {width} need a bank of at least that size, not "
+            f"{pictures.shape[1]} x {pictures.shape[2]}"
+        )

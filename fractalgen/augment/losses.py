@@ -36,8 +36,16 @@ def jsd_loss(
     -------
     tensor
         One number.
+
+    Raises
+    ------
+    ValueError
+        If the outputs are no tensors of one shape.
     """
-    logits = torch.stack([clean, aug1, aug2]).float()
+    views = (clean, aug1, aug2)
+    if not all(isinstance(view, torch.Tensor) and view.shape == clean.shape for view in views):
+        raise ValueError("clean, aug1 and aug2 must be tensors of one shape, (batch, classes)")
+    logits = torch.stack(views).float()
     log_p = functional.log_softmax(logits, dim=2)
     log_mean = log_p.exp().mean(dim=0).clamp(min=_LEAST_PROBABILITY).log()
     divergence = (log_p.exp() * (log_p - log_mean)).sum(dim=2).mean()

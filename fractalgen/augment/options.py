@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.arguments import one_of, real_number, some_of, whole_number
 from fractalgen.augment.image_ops import IMAGE_OPS, PAPER_IMAGE_OPS
 from fractalgen.augment.plan import FRAMEWORKS, MAX_DEPTH, MAX_WIDTH, MIXING_OPS
 from fractalgen.kernels.plans import SETTINGS
-from fractalgen.registry import nearest
+from fractalgen.registry import shown
 
 __all__ = ["LEVELS", "PATCH_SHAPES", "PATCH_SIZES", "WHOLE", "Options"]
 
@@ -21,6 +23,8 @@ PATCH_SIZES: dict[str, tuple[int, ...]] = {
 }
 PATCH_SHAPES = ("square", "scar")
 LEVELS = ("image", "patch", "pixel")
+# Those that are in none of the public code's settings but ImageNet's: with them it mixes copies.
+_IMAGENET_PATCHES = frozenset(PATCH_SIZES["imagenet"]) - {WHOLE}
 _IMAGE_OPS = {"paper": PAPER_IMAGE_OPS, "all": IMAGE_OPS}
 _COMPATS = ("paper", "official")
 
@@ -61,43 +65,29 @@ class Options:
         compat: str,
     ) -> "Options":
         """Check what a user gave; ValueError names the option, the value, and what would do."""
-        _check_range("k", k, 1, MAX_WIDTH)
-        _check_range("t", t, 1, MAX_DEPTH)
-        for name, value in (("alpha", alpha), ("beta", beta)):
-            if not 0.01 <= value <= 1000:
-                raise ValueError(f"{name} must be from 0.01 to 1000, not {value}")
-        if not 0.1 <= severity <= 10:
-            raise ValueError(f"severity must be from 0.1 to 10, not {severity}")
-        _check_names("framework", [framework], FRAMEWORKS)
-        _check_names("compat", [compat], _COMPATS)
-        if isinstance(image_ops, str):
-            _check_names("image_ops", [image_ops], tuple(_IMAGE_OPS))
-            image_ops = _IMAGE_OPS[image_ops]
-        _check_names("mixing_ops", mixing_ops, MIXING_OPS)
-        _check_names("image_ops", image_ops, IMAGE_OPS)
-        _check_names("patch_shapes", patch_shapes, PATCH_SHAPES)
-        _check_names("levels", levels, LEVELS)
+        sizes = _sizes(patch_sizes)
+        compat = one_of("compat", compat, _COMPATS)
         return cls(
-            k=k,
-            t=t,
-            patch_sizes=_sizes(patch_sizes),
-            mixing_ops=tuple(mixing_ops),
-            image_ops=tuple(image_ops),
-            patch_shapes=tuple(patch_shapes),
-            levels=tuple(levels),
-            framework=framework,
-            alpha=float(alpha),
-            beta=float(beta),
-            severity=float(severity),
+            k=whole_number("k", k, 1, MAX_WIDTH),
+            t=whole_number("t", t, 1, MAX_DEPTH),
+            patch_sizes=sizes,
+            mixing_ops=some_of("mixing_ops", mixing_ops, MIXING_OPS),
+            image_ops=_image_ops(image_ops),
+            patch_shapes=some_of("patch_shapes", patch_shapes, PATCH_SHAPES),
+            levels=some_of("levels", levels, LEVELS),
+            framework=one_of("framework", framework, FRAMEWORKS),
+            alpha=real_number("alpha", alpha, 0.01, 1000),
+            beta=real_number("beta", beta, 0.01, 1000),
+            severity=real_number("severity", severity, 0.1, 10),
             compat=compat,
-            copies=compat == "paper" or patch_sizes == "imagenet",
+            copies=compat == "paper" or _IMAGENET_PATCHES.issubset(sizes),
         )
 
     def lists(self, height: int, width: int) -> tuple[NDArray[np.int64], ...]:
         """Return the patch sizes for a picture, and the indices of its operations."""
         longest = max(height, width)
         patches = [s for s in self.patch_sizes if s < longest and "patch" in self.levels]
-        whole = [s for s in self.patch_sizes if s >= longest and "pixel" in self.levels]
+        whole = [longest for s in self.patch_sizes if s >= longest and "pixel" in self.levels]
         sizes = patches + whole
         if not sizes and "image" not in self.levels:
             raise ValueError(
@@ -129,27 +119,25 @@ class Options:
         return record
 
 
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be from {low} to {high}, not {value}")
-
-
-def _check_names(option: str, names: Sequence[str], known: Sequence[str]) -> None:
-    if not names or isinstance(names, str):
-        raise ValueError(f"{option} must be a list of one or more of {', '.join(known)}")
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{option}: '{name}' is unknown; {nearest(name, list(known))}")
+def _image_ops(image_ops: str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(image_ops, str):
+        return _IMAGE_OPS[one_of("image_ops", image_ops, tuple(_IMAGE_OPS))]
+    return some_of("image_ops", image_ops, IMAGE_OPS)
 
 
 def _sizes(patch_sizes: str | Sequence[int | str]) -> tuple[int, ...]:
     if isinstance(patch_sizes, str):
-        _check_names("patch_sizes", [patch_sizes], tuple(PATCH_SIZES))
-        return PATCH_SIZES[patch_sizes]
-    sizes = tuple(WHOLE if size == "image" else size for size in patch_sizes)
-    if not sizes or not all(isinstance(size, int) and size >= 2 for size in sizes):
+        return PATCH_SIZES[one_of("patch_sizes", patch_sizes, tuple(PATCH_SIZES))]
+    if not isinstance(patch_sizes, Sequence) or isinstance(patch_sizes, bytes) or not patch_sizes:
         raise ValueError(
-            "patch_sizes must be 'cifar', 'imagenet', or pixels of 2 or more and 'image', "
-            f"not {patch_sizes!r}"
+            "patch_sizes must be 'cifar', 'imagenet', or a list of pixels and 'image', "
+            f"not {shown(patch_sizes)}"
         )
-    return sizes  # type: ignore[return-value]
+    return tuple(_size(size) for size in patch_sizes)
+
+
+def _size(size: Any) -> int:
+    if isinstance(size, str):
+        one_of("patch_sizes", size, ("image",))
+        return WHOLE
+    return whole_number("each of patch_sizes, but for 'image',", size, 2, WHOLE)

@@ -1,18 +1,33 @@
 """From what callers have to what kernels take, and back: pictures, seeds, and results."""
 
+import itertools
+import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["MASK_64", "as_pixels", "as_seeds", "checked_out", "like_input", "read_only"]
+from fractalgen.registry import shown
 
-MASK_64 = (1 << 64) - 1
+__all__ = [
+    "MAX_VIEWS",
+    "as_batch",
+    "as_pixels",
+    "as_seed",
+    "as_seeds",
+    "checked_out",
+    "like_input",
+    "read_only",
+]
+
+MAX_VIEWS = 1 << 16
+_MASK_64 = (1 << 64) - 1
 
 
 def _is_tensor(image: Any) -> bool:
-    return type(image).__module__.partition(".")[0] in ("torch", "torchvision")
+    of_torch = type(image).__module__.partition(".")[0] in ("torch", "torchvision")
+    return of_torch and hasattr(image, "detach")
 
 
 def as_pixels(image: Any) -> NDArray[np.uint8]:
@@ -26,9 +41,10 @@ def as_pixels(image: Any) -> NDArray[np.uint8]:
         If its shape or its values are not a picture's.
     """
     if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
-    if _is_tensor(image):
-        array = image.detach().cpu().numpy()
+        array = np.asarray(image.convert("RGB"))
+    elif _is_tensor(image):
+        tensor = image.detach().cpu()
+        array = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
         if array.ndim != 3 or array.shape[0] != 3:
             raise ValueError(f"a tensor must be of shape (3, height, width), not {array.shape}")
         array = array.transpose(1, 2, 0)
@@ -65,20 +81,56 @@ def read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return view
 
 
+def as_batch(images: Any) -> NDArray[np.uint8]:
+    """Return a batch as a contiguous array; ValueError if it is not uint8 (n, height, width, 3)."""
+    try:
+        array = np.ascontiguousarray(images)
+    except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that is elsewhere
+        array = np.empty(0)
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape[1:]:
+        raise ValueError(
+            f"images must be uint8 of shape (batch, height, width, 3), not {shown(images)}"
+        )
+    return array
+
+
+def as_seed(name: str, seed: Any) -> int:
+    """Return a seed of 64 bits, of a negative number its two's complement.
+
+    Raises
+    ------
+    ValueError
+        With `name`, if it is no whole number.
+    """
+    if isinstance(seed, (bool, np.bool_)):
+        raise ValueError(f"{name} must be a whole number, not {seed}")
+    try:
+        return operator.index(seed) & _MASK_64
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, not {shown(seed)}") from None
+
+
 def as_seeds(seeds: Any, n: int) -> NDArray[np.uint64]:
-    """Return `n` seeds of 64 bits, negative ones as their two's complement; ValueError if not n."""
-    values = np.array([int(seed) & MASK_64 for seed in seeds], np.uint64)
-    if values.shape != (n,):
-        raise ValueError(f"{n} pictures need {n} seeds, not {values.size}")
-    return values
+    """Return `n` seeds, see `as_seed`; ValueError if they are not so many."""
+    try:
+        given = list(itertools.islice(seeds, n + 1))
+    except TypeError:
+        raise ValueError(f"seeds must be {n} whole numbers, not {shown(seeds)}") from None
+    if len(given) != n:
+        size = len(given) if len(given) < n else "more"
+        raise ValueError(f"{n} pictures need {n} seeds, not {size}")
+    return np.array([as_seed("each of seeds", seed) for seed in given], np.uint64)
 
 
 def checked_out(out: NDArray[np.float32] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return a place for results: the caller's, if its shape and type are right, or a new one."""
+    """Return a place for results: the caller's, if it is fit for them, or a new one."""
     if out is None:
         return np.empty(shape, np.float32)
-    if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+    if not isinstance(out, np.ndarray):
+        raise ValueError(f"out must be an array, not {shown(out)}")
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.carray:
         raise ValueError(
-            f"out must be C-contiguous float32 of shape {shape}, not {out.dtype} of {out.shape}"
+            f"out must be C-contiguous, writeable and aligned float32 of shape {shape}, not "
+            f"{out.dtype} of {out.shape}"
         )
     return out

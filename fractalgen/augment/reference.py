@@ -40,7 +40,7 @@ def apply_plan(plan: np.void, image: Pixels, picture: Pixels) -> NDArray[np.floa
             current = _take_step(plan, (chain, step), current, image, fractal)
         mixed += plan["weights"][chain] * current.astype(np.float64)
     skip = float(plan["skip"])
-    return (skip * mixed + (1.0 - skip) * image) / 255.0
+    return np.minimum((skip * mixed + (1.0 - skip) * image) / 255.0, 1.0)
 
 
 def _take_step(

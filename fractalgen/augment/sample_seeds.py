@@ -1,5 +1,9 @@
 """The seed of one training picture in one epoch."""
 
+import operator
+
+from fractalgen.registry import shown
+
 __all__ = ["seed_for"]
 
 _MASK_64 = (1 << 64) - 1
@@ -23,10 +27,20 @@ def seed_for(seed: int, epoch: int, index: int) -> int:
     -------
     int
         From 0 to 2**64 - 1, as `fractalgen.IPMix` takes it.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no whole number.
     """
     state = 0
-    for value in (seed, epoch, index):
-        state = _mixed((state + value + _GAMMA) & _MASK_64)
+    try:
+        for value in (seed, epoch, index):
+            state = _mixed((state + operator.index(value) + _GAMMA) & _MASK_64)
+    except TypeError:
+        raise TypeError(
+            f"seed, epoch and index must be whole numbers, not {shown((seed, epoch, index))}"
+        ) from None
     return state
 
 

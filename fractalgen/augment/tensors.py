@@ -23,6 +23,7 @@ def as_rgb_pixels(picture: Any) -> NDArray[np.uint8]:
         if picture.ndim == 3 and picture.shape[0] == 1:
             picture = picture.expand(3, -1, -1)
     elif isinstance(picture, np.ndarray):
+        picture = np.asarray(picture)  # no matrix, which has but two axes
         picture = picture[..., None] if picture.ndim == 2 else picture
         if picture.ndim == 3 and picture.shape[2] == 1:
             picture = np.repeat(picture, 3, axis=2)

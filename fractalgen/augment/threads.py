@@ -7,8 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from fractalgen.arguments import whole_number
+
 __all__ = ["ThreadTeam"]
 
+_MOST_THREADS = 1024
 _LEAST_SHARE = 4  # pictures that are worth handing to another thread
 
 
@@ -26,8 +29,8 @@ class ThreadTeam:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads must be 1 or more, not {threads}")
+        if threads is not None:
+            threads = whole_number("threads", threads, 1, _MOST_THREADS)
         self._threads = threads
         self._executor: ThreadPoolExecutor | None = None
         self._process = -1
@@ -52,8 +55,8 @@ class ThreadTeam:
         if multiprocessing.parent_process() is not None:
             return 1
         n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        siblings = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # as torchrun sets it
-        return max(1, (n or 1) // siblings)
+        siblings = os.environ.get("LOCAL_WORLD_SIZE", "1")  # as torchrun sets it
+        return max(1, (n or 1) // max(1, int(siblings) if siblings.isdecimal() else 1))
 
     def _started(self) -> ThreadPoolExecutor:
         if self._executor is None or self._process != os.getpid():

@@ -10,6 +10,7 @@ from torchvision.transforms import v2
 
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.tensors import as_rgb_pixels
+from fractalgen.registry import shown
 
 __all__ = ["IPMixTransform"]
 
@@ -38,6 +39,8 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
 
     Raises
     ------
+    TypeError
+        If `aug` is no augmenter.
     ValueError
         If `dtype` is another.
     """
@@ -46,8 +49,10 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
 
     def __init__(self, aug: IPMix, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
+        if not callable(getattr(aug, "batch", None)):
+            raise TypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")
         if dtype not in (torch.float32, torch.uint8):
-            raise ValueError(f"dtype must be torch.float32 or torch.uint8, not {dtype}")
+            raise ValueError(f"dtype must be torch.float32 or torch.uint8, not {shown(dtype)}")
         self.aug = aug
         self.dtype = dtype
 

@@ -6,13 +6,22 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from fractalgen.registry import nearest
+from fractalgen.arguments import one_of, real_number, whole_number
+from fractalgen.registry import shown
 from fractalgen.training.errors import RunError, RunUsageError
 
 __all__ = ["METHODS", "RECIPES", "Config", "IPMixSettings", "differing_keys"]
 
 METHODS = ("ipmix", "vanilla")
 RECIPES = ("paper", "official")
+_LARGEST = (1 << 63) - 1
+_LARGEST_SIDE = 1 << 16
+_RANGES = {
+    "learning_rate": (1e-12, 1e3),
+    "final_learning_rate": (0.0, 1e3),
+    "momentum": (0.0, 1.0),
+    "weight_decay": (0.0, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,11 @@ class Config:
         None of the method ``vanilla``.
     weights : str or None
         What the weights came from at the start; None is at random.
+
+    Raises
+    ------
+    RunUsageError
+        If a value is unknown, of another kind, or out of its range.
     """
 
     dataset: str
@@ -78,20 +92,29 @@ class Config:
     weights: str | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise RunUsageError(
-                f"no method is called '{self.method}': {nearest(self.method, list(METHODS))}"
-            )
-        if self.epochs < 1 or self.batch_size < 2:
-            raise RunUsageError(
-                "a run has at least 1 epoch and 2 pictures in a batch, "
-                f"not {self.epochs} and {self.batch_size}"
-            )
-        if not 0 < self.learning_rate < 1e3 or not 0 <= self.weight_decay < 1:
-            raise RunUsageError(
-                "the learning rate must be above 0 and the weight decay from 0 to 1, "
-                f"not {self.learning_rate} and {self.weight_decay}"
-            )
+        try:
+            self._check()
+        except ValueError as error:
+            raise RunUsageError(str(error)) from None
+
+    def _check(self) -> None:
+        one_of("method", self.method, METHODS)
+        for name in ("dataset", "model"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} must be a name, not {shown(getattr(self, name))}")
+        if self.weights is not None and not isinstance(self.weights, str):
+            raise ValueError(f"weights must be a name or None, not {shown(self.weights)}")
+        if not isinstance(self.jsd, bool):
+            raise ValueError(f"jsd must be True or False, not {shown(self.jsd)}")
+        if self.ipmix is not None and not isinstance(self.ipmix, IPMixSettings):
+            raise ValueError(f"ipmix must be IPMixSettings or None, not {shown(self.ipmix)}")
+        whole_number("seed", self.seed, 0, _LARGEST)
+        whole_number("epochs", self.epochs, 1, _LARGEST)
+        whole_number("batch_size", self.batch_size, 2, _LARGEST)
+        if self.image_size is not None:
+            whole_number("image_size", self.image_size, 1, _LARGEST_SIDE)
+        for name, (low, high) in _RANGES.items():
+            real_number(name, getattr(self, name), low, high)
 
     @property
     def views(self) -> int | None:

@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from fractalgen.registry import nearest
+from fractalgen.arguments import one_of
+from fractalgen.registry import nearest, shown
 from fractalgen.training.config import RECIPES, Config, IPMixSettings
 from fractalgen.training.errors import RunUsageError
 
@@ -23,6 +24,12 @@ class Defaults:
     learning_rate: float
     weight_decay: float
     ipmix: IPMixSettings
+
+
+_TRAINING = [field.name for field in dataclasses.fields(Defaults) if field.name != "ipmix"]
+_MIXING = [field.name for field in dataclasses.fields(IPMixSettings)]
+_OWN = ["dataset", "method", "recipe", "seed", "image_size", "jsd", "weights"]
+_OPTIONS = [*_OWN, *_TRAINING, *_MIXING]
 
 
 def defaults_for(recipe: str, dataset: str, model: str | None = None) -> Defaults:
@@ -49,8 +56,12 @@ def defaults_for(recipe: str, dataset: str, model: str | None = None) -> Default
     RunUsageError
         If the recipe is unknown.
     """
-    if recipe not in RECIPES:
-        raise RunUsageError(f"no recipe is called '{recipe}': {nearest(recipe, list(RECIPES))}")
+    try:
+        one_of("recipe", recipe, RECIPES)
+    except ValueError as error:
+        raise RunUsageError(str(error)) from None
+    if not isinstance(dataset, str):
+        raise RunUsageError(f"dataset must be a name, not {shown(dataset)}")
     ipmix = IPMixSettings(compat=recipe)
     if dataset.startswith("folder:"):
         ipmix = dataclasses.replace(ipmix, beta=4.0, severity=1.0, patch_sizes="imagenet")
@@ -89,17 +100,20 @@ def configure(
     jsd : bool
         False trains on the mixed view; it means nothing for the method ``vanilla``.
     **given
-        Fields of `Defaults` and `IPMixSettings`; None leaves the recipe's value.
+        Fields of `Defaults`, but for `ipmix`, and of `IPMixSettings`; None leaves the recipe's
+        value.
 
     Raises
     ------
     RunUsageError
         If something is unknown, or out of its range.
     """
+    for key in given:
+        if key not in _TRAINING and key not in _MIXING:
+            raise RunUsageError(f"no option is called '{key}': {nearest(key, _OPTIONS)}")
     chosen = {key: value for key, value in given.items() if value is not None}
     defaults = defaults_for(recipe, dataset, chosen.pop("model", None))
-    fields = {field.name for field in dataclasses.fields(IPMixSettings)}
-    settings = {key: chosen.pop(key) for key in list(chosen) if key in fields}
+    settings = {key: chosen.pop(key) for key in list(chosen) if key in _MIXING}
     if method == "vanilla" and settings:
         raise RunUsageError(
             f"the method vanilla has no {', no '.join(sorted(settings))}; leave that out, or use "
@@ -117,7 +131,7 @@ def configure(
         batch_size=training.batch_size,
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
-        jsd=jsd and mixes,
+        jsd=jsd if mixes else False,
         ipmix=dataclasses.replace(training.ipmix, **settings) if mixes else None,
         weights=weights,
     )

@@ -146,16 +146,87 @@ def test_mistakes_are_named_with_the_way_out(aug, labelled, images):
 
     with pytest.raises(TypeError, match=r"Stream has no index .*IPMixTransform"):
         IPMixDataset(Stream(), aug)
-    with pytest.raises(ValueError, match="views must be 1 or more, not 0"):
+    with pytest.raises(ValueError, match="views must be a whole number from 1 to 65536, not 0"):
         IPMixDataset(labelled, aug, views=0)
     with pytest.raises(ValueError, match="mean must be three numbers"):
         IPMixDataset(labelled, aug, mean=(0.5,))
-    with pytest.raises(ValueError, match="above 0 for std"):
+    with pytest.raises(ValueError, match="std must be three numbers from 1e-06"):
         IPMixCollate(aug, std=(0.5, 0.0, 0.5))
     with pytest.raises(ValueError, match="Indexed"):
         IPMixCollate(aug)(labelled[:2])
     with pytest.raises(ValueError, match=r"one size, not \[\(16, 32\), \(32, 32\)\]"):
         IPMixCollate(aug)([(images[0], 0, 0), (images[1][:16], 0, 1)])
+
+
+@pytest.mark.parametrize("kind", [IPMixDataset, IPMixCollate])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"views": 1.5}, r"views must be a whole number from 1 to 65536, not 1\.5"),
+        ({"views": True}, "views must be a whole number from 1 to 65536, not True"),
+        ({"seed": 0.5}, r"seed must be a whole number, not 0\.5"),
+        ({"seed": "0"}, "seed must be a whole number, not '0'"),
+        ({"mean": (0.5, float("nan"), 0.5)}, "mean must be three numbers from -1e"),
+        ({"mean": 0.5}, r"mean must be three numbers .* not 0\.5"),
+        ({"mean": "abc"}, "mean must be three numbers .* not 'abc'"),
+        ({"std": (0.5, -1, 0.5)}, "std must be three numbers from 1e-06"),
+        ({"std": (0.5, float("inf"), 0.5)}, "std must be three numbers from 1e-06"),
+    ],
+)
+def test_options_are_checked_when_they_are_given(aug, labelled, kind, options, message):
+    given = (labelled, aug) if kind is IPMixDataset else (aug,)
+    with pytest.raises(ValueError, match=message):
+        kind(*given, **options)
+
+
+def test_what_does_not_augment_is_refused(labelled):
+    for aug in (None, "ipmix", labelled):
+        with pytest.raises(TypeError, match=r"aug must be a fractalgen\.IPMix, not"):
+            IPMixDataset(labelled, aug)
+
+
+@pytest.mark.parametrize("epoch", [1.5, "2", None, True, -1, 2**63])
+def test_an_epoch_is_a_whole_number(aug, labelled, epoch):
+    dataset = IPMixDataset(labelled, aug)
+    with pytest.raises(ValueError, match="epoch must be a whole number from 0"):
+        dataset.set_epoch(epoch)
+    assert dataset.epoch == 0
+
+
+def test_indices_are_whole_numbers_of_the_dataset(aug, labelled):
+    for dataset in (IPMixDataset(labelled, aug), Indexed(labelled)):
+        assert dataset[np.int64(-1)][1] == dataset[len(labelled) - 1][1]
+        for index in (len(labelled), -len(labelled) - 1):
+            with pytest.raises(IndexError):
+                dataset[index]
+        for index in (1.0, "0", None, slice(2)):
+            with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+                dataset[index]
+    with pytest.raises(ValueError, match="the index at an item's end must be a whole number"):
+        IPMixCollate(aug)([(*labelled[0], 0.5)])
+
+
+def test_items_that_are_no_tuples_are_named(aug, images):
+    for item in (images[0], torch.zeros(3, 8, 8), "picture.png", None, {}, ()):
+        for dataset in (IPMixDataset([item], aug), Indexed([item])):
+            with pytest.raises(TypeError, match="a dataset's items must be tuples"):
+                dataset[0]
+    with pytest.raises(ValueError, match=r"items must be .* not of 0 parts"):
+        IPMixCollate(aug)([])
+
+
+def test_a_seed_is_mixed_of_whole_numbers():
+    assert seed_for(np.int64(-1), np.uint8(2), np.int32(3)) == seed_for(2**64 - 1, 2, 3)
+    for given in ((0.5, 0, 0), (0, "1", 0), (0, 0, None)):
+        with pytest.raises(TypeError, match="seed, epoch and index must be whole numbers"):
+            seed_for(*given)
+
+
+def test_outputs_of_different_shapes_have_no_divergence():
+    logits, targets = torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64)
+    for other in (logits[:3], None, logits.numpy()):
+        with pytest.raises(ValueError, match="must be tensors of one shape"):
+            jsd_loss(logits, logits, other, targets)
 
 
 def test_seeds_are_splitmix64_applied_three_times():

@@ -158,5 +158,5 @@ def test_captions_name_the_direction_that_is_seen(step, words):
     ],
 )
 def test_what_has_no_place_is_refused(image, pictures):
-    with pytest.raises(ValueError, match=r"there must be|must be a square"):
+    with pytest.raises(ValueError, match=r"there must be|must be a square|of the picture's shape"):
         figure(np.zeros(image, np.uint8), np.zeros(pictures, np.uint8), NAMES)

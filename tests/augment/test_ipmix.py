@@ -67,7 +67,8 @@ def test_a_mixing_step_of_any_kind(height, width, name, a, b, seed, corner):
     plan["n_chains"], plan["depth"][0], plan["weights"][0], plan["skip"] = 1, 1, 1, 1
     plan["mixing"][0, 0], plan["image_op"][0, 0] = MIXING_OPS.index(name), -1
     plan["box"][0, 0] = (*corner, height - corner[0], width - corner[1])
-    plan["factors"][0, 0], plan["mask_seed"][0, 0] = (a, b), seed
+    factors = (a / 2, 0) if name.startswith("random") else (a, b)
+    plan["factors"][0, 0], plan["mask_seed"][0, 0] = factors, seed
     one, two = (
         IPMix(picture, engine=engine).apply(plan[()], image) * 255
         for engine in ("compiled", "reference")
@@ -180,7 +181,7 @@ def test_views_share_a_picture_in_the_public_code_and_not_in_the_paper(bank, ima
     for compat, same in (("official", True), ("paper", False)):
         aug = IPMix(bank, compat=compat)
         pictures = [
-            [int(aug._plan(seed, view, 32, 32)["picture"]) for seed in range(30)]
+            [int(aug._plan(bank, seed, view, 32, 32)["picture"]) for seed in range(30)]
             for view in range(2)
         ]
         assert (pictures[0] == pictures[1]) is same
@@ -239,13 +240,13 @@ def test_an_augmenter_can_be_pickled(bank, images):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"k": 0}, "k must be from 1 to 8, not 0"),
-        ({"t": 9}, "t must be from 1 to 8, not 9"),
+        ({"k": 0}, "k must be a whole number from 1 to 8, not 0"),
+        ({"t": 9}, "t must be a whole number from 1 to 8, not 9"),
         ({"mixing_ops": ["ad"]}, "did you mean 'add'"),
         ({"mixing_ops": []}, "mixing_ops must be a list"),
         ({"mixing_ops": "add"}, "mixing_ops must be a list"),
         ({"image_ops": "most"}, "image_ops: 'most' is unknown"),
-        ({"patch_sizes": [0]}, "patch_sizes must be"),
+        ({"patch_sizes": [0]}, "patch_sizes.*must be a whole number from 2"),
         ({"patch_sizes": "cifra"}, "did you mean 'cifar'"),
         ({"patch_shapes": ["round"]}, "patch_shapes: 'round' is unknown"),
         ({"levels": ["pixels"]}, "did you mean 'pixel'"),
@@ -253,8 +254,8 @@ def test_an_augmenter_can_be_pickled(bank, images):
         ({"alpha": 0}, "alpha must be"),
         ({"severity": 11}, "severity must be"),
         ({"compat": "code"}, "compat: 'code' is unknown"),
-        ({"engine": "fast"}, "engine must be one of"),
-        ({"threads": 0}, "threads must be 1 or more"),
+        ({"engine": "fast"}, "engine: 'fast' is unknown; choose from compiled, reference"),
+        ({"threads": 0}, "threads must be a whole number from 1 to 1024, not 0"),
     ],
 )
 def test_bad_options_are_named(bank, options, message):

@@ -212,7 +212,7 @@ def test_the_cache_can_be_read_as_a_published_folder(tmp_path):
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (ModuleNotFoundError("No module named 'cv2'"), "fractalgen[train]"),
+        (ModuleNotFoundError("No module named 'cv2'"), "fractalgen-ipmix[train]"),
         (ImportError("libGL.so.1: cannot open shared object file"), "opencv-python-headless"),
     ],
 )

@@ -1,11 +1,12 @@
 import dataclasses
+import inspect
 import json
 
 import pytest
 
 from fractalgen.training.config import Config, IPMixSettings, differing_keys
 from fractalgen.training.errors import RunError, RunUsageError
-from fractalgen.training.recipes import configure
+from fractalgen.training.recipes import Defaults, configure
 from fractalgen.training.schedule import cosine_rate
 
 
@@ -94,14 +95,41 @@ def test_vanilla_has_neither_views_nor_settings():
         ({"method": "ipmx"}, "did you mean 'ipmix'"),
         ({"recipe": "papper"}, "did you mean 'paper'"),
         ({"method": "vanilla", "k": 3, "beta": 1.0}, "has no beta, no k"),
-        ({"learning_rate": 0.0}, "learning rate"),
-        ({"weight_decay": -1.0}, "weight decay"),
-        ({"learning_rate": float("nan")}, "learning rate"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number from 1e-12 to 1000, not 0.0"),
+        ({"weight_decay": -1.0}, "weight_decay must be a number from 0 to 1, not -1.0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a number .* not nan"),
+        ({"learning_rate": "0.1"}, "learning_rate must be a number .* not '0.1'"),
+        ({"epoch": 2}, "no option is called 'epoch': did you mean 'epochs'"),
+        ({"epoch": None}, "no option is called 'epoch': did you mean 'epochs'"),
+        ({"image-size": 32}, "no option is called 'image-size': did you mean 'image_size'"),
+        ({"ipmix": None}, "no option is called 'ipmix'"),
+        ({"momentum": 0.5}, "no option is called 'momentum': choose from dataset, method"),
+        ({"epochs": 2.5}, "epochs must be a whole number from 1 to .* not 2.5"),
+        ({"epochs": True}, "epochs must be a whole number from 1 to .* not True"),
+        ({"batch_size": "64"}, "batch_size must be a whole number from 2 to .* not '64'"),
+        ({"seed": -1}, "seed must be a whole number from 0 to .* not -1"),
+        ({"image_size": 8.0}, "image_size must be a whole number from 1 to .* not 8.0"),
+        ({"dataset": None}, "dataset must be a name, not None"),
+        ({"model": 18}, "model must be a name, not 18"),
+        ({"method": None}, "method must be one of ipmix, vanilla, not None"),
+        ({"recipe": 3}, "recipe must be one of paper, official, not 3"),
+        ({"jsd": "no"}, "jsd must be True or False, not 'no'"),
+        ({"weights": 3}, "weights must be a name or None, not 3"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(given, message):
     with pytest.raises(RunUsageError, match=message):
         configure(**given)
+
+
+def test_every_option_of_a_configuration_is_told_of():
+    """What is unknown is told the nearest of all that `configure` takes."""
+    taken = set(inspect.signature(configure).parameters) - {"given"}
+    taken |= {field.name for field in dataclasses.fields(IPMixSettings)}
+    taken |= {field.name for field in dataclasses.fields(Defaults)} - {"ipmix"}
+    for name in taken:
+        with pytest.raises(RunUsageError, match=f"did you mean '{name}'"):
+            configure(**{f"{name}_": 1})
 
 
 def test_the_learning_rate_falls_as_torch_has_it():

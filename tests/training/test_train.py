@@ -357,7 +357,7 @@ def test_data_that_changed_are_refused(tmp_path):
     [
         ({"batch_size": 5000}, r"5,000 is more than the 1,\d\d\d training pictures of digits"),
         ({"model": "vit-small"}, "16"),
-        ({"k": 99}, "k must be from 1 to 8"),
+        ({"k": 99}, "k must be a whole number from 1 to 8"),
         ({"levels": ("pixels",)}, "did you mean 'pixel'"),
     ],
 )

@@ -117,7 +117,7 @@ def test_weights_are_carried_over(train, tmp_path):
         (["--levels", "image,pach"], 2, "did you mean 'patch'?"),
         (["--levels", ""], 2, "levels must be a list"),
         (["--method", "vanilla", "--t", "2"], 2, "vanilla has no t"),
-        (["--severity", "11"], 2, "severity must be from 0.1 to 10"),
+        (["--severity", "11"], 2, "severity must be a number from 0.1 to 10"),
         (["--batch-size", "100000"], 2, "smaller --batch-size"),
         (["--weights", "nowhere.safetensors"], 1, "nowhere.safetensors"),
         (["--model", "resnet-18", "--weights", "pretrained"], 2, "nobody publishes weights"),

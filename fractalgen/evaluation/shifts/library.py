@@ -172,7 +172,7 @@ def _imported(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError):
-            advice = 'install it with: pip install "fractalgen[train]"'
+            advice = 'install it with: pip install "fractalgen-ipmix[train]"'
         else:
             advice = (
                 "where a system library such as libGL is missing, put opencv-python-headless in "

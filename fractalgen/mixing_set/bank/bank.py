@@ -10,14 +10,19 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.arguments import whole_number
 from fractalgen.mixing_set.bank.building import build_bank, refusals
 from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError, unreadable
 from fractalgen.mixing_set.bank.file import BANK_VERSION, About, DamagedError, read_bank
 from fractalgen.mixing_set.bank.folder import PictureFile, content_key, list_pictures
 from fractalgen.mixing_set.pool import default_workers
+from fractalgen.registry import shown
 from fractalgen.user_cache import default_folder, temporary_folder
 
 __all__ = ["MixingSet"]
+
+_LARGEST_SIDE = 8192
+_MOST_WORKERS = 1024
 
 
 class MixingSet:
@@ -43,8 +48,8 @@ class MixingSet:
         A fractalgen set or any folder of pictures, nested or flat. Hidden files and files whose
         names do not end as a picture's are ignored.
     size : int
-        Side of the bank's pictures in pixels. A little more than the training pictures' side
-        leaves room for random crops.
+        Side of the bank's pictures in pixels, 8192 at most. A little more than the training
+        pictures' side leaves room for random crops.
     skip_unreadable : bool
         Leave out pictures that cannot be read, with a warning that names them, where otherwise
         `UnreadablePicturesError` names them all.
@@ -68,6 +73,8 @@ class MixingSet:
 
     Raises
     ------
+    ValueError
+        `size`, `workers` or a path is out of its range, or of another kind.
     BankError
         A `ValueError`: there is no such folder, it holds no pictures, or the bank cannot be
         written to `cache_dir`.
@@ -90,15 +97,15 @@ class MixingSet:
         cache_dir: str | os.PathLike[str] | None = None,
         workers: int | None = None,
     ) -> None:
-        size = operator.index(size)
-        workers = default_workers() if workers is None else operator.index(workers)
-        for name, value in (("size", size), ("workers", workers)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}; it has to be 1 or more")
-        source = Path(folder)
+        size = whole_number("size", size, 1, _LARGEST_SIDE)
+        workers = default_workers() if workers is None else workers
+        workers = whole_number("workers", workers, 1, _MOST_WORKERS)
+        if not isinstance(skip_unreadable, bool):
+            raise ValueError(f"skip_unreadable must be True or False, not {shown(skip_unreadable)}")
+        source = _as_path("folder", folder)
+        place = default_folder() if cache_dir is None else _as_path("cache_dir", cache_dir)
         pictures = list_pictures(source)
         key = content_key(pictures)
-        place = default_folder() if cache_dir is None else Path(cache_dir)
 
         def made_in(place: Path) -> Path:
             path = place / f"bank{BANK_VERSION}-{size}-{key}.npy"
@@ -156,7 +163,10 @@ class MixingSet:
 
     def __getitem__(self, index: SupportsIndex) -> NDArray[np.uint8]:
         """Return picture `index` as a read-only view of shape (size, size, 3)."""
-        picture: NDArray[np.uint8] = self._pictures[operator.index(index)]
+        place = operator.index(index)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"the bank has {len(self):,} pictures and none at {place}")
+        picture: NDArray[np.uint8] = self._pictures[place]
         return picture
 
     def __repr__(self) -> str:
@@ -170,6 +180,13 @@ class MixingSet:
         self._open(state["folder"], state["path"])
         if self._about.key != state["key"]:
             raise BankError(f"{self.path} is no longer the bank of {self._folder}; open it again")
+
+
+def _as_path(name: str, path: Any) -> Path:
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError(f"{name} must be a path, not {shown(path)}")
+    return Path(text)
 
 
 def _is_current(path: Path, folder: Path, pictures: Sequence[PictureFile]) -> bool:

@@ -3,6 +3,7 @@
 import json
 import operator
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -84,6 +85,8 @@ def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], About]:
     OSError
         If it cannot be read.
     """
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        raise DamagedError("it is not a regular file")
     with path.open("rb") as file:
         about = _read_about(file)
         pictures = np.memmap(file, np.uint8, mode="r", offset=_HEADER_BYTES, shape=about.shape)
@@ -105,7 +108,9 @@ def _read_about(file: IO[bytes]) -> About:
             raise DamagedError("of another version")
         refused = tuple((name, reason) for name, reason in data["refused"])
         about = About(data["key"], operator.index(data["size"]), tuple(data["files"]), refused)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        if about.size < 1 or not all(isinstance(name, str) for name in about.files):
+            raise ValueError("no bank")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedError("what it was made from cannot be read") from None
     n_pictures, height, width, channels = about.shape
     n_pixels = n_pictures * height * width * channels

@@ -12,6 +12,7 @@ from fractalgen.mixing_set.layout import MANIFEST_FILE, SET_FILE
 
 __all__ = ["PictureFile", "content_key", "list_pictures"]
 
+_MOST_FOLDERS = 200_000
 _HASH_FIELD = b'"file_sha256":"'
 _NAME_FIELD = b'{"file":"'
 
@@ -45,14 +46,14 @@ def list_pictures(folder: Path) -> list[PictureFile]:
     Raises
     ------
     BankError
-        If there is no such folder, it cannot be read, or it holds no pictures.
+        If there is no such folder, it cannot be read, it holds no pictures, or its folders have no
+        end.
     """
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise BankError(f"{folder} {what}; give a folder of pictures")
-    found: list[PictureFile] = []
     try:
-        _gather(folder, "", (_identity(folder),), _recorded_hashes(folder), found)
+        if not folder.is_dir():
+            what = "is not a folder" if folder.exists() else "does not exist"
+            raise BankError(f"{folder} {what}; give a folder of pictures")
+        found = _found(folder, _recorded_hashes(folder))
     except OSError as error:
         place = error.filename or folder
         raise BankError(f"{place} cannot be read: {error.strerror or error}") from None
@@ -64,25 +65,37 @@ def list_pictures(folder: Path) -> list[PictureFile]:
     return sorted(found)
 
 
-def _gather(
-    folder: Path | str,
-    prefix: str,
-    above: tuple[tuple[int, int], ...],
-    recorded: dict[str, str],
-    found: list[PictureFile],
-) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            name = prefix + entry.name
-            if _is_folder(entry):
-                identity = _identity(entry.path)
-                if identity not in above:
-                    _gather(entry.path, name + "/", (*above, identity), recorded, found)
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - faster
-                sha256 = recorded.get(name)
-                found.append(PictureFile(name, sha256) if sha256 else _picture(entry, name))
+def _found(folder: Path, recorded: dict[str, str]) -> list[PictureFile]:
+    """Return a folder's pictures, in any order.
+
+    Links that lead from folder to folder can make more paths than anyone can wait for.
+    """
+    found = []
+    folders: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [
+        (os.fspath(folder), "", (_identity(folder),))
+    ]
+    n_folders = 0
+    while folders:
+        path, prefix, above = folders.pop()
+        n_folders += 1
+        if n_folders > _MOST_FOLDERS:
+            raise BankError(
+                f"{folder} has more than {_MOST_FOLDERS:,} folders in it; give one that is nearer "
+                "to the pictures, or remove links that lead from folder to folder"
+            )
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                name = prefix + entry.name
+                if _is_folder(entry):
+                    identity = _identity(entry.path)
+                    if identity not in above:
+                        folders.append((entry.path, name + "/", (*above, identity)))
+                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - faster
+                    sha256 = recorded.get(name)
+                    found.append(PictureFile(name, sha256) if sha256 else _picture(entry, name))
+    return found
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -128,8 +141,8 @@ def _recorded_hashes(folder: Path) -> dict[str, str]:
     change.
     """
     hashes: dict[bytes, bytes] = {}
-    if not (folder / SET_FILE).is_file():
-        return {}
+    if not (folder / SET_FILE).is_file() or not (folder / MANIFEST_FILE).is_file():
+        return {}  # there is none, or it is a pipe, which would be waited for
     try:
         with (folder / MANIFEST_FILE).open("rb") as lines:
             for line in lines:

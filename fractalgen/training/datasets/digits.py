@@ -44,7 +44,7 @@ def load_digits(
     except ImportError:
         raise RunError(
             "the digits come with scikit-learn, which is missing; install it by "
-            "pip install 'fractalgen[train]'"
+            "pip install 'fractalgen-ipmix[train]'"
         ) from None
     bundled = scikit_learn_digits()
     size = image_size or _SIZE

@@ -93,11 +93,48 @@ def test_a_sets_picture_that_is_not_the_recorded_one_is_refused(small_set, cache
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": 0}, {"size": -3}, {"workers": 0}], ids=["no size", "negative", "workers"]
+    ("options", "message"),
+    [
+        ({"size": 0}, "size must be a whole number from 1 to 8192, not 0"),
+        ({"size": -3}, "size must be .* not -3"),
+        ({"size": 10**30}, "size must be .* not 10000"),
+        ({"size": 36.0}, "size must be .* not 36.0"),
+        ({"size": "36"}, "size must be .* not '36'"),
+        ({"size": True}, "size must be .* not True"),
+        ({"size": None}, "size must be .* not None"),
+        ({"workers": 0}, "workers must be a whole number from 1 to 1024, not 0"),
+        ({"workers": 10**9}, "workers must be"),
+        ({"workers": float("nan")}, "workers must be .* not nan"),
+        ({"skip_unreadable": "no"}, "skip_unreadable must be True or False, not 'no'"),
+        ({"cache_dir": ""}, "cache_dir must be a path, not ''"),
+        ({"cache_dir": "a\0b"}, "cache_dir must be a path"),
+        ({"cache_dir": 3}, "cache_dir must be a path, not 3"),
+    ],
 )
-def test_numbers_below_one_are_refused(folder, cache, options):
-    with pytest.raises(ValueError, match="has to be 1 or more"):
-        MixingSet(folder, cache_dir=cache, **options)
+def test_options_are_checked_and_named(folder, cache, options, message):
+    with pytest.raises(ValueError, match=message):
+        MixingSet(folder, **{"cache_dir": cache, **options})
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("folder", [None, 3, "", b"pictures", ["pictures"], "pic\0tures"])
+def test_what_is_no_path_is_refused(cache, folder):
+    with pytest.raises(ValueError, match="folder must be a path, not"):
+        MixingSet(folder, cache_dir=cache)
+
+
+def test_a_folder_whose_name_is_too_long_is_refused_in_words(cache):
+    with pytest.raises(BankError, match="cannot be read: "):
+        MixingSet("x" * 5000, cache_dir=cache)
+
+
+def test_places_that_a_bank_does_not_have(folder, cache):
+    with pytest.warns(UserWarning, match="without them"):
+        bank = MixingSet(folder, skip_unreadable=True, cache_dir=cache)
+    assert np.array_equal(bank[-2], bank[0])
+    for place in (2, -3, 10**30):
+        with pytest.raises(IndexError, match=f"the bank has 2 pictures and none at {place}"):
+            bank[place]
 
 
 def test_a_cache_folder_that_cannot_be_is_refused_in_words(tmp_path, folder):

@@ -1,4 +1,5 @@
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -54,6 +55,8 @@ def test_a_file_cut_short_anywhere_is_refused(path):
         (b'"version": 1', b'"version": 2', "another version"),
         (b'"size": 7', b'"size": 8', "another length"),
         (b'"size": 7', b'"size": x', "cannot be read"),
+        (b'"size": 7', b'"size": -7', "cannot be read"),
+        (b'"0.png"', b"0", "cannot be read"),
         (b'"key"', b'"kez"', "cannot be read"),
         (b"'shape': (5", b"'shape': (4", "header"),
         (b"fgbank01", b"fgbank99", "no bank"),
@@ -64,6 +67,15 @@ def test_a_file_of_another_kind_is_refused(path, before, after, message):
     assert data.count(before) >= 1
     path.write_bytes(data.replace(before, after, 1))
     with pytest.raises(DamagedError, match=message):
+        read_bank(path)
+
+
+def test_what_nests_too_deep_to_be_read_is_refused(path):
+    data = path.read_bytes()
+    begin = data.index(b'{"version"')
+    text = b'{"version": 1, "key": ' + b"[" * 200_000
+    path.write_bytes(data[:begin] + text + struct.pack("<Q8s", len(text), b"fgbank01"))
+    with pytest.raises(DamagedError, match="cannot be read"):
         read_bank(path)
 
 

@@ -1,0 +1,107 @@
+"""What a caller gives: each value is of its kind and in its range, or a sentence names it."""
+
+import numbers
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fractalgen.registry import nearest, shown
+
+__all__ = ["one_of", "real_number", "some_of", "three_numbers", "whole_number"]
+
+_LARGEST = 1e6
+_LEAST_SCALE = 1e-6
+
+
+def whole_number(name: str, value: Any, low: int, high: int) -> int:
+    """Return a whole number from `low` to `high` as an int; NumPy's and PyTorch's will do.
+
+    Raises
+    ------
+    ValueError
+        With `name`, the value and the range, if it is another number or something else; a bool
+        is something else.
+    """
+    if type(value) is int and low <= value <= high:
+        return value
+    try:
+        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        given = shown(value if number is None else number)
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {given}")
+    return number
+
+
+def real_number(name: str, value: Any, low: float, high: float) -> float:
+    """Return a number from `low` to `high` as a float; neither NaN nor infinity is one.
+
+    Raises
+    ------
+    ValueError
+        With `name`, the value and the range.
+    """
+    if type(value) is float and low <= value <= high:
+        return value
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if is_number and low <= value <= high:
+        return float(value)
+    given = shown(float(value) if isinstance(value, np.floating) else value)
+    raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {given}")
+
+
+def one_of(name: str, value: Any, known: Sequence[str]) -> str:
+    """Return one of the `known` words.
+
+    Raises
+    ------
+    ValueError
+        With `name`, the value, and the nearest of the words or all of them.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be one of {', '.join(known)}, not {shown(value)}")
+    if value not in known:
+        raise ValueError(f"{name}: {shown(value)} is unknown; {nearest(value, list(known))}")
+    return value
+
+
+def some_of(name: str, values: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """Return one or more of the `known` words, given as a list or another sequence.
+
+    Raises
+    ------
+    ValueError
+        With `name` and the words, or the one that is unknown.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, (str, bytes)) or not values:
+        raise ValueError(
+            f"{name} must be a list of one or more of {', '.join(known)}, not {shown(values)}"
+        )
+    return tuple(one_of(name, value, known) for value in values)
+
+
+def three_numbers(name: str, values: Any, *, scale: bool = False) -> tuple[float, ...]:
+    """Return a number for each channel, from -1e6 to 1e6; those of a `scale` from 1e-6 on.
+
+    Raises
+    ------
+    ValueError
+        With `name`, the values and the range.
+    """
+    low = _LEAST_SCALE if scale else -_LARGEST
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that is elsewhere
+        array = np.empty(0)
+    if array.shape != (3,) or array.dtype.kind not in "iuf" or not _all_within(array, low):
+        raise ValueError(
+            f"{name} must be three numbers from {low:g} to {_LARGEST:g}, not {shown(values)}"
+        )
+    return tuple(float(value) for value in array)
+
+
+def _all_within(array: "np.ndarray[Any, Any]", low: float) -> bool:
+    return bool(np.all((array >= low) & (array <= _LARGEST)))
