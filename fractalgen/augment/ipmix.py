@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from fractalgen.augment import reference
 from fractalgen.augment.options import Options
 from fractalgen.augment.pictures import (
-    MASK_64,
     as_pixels,
     as_seeds,
     checked_out,
@@ -18,7 +17,7 @@ from fractalgen.augment.pictures import (
 )
 from fractalgen.augment.plan import PLAN
 from fractalgen.augment.threads import ThreadTeam
-from fractalgen.kernels.ipmix import N_BUFFERS, apply_plan, augment_batch, draw_plan
+from fractalgen.kernels.ipmix import apply_plans, draw_plans
 
 __all__ = ["Bank", "IPMix"]
 
@@ -234,26 +233,14 @@ class IPMix:
             self._fill_by_reference(images, seeds, flat, np.asarray(mean), np.asarray(std), layout)
             return out
         lists, settings = self._tables(height, width)
-        pictures, blank = self._pictures, np.zeros(1, PLAN)
+        pictures, images = self._pictures, read_only(images)
         shift, scale = np.asarray(mean, np.float32), (1.0 / np.asarray(std)).astype(np.float32)
         planar = layout == "NCHW"
-        images = read_only(images)
 
         def work(start: int, stop: int) -> None:
-            augment_batch(
-                images,
-                seeds,
-                pictures,
-                blank,
-                lists,
-                settings,
-                shift,
-                scale,
-                planar,
-                start,
-                stop,
-                flat,
-            )
+            plans = np.zeros((len(flat), stop - start), PLAN)
+            draw_plans(plans, seeds[start:stop], height, width, lists, settings)
+            apply_plans(plans, images, pictures, shift, scale, planar, start, flat)
 
         self._team.run(work, n)
         return out
@@ -270,22 +257,20 @@ class IPMix:
 
     def _plan(self, seed: int, view: int, height: int, width: int) -> np.void:
         lists, settings = self._tables(height, width)
-        plans = np.zeros(1, PLAN)
-        draw_plan(plans, 0, np.uint64(seed & MASK_64), view, height, width, lists, settings)
-        plan: np.void = plans[0]
+        plans = np.zeros((view + 1, 1), PLAN)
+        draw_plans(plans, as_seeds([seed], 1), height, width, lists, settings)
+        plan: np.void = plans[view, 0]
         return plan
 
     def _apply(self, plan: np.void, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        picture = self._pictures[plan["picture"]]
         if self.engine == "reference":
+            picture = self._pictures[plan["picture"]]
             return reference.apply_plan(plan, pixels, picture).astype(np.float32)
-        height, width, _ = pixels.shape
-        buffers = np.empty((N_BUFFERS, height, width, 3), np.uint8)
-        total = np.empty(height * width * 3, np.float32)
-        values = np.empty(width * 3, np.float32)
-        plans = np.array([plan], PLAN)
-        apply_plan(plans[0], read_only(pixels), picture, buffers, values, total)
-        return total.reshape(pixels.shape)
+        plans, out = np.array([[plan]], PLAN), np.empty((1, 1, pixels.size), np.float32)
+        shift, scale = np.zeros(3, np.float32), np.ones(3, np.float32)
+        image = read_only(pixels)[None]
+        apply_plans(plans, image, self._pictures, shift, scale, False, 0, out)
+        return out.reshape(pixels.shape)
 
     def _fill_by_reference(
         self,

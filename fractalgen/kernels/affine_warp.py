@@ -16,7 +16,7 @@ import numpy as np
 
 from fractalgen.kernels.jit import inlined, kernel
 
-__all__ = ["rotate", "shear_x", "shear_y"]
+__all__ = ["rotation", "shear_x", "warp"]
 
 _BLACK = np.uint8(0)
 _RADIANS = np.pi / 180.0
@@ -192,11 +192,11 @@ def _end_of_run(start, rate, per_rate, edge, floor, drift, k, end):
 
 
 @kernel
-def _warp(matrix, height, width, box, source, target):
+def warp(matrix, height, width, box, source, target):
     """Fetch each pixel of `box` (top, left, height, width) from where `matrix` sends its centre.
 
     The matrix is Pillow's: six float64, place_x = a * x + b * y + c and then place_y; a from 0.7
-    to 1, so that places move on by a pixel at most.
+    to 1, so that places move on by a pixel at most. What lies to the box's right may be changed.
     """
     row = 3 * width
     right, bottom = np.float64(width), np.float64(height)
@@ -283,21 +283,9 @@ def _warp(matrix, height, width, box, source, target):
             target[i] = _BLACK
 
 
-@kernel
-def shear_y(factor, height, width, box, source, target):
-    """Fetch column x from `factor` * (x + 1/2) pixels below it; `factor` is a float64.
-
-    Only `box` (top, left, height, width) is filled; what lies to its right may be overwritten.
-    """
-    _warp((1.0, 0.0, 0.0, factor, 1.0, 0.0), height, width, box, source, target)
-
-
-@kernel
-def rotate(degrees, height, width, box, source, target):
-    """Turn counter-clockwise about the middle by `degrees`, a float64 of magnitude to 45.
-
-    Only `box` (top, left, height, width) is filled; what lies to its right may be overwritten.
-    """
+@inlined
+def rotation(degrees, height, width):
+    """Return the matrix that turns counter-clockwise about the middle by up to 45 degrees."""
     radians = (degrees if degrees >= 0.0 else degrees + 360.0) * _RADIANS
     if degrees < 0.0:  # Pillow rounds this angle in [0, 2 pi)
         radians = (radians - _TURN) - _TURN_REST
@@ -305,4 +293,4 @@ def rotate(degrees, height, width, box, source, target):
     right, bottom = np.float64(width), np.float64(height)
     from_x = (cosine * (-right / 2.0) - sine * (-bottom / 2.0)) + right / 2.0
     from_y = (sine * (-right / 2.0) + cosine * (-bottom / 2.0)) + bottom / 2.0
-    _warp((cosine, -sine, from_x, sine, cosine, from_y), height, width, box, source, target)
+    return cosine, -sine, from_x, sine, cosine, from_y

@@ -7,7 +7,7 @@ mean; the versions there, by Pillow, are what these are tested against.
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.affine_warp import rotate, shear_x, shear_y
+from fractalgen.kernels.affine_warp import rotation, shear_x, warp
 from fractalgen.kernels.image_ops_tones import (
     blend_with_grey,
     color,
@@ -99,11 +99,11 @@ def apply_image_op(
     exact = np.float64(amount)
     whole = np.int64(exact)
     factor = np.float32(amount)
-    if op == _ROTATE and exact != 0.0:
-        rotate(exact, height, width, box, here, there)
-        return
-    if op == _SHEAR_Y:
-        shear_y(exact, height, width, box, here, there)
+    if op == _SHEAR_Y or (op == _ROTATE and exact != 0.0):
+        matrix = (1.0, 0.0, 0.0, exact, 1.0, 0.0)
+        if op == _ROTATE:
+            matrix = rotation(exact, height, width)
+        warp(matrix, height, width, box, here, there)
         return
     if _SHEAR_X <= op <= _TRANSLATE_Y:
         slope = exact if op == _SHEAR_X else 0.0
