@@ -8,12 +8,13 @@ as Pillow's are.
 
 A row of the target is cut into runs of pixels that fall between the same two rows of the source,
 one source pixel after another: there the four neighbours of neighbouring pixels are neighbours
-too, and the bytes of a run are mixed as vectors, `_LANES` at once. What is too much of the last
-vector is overwritten by the run to its right. Images are flat rows of R, G, B bytes.
+too, and the bytes of a run are mixed as vectors, a block at once. What is too much of the last
+block is overwritten by the run to its right. Images are flat rows of R, G, B bytes.
 """
 
 import numpy as np
 
+from fractalgen.kernels.blocks import LANES, mix_down, mix_square
 from fractalgen.kernels.jit import inlined, kernel
 
 __all__ = ["rotation", "shear_x", "warp"]
@@ -25,8 +26,7 @@ _FIFTEEN_DIGITS = 1e15
 _TURN = 6.283185307179586
 _TURN_REST = 2.4492935982947064e-16
 
-_LANES = np.uint64(32)  # bytes that are mixed at once, of which
-_TEN_PIXELS = np.uint64(30)  # are used
+_TEN_PIXELS = np.uint64(30)  # of a block's bytes are used
 _U3 = np.uint64(3)
 
 # Rates have 32 bits after the point, places 16; weights are a place's fraction less a half.
@@ -35,6 +35,7 @@ _ONE_RATE = np.int64(1 << 32)
 _PLACE = 65536.0
 _PLACE_BITS = np.int64(16)
 _HALF_PLACE = np.int64(1 << 15)
+_NEAR = 2.0**-34
 _MIX_BITS = np.int32(16)
 _VALUE_BITS = np.int32(7)
 _ONE = np.int32(1)
@@ -175,20 +176,16 @@ def _floor_at(start, rate, k):
 
 
 @inlined
-def _end_of_run(start, rate, per_rate, edge, floor, drift, k, end):
-    """Return the first pixel after `k`, below `end`, whose whole place less `drift` * it differs.
+def _end_of_run(way, per_rate, k, end):
+    """Return the first pixel after `k`, but at most `end`, that is beyond `way`.
 
-    `edge` is the place at which it does, seen from `start`, and `per_rate` pixels per place.
+    `way` is from pixel 0's place to the edge, and `per_rate` pixels per place, 0 for none. Ways
+    and rates are whole, so that a quotient that is not whole is further from it than `_NEAR`.
     """
-    after = end
-    if per_rate != 0.0:
-        after = min(np.int64(np.float64(edge - start) * per_rate) + 1, end)
-    after = max(after, k + 1)
-    while after > k + 1 and _floor_at(start, rate, after - 1) - drift * (after - 1) != floor:
-        after -= 1
-    while after < end and _floor_at(start, rate, after) - drift * after == floor:
-        after += 1
-    return after
+    if per_rate == 0.0:
+        return end
+    near = -_NEAR if per_rate > 0.0 else _NEAR  # an edge is beyond itself only on the way up
+    return max(min(np.int64(np.float64(way) * per_rate + near) + 1, end), k + 1)
 
 
 @kernel
@@ -207,14 +204,15 @@ def warp(matrix, height, width, box, source, target):
     per_lag = _PLACE / np.float64(lag) if lag != 0 else 0.0
     per_v = _PLACE / np.float64(rate_v) if rate_v != 0 else 0.0
     step_v = 1 if rate_v > 0 else -1
+    one_if_down = 1 if rate_v > 0 else 0
     box_left, box_right = np.int64(box[1]), np.int64(box[1]) + np.int64(box[3])
     size = np.int64(source.size)
-    weights_x = np.empty(row + np.int64(_LANES), np.int16)
-    weights_y = np.empty(row + np.int64(_LANES), np.int16)
+    across = np.empty(row + LANES, np.int16)
+    down = np.empty(row + LANES, np.int16)
     for k in range(width):
         for i in range(3 * k, 3 * k + 3):
-            weights_x[i] = np.int16(((k * rate_u) >> _PLACE_BITS) - _HALF_PLACE)
-            weights_y[i] = np.int16(((k * rate_v) >> _PLACE_BITS) - _HALF_PLACE)
+            across[i] = np.int16(((k * rate_u) >> _PLACE_BITS) - _HALF_PLACE)
+            down[i] = np.int16(((k * rate_v) >> _PLACE_BITS) - _HALF_PLACE)
     for y in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
         row_y = np.float64(y) + 0.5
         place_x, place_y = matrix[1] * row_y + matrix[2], matrix[4] * row_y + matrix[5]
@@ -227,6 +225,7 @@ def warp(matrix, height, width, box, source, target):
         start_u = np.int64(np.floor((a * 0.5 + place_x - 0.5) * _PLACE))
         start_v = np.int64(np.floor((d * 0.5 + place_y - 0.5) * _PLACE))
         fraction_u, fraction_v = np.int16(start_u), np.int16(start_v)
+        straight = lag == 0 and fraction_u == 0  # columns stay columns
         # Both neighbours along a row are in the image from `k` to `last`.
         k, last = first, end
         while k < end and _floor_at(start_u, rate_u, k) < 0:
@@ -236,30 +235,41 @@ def warp(matrix, height, width, box, source, target):
         begin = k
         while k < last:
             lead = _floor_at(start_u, rate_u, k) - k
-            edge = lead << _PLACE_BITS
-            lead_end = _end_of_run(start_u, rate_u, per_lag, edge, lead, 1, k, last)
+            lead_end = _end_of_run((lead << _PLACE_BITS) - start_u, per_lag, k, last)
             upper = _floor_at(start_v, rate_v, k)
             while k < lead_end:
-                edge = (upper + (1 if rate_v > 0 else 0)) << _PLACE_BITS
-                after = _end_of_run(start_v, rate_v, per_v, edge, upper, 0, k, lead_end)
+                edge = (upper + one_if_down) << _PLACE_BITS
+                after = _end_of_run(edge - start_v, per_v, k, lead_end)
                 from_x = 3 * (k + lead)
                 above = min(max(upper, 0), height - 1) * row + from_x
                 below = min(max(upper + 1, 0), height - 1) * row + from_x
                 at, n = y * row + 3 * k, 3 * (after - k)
-                whole = (n + 29) // 30 * 30 + 5  # bytes read, at most
-                to, start = np.uint64(at), np.uint64(3 * k)
-                over, under = np.uint64(above), np.uint64(below)
-                if max(below, at) + whole <= size:
+                start = np.uint64(3 * k)
+                if max(below, at) + n + LANES + 5 <= size:
                     for j in range(np.uint64(0), np.uint64(n), _TEN_PIXELS):
-                        for i in range(_LANES):
-                            x = np.int16(weights_x[start + j + i] + fraction_u)
-                            v = np.int16(weights_y[start + j + i] + fraction_v)
-                            target[to + j + i] = _mixed(source, over + j + i, under + j + i, _U3, x, v)
+                        over, under = np.uint64(above) + j, np.uint64(below) + j
+                        to, here = np.uint64(at) + j, start + j
+                        if straight:
+                            mix_down(source, over, under, down, here, fraction_v, target, to)
+                        else:
+                            mix_square(
+                                source,
+                                over,
+                                under,
+                                across,
+                                down,
+                                here,
+                                fraction_u,
+                                fraction_v,
+                                target,
+                                to,
+                            )
                 else:
                     for i in range(np.uint64(n)):
-                        x = np.int16(weights_x[start + i] + fraction_u)
-                        v = np.int16(weights_y[start + i] + fraction_v)
-                        target[to + i] = _mixed(source, over + i, under + i, _U3, x, v)
+                        over, under = np.uint64(above) + i, np.uint64(below) + i
+                        x = np.int16(across[start + i] + fraction_u)
+                        v = np.int16(down[start + i] + fraction_v)
+                        target[np.uint64(at) + i] = _mixed(source, over, under, _U3, x, v)
                 k = after
                 upper += step_v
         k = first
@@ -271,7 +281,7 @@ def warp(matrix, height, width, box, source, target):
             upper = _floor_at(start_v, rate_v, k)
             over = np.uint64(min(max(upper, 0), height - 1) * row + x0)
             under = np.uint64(min(max(upper + 1, 0), height - 1) * row + x0)
-            v = np.int16(weights_y[np.uint64(3 * k)] + fraction_v)
+            v = np.int16(down[np.uint64(3 * k)] + fraction_v)
             for channel in range(_U3):
                 to = np.uint64(y * row + 3 * k) + channel
                 mixed = _mixed(source, over + channel, under + channel, np.uint64(0), v, v)
