@@ -87,34 +87,39 @@ def mirror(width, box, source, target):
 
 
 @inlined
-def _even_levels(counts, first, n_pixels, table):
+def _even_levels(counts, n_pixels, table):
     """Fill a channel's 256 entries so that it is spread evenly, its last value apart."""
-    last = first + 255
+    last = 255
     while counts[last] == 0:
         last -= 1
     step = (n_pixels - counts[last]) // 255
+    if step == 0:  # one value, or few pixels: no change
+        for i in range(256):
+            table[i] = np.uint8(i)
+        return
     below = np.int32(step // 2)
-    for i in range(first, first + 256):
+    for i in range(256):
         here = counts[i]
-        counts[i] = below if step else i - first  # one value, or few pixels: no change
+        counts[i] = below
         below += here
-    size = np.float64(max(step, 1))
-    for i in range(first, first + 256):  # float64 quotients of integers are cut off where
-        table[i] = np.uint8(min(np.float64(counts[i]) / size, 255.0))  # the integers' would be
+    size = np.float64(step)
+    for i in range(256):  # float64 quotients of integers are cut off where the integers' would be
+        table[i] = np.uint8(np.int32(min(np.float64(counts[i]) / size, 255.0)))
 
 
 @inlined
-def _stretched_levels(counts, first, table):
+def _stretched_levels(counts, table):
     """Fill a channel's 256 entries so that its values cover the whole range."""
     low, high = 0, 255
-    while counts[first + low] == 0:
+    while counts[low] == 0:
         low += 1
-    while counts[first + high] == 0:
+    while counts[high] == 0:
         high -= 1
     scale = 255.0 / np.float64(high - low) if high > low else 1.0
     offset = -np.float64(low) * scale if high > low else 0.0
     for i in range(256):
-        table[first + i] = np.uint8(min(max(np.float64(i) * scale + offset, 0.0), 255.0))
+        level = min(max(np.float64(i) * scale + offset, 0.0), 255.0)
+        table[i] = np.uint8(np.int32(level))
 
 
 @kernel
@@ -135,10 +140,11 @@ def level_table(evenly, source):
         counts[i] += counts[768 + i]
     table = np.empty(768, np.uint8)
     for first in range(0, 768, 256):
+        channel_counts, levels = counts[first : first + 256], table[first : first + 256]
         if evenly:
-            _even_levels(counts, first, source.size // 3, table)
+            _even_levels(channel_counts, source.size // 3, levels)
         else:
-            _stretched_levels(counts, first, table)
+            _stretched_levels(channel_counts, levels)
     return table
 
 
