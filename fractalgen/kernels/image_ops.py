@@ -18,7 +18,7 @@ from fractalgen.kernels.image_ops_tones import (
     mirror,
     sharpness,
 )
-from fractalgen.kernels.jit import inlined, kernel
+from fractalgen.kernels.jit import inlined, pasted
 
 __all__ = ["amount_of", "apply_image_op"]
 
@@ -69,7 +69,7 @@ def amount_of(op, level, sign, height, width):
     return np.float32(amount)
 
 
-@kernel
+@pasted
 def apply_image_op(
     op: int,
     amount: float,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.kernels.image_ops import apply_image_op
-from fractalgen.kernels.jit import kernel
+from fractalgen.kernels.jit import kernel, pasted
 from fractalgen.kernels.mixing import mix
 from fractalgen.kernels.plans import sample_plan
 from fractalgen.kernels.random_bits import bits_at
@@ -32,7 +32,7 @@ def _copy(source, target):
         target[i] = source[i]
 
 
-@kernel
+@pasted
 def _fetch_patch(picture, crop, box, target):
     """Copy the bank's picture, cut at `crop`, into the box (top, left, height, width)."""
     left, n = 3 * np.int64(box[1]), 3 * np.int64(box[3])
@@ -44,7 +44,7 @@ def _fetch_patch(picture, crop, box, target):
         _copy(source, target_rows[y, left : left + n])
 
 
-@kernel
+@pasted
 def _run_chains(plan, picture, whole, buffers, places):
     """Run all chains; say in `places` which buffer holds each one's image.
 
@@ -114,7 +114,7 @@ def _write_planes(total, shift, factor, red, green, blue):
         blue[x] = (min(total[i + _U2] * _PER_TOP, _ONE) - shift[2]) * factor[2]
 
 
-@kernel
+@pasted
 def _write_view(plan, buffers, places, shift, factor, planar, out):
     """Write m * (weighted chains) + (1 - m) * image, normalised."""
     size = out.size
@@ -220,12 +220,9 @@ def apply_plans(
     """
     height, width = images.shape[1], images.shape[2]
     size = out.shape[2]
-    n_chains = 0
-    for view in range(plans.shape[0]):
-        for index in range(plans.shape[1]):
-            n_chains = max(n_chains, plans[view, index].n_chains)
-    buffers = np.empty((n_chains + _SPARE, height, width, 3), np.uint8)
-    places = np.empty(n_chains, np.int64)
+    most_chains = plans[0, 0].weights.size
+    buffers = np.empty((most_chains + _SPARE, height, width, 3), np.uint8)
+    places = np.empty(most_chains, np.int64)
     whole = np.zeros(4, np.int32)
     whole[2], whole[3] = height, width
     shift, factor = _repeated(mean), _repeated(scale)

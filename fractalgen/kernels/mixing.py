@@ -9,7 +9,7 @@ code of IPMix.
 import numpy as np
 
 from fractalgen.kernels.elementary import exp2, log2
-from fractalgen.kernels.jit import inlined, kernel
+from fractalgen.kernels.jit import inlined, kernel, pasted
 from fractalgen.kernels.random_bits import bits_at
 
 __all__ = ["mix"]
@@ -103,7 +103,7 @@ def _replace(mask, ours, theirs):
         ours[i] = theirs[i] ^ ((ours[i] ^ theirs[i]) & mask[i])
 
 
-@kernel
+@pasted
 def mix(op, a, b, seed, wraps, ours, theirs, box):
     """Mix a patch of `theirs` into `ours`, in place.
 

@@ -31,7 +31,7 @@ def picture(kind, height, width, seed):
 
 
 def compiled(op, amount, pixels, box=None):
-    """Apply the kernel to a box, or to all, with bytes around the target that it must leave alone."""
+    """Apply the kernel to a box, or to all, with bytes around that it must leave alone."""
     memory = np.full(pixels.size + 2 * GUARD, 77, np.uint8)
     target = memory[GUARD:-GUARD].reshape(pixels.shape)
     before = pixels.copy()
