@@ -62,8 +62,17 @@ class _Block:
         build.store(build.trunc(whole, _BYTES), self._place(array_type, array, at, _BYTES), align=1)
 
 
-@intrinsic
-def mix_down(_typing, source, above, below, weights, start, fraction, target, at):  # type: ignore[no-untyped-def]
+def _mix_down(
+    _typing: Any,
+    source: Any,
+    above: Any,
+    below: Any,
+    weights: Any,
+    start: Any,
+    fraction: Any,
+    target: Any,
+    at: Any,
+) -> Any:
     """Mix bytes at `above` with those at `below`, and store them at `at`.
 
     The weights, int16, begin at `start`; `fraction` is added to them. All places are uint64.
@@ -83,10 +92,19 @@ def mix_down(_typing, source, above, below, weights, start, fraction, target, at
     return signature, write
 
 
-@intrinsic
-def mix_square(  # type: ignore[no-untyped-def]
-    _typing, source, above, below, across, down, start, fraction_x, fraction_y, target, at
-):
+def _mix_square(
+    _typing: Any,
+    source: Any,
+    above: Any,
+    below: Any,
+    across: Any,
+    down: Any,
+    start: Any,
+    fraction_x: Any,
+    fraction_y: Any,
+    target: Any,
+    at: Any,
+) -> Any:
     """Mix bytes at `above` with those at `below` and of the next pixels, and store them at `at`.
 
     The weights across and down, int16, begin at `start`; the fractions are added to them.
@@ -106,7 +124,12 @@ def mix_square(  # type: ignore[no-untyped-def]
             upper = block.values(kinds[0], source, above, ahead)
             lower = block.values(kinds[0], source, below, ahead)
             columns.append(block.between(upper, lower, weight_y))
-        block.store(block.between(*columns, weight_x), kinds[8], target, at)
+        block.store(block.between(columns[0], columns[1], weight_x), kinds[8], target, at)
         return context.get_dummy_value()
 
     return signature, write
+
+
+# As kernels call them, without the first argument.
+mix_down: Any = intrinsic(_mix_down)
+mix_square: Any = intrinsic(_mix_square)
