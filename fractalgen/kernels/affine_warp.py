@@ -246,7 +246,8 @@ def warp(matrix, height, width, box, source, target):
                 at, n = y * row + 3 * k, 3 * (after - k)
                 start = np.uint64(3 * k)
                 if max(below, at) + n + LANES + 5 <= size:
-                    for j in range(np.uint64(0), np.uint64(n), _TEN_PIXELS):
+                    j = np.uint64(0)
+                    while j < np.uint64(n):
                         over, under = np.uint64(above) + j, np.uint64(below) + j
                         to, here = np.uint64(at) + j, start + j
                         if straight:
@@ -264,6 +265,7 @@ def warp(matrix, height, width, box, source, target):
                                 target,
                                 to,
                             )
+                        j += _TEN_PIXELS
                 else:
                     for i in range(np.uint64(n)):
                         over, under = np.uint64(above) + i, np.uint64(below) + i
