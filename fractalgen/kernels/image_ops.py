@@ -7,7 +7,7 @@ mean; the versions there, by Pillow, are what these are tested against.
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.affine_warp import rotation, shear_x, warp
+from fractalgen.kernels.affine_warp import rotation, warp
 from fractalgen.kernels.image_ops_tones import (
     blend_with_grey,
     color,
@@ -19,6 +19,7 @@ from fractalgen.kernels.image_ops_tones import (
     sharpness,
 )
 from fractalgen.kernels.jit import inlined, pasted
+from fractalgen.kernels.row_shifts import shear_x
 
 __all__ = ["amount_of", "apply_image_op"]
 
