@@ -21,7 +21,7 @@ from fractalgen.augment.pictures import (
 )
 from fractalgen.augment.plan import PLAN, checked_plan
 from fractalgen.augment.threads import ThreadTeam
-from fractalgen.kernels.ipmix import N_BUFFERS, apply_plan, augment_batch, draw_plan
+from fractalgen.kernels.ipmix import apply_plans, draw_plans
 from fractalgen.registry import shown
 
 __all__ = ["Bank", "IPMix"]
@@ -286,26 +286,14 @@ class IPMix:
             self._fill_by_reference(pictures, images, seeds, flat, shift, scale, layout)
             return out
         lists, settings = self._tables(pictures, height, width)
-        blank = np.zeros(1, PLAN)
+        images = read_only(images)
         shift, scale = shift.astype(np.float32), (1.0 / scale).astype(np.float32)
         planar = layout == "NCHW"
-        images = read_only(images)
 
         def work(start: int, stop: int) -> None:
-            augment_batch(
-                images,
-                seeds,
-                pictures,
-                blank,
-                lists,
-                settings,
-                shift,
-                scale,
-                planar,
-                start,
-                stop,
-                flat,
-            )
+            plans = np.zeros((len(flat), stop - start), PLAN)
+            draw_plans(plans, seeds[start:stop], height, width, lists, settings)
+            apply_plans(plans, images, pictures, shift, scale, planar, start, flat)
 
         self._team.run(work, n)
         return out
@@ -321,25 +309,23 @@ class IPMix:
         self, pictures: NDArray[np.uint8], seed: int, view: int, height: int, width: int
     ) -> np.void:
         lists, settings = self._tables(pictures, height, width)
-        plans = np.zeros(1, PLAN)
-        draw_plan(plans, 0, np.uint64(seed), view, height, width, lists, settings)
-        plan: np.void = plans[0]
+        plans = np.zeros((view + 1, 1), PLAN)
+        draw_plans(plans, np.array([seed], np.uint64), height, width, lists, settings)
+        plan: np.void = plans[view, 0]
         return plan
 
     def _apply(
         self, pictures: NDArray[np.uint8], plan: np.void, pixels: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
         """Apply a plan that was drawn here or checked; the kernels have no bounds checks."""
-        picture = pictures[plan["picture"]]
         if self.engine == "reference":
+            picture = pictures[plan["picture"]]
             return reference.apply_plan(plan, pixels, picture).astype(np.float32)
-        height, width, _ = pixels.shape
-        buffers = np.empty((N_BUFFERS, height, width, 3), np.uint8)
-        total = np.empty(height * width * 3, np.float32)
-        values = np.empty(width * 3, np.float32)
-        plans = np.array([plan], PLAN)
-        apply_plan(plans[0], read_only(pixels), picture, buffers, values, total)
-        return total.reshape(pixels.shape)
+        plans, out = np.array([[plan]], PLAN), np.empty((1, 1, pixels.size), np.float32)
+        shift, scale = np.zeros(3, np.float32), np.ones(3, np.float32)
+        image = read_only(pixels)[None]
+        apply_plans(plans, image, pictures, shift, scale, False, 0, out)
+        return out.reshape(pixels.shape)
 
     def _fill_by_reference(
         self,

@@ -1,17 +1,23 @@
-"""Image operations that move pixels: rotation, shears and translations, bilinear, black outside.
+"""Image operations that turn or slant rows: bilinear, black outside.
 
 A pixel's centre is half a pixel from its corner. A target pixel whose centre comes from inside of
 the source's rectangle mixes the four pixels around that place, those beyond the edge being
 repeats of the edge; any other is black. Which are inside is decided in float64, term by term as
-Pillow does; the values between pixels are fixed-point, and cut off as Pillow's are. Pictures are
-flat rows of R, G, B bytes.
+Pillow does; the values between pixels are fixed-point with seven bits after the point, and cut off
+as Pillow's are.
+
+A row of the target is cut into runs of pixels that fall between the same two rows of the source,
+one source pixel after another: there the four neighbours of neighbouring pixels are neighbours
+too, and the bytes of a run are mixed as vectors, a block at once. What is too much of the last
+block is overwritten by the run to its right. Images are flat rows of R, G, B bytes.
 """
 
 import numpy as np
 
+from fractalgen.kernels.blocks import LANES, mix_down, mix_square
 from fractalgen.kernels.jit import inlined, kernel
 
-__all__ = ["rotate", "shear_x", "shear_y"]
+__all__ = ["VALUE_BITS", "as_value", "between", "rotation", "warp"]
 
 _BLACK = np.uint8(0)
 _RADIANS = np.pi / 180.0
@@ -20,20 +26,46 @@ _FIFTEEN_DIGITS = 1e15
 _TURN = 6.283185307179586
 _TURN_REST = 2.4492935982947064e-16
 
-# A place between pixels is an int64 with 32 bits after the point; weights keep the first eleven.
-_PLACE = 4294967296.0
-_PLACE_BITS = np.int64(32)
-_WEIGHT_SHIFT = np.int64(21)
-_WEIGHT_MASK = np.int64(2047)
-_WEIGHT_BITS = np.int32(11)
-_TWO_WEIGHT_BITS = np.int32(22)
-
-# Along one axis alone a weight has fifteen bits.
-_LINE_ONE = 32768.0
-_LINE_BITS = np.int32(15)
-
-_BLOCK = 16  # pixels that `shear_y` treats at once
+_TEN_PIXELS = np.uint64(30)  # of a block's bytes are used
 _U3 = np.uint64(3)
+
+# Rates have 32 bits after the point, places 16; weights are a place's fraction less a half.
+_RATE = 4294967296.0
+_ONE_RATE = np.int64(1 << 32)
+_PLACE = 65536.0
+_PLACE_BITS = np.int64(16)
+_HALF_PLACE = np.int64(1 << 15)
+_NEAR = 2.0**-34
+_MIX_BITS = np.int32(16)
+VALUE_BITS = np.int32(7)
+_ONE = np.int32(1)
+
+
+@inlined
+def between(value, ahead, weight):
+    """Go from `value` to `ahead`, uint16 to 255 * 128, by half and `weight` / 65536, an int16.
+
+    The mean is rounded up and the rest cut off, so that nothing falls below zero, and what lies
+    between equals is their equal.
+    """
+    mean = np.uint16(np.int32(np.int32(value) + np.int32(ahead) + _ONE) >> _ONE)
+    way = np.int16(np.int32(ahead) - np.int32(value))
+    rest = np.int16(np.int32(np.int32(way) * np.int32(weight)) >> _MIX_BITS)
+    return np.uint16(mean + rest)
+
+
+@inlined
+def as_value(byte):
+    """Return a byte as a number with seven bits after the point."""
+    return np.uint16(np.int32(byte) << VALUE_BITS)
+
+
+@inlined
+def _mixed(source, above, below, ahead, weight_x, weight_y):
+    """Mix a byte at `above`, one at `below`, and those `ahead` bytes on."""
+    here = between(as_value(source[above]), as_value(source[below]), weight_y)
+    there = between(as_value(source[above + ahead]), as_value(source[below + ahead]), weight_y)
+    return np.uint8(np.int32(between(here, there, weight_x)) >> VALUE_BITS)
 
 
 @inlined
@@ -52,116 +84,157 @@ def _sine_and_cosine(x):
 
 
 @inlined
-def _inside_run(shift, side):
-    """Return the first x of [0, side) with 0 <= (x + 0.5) + shift < side, and the end of them."""
-    size = np.float64(side)
-    first = min(max(np.int64(np.floor(-shift - 0.5)) - 1, 0), side)
-    while first < side and (np.float64(first) + 0.5) + shift < 0.0:
-        first += 1
-    end = min(max(np.int64(np.floor(size - shift - 0.5)) + 2, first), side)
-    while end > first and (np.float64(end - 1) + 0.5) + shift >= size:
-        end -= 1
-    return first, end
+def _narrowed(place, rate, per_rate, side, first, end):
+    """Narrow [first, end) to where 0 <= `place` + `rate` * (x + 0.5) < `side`, a pixel at most off.
 
-
-@kernel
-def shear_x(factor, across, down, height, width, source, target):
-    """Fetch row y from `factor` * (y + 1/2) + `across` pixels to its right, `down` below.
-
-    `factor` is a float64, and `across` and `down` are whole, for translations.
+    `per_rate` is 1 / `rate`.
     """
-    row = 3 * width
-    for i in range(target.size):
-        target[i] = _BLACK
-    for y in range(max(-down, 0), min(height - down, height)):
-        shift = factor * (np.float64(y) + 0.5) + np.float64(across)
-        first, end = _inside_run(shift, width)
-        whole = np.int64(np.floor(shift))
-        weight = np.int32((shift - np.float64(whole)) * _LINE_ONE + 0.5)
-        # Both neighbours are in the picture from `left` to `right`, all but a pixel at each end.
-        left = max(first, min(-whole, end))
-        right = max(left, min(width - 1 - whole, end))
-        start = y * row
-        from_start = (y + down) * row
-        here = np.uint64(from_start + 3 * (left + whole))
-        at = np.uint64(start + 3 * left)
-        for i in range(np.uint64(3 * (right - left))):
-            value = np.int32(source[here + i])
-            ahead = np.int32(source[here + _U3 + i])
-            mixed = (value << _LINE_BITS) + (ahead - value) * weight
-            target[at + i] = np.uint8(np.int32(mixed) >> _LINE_BITS)
-        for channel in range(3):
-            if first < left:
-                target[np.uint64(start + 3 * first + channel)] = source[
-                    np.uint64(from_start + channel)
-                ]
-            if right < end:
-                target[np.uint64(start + 3 * right + channel)] = source[
-                    np.uint64(from_start + row - 3 + channel)
-                ]
-
-
-@kernel
-def shear_y(factor, height, width, source, target):
-    """Fetch column x from `factor` * (x + 1/2) pixels below it; `factor` is a float64.
-
-    Columns that fall between the same two rows are treated together.
-    """
-    row = 3 * width
-    weights = np.zeros(3 * _BLOCK, np.int32)
-    x = 0
-    while x < width:
-        whole = np.int64(np.floor(factor * (np.float64(x) + 0.5)))
-        n = 0
-        while n < _BLOCK and x + n < width:
-            fraction = factor * (np.float64(x + n) + 0.5) - np.float64(whole)
-            if fraction < 0.0 or fraction >= 1.0:
-                break
-            for i in range(3 * n, 3 * n + 3):
-                weights[i] = np.int32(fraction * _LINE_ONE + 0.5)
-            n += 1
-        # A whole block is written where there is room: what is too much lies in columns to come.
-        n_bytes = np.uint64(3 * _BLOCK if x + _BLOCK <= width else 3 * n)
-        for y in range(height):
-            upper = y + whole
-            above = np.uint64(min(max(upper, 0), height - 1) * row + 3 * x)
-            start = np.uint64(y * row + 3 * x)
-            if 0 <= upper < height - 1:
-                below = above + np.uint64(row)
-                for i in range(n_bytes):
-                    value = np.int32(source[above + i])
-                    under = np.int32(source[below + i])
-                    mixed = (value << _LINE_BITS) + (under - value) * weights[i]
-                    target[start + i] = np.uint8(np.int32(mixed) >> _LINE_BITS)
-                continue
-            for i in range(np.uint64(3 * n)):
-                column = np.float64(x + np.int64(i) // 3)
-                place = factor * (column + 0.5) + (np.float64(y) + 0.5)
-                inside = 0.0 <= place < np.float64(height)
-                target[start + i] = source[above + i] if inside else _BLACK
-        x += n
+    if rate == 0.0:
+        return first, end
+    one = -place * per_rate - 0.5
+    other = (np.float64(side) - place) * per_rate - 0.5
+    low = min(max(min(one, other), np.float64(first)), np.float64(end))
+    high = min(max(one, other, low), np.float64(end))
+    return max(first, np.int64(low) - 1), min(end, np.int64(high) + 2)
 
 
 @inlined
-def _fill_pixel(source, target, at, above, below, ahead, u, v):
-    """Mix the pixel `above`, that `below`, and those `ahead` bytes on, by the place (u, v)."""
-    weight_x = np.int32((u >> _WEIGHT_SHIFT) & _WEIGHT_MASK)
-    weight_y = np.int32((v >> _WEIGHT_SHIFT) & _WEIGHT_MASK)
-    for channel in range(_U3):
-        a = np.int32(source[above + channel])
-        b = np.int32(source[above + channel + ahead])
-        c = np.int32(source[below + channel])
-        d = np.int32(source[below + channel + ahead])
-        upper = (a << _WEIGHT_BITS) + (b - a) * weight_x
-        lower = (c << _WEIGHT_BITS) + (d - c) * weight_x
-        mixed = (upper << _WEIGHT_BITS) + (lower - upper) * weight_y
-        target[at + channel] = np.uint8(np.int32(mixed) >> _TWO_WEIGHT_BITS)
+def _is_inside(x, matrix, row_y, right, bottom):
+    column = np.float64(x) + 0.5
+    place_x = matrix[0] * column + matrix[1] * row_y + matrix[2]
+    place_y = matrix[3] * column + matrix[4] * row_y + matrix[5]
+    return 0.0 <= place_x < right and 0.0 <= place_y < bottom
+
+
+@inlined
+def _floor_at(start, rate, k):
+    """Return the whole part of the place of pixel `k`."""
+    return (start + ((k * rate) >> _PLACE_BITS)) >> _PLACE_BITS
+
+
+@inlined
+def _end_of_run(way, per_rate, k, end):
+    """Return the first pixel after `k`, but at most `end`, that is beyond `way`.
+
+    `way` is from pixel 0's place to the edge, and `per_rate` pixels per place, 0 for none. Ways
+    and rates are whole, so that a quotient that is not whole is further from it than `_NEAR`.
+    """
+    if per_rate == 0.0:
+        return end
+    near = -_NEAR if per_rate > 0.0 else _NEAR  # an edge is beyond itself only on the way up
+    return max(min(np.int64(np.float64(way) * per_rate + near) + 1, end), k + 1)
 
 
 @kernel
-def rotate(degrees, height, width, source, target):
-    """Turn counter-clockwise about the middle by `degrees`, a float64 of magnitude to 45."""
+def warp(matrix, height, width, box, source, target):
+    """Fetch each pixel of `box` (top, left, height, width) from where `matrix` sends its centre.
+
+    The matrix is Pillow's: six float64, place_x = a * x + b * y + c and then place_y; a from 0.7
+    to 1, so that places move on by a pixel at most. What lies to the box's right may be changed.
+    """
     row = 3 * width
+    right, bottom = np.float64(width), np.float64(height)
+    a, d = matrix[0], matrix[3]
+    per_a, per_d = 1.0 / a, (1.0 / d if d != 0.0 else 0.0)
+    rate_u, rate_v = np.int64(np.floor(a * _RATE + 0.5)), np.int64(np.floor(d * _RATE + 0.5))
+    lag = rate_u - _ONE_RATE
+    per_lag = _PLACE / np.float64(lag) if lag != 0 else 0.0
+    per_v = _PLACE / np.float64(rate_v) if rate_v != 0 else 0.0
+    step_v = 1 if rate_v > 0 else -1
+    one_if_down = 1 if rate_v > 0 else 0
+    box_left, box_right = np.int64(box[1]), np.int64(box[1]) + np.int64(box[3])
+    size = np.int64(source.size)
+    across = np.empty(row + LANES, np.int16)
+    down = np.empty(row + LANES, np.int16)
+    for k in range(width):
+        for i in range(3 * k, 3 * k + 3):
+            across[i] = np.int16(((k * rate_u) >> _PLACE_BITS) - _HALF_PLACE)
+            down[i] = np.int16(((k * rate_v) >> _PLACE_BITS) - _HALF_PLACE)
+    for y in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
+        row_y = np.float64(y) + 0.5
+        place_x, place_y = matrix[1] * row_y + matrix[2], matrix[4] * row_y + matrix[5]
+        first, end = _narrowed(place_x, a, per_a, width, box_left, box_right)
+        first, end = _narrowed(place_y, d, per_d, height, first, end)
+        while first < end and not _is_inside(first, matrix, row_y, right, bottom):
+            first += 1
+        while end > first and not _is_inside(end - 1, matrix, row_y, right, bottom):
+            end -= 1
+        start_u = np.int64(np.floor((a * 0.5 + place_x - 0.5) * _PLACE))
+        start_v = np.int64(np.floor((d * 0.5 + place_y - 0.5) * _PLACE))
+        fraction_u, fraction_v = np.int16(start_u), np.int16(start_v)
+        straight = lag == 0 and fraction_u == 0  # columns stay columns
+        # Both neighbours along a row are in the image from `k` to `last`.
+        k, last = first, end
+        while k < end and _floor_at(start_u, rate_u, k) < 0:
+            k += 1
+        while last > k and _floor_at(start_u, rate_u, last - 1) >= width - 1:
+            last -= 1
+        begin = k
+        while k < last:
+            lead = _floor_at(start_u, rate_u, k) - k
+            lead_end = _end_of_run((lead << _PLACE_BITS) - start_u, per_lag, k, last)
+            upper = _floor_at(start_v, rate_v, k)
+            while k < lead_end:
+                edge = (upper + one_if_down) << _PLACE_BITS
+                after = _end_of_run(edge - start_v, per_v, k, lead_end)
+                from_x = 3 * (k + lead)
+                above = min(max(upper, 0), height - 1) * row + from_x
+                below = min(max(upper + 1, 0), height - 1) * row + from_x
+                at, n = y * row + 3 * k, 3 * (after - k)
+                start = np.uint64(3 * k)
+                if max(below, at) + n + LANES + 5 <= size:
+                    j = np.uint64(0)
+                    while j < np.uint64(n):
+                        over, under = np.uint64(above) + j, np.uint64(below) + j
+                        to, here = np.uint64(at) + j, start + j
+                        if straight:
+                            mix_down(source, over, under, down, here, fraction_v, target, to)
+                        else:
+                            mix_square(
+                                source,
+                                over,
+                                under,
+                                across,
+                                down,
+                                here,
+                                fraction_u,
+                                fraction_v,
+                                target,
+                                to,
+                            )
+                        j += _TEN_PIXELS
+                else:
+                    for i in range(np.uint64(n)):
+                        over, under = np.uint64(above) + i, np.uint64(below) + i
+                        x = np.int16(across[start + i] + fraction_u)
+                        v = np.int16(down[start + i] + fraction_v)
+                        target[np.uint64(at) + i] = _mixed(source, over, under, _U3, x, v)
+                k = after
+                upper += step_v
+        k = first
+        while k < end:
+            if begin <= k < last:
+                k = last
+                continue
+            x0 = 3 * min(max(_floor_at(start_u, rate_u, k), 0), width - 1)
+            upper = _floor_at(start_v, rate_v, k)
+            over = np.uint64(min(max(upper, 0), height - 1) * row + x0)
+            under = np.uint64(min(max(upper + 1, 0), height - 1) * row + x0)
+            v = np.int16(down[np.uint64(3 * k)] + fraction_v)
+            for channel in range(_U3):
+                to = np.uint64(y * row + 3 * k) + channel
+                mixed = _mixed(source, over + channel, under + channel, np.uint64(0), v, v)
+                target[to] = mixed
+            k += 1
+        for i in range(np.uint64(y * row + 3 * box_left), np.uint64(y * row + 3 * first)):
+            target[i] = _BLACK
+        for i in range(np.uint64(y * row + 3 * end), np.uint64(y * row + 3 * box_right)):
+            target[i] = _BLACK
+
+
+@inlined
+def rotation(degrees, height, width):
+    """Return the matrix that turns counter-clockwise about the middle by up to 45 degrees."""
     radians = (degrees if degrees >= 0.0 else degrees + 360.0) * _RADIANS
     if degrees < 0.0:  # Pillow rounds this angle in [0, 2 pi)
         radians = (radians - _TURN) - _TURN_REST
@@ -169,42 +242,4 @@ def rotate(degrees, height, width, source, target):
     right, bottom = np.float64(width), np.float64(height)
     from_x = (cosine * (-right / 2.0) - sine * (-bottom / 2.0)) + right / 2.0
     from_y = (sine * (-right / 2.0) + cosine * (-bottom / 2.0)) + bottom / 2.0
-    step_u = np.int64(np.floor(cosine * _PLACE + 0.5))
-    step_v = np.int64(np.floor(sine * _PLACE + 0.5))
-    end_u = np.int64(width - 1) << _PLACE_BITS
-    end_v = np.int64(height - 1) << _PLACE_BITS
-    for y in range(height):
-        row_y = np.float64(y) + 0.5
-        first_u = np.int64(np.floor((cosine * 0.5 - sine * row_y + from_x - 0.5) * _PLACE))
-        first_v = np.int64(np.floor((sine * 0.5 + cosine * row_y + from_y - 0.5) * _PLACE))
-        x, end = 0, width
-        # From either end inwards to the pixels that need no care; they follow one another.
-        for step in (1, -1):
-            while x < end:
-                k = x if step == 1 else end - 1
-                u, v = first_u + k * step_u, first_v + k * step_v
-                if 0 <= u < end_u and 0 <= v < end_v:
-                    break
-                at = np.uint64(y * row + 3 * k)
-                row_x = np.float64(k) + 0.5
-                place_x = cosine * row_x - sine * row_y + from_x
-                place_y = sine * row_x + cosine * row_y + from_y
-                if 0.0 <= place_x < right and 0.0 <= place_y < bottom:
-                    left, upper = u >> _PLACE_BITS, v >> _PLACE_BITS
-                    x0 = max(left, 0)
-                    ahead = min(left + 1, width - 1) - x0
-                    above = np.uint64(max(upper, 0) * row + 3 * x0)
-                    below = np.uint64(min(upper + 1, height - 1) * row + 3 * x0)
-                    _fill_pixel(source, target, at, above, below, np.uint64(3 * ahead), u, v)
-                else:
-                    for channel in range(_U3):
-                        target[at + channel] = _BLACK
-                x += step == 1
-                end -= step == -1
-        u, v = first_u + x * step_u, first_v + x * step_v
-        for k in range(x, end):
-            above = np.uint64((v >> _PLACE_BITS) * row + (u >> _PLACE_BITS) * 3)
-            at = np.uint64(y * row + 3 * k)
-            _fill_pixel(source, target, at, above, above + np.uint64(row), _U3, u, v)
-            u += step_u
-            v += step_v
+    return cosine, -sine, from_x, sine, cosine, from_y

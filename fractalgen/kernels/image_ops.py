@@ -1,4 +1,4 @@
-"""IPMix's operations on whole pictures, with Pillow's results.
+"""IPMix's operations on whole images, with Pillow's results.
 
 An operation is its place in `fractalgen.augment.image_ops.IMAGE_OPS`, which says what the amounts
 mean; the versions there, by Pillow, are what these are tested against.
@@ -7,17 +7,19 @@ mean; the versions there, by Pillow, are what these are tested against.
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.affine_warp import rotate, shear_x, shear_y
+from fractalgen.kernels.affine_warp import rotation, warp
 from fractalgen.kernels.image_ops_tones import (
     blend_with_grey,
     color,
+    level_table,
+    look_up,
     mask_and_invert,
     mean_luma,
     mirror,
     sharpness,
-    spread,
 )
-from fractalgen.kernels.jit import inlined, kernel
+from fractalgen.kernels.jit import inlined, pasted
+from fractalgen.kernels.row_shifts import shear_x
 
 __all__ = ["amount_of", "apply_image_op"]
 
@@ -40,6 +42,7 @@ __all__ = ["amount_of", "apply_image_op"]
 ) = range(15)
 
 _ONE = np.float32(1.0)
+_NO_TABLE = np.zeros(0, np.uint8)
 
 
 @inlined
@@ -67,11 +70,15 @@ def amount_of(op, level, sign, height, width):
     return np.float32(amount)
 
 
-@kernel
+@pasted
 def apply_image_op(
-    op: int, amount: float, source: NDArray[np.uint8], target: NDArray[np.uint8]
+    op: int,
+    amount: float,
+    box: NDArray[np.int32],
+    source: NDArray[np.uint8],
+    target: NDArray[np.uint8],
 ) -> None:
-    """Apply one operation to a picture.
+    """Apply one operation to an image, and write a part of the result.
 
     Parameters
     ----------
@@ -79,10 +86,13 @@ def apply_image_op(
         The operation's place in `fractalgen.augment.image_ops.IMAGE_OPS`.
     amount : float32
         As `amount_of` gives it. Rotations reach 45 degrees.
+    box : ndarray of int32, shape (4,)
+        The part: top, left, height and width in pixels.
     source : ndarray of uint8, shape (H, W, 3)
-        The picture, C-contiguous; at least one pixel. Not modified.
+        The image, C-contiguous; at least one pixel. Not modified.
     target : ndarray of uint8, shape (H, W, 3)
-        Filled; C-contiguous, and no part of `source`.
+        Filled within the box, and changed in places outside of it; C-contiguous, and no part of
+        `source`.
     """
     height, width = source.shape[0], source.shape[1]
     here = source.reshape(source.size)
@@ -90,29 +100,45 @@ def apply_image_op(
     exact = np.float64(amount)
     whole = np.int64(exact)
     factor = np.float32(amount)
-    evenly = op == _EQUALIZE
-    if evenly or op == _AUTOCONTRAST:
-        spread(evenly, here, there)
-    elif op == _ROTATE and exact != 0.0:
-        rotate(exact, height, width, here, there)
-    elif op == _SHEAR_Y:
-        shear_y(exact, height, width, here, there)
-    elif _SHEAR_X <= op <= _TRANSLATE_Y:
+    if op == _SHEAR_Y or (op == _ROTATE and exact != 0.0):
+        matrix = (1.0, 0.0, 0.0, exact, 1.0, 0.0)
+        if op == _ROTATE:
+            matrix = rotation(exact, height, width)
+        warp(matrix, height, width, box, here, there)
+        return
+    if _SHEAR_X <= op <= _TRANSLATE_Y:
         slope = exact if op == _SHEAR_X else 0.0
         across = whole if op == _TRANSLATE_X else 0
         down = whole if op == _TRANSLATE_Y else 0
-        shear_x(slope, across, down, height, width, here, there)
-    elif op == _MIRROR:
-        mirror(np.uint64(width), here, there)
-    elif op == _COLOR and factor != _ONE:
-        color(factor, here, there)
-    elif _CONTRAST <= op <= _BRIGHTNESS:
-        grey = mean_luma(here) if op == _CONTRAST else np.int32(0)
-        blend_with_grey(grey, factor, here, there)
-    elif op == _SHARPNESS and factor != _ONE:
-        sharpness(factor, np.uint64(width), here, there)
-    else:
-        bits = min(max(whole, 0), 8) if op == _POSTERIZE else 8
-        threshold = whole if op == _SOLARIZE else 256
-        threshold = 0 if op == _INVERT else threshold
-        mask_and_invert(np.uint8((0xFF00 >> bits) & 0xFF), np.int32(threshold), here, there)
+        shear_x(slope, across, down, height, width, box, here, there)
+        return
+    if op == _MIRROR:
+        mirror(width, box, here, there)
+        return
+    if op == _SHARPNESS and factor != _ONE:
+        sharpness(factor, width, box, here, there)
+        return
+    evenly = op == _EQUALIZE
+    by_table = evenly or op == _AUTOCONTRAST
+    table = level_table(evenly, here) if by_table else _NO_TABLE
+    grey = mean_luma(here) if op == _CONTRAST else np.int32(0)
+    bits = min(max(whole, 0), 8) if op == _POSTERIZE else 8
+    mask = np.uint8((0xFF00 >> bits) & 0xFF)
+    threshold = whole if op == _SOLARIZE else 256
+    threshold = 0 if op == _INVERT else threshold
+    # Rows of the image's own width lie end to end, and are one.
+    row, n = 3 * width, 3 * np.int64(box[3])
+    n_rows = np.int64(box[2])
+    start = np.int64(box[0]) * row + 3 * np.int64(box[1])
+    if n == row:
+        n, n_rows = n * n_rows, 1
+    for begin in range(start, start + n_rows * row, row):
+        ours, theirs = here[begin : begin + n], there[begin : begin + n]
+        if by_table:
+            look_up(table, ours, theirs)
+        elif op == _COLOR and factor != _ONE:
+            color(factor, ours, theirs)
+        elif _CONTRAST <= op <= _BRIGHTNESS:
+            blend_with_grey(grey, factor, ours, theirs)
+        else:
+            mask_and_invert(mask, threshold, ours, theirs)

@@ -12,21 +12,24 @@ from fractalgen.kernels.jit import inlined, kernel
 __all__ = [
     "blend_with_grey",
     "color",
+    "level_table",
+    "look_up",
     "mask_and_invert",
     "mean_luma",
     "mirror",
     "sharpness",
-    "spread",
 ]
 
-_FULL = np.uint8(255)
 _ZERO = np.float32(0.0)
 _WHITE = np.float32(255.0)
 _U1 = np.uint64(1)
 _U2 = np.uint64(2)
 _U3 = np.uint64(3)
+_U6 = np.uint64(6)
 _GREENS = np.uint64(256)
 _BLUES = np.uint64(512)
+_LEVELS = np.uint64(256)
+_ONE_MORE = np.int32(1)
 
 # ITU-R 601 luma in 16-bit fixed point.
 _LUMA = (19595, 38470, 7471)
@@ -59,71 +62,95 @@ def _blend(start, factor, value):
 
 @kernel
 def mask_and_invert(mask, threshold, source, target):
-    """Keep the bits that `mask`, a uint8, has, and invert values from `threshold`, an int32, up."""
+    """Keep the bits that `mask`, a uint8, has, and invert values from `threshold`, an int, up."""
+    least = np.uint8(min(threshold, 255))
+    flip = np.uint8(255) if threshold <= 255 else np.uint8(0)
     for i in range(source.size):
         value = source[i]
-        flip = _FULL if np.int32(value) >= threshold else np.uint8(0)
-        target[i] = (value & mask) ^ flip
+        target[i] = (value & mask) ^ (flip if value >= least else np.uint8(0))
 
 
 @kernel
-def mirror(width, source, target):
-    """Turn left and right about; `width` is a uint64."""
-    row = _U3 * width
-    for start in range(np.uint64(0), np.uint64(source.size), row):
-        for x in range(width):
+def mirror(width, box, source, target):
+    """Turn left and right about, within `box` (top, left, height, width) of the target."""
+    row = 3 * width
+    left, n = np.int64(box[1]), np.uint64(box[3])
+    for y in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
+        start = np.uint64(y * row + 3 * left)
+        end = np.uint64(y * row + 3 * (width - left - 1))
+        for x in range(n):
             here = start + _U3 * x
-            there = start + row - _U3 - _U3 * x
+            there = end - _U3 * x
             target[here] = source[there]
             target[here + _U1] = source[there + _U1]
             target[here + _U2] = source[there + _U2]
 
 
 @inlined
-def _even_levels(counts, first, n_pixels, table):
+def _even_levels(counts, n_pixels, table):
     """Fill a channel's 256 entries so that it is spread evenly, its last value apart."""
-    last = first + 255
+    last = 255
     while counts[last] == 0:
         last -= 1
     step = (n_pixels - counts[last]) // 255
+    if step == 0:  # one value, or few pixels: no change
+        for i in range(256):
+            table[i] = np.uint8(i)
+        return
     below = np.int32(step // 2)
-    for i in range(first, first + 256):
+    for i in range(256):
         here = counts[i]
-        counts[i] = below if step else i - first  # one value, or few pixels: no change
+        counts[i] = below
         below += here
-    size = np.float64(max(step, 1))
-    for i in range(first, first + 256):  # float64 quotients of integers are cut off where
-        table[i] = np.uint8(min(np.float64(counts[i]) / size, 255.0))  # the integers' would be
+    size = np.float64(step)
+    for i in range(256):  # float64 quotients of integers are cut off where the integers' would be
+        table[i] = np.uint8(np.int32(min(np.float64(counts[i]) / size, 255.0)))
 
 
 @inlined
-def _stretched_levels(counts, first, table):
+def _stretched_levels(counts, table):
     """Fill a channel's 256 entries so that its values cover the whole range."""
     low, high = 0, 255
-    while counts[first + low] == 0:
+    while counts[low] == 0:
         low += 1
-    while counts[first + high] == 0:
+    while counts[high] == 0:
         high -= 1
     scale = 255.0 / np.float64(high - low) if high > low else 1.0
     offset = -np.float64(low) * scale if high > low else 0.0
     for i in range(256):
-        table[first + i] = np.uint8(min(max(np.float64(i) * scale + offset, 0.0), 255.0))
+        level = min(max(np.float64(i) * scale + offset, 0.0), 255.0)
+        table[i] = np.uint8(np.int32(level))
 
 
 @kernel
-def spread(evenly, source, target):
-    """Equalize each channel where `evenly` is true; stretch it over the whole range elsewhere."""
-    counts = np.zeros(768, np.int32)
+def level_table(evenly, source):
+    """Return what equalizes each channel where `evenly` is true, stretches it elsewhere.
+
+    Two pixels are counted at a time, each in counts of its own: a count that was just changed is
+    not ready to be read.
+    """
+    counts = np.zeros(1536, np.int32)
+    last = source.size // 6 * 6
+    for first in range(np.uint64(0), np.uint64(last), _U6):
+        for channel in range(_U6):
+            counts[_LEVELS * channel + np.uint64(source[first + channel])] += _ONE_MORE
+    for channel in range(source.size - last):
+        counts[256 * channel + np.int64(source[last + channel])] += _ONE_MORE
+    for i in range(768):
+        counts[i] += counts[768 + i]
     table = np.empty(768, np.uint8)
-    for red in range(np.uint64(0), np.uint64(source.size), _U3):
-        counts[np.uint64(source[red])] += 1
-        counts[_GREENS + np.uint64(source[red + _U1])] += 1
-        counts[_BLUES + np.uint64(source[red + _U2])] += 1
     for first in range(0, 768, 256):
+        channel_counts, levels = counts[first : first + 256], table[first : first + 256]
         if evenly:
-            _even_levels(counts, first, source.size // 3, table)
+            _even_levels(channel_counts, source.size // 3, levels)
         else:
-            _stretched_levels(counts, first, table)
+            _stretched_levels(channel_counts, levels)
+    return table
+
+
+@kernel
+def look_up(table, source, target):
+    """Replace each value by its channel's entry: `table` has 256 for each, one after the other."""
     for red in range(np.uint64(0), np.uint64(source.size), _U3):
         target[red] = table[np.uint64(source[red])]
         target[red + _U1] = table[_GREENS + np.uint64(source[red + _U1])]
@@ -172,18 +199,22 @@ def color(factor, source, target):
 
 
 @kernel
-def sharpness(factor, width, source, target):
+def sharpness(factor, width, box, source, target):
     """Blend with the mean of 3 x 3 pixels, the middle one five times, by a float32 `factor`.
 
-    The outermost pixels stay as they are. `width` is a uint64.
+    The outermost pixels stay as they are. Only the rows of `box` (top, left, height, width) are
+    filled.
     """
-    row = _U3 * width
+    row = _U3 * np.uint64(width)
     size = np.uint64(source.size)
-    for i in range(size):
+    start = np.uint64(box[0]) * row
+    end = start + np.uint64(box[2]) * row
+    for i in range(start, end):
         target[i] = source[i]
-    if width < _U3 or size < _U3 * row:
+    if width < 3 or size < _U3 * row:
         return
-    for i in range(row + _U3, size - row - _U3):  # over the ends of rows, which are mended below
+    start, end = max(start, row), min(end, size - row)
+    for i in range(start + _U3, end - _U3):  # over the ends of rows, which are mended below
         above = i - row
         below = i + row
         total = np.int32(source[above - _U3]) + np.int32(source[above])
@@ -194,7 +225,7 @@ def sharpness(factor, width, source, target):
         total += _FOUR * np.int32(source[i]) + _SIX
         smooth = np.int32(np.int32(total * _THIRTEENTH) >> _THIRTEENTH_BITS)
         target[i] = _blend(smooth, factor, source[i])
-    for start in range(row, size - row, row):
-        for i in range(start, start + _U3):
+    for first in range(start, end, row):
+        for i in range(first, first + _U3):
             target[i] = source[i]
             target[i + row - _U3] = source[i + row - _U3]

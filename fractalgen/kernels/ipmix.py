@@ -1,195 +1,240 @@
-"""Apply IPMix plans to pictures, a whole batch in one call."""
+"""Apply IPMix plans to images, a whole batch in one call.
+
+An image-level operation goes from one buffer to another, a patch is mixed where it lies, and
+a partner is made only where the patch needs it. The chains' images are kept as bytes until all are
+there; then they are summed up, normalised and written in one pass over blocks that stay in the
+first-level cache.
+
+The floor by memory traffic: each operation on a whole image reads and writes its bytes once, three
+to four of them in a view of three chains of up to three steps; the last pass reads four images of
+bytes and writes one of floats. That is about fifteen times the image's bytes. What is above it:
+tables are looked up a byte at a time (equalize, multiply), and a warp has a few dozen instructions
+for each run of pixels.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.kernels.image_ops import apply_image_op
-from fractalgen.kernels.jit import kernel
+from fractalgen.kernels.jit import kernel, pasted
 from fractalgen.kernels.mixing import mix
 from fractalgen.kernels.plans import sample_plan
 from fractalgen.kernels.random_bits import bits_at
 
-__all__ = ["N_BUFFERS", "apply_plan", "augment_batch", "draw_plan"]
+__all__ = ["apply_plans", "draw_plans"]
 
-N_BUFFERS = 5
-_ORIGINAL, _PARTNER, _COPY = 2, 3, 4  # of the buffers; the first two hold a chain's picture
+_ORIGINAL, _PARTNER, _FREE = range(3)  # of the buffers; the free ones are the chains' own
+_SPARE = 3  # buffers beside one for each chain
 _INPUT = 2
+_BLOCK = 768  # pixels that are summed up at once
 _ONE = np.float32(1.0)
-_ZERO = np.float32(0.0)
 _PER_TOP = np.float32(1.0 / 255.0)
+_U1, _U2, _U3 = (np.uint64(n) for n in (1, 2, 3))
 
 
 @kernel
 def _copy(source, target):
-    for x in range(target.size):
-        target[x] = source[x]
+    for i in range(target.size):
+        target[i] = source[i]
 
 
-@kernel
-def _add_weighted(weight, ours, total):
-    for x in range(total.size):
-        total[x] += weight * np.float32(ours[x])
+@pasted
+def _fetch_patch(picture, crop, box, target):
+    """Copy the bank's picture, cut at `crop`, into the box (top, left, height, width)."""
+    left, n = 3 * np.int64(box[1]), 3 * np.int64(box[3])
+    from_left = left + 3 * np.int64(crop[1])
+    rows = picture.reshape(picture.shape[0], 3 * picture.shape[1])
+    target_rows = target.reshape(target.shape[0], 3 * target.shape[1])
+    for y in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
+        source = rows[y + np.int64(crop[0]), from_left : from_left + n]
+        _copy(source, target_rows[y, left : left + n])
 
 
-@kernel
-def _run_chain(plan, chain, buffers, current, values):
-    """Take a chain's steps; return which buffer holds its picture."""
-    height, width = buffers.shape[1], buffers.shape[2]
-    rows = buffers.reshape(N_BUFFERS, height, width * 3)
-    for step in range(plan.depth[chain]):
-        mixing = plan.mixing[chain, step]
-        image_op = plan.image_op[chain, step]
-        amount = plan.amount[chain, step]
-        if mixing < 0:
-            apply_image_op(image_op, amount, buffers[current], buffers[1 - current])
-            current = 1 - current
-            continue
-        partner = _PARTNER
-        if image_op >= 0:
-            apply_image_op(image_op, amount, buffers[_ORIGINAL], buffers[_COPY])
-            partner = _COPY
-        factors = plan.factors[chain, step]
-        mix(
-            mixing,
-            factors[0],
-            factors[1],
-            plan.mask_seed[chain, step],
-            plan.wraps == 1,
-            rows[current],
-            rows[partner],
-            plan.box[chain, step],
-            values,
-        )
-    return current
+@pasted
+def _run_chains(plan, picture, whole, buffers, places):
+    """Run all chains; say in `places` which buffer holds each one's image.
 
-
-@kernel
-def apply_plan(
-    plan: np.void,
-    image: NDArray[np.uint8],
-    picture: NDArray[np.uint8],
-    buffers: NDArray[np.uint8],
-    values: NDArray[np.float32],
-    total: NDArray[np.float32],
-) -> None:
-    """Apply a plan: write m * (weighted chains) + (1 - m) * image, from 0 to 1.
-
-    Parameters
-    ----------
-    plan : record of dtype `fractalgen.augment.plan.PLAN`
-    image : uint8 array, shape (height, width, 3)
-        Not changed.
-    picture : uint8 array, shape (size, size, 3)
-        The bank's, at least as large as the image.
-    buffers : uint8 array, shape (N_BUFFERS, height, width, 3)
-        Scratch.
-    values : float32 array, shape (width * 3,)
-        Scratch.
-    total : float32 array, shape (height * width * 3,)
-        Written.
+    `whole` is a box that holds the image.
     """
-    height, width = image.shape[0], image.shape[1]
-    top, left = plan.crop[0], plan.crop[1]
-    flat = buffers.reshape(N_BUFFERS, height * width * 3)
-    _copy(image.reshape(height * width * 3), flat[_ORIGINAL])
-    rows = picture.reshape(picture.shape[0], picture.shape[1] * 3)
-    for row in range(height):
-        begin = row * width * 3
-        _copy(rows[top + row, left * 3 :], flat[_PARTNER, begin : begin + width * 3])
-    current = 0
-    for x in range(total.size):
-        total[x] = _ZERO
+    partner = buffers[_PARTNER]
+    size = partner.size
+    start, one, other, fresh = _ORIGINAL, _FREE, _FREE + 1, _FREE + 2
     for chain in range(plan.n_chains):
-        if chain == 0 or plan.framework != _INPUT:
-            _copy(flat[_ORIGINAL], flat[current])
-        current = _run_chain(plan, chain, buffers, current, values)
-        _add_weighted(plan.skip * plan.weights[chain], flat[current], total)
-    _add_weighted(_ONE - plan.skip, flat[_ORIGINAL], total)
-    for x in range(total.size):
-        total[x] = min(total[x] * _PER_TOP, _ONE)
+        current = start
+        for step in range(plan.depth[chain]):
+            mixing = plan.mixing[chain, step]
+            image_op = plan.image_op[chain, step]
+            amount = plan.amount[chain, step]
+            box = plan.box[chain, step]
+            # An operation on the chain's own image; or a partner for the patch; or a picture.
+            if image_op >= 0:
+                alone = mixing < 0
+                to = partner if not alone else buffers[other if current == one else one]
+                source = buffers[current if alone else _ORIGINAL]
+                apply_image_op(image_op, amount, whole if alone else box, source, to)
+                if alone:
+                    current = other if current == one else one
+                    continue
+            else:
+                _fetch_patch(picture, plan.crop, box, partner)
+            if current == start:
+                current = one
+                _copy(buffers[start].reshape(size), buffers[one].reshape(size))
+            a, b = plan.factors[chain, step, 0], plan.factors[chain, step, 1]
+            seed = plan.mask_seed[chain, step]
+            mix(mixing, a, b, seed, plan.wraps == 1, buffers[current], partner, box)
+        places[chain] = current
+        if current == one:
+            one, fresh = fresh, fresh + 1
+        elif current == other:
+            other, fresh = fresh, fresh + 1
+        if plan.framework == _INPUT:
+            start = current
 
 
 @kernel
-def _write_view(total, mean, scale, planar, out):
-    """Normalise a view's channels and write them, interleaved or one plane after the other."""
-    n_pixels = total.size // 3
-    for channel in range(3):
-        shift = mean[channel]
-        factor = scale[channel]
-        if planar:
-            plane = out[channel * n_pixels : (channel + 1) * n_pixels]
-            for pixel in range(n_pixels):
-                plane[pixel] = (total[np.uint64(3 * pixel + channel)] - shift) * factor
+def _scale(weight, ours, total):
+    for i in range(total.size):
+        total[i] = weight * np.float32(ours[i])
+
+
+@kernel
+def _add_scaled(weight, ours, total):
+    for i in range(total.size):
+        total[i] += weight * np.float32(ours[i])
+
+
+@kernel
+def _write_interleaved(total, shift, factor, out):
+    """Write pixels; `shift` and `factor` repeat the channels' for as long as a block is."""
+    for i in range(out.size):
+        out[i] = (min(total[i] * _PER_TOP, _ONE) - shift[i]) * factor[i]
+
+
+@kernel
+def _write_planes(total, shift, factor, red, green, blue):
+    for x in range(np.uint64(red.size)):
+        i = _U3 * x
+        red[x] = (min(total[i] * _PER_TOP, _ONE) - shift[0]) * factor[0]
+        green[x] = (min(total[i + _U1] * _PER_TOP, _ONE) - shift[1]) * factor[1]
+        blue[x] = (min(total[i + _U2] * _PER_TOP, _ONE) - shift[2]) * factor[2]
+
+
+@pasted
+def _write_view(plan, buffers, places, shift, factor, planar, out):
+    """Write m * (weighted chains) + (1 - m) * image, normalised."""
+    size = out.size
+    flat = buffers.reshape(buffers.shape[0], size)
+    memory = np.empty(3 * _BLOCK, np.float32)
+    n_pixels = size // 3
+    planes = out.reshape(3, n_pixels)
+    for begin in range(0, n_pixels, _BLOCK):
+        end = min(begin + _BLOCK, n_pixels)
+        here = slice(3 * begin, 3 * end)
+        total = memory[: 3 * (end - begin)]
+        for chain in range(plan.n_chains):
+            weight = plan.skip * plan.weights[chain]
+            if chain == 0:
+                _scale(weight, flat[places[chain], here], total)
+            else:
+                _add_scaled(weight, flat[places[chain], here], total)
+        if plan.n_chains == 0:
+            _scale(_ONE - plan.skip, flat[_ORIGINAL, here], total)
         else:
-            for pixel in range(n_pixels):
-                at = np.uint64(3 * pixel + channel)
-                out[at] = (total[at] - shift) * factor
+            _add_scaled(_ONE - plan.skip, flat[_ORIGINAL, here], total)
+        if planar:
+            red, green, blue = planes[0], planes[1], planes[2]
+            _write_planes(total, shift, factor, red[begin:end], green[begin:end], blue[begin:end])
+        else:
+            _write_interleaved(total, shift, factor, out[here])
 
 
 @kernel
-def draw_plan(
+def _repeated(channels):
+    """Repeat three numbers for as long as a block of pixels is."""
+    out = np.empty(3 * _BLOCK, np.float32)
+    for i in range(out.size):
+        out[i] = channels[i % 3]
+    return out
+
+
+@kernel
+def _whole_box(height, width):
+    box = np.zeros(4, np.int32)
+    box[2] = height
+    box[3] = width
+    return box
+
+
+@kernel
+def draw_plans(
     plans: NDArray[np.void],
-    at: int,
-    seed: np.uint64,
-    view: int,
+    seeds: NDArray[np.uint64],
     height: int,
     width: int,
     lists: tuple[NDArray[np.int64], ...],
     settings: NDArray[np.void],
 ) -> None:
-    """Draw the plan of one view of a picture into `plans[at]`; see `sample_plan`."""
-    sample_plan(plans[at], bits_at(seed, np.uint64(view)), height, width, lists, settings[0])
-    if view > 0 and settings[0].one_picture == 1:
-        first = np.zeros_like(plans[:1])
-        sample_plan(first[0], bits_at(seed, np.uint64(0)), height, width, lists, settings[0])
-        plans[at].picture = first[0].picture
-        plans[at].crop[0] = first[0].crop[0]
-        plans[at].crop[1] = first[0].crop[1]
+    """Draw the plans of some views of some images; see `sample_plan`.
+
+    Parameters
+    ----------
+    plans : array of dtype `fractalgen.augment.plan.PLAN`, shape (views, n)
+        Written.
+    seeds : uint64 array, shape (n,)
+    height, width : int
+        The images', in pixels.
+    lists, settings
+        See `sample_plan`; the settings as an array of one.
+    """
+    for view in range(plans.shape[0]):
+        for index in range(plans.shape[1]):
+            seed = bits_at(seeds[index], np.uint64(view))
+            shared = settings[0].one_picture == 1
+            picture_seed = bits_at(seeds[index], np.uint64(0)) if shared else seed
+            plan = plans[view, index]
+            sample_plan(plan, seed, picture_seed, height, width, lists, settings[0])
 
 
 @kernel
-def augment_batch(
+def apply_plans(
+    plans: NDArray[np.void],
     images: NDArray[np.uint8],
-    seeds: NDArray[np.uint64],
     bank: NDArray[np.uint8],
-    blank_plan: NDArray[np.void],
-    lists: tuple[NDArray[np.int64], ...],
-    settings: NDArray[np.void],
     mean: NDArray[np.float32],
     scale: NDArray[np.float32],
     planar: bool,
     start: int,
-    stop: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Draw and apply the plans of some pictures of a batch.
+    """Apply plans to some images of a batch: m * (weighted chains) + (1 - m) * image, normalised.
 
     Parameters
     ----------
+    plans : array of dtype `fractalgen.augment.plan.PLAN`, shape (views, n)
     images : uint8 array, shape (batch, height, width, 3), read-only
-    seeds : uint64 array, shape (batch,)
     bank : uint8 array, shape (n, size, size, 3), read-only
-    blank_plan : array of dtype `fractalgen.augment.plan.PLAN`, shape (1,), all zeros
-    lists, settings
-        See `sample_plan`; the settings as an array of one.
+        Its pictures are at least as large as the images.
     mean, scale : float32 arrays, shape (3,)
-        Each channel of the result is (value - mean) * scale.
+        Each channel of the result is (value in [0, 1] - mean) * scale.
     planar : bool
         Write channels one after the other rather than interleaved.
-    start, stop : int
-        Which pictures.
+    start : int
+        The first image that is meant.
     out : float32 array, shape (views, batch, height * width * 3)
         Written.
     """
     height, width = images.shape[1], images.shape[2]
-    buffers = np.empty((N_BUFFERS, height, width, 3), np.uint8)
-    values = np.empty(width * 3, np.float32)
-    total = np.empty(height * width * 3, np.float32)
-    plans = blank_plan.copy()
-    for index in range(start, stop):
-        for view in range(out.shape[0]):
-            plans[:] = blank_plan
-            draw_plan(plans, 0, seeds[index], view, height, width, lists, settings)
-            plan = plans[0]
-            apply_plan(plan, images[index], bank[plan.picture], buffers, values, total)
-            _write_view(total, mean, scale, planar, out[view, index])
+    size = out.shape[2]
+    most_chains = plans[0, 0].weights.size
+    buffers = np.empty((most_chains + _SPARE, height, width, 3), np.uint8)
+    places = np.empty(most_chains, np.int64)
+    whole = np.zeros(4, np.int32)
+    whole[2], whole[3] = height, width
+    shift, factor = _repeated(mean), _repeated(scale)
+    for index in range(plans.shape[1]):
+        _copy(images[start + index].reshape(size), buffers[_ORIGINAL].reshape(size))
+        for view in range(plans.shape[0]):
+            plan = plans[view, index]
+            _run_chains(plan, bank[plan.picture], whole, buffers, places)
+            _write_view(plan, buffers, places, shift, factor, planar, out[view, start + index])

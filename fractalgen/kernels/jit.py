@@ -55,13 +55,17 @@ def _caching_in(folder: str | None) -> Iterator[None]:
         _config.CACHE_DIR = before
 
 
-def kernel(function: F) -> F:
-    """Compile a kernel that releases the GIL and is cached on disk where that is possible."""
+def _compiled(function: F, **options: Any) -> F:
     with _caching_in(_CACHE_FOLDER):
         try:
-            return cast(F, numba.njit(cache=True, **_OPTIONS)(function))
+            return cast(F, numba.njit(cache=True, **_OPTIONS, **options)(function))
         except RuntimeError:  # nowhere to keep a cache: compile in every process
-            return cast(F, numba.njit(**_OPTIONS)(function))
+            return cast(F, numba.njit(**_OPTIONS, **options)(function))
+
+
+def kernel(function: F) -> F:
+    """Compile a kernel that releases the GIL and is cached on disk where that is possible."""
+    return _compiled(function)
 
 
 def inlined(function: F) -> F:
@@ -70,9 +74,11 @@ def inlined(function: F) -> F:
 
 
 def pasted(function: F) -> F:
-    """Compile a function that is inlined before its types are known.
+    """Compile a kernel that is inlined before its types are known.
 
     For the few small functions that write to arrays inside a loop that must be vectorised: LLVM
-    inlines them too late for that. It costs compile time, so it is not for everything.
+    inlines them too late for that. And for large ones that are called in one place: a kernel is
+    compiled once more with each that calls it, directly or not. Anywhere else it costs compile
+    time.
     """
-    return cast(F, numba.njit(inline="always", **_OPTIONS)(function))
+    return _compiled(function, inline="always")

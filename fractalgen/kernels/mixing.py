@@ -1,4 +1,4 @@
-"""The four ways in which IPMix mixes a patch of one picture with another's.
+"""The four ways in which IPMix mixes a patch of one image with another's.
 
 Add and multiply are those of PixMix: Hendrycks et al., "PixMix: Dreamlike pictures comprehensively
 improve safety measures", CVPR 2022. Add works on values from -1 to 1, multiply on values from 0 to
@@ -9,8 +9,8 @@ code of IPMix.
 import numpy as np
 
 from fractalgen.kernels.elementary import exp2, log2
-from fractalgen.kernels.jit import inlined, kernel
-from fractalgen.kernels.random_bits import bits_at, uniform_at
+from fractalgen.kernels.jit import inlined, kernel, pasted
+from fractalgen.kernels.random_bits import bits_at
 
 __all__ = ["mix"]
 
@@ -18,74 +18,93 @@ ADD, MULTIPLY, RANDOM_PIXELS, RANDOM_ELEMENTS = range(4)
 
 _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
-_TOP = np.float32(255.0)
-_TO_SIGNED = np.float32(2.0 / 255.0)
 _ONE = np.float32(1.0)
+_TOP = np.float32(255.0)
 _HALF_TOP = np.float32(127.5)
-_LARGEST_LOG = np.float32(30.0)  # far out of range already, and still within an int64
-_SHIFT_21 = np.uint64(21)
-_BITS_21 = np.uint64((1 << 21) - 1)
-_UNIT_21 = np.float32(2.0**-21)
+_TO_DOUBLE = np.float32(2.0 / 255.0)
 _LEAST = np.float32(1e-37)
-
-
-@kernel
-def _add_row(ours, theirs, a, b, values):
-    for x in range(ours.size):
-        one = np.float32(ours[x]) * _TO_SIGNED - _ONE
-        other = np.float32(theirs[x]) * _TO_SIGNED - _ONE
-        values[x] = (a * one + b * other + _ONE) * _HALF_TOP
-
-
-@kernel
-def _multiply_row(ours, theirs, a, b, values):
-    for x in range(ours.size):
-        one = log2(max(np.float32(ours[x]) * _TO_SIGNED, _LEAST))
-        other = log2(max(np.float32(theirs[x]) * _TO_SIGNED, _LEAST))
-        power = exp2(max(min(a * one + b * other, _LARGEST_LOG), -_LARGEST_LOG))
-        values[x] = power * _HALF_TOP if ours[x] > 0 else _ZERO
-
-
-@kernel
-def _store_row(values, wraps, ours):
-    if wraps:
-        for x in range(ours.size):
-            ours[x] = np.uint8(np.int64(values[x]) & 255)
-    else:
-        for x in range(ours.size):
-            ours[x] = np.uint8(np.int32(min(max(values[x], _ZERO), _TOP) + _HALF))
+_LARGEST_LOG = np.float32(60.0)  # far out of range already, and the product of two is finite
+_TOO_LARGE = np.float32(2.0**31)  # a float32 from there on is a multiple of 256
+_U1, _U2, _U3 = (np.uint64(n) for n in (1, 2, 3))
+_SHIFT_40 = np.uint64(40)
+_SHIFT_21 = np.uint64(21)
+_SHIFT_42 = np.uint64(42)
+_BITS_21 = np.uint64((1 << 21) - 1)
+_KEPT, _REPLACED = np.uint8(255), np.uint8(0)
 
 
 @inlined
-def _chosen(one, other, kept):
-    """Return `one` if `kept`, else `other`, without a branch that could not be foretold."""
-    mask = np.uint8(0) - np.uint8(kept)
-    return np.uint8((one & mask) | (other & ~mask))
+def _as_byte(value, wraps):
+    """Round and clip, or cut the fraction off and wrap round."""
+    if wraps:
+        return np.uint8(np.int32(value if value < _TOO_LARGE else _ZERO) & np.int32(255))
+    return np.uint8(np.int32(min(max(value, _ZERO), _TOP) + _HALF))
 
 
 @kernel
-def _mask_elements(ours, theirs, seed, first, threshold):
-    """Decide for each element: the three of a pixel take 21 bits each of its 64."""
-    for x in range(ours.size // 3):
-        bits = bits_at(seed, np.uint64(first + x))
-        for channel in range(3):
-            at = np.uint64(3 * x + channel)
-            kept = np.float32(bits & _BITS_21) * _UNIT_21 < threshold
-            ours[at] = _chosen(ours[at], theirs[at], kept)
-            bits >>= _SHIFT_21
+def _add(a, b, wraps, ours, theirs):
+    """Store a (2 x - 1) + b (2 y - 1), brought back from [-1, 1]."""
+    middle = _HALF_TOP * (_ONE - a - b)
+    for i in range(ours.size):
+        value = a * np.float32(ours[i]) + b * np.float32(theirs[i]) + middle
+        ours[i] = _as_byte(value, wraps)
+
+
+@inlined
+def _power(value, exponent):
+    """Return (2 * `value` / 255) ** `exponent` of a whole number from 0 to 255."""
+    log = exponent * log2(max(np.float32(value) * _TO_DOUBLE, _LEAST))
+    return exp2(max(min(log, _LARGEST_LOG), -_LARGEST_LOG))
 
 
 @kernel
-def _mask_pixels(ours, theirs, seed, first, threshold):
-    for x in range(ours.size // 3):
-        kept = uniform_at(seed, np.uint64(first + x)) < threshold
-        for channel in range(3):
-            at = np.uint64(3 * x + channel)
-            ours[at] = _chosen(ours[at], theirs[at], kept)
+def _fill_powers(a, b, powers):
+    """Fill 256 powers of our values, brought back from [0, 2], and 256 of theirs."""
+    for value in range(256):
+        powers[value] = _power(value, a) * _HALF_TOP
+        powers[256 + value] = _power(value, b)
+    powers[0] = _ZERO
 
 
 @kernel
-def mix(op, a, b, seed, wraps, ours, theirs, box, values):
+def _multiply(powers, wraps, ours, theirs):
+    """Store the products of tabled powers."""
+    for i in range(ours.size):
+        value = powers[np.uint64(ours[i])] * powers[np.uint64(256) + np.uint64(theirs[i])]
+        ours[i] = _as_byte(value, wraps)
+
+
+@kernel
+def _draw_mask(op, seed, first, limit, mask):
+    """Fill a row's mask with what is kept, byte for byte.
+
+    Of pixels the upper 24 bits decide; of elements 21 bits each, for three of a pixel's 64.
+    """
+    if op == RANDOM_PIXELS:
+        for x in range(np.uint64(mask.size // 3)):
+            kept = _KEPT if bits_at(seed, first + x) >> _SHIFT_40 < limit else _REPLACED
+            mask[_U3 * x] = kept
+            mask[_U3 * x + _U1] = kept
+            mask[_U3 * x + _U2] = kept
+    else:
+        for x in range(np.uint64(mask.size // 3)):
+            bits = bits_at(seed, first + x)
+            mask[_U3 * x] = _KEPT if bits & _BITS_21 < limit else _REPLACED
+            second = (bits >> _SHIFT_21) & _BITS_21
+            mask[_U3 * x + _U1] = _KEPT if second < limit else _REPLACED
+            third = (bits >> _SHIFT_42) & _BITS_21
+            mask[_U3 * x + _U2] = _KEPT if third < limit else _REPLACED
+
+
+@kernel
+def _replace(mask, ours, theirs):
+    """Keep what the mask has, and take the rest from `theirs`."""
+    for i in range(ours.size):
+        ours[i] = theirs[i] ^ ((ours[i] ^ theirs[i]) & mask[i])
+
+
+@pasted
+def mix(op, a, b, seed, wraps, ours, theirs, box):
     """Mix a patch of `theirs` into `ours`, in place.
 
     Parameters
@@ -95,31 +114,31 @@ def mix(op, a, b, seed, wraps, ours, theirs, box, values):
     a, b : float32
         The factors of add and multiply; of the random masks `a` is the share that is kept.
     seed : uint64
-        The random mask's stream; a pixel's place in the picture is its place in the stream.
+        The random mask's stream; a pixel's place in the image is its place in the stream.
     wraps : bool
         Whether values out of range wrap round (and fractions are cut) or are clipped (and rounded).
-    ours : uint8 array, shape (height, width * 3)
+    ours : uint8 array, shape (height, width, 3)
         Changed within the box.
-    theirs : uint8 array, shape (height, width * 3)
+    theirs : uint8 array, shape (height, width, 3)
     box : int32 array, shape (4,)
         Top, left, height and width, in pixels of `ours`.
-    values : float32 array, shape (width * 3,)
-        Scratch.
     """
-    width = ours.shape[1] // 3
-    left = 3 * box[1]
-    n = 3 * box[3]
-    for row in range(box[0], box[0] + box[2]):
-        one = ours[row, left : left + n]
-        other = theirs[row, left : left + n]
-        first = row * width + box[1]
+    width = ours.shape[1]
+    one, other = ours.reshape(ours.size), theirs.reshape(theirs.size)
+    n = 3 * np.int64(box[3])
+    powers = np.empty(512 if op == MULTIPLY else 0, np.float32)
+    if op == MULTIPLY:
+        _fill_powers(a, b, powers)
+    mask = np.empty(n if op >= RANDOM_PIXELS else 0, np.uint8)
+    unit = np.float32(2.0**24) if op == RANDOM_PIXELS else np.float32(2.0**21)
+    limit = np.uint64(np.ceil(max(a, _ZERO) * unit))
+    for row in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
+        first = row * width + np.int64(box[1])
+        mine, his = one[3 * first : 3 * first + n], other[3 * first : 3 * first + n]
         if op == ADD:
-            _add_row(one, other, a, b, values[:n])
-            _store_row(values[:n], wraps, one)
+            _add(a, b, wraps, mine, his)
         elif op == MULTIPLY:
-            _multiply_row(one, other, a, b, values[:n])
-            _store_row(values[:n], wraps, one)
-        elif op == RANDOM_PIXELS:
-            _mask_pixels(one, other, seed, first, a)
+            _multiply(powers, wraps, mine, his)
         else:
-            _mask_elements(one, other, seed, first, a)
+            _draw_mask(op, seed, np.uint64(first), limit, mask)
+            _replace(mask, mine, his)

@@ -124,7 +124,7 @@ def _sample_step(plan, chain, step, stream, p_level, height, width, lists, setti
 
 
 @kernel
-def sample_plan(plan, seed, height, width, lists, settings):
+def sample_plan(plan, seed, picture_seed, height, width, lists, settings):
     """Draw one plan.
 
     Parameters
@@ -132,7 +132,9 @@ def sample_plan(plan, seed, height, width, lists, settings):
     plan : record of dtype `fractalgen.augment.plan.PLAN`, all zeros
         Written.
     seed : uint64
-        Everything follows from it.
+        Everything follows from it, but for the picture and its crop:
+    picture_seed : uint64
+        these follow from this one.
     height, width : int
         The picture's, in pixels.
     lists : tuple of three int64 arrays
@@ -141,10 +143,11 @@ def sample_plan(plan, seed, height, width, lists, settings):
         The rest.
     """
     stream = np.zeros(2, np.uint64)
-    stream[0] = seed
+    stream[0] = picture_seed
     plan.picture = integer(stream, settings.n_pictures)
     plan.crop[0] = integer(stream, settings.picture_size - height + 1)
     plan.crop[1] = integer(stream, settings.picture_size - width + 1)
+    stream[0] = seed  # three of its numbers are left out
     plan.framework = settings.framework
     plan.wraps = settings.wraps
     linear = settings.framework == _LINEAR

@@ -30,12 +30,13 @@ def picture(kind, height, width, seed):
     return (20 + 200 * walk + rng.standard_normal(shape) * 5).astype(np.uint8)
 
 
-def compiled(op, amount, pixels):
-    """Apply the kernel, with bytes around the target that it must leave alone."""
+def compiled(op, amount, pixels, box=None):
+    """Apply the kernel to a box, or to all, with bytes around that it must leave alone."""
     memory = np.full(pixels.size + 2 * GUARD, 77, np.uint8)
     target = memory[GUARD:-GUARD].reshape(pixels.shape)
     before = pixels.copy()
-    apply_image_op(IMAGE_OPS.index(op), np.float32(amount), pixels, target)
+    box = np.array(box or (0, 0, *pixels.shape[:2]), np.int32)
+    apply_image_op(IMAGE_OPS.index(op), np.float32(amount), box, pixels, target)
     np.testing.assert_array_equal(pixels, before)
     assert (memory[:GUARD] == 77).all()
     assert (memory[-GUARD:] == 77).all()
@@ -122,3 +123,23 @@ def test_amounts_are_the_references_in_single_precision(op, level, sign, height,
     theirs = np.float32(reference.amount_of(op, level, sign, (width, height)))
     ours = amount_of(IMAGE_OPS.index(op), level, sign, height, width)
     assert np.float32(ours) == theirs
+
+
+@pytest.mark.parametrize("op", IMAGE_OPS)
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+    level=st.one_of(st.sampled_from([2.5, 5.0, 10.0]), st.floats(0.001, 10)),
+    sign=st.sampled_from([1, -1]),
+    data=st.data(),
+)
+def test_a_box_of_the_result_is_a_part_of_the_whole(op, height, width, level, sign, data):
+    top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    tall, wide = data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left))
+    pixels = picture("noise", height, width, 1)
+    amount = reference.amount_of(op, level, sign, (width, height))
+    part = np.s_[top : top + tall, left : left + wide]
+    whole = compiled(op, amount, pixels)
+    boxed = compiled(op, amount, pixels, (top, left, tall, wide))
+    np.testing.assert_array_equal(boxed[part], whole[part])
