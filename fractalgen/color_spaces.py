@@ -21,6 +21,7 @@ __all__ = [
     "hex_to_linear",
     "hex_to_oklab",
     "linear_to_oklab",
+    "oklab_to_hex",
     "oklch_to_hex",
 ]
 
@@ -106,5 +107,14 @@ def oklch_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...
     tuple of str
         As ``"#rrggbb"``.
     """
-    digits = nearest_codes(np.array(colors), _CODE_BORDERS).tobytes().hex()
+    return _to_hex(nearest_codes(np.array(colors), True, _CODE_BORDERS))
+
+
+def oklab_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
+    """Return the sRGB colours of OKLab ones, with less chroma where sRGB has no such colour."""
+    return _to_hex(nearest_codes(np.array(colors), False, _CODE_BORDERS))
+
+
+def _to_hex(codes: NDArray[np.uint8]) -> tuple[str, ...]:
+    digits = codes.tobytes().hex()
     return tuple("#" + digits[i : i + 6] for i in range(0, len(digits), 6))

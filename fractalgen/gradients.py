@@ -5,10 +5,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.color_spaces import hex_to_oklab
+from fractalgen.color_spaces import LINEAR_TO_SRGB8, hex_to_oklab
 from fractalgen.kernels.oklab import curve_through
 
-__all__ = ["gradient"]
+__all__ = ["gradient", "srgb_gradient"]
 
 
 @lru_cache(maxsize=256)
@@ -45,3 +45,12 @@ def gradient(colors: tuple[str, ...], n: int = 1024, cyclic: bool = False) -> ND
     out = curve_through(np.array((*knots, knots[0]) if cyclic else knots), n, cyclic)
     out.flags.writeable = False
     return out
+
+
+@lru_cache(maxsize=256)
+def srgb_gradient(colors: tuple[str, ...], n: int, cyclic: bool = False) -> NDArray[np.uint8]:
+    """Return `gradient` as 8-bit sRGB codes, shape (n, 3), read-only."""
+    places = gradient(colors, n, cyclic) * np.float32(LINEAR_TO_SRGB8.size - 1) + np.float32(0.5)
+    codes: NDArray[np.uint8] = LINEAR_TO_SRGB8[places.astype(np.int32)]
+    codes.flags.writeable = False
+    return codes

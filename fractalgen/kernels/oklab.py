@@ -62,13 +62,17 @@ def _linear(lightness, a, b):
 
 
 @kernel
-def nearest_codes(lch: NDArray[np.float64], borders: NDArray[np.float64]) -> NDArray[np.uint8]:
+def nearest_codes(
+    colors: NDArray[np.float64], polar: bool, borders: NDArray[np.float64]
+) -> NDArray[np.uint8]:
     """Return the nearest 8-bit sRGB colours, with less chroma where sRGB has no such colour.
 
     Parameters
     ----------
-    lch : ndarray of float64, shape (n, 3)
-        OKLab's lightness, clipped to [0, 1]; chroma; hue in turns.
+    colors : ndarray of float64, shape (n, 3)
+        OKLab's lightness, clipped to [0, 1], a and b.
+    polar : bool
+        In place of a and b take chroma and hue, in turns.
     borders : ndarray of float64, shape (255,)
         Linear light halfway, in code, between neighbouring codes, rising.
 
@@ -76,15 +80,17 @@ def nearest_codes(lch: NDArray[np.float64], borders: NDArray[np.float64]) -> NDA
     -------
     ndarray of uint8, shape (n, 3)
     """
-    codes = np.empty(lch.shape, np.uint8)
-    for i in range(lch.shape[0]):
-        lightness = min(max(lch[i, 0], 0.0), 1.0)
-        cosine, sine = direction(lch[i, 2])
+    codes = np.empty(colors.shape, np.uint8)
+    for i in range(colors.shape[0]):
+        lightness = min(max(colors[i, 0], 0.0), 1.0)
+        a, b, low, high = colors[i, 1], colors[i, 2], 0.0, 1.0
+        if polar:
+            high = colors[i, 1]
+            a, b = direction(colors[i, 2])
         # All of the chroma is tried first, then what a search between none and all finds.
-        low, high = 0.0, lch[i, 1]
         chroma = high
         for step in range(_CHROMA_HALVINGS + 2):
-            red, green, blue = _linear(lightness, chroma * cosine, chroma * sine)
+            red, green, blue = _linear(lightness, chroma * a, chroma * b)
             least, most = min(red, min(green, blue)), max(red, max(green, blue))
             shown = least >= -_GAMUT_TOLERANCE and most <= 1.0 + _GAMUT_TOLERANCE
             if step == _CHROMA_HALVINGS + 1 or (step == 0 and shown):
