@@ -10,7 +10,7 @@ from fractalgen.families.affine_systems import AffineMap, is_contractive, sample
 from fractalgen.families.base import log_uniform, rounded
 from fractalgen.gradients import gradient
 from fractalgen.kernels.chaos_game import N_CHAINS, N_CHOICES, TONE_BITS, scatter
-from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose
+from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose, find_visited
 from fractalgen.kernels.density_probe import TILE, DensityProbe, examine
 
 __all__ = ["PROBE_PIXELS", "PROBE_TILES", "Fractal", "lay_over", "probe", "sample_fractal"]
@@ -168,10 +168,12 @@ def lay_over(fractal: Fractal, canvas: NDArray[np.uint8]) -> None:
     for doubling in range(n_passes):
         blur(histogram, size, 1 << doubling, shift)
         shift = FINE_SHIFT
-    curve = expose(histogram, shift, np.float32(fractal.gain))
+    visited = np.empty(histogram.size, dtype=np.uint32)
+    visited = visited[: find_visited(histogram, visited)]
     blend(
         histogram,
-        curve,
+        visited,
+        expose(histogram, visited, shift, np.float32(fractal.gain)),
         gradient(fractal.colors, _N_COLORS),
         np.float32(fractal.structure),
         SRGB8_TO_LINEAR,

@@ -180,6 +180,7 @@ def paint(
     value = np.empty(size, dtype=np.float32)
     left = np.empty(size, dtype=np.int32)
     beyond = np.empty(size, dtype=np.float32)
+    places = np.empty(size, dtype=np.int32)
     offset = np.float32(field.shape[0] - 1 - cells) * _HALF
     scale = np.float32(cells) / np.float32(size)
     pixel = _ONE / np.float32(size)
@@ -212,7 +213,9 @@ def paint(
                 value[column] += turns * along
         for column in range(size):
             # Whole turns are added so that truncation rounds down.
-            place = np.intp(np.uint32(np.int32((value[column] + _WHOLE_TURNS) * n_colors) & mask))
+            places[column] = np.int32((value[column] + _WHOLE_TURNS) * n_colors) & mask
+        for column in range(size):
+            place = np.intp(np.uint32(places[column]))
             canvas[row, column, 0] = ramp[place, 0]
             canvas[row, column, 1] = ramp[place, 1]
             canvas[row, column, 2] = ramp[place, 2]

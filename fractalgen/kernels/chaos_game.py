@@ -21,11 +21,12 @@ N_CHOICES = 256
 TONE_BITS = 16
 COUNT_SHIFT = 36
 
-# Steps that are taken before the first point is drawn: all orbits start at one point.
-_N_SILENT = 24
+# Steps that are taken at a time, and also before the first point is drawn.
+_N_STEPS = 24
 
 _BYTE = np.uint64(0xFF)
 _BYTE_BITS = np.uint64(8)
+_CHAIN = np.int32(N_CHAINS - 1)
 _ONE = np.int32(1)
 _SIGN = np.int32(31)
 _TONE_TO_BYTE = np.int32(TONE_BITS - 8)
@@ -84,43 +85,55 @@ def scatter(
                 table[choice, k] = maps[row, k] * unit if k % 3 == 2 else maps[row, k]
             tone_of[choice] = tones[row]
             choice += 1
-    xs = np.empty(N_CHAINS)
-    ys = np.empty(N_CHAINS)
-    carried = np.empty(N_CHAINS, dtype=np.int32)
-    places = np.empty(N_CHAINS, dtype=np.uint32)
-    for chain in range(N_CHAINS):
-        xs[chain] = _start(maps, 0) * unit
-        ys[chain] = _start(maps, 1) * unit
-        carried[chain] = 0
+    # Row 0 of these is where a block of steps starts, as the block before has left it.
+    xs = np.empty(N_CHAINS * (_N_STEPS + 1))
+    ys = np.empty(N_CHAINS * (_N_STEPS + 1))
+    carried = np.empty(N_CHAINS * (_N_STEPS + 1), dtype=np.int32)
+    places = np.empty(N_CHAINS * _N_STEPS, dtype=np.int32)
+    start_x, start_y = _start(maps, 0) * unit, _start(maps, 1) * unit
+    for at in range(N_CHAINS * _N_STEPS, N_CHAINS * (_N_STEPS + 1)):
+        xs[at] = start_x
+        ys[at] = start_y
+        carried[at] = 0
     side = np.int32(size)
     last = np.int32(size - 1)
     outside = np.int32(size * size)
-    for step in range(_N_SILENT + (n_points + N_CHAINS - 1) // N_CHAINS):
-        drawn = bits_at(stream, np.uint64(step))
-        shown = np.int32(step - _N_SILENT)
-        for chain in range(N_CHAINS):
-            choice = np.intp(drawn & _BYTE)
-            drawn >>= _BYTE_BITS
-            x = xs[chain]
-            y = ys[chain]
-            new_x = table[choice, 0] * x + table[choice, 1] * y + table[choice, 2]
-            new_y = table[choice, 3] * x + table[choice, 4] * y + table[choice, 5]
-            xs[chain] = new_x
-            ys[chain] = new_y
-            carried[chain] = (carried[chain] + tone_of[choice]) >> _ONE
+    n_steps = _N_STEPS + (n_points + N_CHAINS - 1) // N_CHAINS
+    for first in range(0, n_steps, _N_STEPS):
+        for at in range(N_CHAINS):
+            xs[at] = xs[at + N_CHAINS * _N_STEPS]
+            ys[at] = ys[at + N_CHAINS * _N_STEPS]
+            carried[at] = carried[at + N_CHAINS * _N_STEPS]
+        for step in range(_N_STEPS):
+            drawn = bits_at(stream, np.uint64(first + step))
+            for at in range(step * N_CHAINS, (step + 1) * N_CHAINS):
+                choice = np.intp(drawn & _BYTE)
+                drawn >>= _BYTE_BITS
+                x = xs[at]
+                y = ys[at]
+                new_x = table[choice, 0] * x + table[choice, 1] * y + table[choice, 2]
+                new_y = table[choice, 3] * x + table[choice, 4] * y + table[choice, 5]
+                xs[at + N_CHAINS] = new_x
+                ys[at + N_CHAINS] = new_y
+                carried[at + N_CHAINS] = np.int32(carried[at] + tone_of[choice]) >> _ONE
+        if first == 0:
+            continue  # all orbits started at one point
+        # Nothing here is looked up: this loop is one of vectors.
+        for at in range(N_CHAINS * _N_STEPS):
             # Conversion drops the fraction: one more, then one less, rounds (-1, 0) to -1. What
             # comes of a float beyond all integers is outside too.
-            column = np.int32(np.int32(new_x + 1.0) - _ONE)
-            row = np.int32(np.int32(new_y + 1.0) - _ONE)
+            column = np.int32(np.int32(xs[at + N_CHAINS] + 1.0) - _ONE)
+            row = np.int32(np.int32(ys[at + N_CHAINS] + 1.0) - _ONE)
             # All ones if any of these is negative, else 0: a branch would be mispredicted where
             # a fractal reaches beyond the picture, and cost as much as all the rest.
             past = np.int32(last - column) | np.int32(last - row)
-            hidden = np.int32(column | row | past | shown) >> _SIGN
-            place = (row * side + column) & ~hidden | (outside + chain) & hidden
-            places[chain] = np.uint32(place)
-        for chain in range(N_CHAINS):
-            tone = np.uint64(carried[chain] >> _TONE_TO_BYTE)
-            histogram[np.intp(places[chain])] += _ONE_HIT + tone
+            hidden = np.int32(column | row | past) >> _SIGN
+            inside = np.int32(np.int32(row * side) + column)
+            beyond = outside + (np.int32(at) & _CHAIN)
+            places[at] = inside & ~hidden | np.int32(beyond) & hidden
+        for at in range(N_CHAINS * min(_N_STEPS, n_steps - first)):
+            tone = np.uint64(carried[at + N_CHAINS] >> _TONE_TO_BYTE)
+            histogram[np.intp(np.uint32(places[at]))] += _ONE_HIT + tone
 
 
 @kernel
@@ -143,11 +156,11 @@ def trace(
             choice += 1
     x = _start(maps, 0)
     y = _start(maps, 1)
-    for step in range(_N_SILENT + points.shape[1]):
+    for step in range(_N_STEPS + points.shape[1]):
         row = chosen[np.intp(bits_at(stream, np.uint64(step)) & _BYTE)]
         new_x = maps[row, 0] * x + maps[row, 1] * y + maps[row, 2]
         y = maps[row, 3] * x + maps[row, 4] * y + maps[row, 5]
         x = new_x
-        if step >= _N_SILENT:
-            points[0, step - _N_SILENT] = x
-            points[1, step - _N_SILENT] = y
+        if step >= _N_STEPS:
+            points[0, step - _N_STEPS] = x
+            points[1, step - _N_STEPS] = y
