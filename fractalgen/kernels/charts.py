@@ -60,7 +60,7 @@ def cell_seeds(seed, cells, jitter, stagger, turn):
 
 
 @kernel
-def nearest_seed_row(seeds, y, bent_x, bent_y, distance, u, v):
+def nearest_seed_row(seeds, y, bent_x, bent_y, u, v):
     """Measure each pixel's bent place from the nearest seed, in the seed's own turned axes.
 
     Only the nine seeds around a pixel's cell are tried; with strong jitter or bending a farther
@@ -74,30 +74,35 @@ def nearest_seed_row(seeds, y, bent_x, bent_y, distance, u, v):
         The row's place before it was bent, in (0, 1).
     bent_x, bent_y : ndarray of float32, shape (size,)
         Where the row's pixels are after bending, in picture widths.
-    distance : ndarray of float32, shape (size,)
-        Scratch.
     u, v : ndarray of float32, shape (size,)
         Filled.
     """
     size = u.size
     cells = seeds.shape[0] - 2
     top = min(np.int64(y * np.float32(cells)), cells - 1)
+    near = np.empty((9, 4), np.float32)
     start = np.int64(0)
     for cell in range(cells):
         stop = ((cell + 1) * 2 * size + cells - 1) // (2 * cells)
+        for n in range(9):
+            for k in range(4):
+                near[n, k] = seeds[top + n // 3, cell + n % 3, k]
         for i in range(start, stop):
-            distance[i] = _FAR
-        for near in range(9):
-            row, column = top + near // 3, cell + near % 3
-            x0, y0 = seeds[row, column, 0], seeds[row, column, 1]
-            cosine, sine = seeds[row, column, 2], seeds[row, column, 3]
-            for i in range(start, stop):
-                dx, dy = bent_x[i] - x0, bent_y[i] - y0
+            least = _FAR
+            across = down = cosine = sine = _ONE
+            # Nine times the same, unrolled by the compiler, so that pixels can be worked on
+            # side by side and nothing is kept in memory.
+            for n in range(9):
+                dx, dy = bent_x[i] - near[n, 0], bent_y[i] - near[n, 1]
                 square = dx * dx + dy * dy
-                nearer = square < distance[i]
-                distance[i] = square if nearer else distance[i]
-                u[i] = dx * cosine + dy * sine if nearer else u[i]
-                v[i] = dy * cosine - dx * sine if nearer else v[i]
+                nearer = square < least
+                least = square if nearer else least
+                across = dx if nearer else across
+                down = dy if nearer else down
+                cosine = near[n, 2] if nearer else cosine
+                sine = near[n, 3] if nearer else sine
+            u[i] = across * cosine + down * sine
+            v[i] = down * cosine - across * sine
         start = stop
 
 

@@ -150,7 +150,7 @@ def answer_rows(
             x[i] = centers[i] + chart[2] * a[i]
             y_bent[i] = y + chart[2] * b[i] + chart[3] * sin_turns(chart[4] * x[i])
         if seed_cells > 0:
-            nearest_seed_row(seeds, y, x, y_bent, energy, u, v)
+            nearest_seed_row(seeds, y, x, y_bent, u, v)
         else:
             for i in range(size):
                 u[i] = x[i] - chart[0]
