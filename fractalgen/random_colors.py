@@ -3,6 +3,7 @@
 import numpy as np
 
 from fractalgen.color_spaces import oklch_to_hex
+from fractalgen.seeding import uniform
 
 __all__ = ["random_colors"]
 
@@ -55,7 +56,7 @@ def random_colors(rng: np.random.Generator) -> tuple[str, ...]:
     offset = _sign(rng) * _draw(rng, _HUE_OFFSETS, _HUE_OFFSET_WEIGHTS)
     chroma = _draw(rng, _CHROMA_RANGES, _CHROMA_WEIGHTS)
     second_chroma = chroma if rng.random() < 0.5 else _draw(rng, _CHROMA_RANGES, _CHROMA_WEIGHTS)
-    drift = _between(rng, -0.09, 0.09)
+    drift = uniform(rng, -0.09, 0.09)
 
     there_and_back = n_colors >= 5 and rng.random() < 0.55
     has_accent = not there_and_back or abs(offset) < _CLOSE
@@ -64,7 +65,7 @@ def random_colors(rng: np.random.Generator) -> tuple[str, ...]:
     levels = _levels(rng, n_path, turn)
     if rng.random() < 0.35:  # a light ground
         levels = [1.0 - level for level in levels]
-    dark, light = _between(rng, *_DARK_RANGE), _between(rng, *_LIGHT_RANGE)
+    dark, light = uniform(rng, *_DARK_RANGE), uniform(rng, *_LIGHT_RANGE)
     lean = _sign(rng) * _YELLOW_LEAN
 
     colors = []
@@ -82,18 +83,13 @@ def random_colors(rng: np.random.Generator) -> tuple[str, ...]:
     return oklch_to_hex(colors)
 
 
-def _between(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw what `rng.uniform` draws, in a third of its time."""
-    return low + (high - low) * rng.random()
-
-
 def _draw(
     rng: np.random.Generator,
     ranges: tuple[tuple[float, float], ...],
     weights: tuple[float, ...],
 ) -> float:
     """Draw uniformly from one of the `ranges`, taken by their `weights`."""
-    return _between(rng, *ranges[_pick(rng, weights)])
+    return uniform(rng, *ranges[_pick(rng, weights)])
 
 
 def _pick(rng: np.random.Generator, weights: tuple[float, ...]) -> int:
@@ -112,11 +108,11 @@ def _sign(rng: np.random.Generator) -> float:
 
 def _levels(rng: np.random.Generator, n: int, turn: int) -> list[float]:
     """Return `n` levels that rise from 0 to 1 at `turn` and fall again, unevenly, towards 0."""
-    bend = _between(rng, 0.75, 1.25)
-    end = _between(rng, 0.0, 0.3)
+    bend = uniform(rng, 0.75, 1.25)
+    end = uniform(rng, 0.0, 0.3)
     levels = []
     for i in range(n):
-        jitter = 0.0 if i in (0, turn, n - 1) else _between(rng, -0.05, 0.05)
+        jitter = 0.0 if i in (0, turn, n - 1) else uniform(rng, -0.05, 0.05)
         if i <= turn:
             place = i / turn
             levels.append(place + bend * 0.15 * place * (1.0 - place) + jitter)
@@ -133,7 +129,7 @@ def _yellowness(hue: float) -> float:
 
 def _accent(rng: np.random.Generator, hue: float, offset: float, chroma: float) -> Color:
     """Return a colour away from `hue` that is at least as vivid as the rest."""
-    away = offset if abs(offset) >= _CLOSE else _between(rng, 0.3, 0.7)
-    lightness = _between(rng, 0.55, 0.85)
+    away = offset if abs(offset) >= _CLOSE else uniform(rng, 0.3, 0.7)
+    lightness = uniform(rng, 0.55, 0.85)
     lightness += (0.88 - lightness) * _yellowness(hue + away)
-    return lightness, max(chroma, _between(rng, 0.10, 0.19)), hue + away
+    return lightness, max(chroma, uniform(rng, 0.10, 0.19)), hue + away
