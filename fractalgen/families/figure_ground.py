@@ -132,4 +132,6 @@ def ground_colors(
     least, largest = min(picked)[0], max(picked)[0]
     scale = (band.high - band.low) / max(largest - least, 1e-6)
     more = 0.9 + 0.8 * strength
-    return oklab_to_hex([(band.low + scale * (one - least), more * a, more * b) for one, a, b in picked])
+    return oklab_to_hex(
+        [(band.low + scale * (one - least), more * a, more * b) for one, a, b in picked]
+    )

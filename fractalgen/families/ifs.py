@@ -118,4 +118,7 @@ def _sample_place(
         return (0.35 + 0.3 * across, 0.35 + 0.3 * along), extent
     angle = 2 * math.pi * (turn + 0.6 * (across - 0.5) / n_objects)
     radius = 0.2 + 0.2 * along
-    return (rounded(0.5 + radius * math.cos(angle)), rounded(0.5 + radius * math.sin(angle))), extent
+    return (
+        rounded(0.5 + radius * math.cos(angle)),
+        rounded(0.5 + radius * math.sin(angle)),
+    ), extent

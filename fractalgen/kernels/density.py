@@ -46,7 +46,9 @@ _TONE_UNIT = np.float32(1.0 / 255.0)
 def _level(count):
     """Return the table row of a count of 1 or more: 64 log2(count), linear within octaves."""
     # Unsigned numbers have no instruction that turns them into a float before AVX-512. Numba checks an index for being negative unless it comes from an unsigned number.
-    return np.intp(np.uint32((np.float32(np.int64(count)).view(np.int32) >> _STEP_SHIFT) - _ONE_BITS))
+    return np.intp(
+        np.uint32((np.float32(np.int64(count)).view(np.int32) >> _STEP_SHIFT) - _ONE_BITS)
+    )
 
 
 @kernel
@@ -223,7 +225,10 @@ def blend(
         opacity = curve[level, 0]
         v = curve[level, 1]
         # A blurred count may have been rounded down, the sum of its tones not.
-        t = min(np.float32(np.int64(packed & _SUM_MASK)) / np.float32(np.int64(count)) * _TONE_UNIT, _ONE)
+        t = min(
+            np.float32(np.int64(packed & _SUM_MASK)) / np.float32(np.int64(count)) * _TONE_UNIT,
+            _ONE,
+        )
         place = np.intp(np.uint32((v + structure * (t - v)) * last + _HALF))
         for channel in range(3):
             under = decode[canvas[pixel, channel]]

@@ -94,3 +94,11 @@ def test_the_bits_are_pinned(values):
         973726503,
         3197804993,
     ]
+
+
+@pytest.mark.parametrize(
+    "turns", [-3.7, -0.125, 0.0, 0.1, 0.25, 0.4999, 0.5, 0.624, 0.75, 1.0, 12.3]
+)
+def test_a_direction_is_cosine_and_sine_in_double_precision(turns):
+    expected = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
+    np.testing.assert_allclose(elementary.direction(turns), expected, atol=2e-14)
