@@ -45,7 +45,8 @@ _TONE_UNIT = np.float32(1.0 / 255.0)
 @inlined
 def _level(count):
     """Return the table row of a count of 1 or more: 64 log2(count), linear within octaves."""
-    # Unsigned numbers have no instruction that turns them into a float before AVX-512. Numba checks an index for being negative unless it comes from an unsigned number.
+    # Unsigned numbers have no instruction that makes them floats before AVX-512, and Numba checks
+    # an index for being negative unless it comes from one.
     return np.intp(
         np.uint32((np.float32(np.int64(count)).view(np.int32) >> _STEP_SHIFT) - _ONE_BITS)
     )
