@@ -26,6 +26,7 @@ _HALF = np.float32(0.5)
 _QUARTER = np.float32(0.25)
 _THREE_QUARTERS = np.float32(0.75)
 _WHOLE_TURNS = np.float32(64.0)
+_COARSEST = np.int64(0)
 _ROW_BITS = np.uint64(20)
 _LEVEL_BITS = np.uint64(40)
 
@@ -56,10 +57,10 @@ def diamond_square(n_levels: int, roughness: np.float32, stream: np.uint64) -> N
         Corners in [-1, 1].
     """
     cells = 1 << n_levels
-    field = np.zeros((cells + 1, cells + 1), dtype=np.float32)
+    field = np.empty((cells + 1, cells + 1), dtype=np.float32)
     for row in range(2):
         for column in range(2):
-            field[row * cells, column * cells] = _signed(stream, 0, row, column)
+            field[row * cells, column * cells] = _signed(stream, _COARSEST, row, column)
     amplitude = _ONE
     for level in range(n_levels):
         step = cells >> level
@@ -110,7 +111,7 @@ def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[n
     field = np.empty((cells + 2, cells + 2), dtype=np.float32)
     for row in range(cells + 2):
         for column in range(cells + 2):
-            field[row, column] = _signed(stream, 0, row, column)
+            field[row, column] = _signed(stream, _COARSEST, row, column)
     amplitude = _ONE
     for level in range(n_levels):
         cells *= 2

@@ -34,13 +34,12 @@ _ONE_HIT = np.uint64(1 << COUNT_SHIFT)
 
 
 @inlined
-def _start(maps, axis):
-    """Return x or y of the first map's fixed point, which belongs to the attractor."""
+def _start(maps):
+    """Return the first map's fixed point, which belongs to the attractor."""
     a, b, c = maps[0, 0], maps[0, 1], maps[0, 2]
     d, e, f = maps[0, 3], maps[0, 4], maps[0, 5]
     determinant = (1.0 - a) * (1.0 - e) - b * d
-    rise = (1.0 - a) * f + d * c if axis else (1.0 - e) * c + b * f
-    return rise / determinant
+    return ((1.0 - e) * c + b * f) / determinant, ((1.0 - a) * f + d * c) / determinant
 
 
 @kernel
@@ -90,10 +89,10 @@ def scatter(
     ys = np.empty(N_CHAINS * (_N_STEPS + 1))
     carried = np.empty(N_CHAINS * (_N_STEPS + 1), dtype=np.int32)
     places = np.empty(N_CHAINS * _N_STEPS, dtype=np.int32)
-    start_x, start_y = _start(maps, 0) * unit, _start(maps, 1) * unit
+    start_x, start_y = _start(maps)
     for at in range(N_CHAINS * _N_STEPS, N_CHAINS * (_N_STEPS + 1)):
-        xs[at] = start_x
-        ys[at] = start_y
+        xs[at] = start_x * unit
+        ys[at] = start_y * unit
         carried[at] = 0
     side = np.int32(size)
     last = np.int32(size - 1)
@@ -154,8 +153,7 @@ def trace(
         for _ in range(weights[row]):
             chosen[choice] = row
             choice += 1
-    x = _start(maps, 0)
-    y = _start(maps, 1)
+    x, y = _start(maps)
     for step in range(_N_STEPS + points.shape[1]):
         row = chosen[np.intp(bits_at(stream, np.uint64(step)) & _BYTE)]
         new_x = maps[row, 0] * x + maps[row, 1] * y + maps[row, 2]

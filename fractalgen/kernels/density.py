@@ -147,7 +147,9 @@ def expose(
     ndarray of float32, shape (2176, 2)
         Opacity and brightness in [0, 1] by level; a level is the 64th of an octave.
     """
-    pixels = np.zeros(_N_LEVELS, dtype=np.int64)
+    pixels = np.empty(_N_LEVELS, dtype=np.int64)
+    for level in range(_N_LEVELS):
+        pixels[level] = 0
     for pixel in visited:
         pixels[_level(histogram[pixel] >> _COUNT_SHIFT)] += 1
     black = _quantile(pixels, _BLACK_SHARE * visited.size)
@@ -155,7 +157,9 @@ def expose(
     white = max(_quantile(pixels, _WHITE_SHARE * visited.size), _STEPS * (2 + shift))
     scale = _ONE / log2(_ONE + gain)
     darkest = _BLACK_STRETCH * log2(_ONE + gain * _ratio(min(black, white - 1), white)) * scale
-    curve = np.ones((_N_LEVELS, 2), dtype=np.float32)
+    curve = np.empty((_N_LEVELS, 2), dtype=np.float32)
+    for level in range(white, _N_LEVELS):
+        curve[level, 0] = curve[level, 1] = _ONE
     for level in range(white):
         v = log2(_ONE + gain * _ratio(level, white)) * scale
         curve[level, 0] = v * (_TWO_F - v)

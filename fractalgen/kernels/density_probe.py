@@ -14,6 +14,7 @@ TILE = 8
 """Pixels a side of a tile."""
 
 _COUNT_SHIFT = np.uint64(COUNT_SHIFT)
+_ONE_VISIT = np.uint64(1 << COUNT_SHIFT)
 
 
 class DensityProbe(NamedTuple):
@@ -42,24 +43,30 @@ class DensityProbe(NamedTuple):
 @kernel
 def _count(histogram: NDArray[np.uint64], size: int) -> tuple[int, int, int, int, int, int]:
     visited = single = inner = tiles = visits = squares = 0
-    for top in range(0, size, TILE):
-        for left in range(0, size, TILE):
-            before = visited
-            for row in range(top, top + TILE):
-                for column in range(left, left + TILE):
-                    pixel = row * size + column
-                    count = np.int64(histogram[pixel] >> _COUNT_SHIFT)
-                    if count == 0:
-                        continue
-                    visited += 1
-                    single += count == 1
-                    visits += count
-                    squares += count * count
-                    if 0 < row < size - 1 and 0 < column < size - 1:
-                        across = min(histogram[pixel - 1], histogram[pixel + 1])
-                        down = min(histogram[pixel - size], histogram[pixel + size])
-                        inner += min(across, down) >> _COUNT_SHIFT > 0
-            tiles += visited > before
+    row = column = band = 0
+    for pixel in range(size * size):
+        count = np.int64(histogram[pixel] >> _COUNT_SHIFT)
+        if count > 0:
+            visited += 1
+            single += count == 1
+            visits += count
+            squares += count * count
+            band |= 1 << column // TILE
+            if 0 < row < size - 1 and 0 < column < size - 1:
+                inner += (
+                    histogram[pixel - 1] >= _ONE_VISIT
+                    and histogram[pixel + 1] >= _ONE_VISIT
+                    and histogram[pixel - size] >= _ONE_VISIT
+                    and histogram[pixel + size] >= _ONE_VISIT
+                )
+        column += 1
+        if column == size:
+            column = 0
+            row += 1
+            if row % TILE == 0:
+                while band:
+                    tiles += band & 1
+                    band >>= 1
     return visited, single, inner, tiles, visits, squares
 
 
@@ -70,6 +77,6 @@ def examine(histogram: NDArray[np.uint64], size: int) -> DensityProbe:
     ----------
     histogram : ndarray of uint64, shape (at least size * size,)
     size : int
-        Pixels a side, a multiple of 8.
+        Pixels a side, a multiple of 8, at most 496.
     """
     return DensityProbe(*_count(histogram, size))

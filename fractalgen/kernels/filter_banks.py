@@ -126,7 +126,9 @@ def answer_rows(
 
     centers = pixel_centers(size)
     spread = np.empty((2 * n_filters + 2, 4, size), np.float32)
-    held = np.full(2 * n_filters + 2, -4)
+    held = np.empty(2 * n_filters + 2, np.int64)
+    for f in range(2 * n_filters + 2):
+        held[f] = -4
     rows = np.empty((8, size), np.float32)
     u, v, a, b, energy, total, x, y_bent = (
         rows[0],

@@ -34,21 +34,25 @@ class LightProbe(NamedTuple):
 @kernel
 def _measure(rgb: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     height, width = rgb.shape[0], rgb.shape[1]
-    counts = np.zeros(_RANGES, np.int64)
-    above = np.zeros(width, np.int64)
-    total = squares = steps = 0
+    counts = np.empty(_RANGES, np.int64)
+    above = np.empty(width, np.int64)
+    total = squares = steps = largest = 0
+    for i in range(_RANGES):
+        counts[i] = 0
     for y in range(height):
         left = 0
         for x in range(width):
             light = (2 * rgb[y, x, 0] + 5 * rgb[y, x, 1] + np.int64(rgb[y, x, 2])) >> 3
             total += light
             squares += light * light
-            counts[light >> 5] += 1
+            count = counts[light >> 5] + 1
+            counts[light >> 5] = count
+            largest = count if count > largest else largest
             steps += abs(light - left) if x > 0 else 0
             steps += abs(light - above[x]) if y > 0 else 0
             left = light
             above[x] = light
-    return total, squares, steps, counts.max()
+    return total, squares, steps, largest
 
 
 def examine(rgb: NDArray[np.uint8]) -> LightProbe:

@@ -33,7 +33,7 @@ def _cube_root(x):
 @kernel
 def linear_to_lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn linear-light sRGB into OKLab, both float64 of shape (n, 3)."""
-    lab = np.empty_like(rgb)
+    lab = np.empty(rgb.shape)
     for i in range(rgb.shape[0]):
         red, green, blue = rgb[i, 0], rgb[i, 1], rgb[i, 2]
         long = _cube_root(0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue)
@@ -138,7 +138,7 @@ def curve_through(knots: NDArray[np.float64], n: int, cyclic: bool) -> NDArray[n
     ndarray of float32, shape (n, 3)
     """
     n_segments = knots.shape[0] - 1
-    slope = np.empty_like(knots)
+    slope = np.empty(knots.shape)
     for i in range(n_segments + 1):
         for c in range(3):
             before = i - 1 if i > 0 else n_segments - 1
