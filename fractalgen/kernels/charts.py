@@ -9,7 +9,7 @@ like any other.
 import numpy as np
 
 from fractalgen.kernels.elementary import atan2_turns, cos_turns, sin_turns
-from fractalgen.kernels.jit import kernel
+from fractalgen.kernels.jit import inlined, kernel
 from fractalgen.kernels.random_bits import uniform_at
 
 __all__ = ["cell_seeds", "nearest_seed_row", "polar_row"]
@@ -59,6 +59,22 @@ def cell_seeds(seed, cells, jitter, stagger, turn):
     return seeds
 
 
+@inlined
+def _try_seed(seed, x, y, before, after):
+    """Copy square distance and coordinates, those from this seed where it is nearer."""
+    x0, y0, cosine, sine = seed[0], seed[1], seed[2], seed[3]
+    for i in range(x.size):
+        dx, dy = x[i] - x0, y[i] - y0
+        square = dx * dx + dy * dy
+        u, v = dx * cosine + dy * sine, dy * cosine - dx * sine
+        # Read before the choice: what is read in one branch only keeps vectors away.
+        least, old_u, old_v = before[0, i], before[1, i], before[2, i]
+        nearer = square < least
+        after[0, i] = square if nearer else least
+        after[1, i] = u if nearer else old_u
+        after[2, i] = v if nearer else old_v
+
+
 @kernel
 def nearest_seed_row(seeds, y, bent_x, bent_y, u, v):
     """Measure each pixel's bent place from the nearest seed, in the seed's own turned axes.
@@ -80,29 +96,22 @@ def nearest_seed_row(seeds, y, bent_x, bent_y, u, v):
     size = u.size
     cells = seeds.shape[0] - 2
     top = min(np.int64(y * np.float32(cells)), cells - 1)
-    near = np.empty((9, 4), np.float32)
+    # What was found so far is read in one half and written to the other: written where it was
+    # read, it would be stored by a mask, which many processors do slowly.
+    found = np.empty((2, 3, size // cells + 1), np.float32)
     start = np.int64(0)
     for cell in range(cells):
         stop = ((cell + 1) * 2 * size + cells - 1) // (2 * cells)
-        for n in range(9):
-            for k in range(4):
-                near[n, k] = seeds[top + n // 3, cell + n % 3, k]
-        for i in range(start, stop):
-            least = _FAR
-            across = down = cosine = sine = _ONE
-            # Nine times the same, unrolled by the compiler, so that pixels can be worked on
-            # side by side and nothing is kept in memory.
-            for n in range(9):
-                dx, dy = bent_x[i] - near[n, 0], bent_y[i] - near[n, 1]
-                square = dx * dx + dy * dy
-                nearer = square < least
-                least = square if nearer else least
-                across = dx if nearer else across
-                down = dy if nearer else down
-                cosine = near[n, 2] if nearer else cosine
-                sine = near[n, 3] if nearer else sine
-            u[i] = across * cosine + down * sine
-            v[i] = down * cosine - across * sine
+        x, y_bent = bent_x[start:stop], bent_y[start:stop]
+        for i in range(x.size):
+            found[0, 0, i] = _FAR
+        for near in range(9):
+            seed = seeds[top + near // 3, cell + near % 3]
+            _try_seed(seed, x, y_bent, found[near & 1], found[(near + 1) & 1])
+        across, down = u[start:stop], v[start:stop]
+        for i in range(x.size):
+            across[i] = found[1, 1, i]
+            down[i] = found[1, 2, i]
         start = stop
 
 

@@ -78,9 +78,11 @@ def _spread(nodes, cells, centers, row):
         left = np.float32(cell)
         # Pixels whose centre (2 i + 1) / (2 size) lies before the cell's right edge.
         stop = ((cell + 1) * 2 * size + cells - 1) // (2 * cells)
-        for i in range(start, stop):
-            x = centers[i] * scale - left
-            row[i] = c0 + x * (c1 + x * (c2 + x * c3))
+        # Counted from 0: Numba takes any other start for one that may be negative, and looks.
+        places, part = centers[start:stop], row[start:stop]
+        for i in range(part.size):
+            x = places[i] * scale - left
+            part[i] = c0 + x * (c1 + x * (c2 + x * c3))
         start = stop
 
 
