@@ -12,6 +12,7 @@ from benchmarks import (
     image_ops,
     training,
 )
+from benchmarks.vectors import processor
 
 
 def main() -> None:
@@ -30,9 +31,10 @@ def main() -> None:
         *image_ops.rows(),
         *training.rows(),
     ]
-    print("| work | time | beside | ratio |\n|---|---|---|---|")
+    print(f"| work, on {processor()} | time | beside | ratio | vectors |\n|---|---|---|---|---|")
     for row in table:
-        print(f"| {row.work} | {row.ours} | {row.baseline} | {row.ratio} |")
+        bits = f"{row.bits} bits" if row.bits else ""
+        print(f"| {row.work} | {row.ours} | {row.baseline} | {row.ratio} | {bits} |")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.timing import Row, paired_seconds
+from benchmarks.vectors import vector_bits
 from fractalgen.augment.image_ops import PAPER_IMAGE_OPS, amount_of
 from fractalgen.augment.image_ops import apply_image_op as apply_with_pillow
 from fractalgen.kernels.image_ops import apply_image_op
@@ -36,6 +37,7 @@ def rows(n_runs: int = 30, ops: tuple[str, ...] = PAPER_IMAGE_OPS) -> list[Row]:
                 f"{ours_us:.1f} µs",
                 f"Pillow's, {pillow_us:.1f} µs",
                 f"{pillow_us / ours_us:.1f}x",
+                vector_bits(apply_image_op),
             )
         )
     return table

@@ -9,12 +9,16 @@ __all__ = ["Row", "paired_seconds", "seconds"]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what was done, how long it took, and beside what."""
+    """One line of the table: what was done, how long it took, and beside what.
+
+    `bits` is the width of the vectors that our kernels were compiled for, 0 where none was timed.
+    """
 
     work: str
     ours: str
     baseline: str = ""
     ratio: str = ""
+    bits: int = 0
 
 
 def seconds(function: Callable[[], object]) -> float:

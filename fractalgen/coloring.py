@@ -10,6 +10,7 @@ from fractalgen.color_spaces import LINEAR_TO_SRGB8
 from fractalgen.gradients import gradient
 from fractalgen.kernels.normalization import field_ranges, histogram
 from fractalgen.kernels.shading import BLENDS, shade
+from fractalgen.ranges import check_colors, check_direction, check_within
 
 __all__ = ["BLENDS", "FIELDS", "NORMALIZERS", "Coloring", "FieldWeights", "color_fields"]
 
@@ -17,7 +18,7 @@ FIELDS = ("smooth", "distance", "hit", "angle")
 
 _N_BINS = 1024
 _N_GRADIENT = 1024
-_MOST_TURNS = 100
+_MOST_TURNS = 16
 _TURNS_BELOW = 8.0  # added to positions on a gradient, so that usual weights leave them above 0
 _TAIL = 0.01  # share of the samples beyond each end of the linear normaliser
 
@@ -63,8 +64,7 @@ class FieldWeights:
 
     def __post_init__(self) -> None:
         numbers = (self.smooth, self.distance, self.hit, self.angle, self.phase)
-        if not all(abs(number) <= _MOST_TURNS for number in numbers):
-            raise ValueError(f"a field's weights must be from -{_MOST_TURNS} to {_MOST_TURNS}")
+        check_within("a field's weights", -_MOST_TURNS, _MOST_TURNS, *numbers)
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Coloring:
     blend : str
         One of `BLENDS`.
     opacity, reach : float
-        The trap layer's opacity on the trap, and the distance coordinate where it ends; both in
-        (0, 1].
+        The trap layer's opacity on the trap, 0 to 1, and the distance coordinate where it ends,
+        0.01 to 1.
     relief : float
-        Strength of the lighting, 0 for none.
+        Strength of the lighting, 0 for none, to 10.
     light : tuple of float
         Its direction, a unit vector towards greater columns and rows.
     """
@@ -105,8 +105,12 @@ class Coloring:
     def __post_init__(self) -> None:
         if self.normalizer not in NORMALIZERS or self.blend not in BLENDS:
             raise ValueError(f"no normaliser '{self.normalizer}' or no blend '{self.blend}'")
-        if not (0.0 < self.reach <= 1.0 and 0.0 <= self.opacity <= 1.0 and self.relief >= 0.0):
-            raise ValueError("a colouring's opacity, reach or relief is out of range")
+        check_colors("the base layer's colours", self.base_colors)
+        check_colors("the trap layer's colours", self.trap_colors)
+        check_within("a colouring's opacity", 0.0, 1.0, self.opacity)
+        check_within("a colouring's reach", 0.01, 1.0, self.reach)
+        check_within("a colouring's relief", 0.0, 10.0, self.relief)
+        check_direction("a colouring's light", *self.light)
 
 
 def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> NDArray[np.uint8]:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from fractalgen.random_colors import random_colors
-from fractalgen.registry import UnknownNameError, nearest
+from fractalgen.registry import UnknownNameError, nearest, shown
+from fractalgen.regular_file import open_regular
 
 __all__ = [
     "Palette",
@@ -23,11 +23,23 @@ __all__ = [
     "resolve",
 ]
 
-_FOLDER = "fractalgen.palette_files"
 _SUFFIX = ".gpl"
 _COUNT_RANGE = (2, 256)
 _MAX_BYTES = 1 << 20
 _DRAWN = ("any", "random")
+# The shipped palettes that "any" draws from, by name, so that one more file changes no picture.
+# With this list, or the colours of one of these, the version of every family counts up.
+_ANY = tuple(
+    """
+    absinthe agate amethyst aurora bluebell blueprint brass canyon cirrus citron clover
+    cobalt daguerreotype delft dragonfly dusk-choir ember emerald-mine fern garnet
+    glacier graphite heather heron honeycomb ink-stone iris kingfisher koi lacquer
+    lagoon lichen magpie malachite marmalade midnight-oil mint-julep mulberry
+    night-market orchid peacock peony petrel pistachio plum-blossom pomegranate
+    poppy-field rose-window saddle seville terracotta thunderhead tide-pool verdigris
+    wheat-field wisteria
+    """.split()  # noqa: SIM905 - a list of them would take a page
+)
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _HEX = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
@@ -53,11 +65,17 @@ class Palette:
     colors: tuple[str, ...]
 
 
+def _folder() -> Path:
+    """Return where the shipped palettes are: in the installed package, or in the checkout."""
+    package = Path(__file__).parent
+    installed = package / "palette_files"
+    return installed if installed.is_dir() else package.parent / "assets" / "palettes"
+
+
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """Return the names of the shipped palettes, sorted."""
-    files = (entry.name for entry in resources.files(_FOLDER).iterdir())
-    return tuple(sorted(file.removesuffix(_SUFFIX) for file in files if file.endswith(_SUFFIX)))
+    return tuple(sorted(path.stem for path in _folder().glob(f"*{_SUFFIX}")))
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +90,7 @@ def load(name: str) -> Palette:
     if name not in names():
         raise UnknownNameError(_unknown(name, name))
     file = name + _SUFFIX
-    return Palette(name, _parse(resources.files(_FOLDER).joinpath(file).read_bytes(), file)[1])
+    return Palette(name, _parse((_folder() / file).read_bytes(), file)[1])
 
 
 def read_gpl(path: str | Path) -> Palette:
@@ -96,7 +114,7 @@ def read_gpl(path: str | Path) -> Palette:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise PaletteError(f"cannot read the palette {path}: {error.strerror or error}") from error
@@ -132,13 +150,20 @@ def resolve(text: str) -> str:
         return text
     path = Path(text)
     is_path = path.suffix.lower() == _SUFFIX or path.name != text
-    if text and (is_path or path.exists()):
-        if not path.exists():
+    if text and (is_path or _exists(path)):
+        if not _exists(path):
             raise PaletteError(_unknown(text, path.stem, "no palette file"))
         return ",".join(read_gpl(path).colors)
     if "," in text or text.startswith("#"):
         return ",".join(_hex_colors(text))
     raise UnknownNameError(_unknown(text, text))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # of a name that is no file's, because it is too long
+        return False
 
 
 def choose(option: str, rng: np.random.Generator) -> Palette:
@@ -147,8 +172,8 @@ def choose(option: str, rng: np.random.Generator) -> Palette:
     Parameters
     ----------
     option : str
-        As `resolve` returns it; ``"any"`` takes a shipped palette half of the time, and one drawn
-        at random otherwise.
+        As `resolve` returns it; ``"any"`` takes a shipped palette, one of those that were
+        there from the beginning, half of the time, and one drawn at random otherwise.
     rng : numpy.random.Generator
         Advanced for ``"any"`` and ``"random"`` alone.
 
@@ -160,7 +185,7 @@ def choose(option: str, rng: np.random.Generator) -> Palette:
     if option == "random" or (option == "any" and rng.random() < 0.5):
         return random_palette(rng)
     if option == "any":
-        return load(names()[rng.integers(len(names()))])
+        return load(_ANY[rng.integers(len(_ANY))])
     if "," in option or option.startswith("#"):
         return Palette("custom", _hex_colors(option))
     return load(option)
@@ -172,7 +197,7 @@ def random_palette(rng: np.random.Generator) -> Palette:
 
 
 def _unknown(text: str, name: str, what: str = "no palette") -> str:
-    return f"{what} is called '{text}': {nearest(name, [*names(), *_DRAWN])}"
+    return f"{what} is called {shown(text)}: {nearest(name, [*names(), *_DRAWN])}"
 
 
 def _hex_colors(text: str) -> tuple[str, ...]:
@@ -181,7 +206,7 @@ def _hex_colors(text: str) -> tuple[str, ...]:
     for item in text.split(","):
         match = _HEX.fullmatch(item.strip())
         if not match:
-            raise PaletteError(f"expected a colour such as #1a2b3c, found '{item.strip()}'")
+            raise PaletteError(f"expected a colour such as #1a2b3c, found {shown(item.strip())}")
         digits = match[1].lower()
         colors.append("#" + (digits if len(digits) == 6 else "".join(d + d for d in digits)))
     _check_count(len(colors), "a palette of hex colours")

@@ -1,12 +1,15 @@
 """A dictionary that refuses duplicates and explains a missing name."""
 
+import datetime as dt
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["Registry", "UnknownNameError", "nearest"]
+__all__ = ["Registry", "UnknownNameError", "nearest", "shown"]
+
+_MOST_SHOWN = 80
 
 
 class UnknownNameError(KeyError):
@@ -20,6 +23,15 @@ def nearest(name: str, known: list[str]) -> str:
     """Return a phrase that suggests the closest of the `known` names, or lists them all."""
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(known)}"
+
+
+def shown(value: Any) -> str:
+    """Return what a message shows of a value that somebody gave: on one line, and not for pages."""
+    try:
+        text = str(value) if isinstance(value, (dt.date, dt.time)) else repr(value)
+    except ValueError:  # Python writes no whole numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
 
 
 class Registry(Mapping[str, T]):

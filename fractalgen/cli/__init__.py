@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import warnings
 
 import click
 
@@ -33,6 +34,8 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    if not sys.warnoptions:  # this process is ours, but for what -W or PYTHONWARNINGS asks for
+        warnings.filterwarnings("ignore", module=r"PIL\b")  # of pictures' odd metadata
     try:
         catch_signals()
         cli.main(prog_name="fractalgen")

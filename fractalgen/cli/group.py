@@ -175,10 +175,8 @@ def _how_to_resume(error: KeyboardInterrupt, ctx: click.Context) -> str:
     done = getattr(error, "n_done", None)
     if done is None:
         return "Interrupted. Run the same command again."
-    again = "the same command again"
-    if ctx.params.get("overwrite"):
-        again += ", without --overwrite,"
-    return f"Interrupted after {done:,} of {error.n_total:,} pictures. Run {again} to go on."  # type: ignore[attr-defined]
+    of = f"{done:,} of {error.n_total:,} pictures"  # type: ignore[attr-defined]
+    return f"Interrupted after {of}. Run the same command again to go on."
 
 
 def _discard_output() -> None:

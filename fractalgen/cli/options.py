@@ -106,7 +106,7 @@ def prepare_torch(command: str) -> None:
     if missing:
         raise Failure(
             f"{command} needs {', '.join(missing)}, which the extra 'train' brings: "
-            "pip install 'fractalgen[train]', or '.[train]' in a checkout"
+            "pip install 'fractalgen-ipmix[train]', or '.[train]' in a checkout"
         )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -175,7 +175,8 @@ BUILD = together(
         "--overwrite",
         is_flag=True,
         help="Draw anew: replace the pictures of the families asked for, and if another size, "
-        "seed or format is given, all that were drawn.",
+        "seed or format is given, all that were drawn. After an interruption the same command "
+        "goes on.",
     ),
     QUIET,
     JSON,

@@ -53,7 +53,7 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
     from fractalgen.cli.saving import check_output, save
     from fractalgen.mixing_set.bank.folder import list_pictures
     from fractalgen.mixing_set.bank.picture import read_square
-    from fractalgen.mixing_set.conversion import UnusableError, guarded
+    from fractalgen.mixing_set.conversion import UnusableError
 
     check_output(output, set_folder)
     if output.exists() and image.exists() and output.samefile(image):
@@ -65,10 +65,9 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
         except UnusableError as error:
             raise Failure(f"cannot use {click.format_filename(path)}: {error}") from None
 
-    with guarded():
-        pixels = read(image)
-        names = _spread([picture.name for picture in list_pictures(set_folder)], MAX_PICTURES, seed)
-        pictures = np.stack([read(set_folder / name) for name in names])
+    pixels = read(image)
+    names = _spread([picture.name for picture in list_pictures(set_folder)], MAX_PICTURES, seed)
+    pictures = np.stack([read(set_folder / name) for name in names])
     page = figure(pixels, pictures, names, seed)
     save(page, output)
     click.echo(f"{output}: {page.width} x {page.height} pixels")

@@ -15,7 +15,7 @@ from fractalgen.evaluation.subject import Answers, Subject
 from fractalgen.mixing_set.bank.errors import BankError
 from fractalgen.mixing_set.bank.folder import PictureFile, content_key, list_pictures
 from fractalgen.mixing_set.bank.picture import read_square
-from fractalgen.mixing_set.conversion import UnusableError, guarded
+from fractalgen.mixing_set.conversion import UnusableError
 from fractalgen.seeding import rng_for
 from fractalgen.training.config import Config, IPMixSettings
 from fractalgen.training.mixing import augmenter_for
@@ -78,8 +78,7 @@ def _of_set(
 ) -> NDArray[np.uint8]:
     order = np.sort(rng.permutation(len(files))[:_N_SET_PICTURES])
     chosen = [files[index] for index in order]
-    with guarded():
-        return np.stack([read_square(folder / it.name, _SET_SIZE, it.sha256) for it in chosen])
+    return np.stack([read_square(folder / it.name, _SET_SIZE, it.sha256) for it in chosen])
 
 
 def _views(

@@ -12,13 +12,17 @@ from fractalgen.gradients import gradient
 from fractalgen.kernels.chaos_game import N_CHAINS, N_CHOICES, TONE_BITS, scatter
 from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose, find_visited
 from fractalgen.kernels.density_probe import TILE, DensityProbe, examine
+from fractalgen.ranges import check_colors, check_within
 
 __all__ = ["PROBE_PIXELS", "PROBE_TILES", "Fractal", "lay_over", "probe", "sample_fractal"]
 
 _BASE_SIZE = 256
 _LARGE_SIZE = 1024
 _N_POINTS = 100_000
-_MAX_POINTS = 10_000_000
+_MAX_POINTS = 1_000_000
+_MAX_MAPS = 16
+# A system that is thin, and drawn wide, has a large number or two.
+_LARGEST_ENTRY = 1e7
 _MAX_TONE = (1 << TONE_BITS) - 1
 _N_MAPS_RANGE = (2, 7)
 _N_COLORS = 256
@@ -76,14 +80,18 @@ class Fractal:
             raise ValueError("a fractal needs a weight and a tone for each of its maps")
         if sum(self.weights) != N_CHOICES or min(self.weights) < 0:
             raise ValueError(f"a fractal's weights must be 0 or more and add up to {N_CHOICES}")
+        check_within("the number of a fractal's maps", 1, _MAX_MAPS, len(self.maps))
+        for row in self.maps:
+            check_within("a fractal's maps", -_LARGEST_ENTRY, _LARGEST_ENTRY, *row)
         if not all(is_contractive(row) for row in self.maps):
             raise ValueError("a fractal's maps must be contractions")
         if not all(0 <= tone <= _MAX_TONE for tone in self.tones):
             raise ValueError(f"a fractal's tones must be from 0 to {_MAX_TONE}")
         if not (0 < self.points <= _MAX_POINTS and 0 <= self.stream < 2**63):
             raise ValueError("a fractal's points or stream are out of range")
-        if not (0.0 < self.gain <= 1e6 and 0.0 <= self.structure <= 1.0):
-            raise ValueError("a fractal's gain or structure is out of range")
+        check_within("a fractal's gain", 1.0, 2000.0, self.gain)
+        check_within("a fractal's structure", 0.0, 1.0, self.structure)
+        check_colors("a fractal's colours", self.colors)
 
 
 def sample_fractal(

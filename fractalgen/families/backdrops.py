@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fractalgen.families.base import rounded
 from fractalgen.gradients import srgb_gradient
 from fractalgen.kernels.backgrounds import CLOUD_CELLS, clouds, diamond_square, paint
+from fractalgen.ranges import check_colors, check_direction, check_within
 
 __all__ = ["Backdrop", "draw_backdrop", "sample_backdrop"]
 
@@ -63,6 +64,12 @@ class Backdrop:
             raise ValueError(f"no background has the texture {self.texture} and shape {self.shape}")
         if not 0 <= self.stream < 2**63:
             raise ValueError("the stream of a background is out of range")
+        check_within("a background's roughness", 0.0, 1.0, self.roughness)
+        check_within("a background's noise", 0.0, 8.0, self.noise)
+        check_within("a background's turns", 0.0, 16.0, self.turns)
+        check_direction("a background's direction", *self.direction)
+        check_within("a background's centre", -2.0, 3.0, *self.center)
+        check_colors("a background's colours", self.colors)
 
 
 def sample_backdrop(rng: np.random.Generator, colors: tuple[str, ...]) -> Backdrop:

@@ -4,12 +4,16 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.registry import shown
+
 P = TypeVar("P")
+
+_LARGEST_WHOLE = 2**63
 
 __all__ = ["Family", "log_uniform", "params_from_json", "params_to_json", "rounded"]
 
@@ -19,7 +23,16 @@ class Family(Protocol[P]):
 
     All randomness is in `sample_params`; `render` is pure and looks at nothing but its
     arguments, so that recorded parameters redraw a picture whatever the options were.
+
+    Attributes
+    ----------
+    version : int
+        From 1; counts up whenever the same options, seed and index would give another picture:
+        other parameters, or other pixels of the same parameters. It is part of a recipe's digest,
+        and a set of one version is not gone on with by another.
     """
+
+    version: ClassVar[int]
 
     @property
     def name(self) -> str:
@@ -82,15 +95,17 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
     if origin is tuple:
         return _decode_tuple(arguments, data, where)
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
+        if abs(data) > _LARGEST_WHOLE:  # what float does not hold, it raises an OverflowError for
+            raise ValueError(f"{where}: {shown(data)} is out of range")
         return float(data)
     if type(data) is not kind:
-        raise ValueError(f"{where}: expected {kind.__name__}, found {data!r}")
+        raise ValueError(f"{where}: expected {kind.__name__}, found {shown(data)}")
     return data
 
 
 def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:
     if not isinstance(data, Mapping):
-        raise ValueError(f"{where}: expected an object, found {data!r}")
+        raise ValueError(f"{where}: expected an object, found {shown(data)}")
     hints = typing.get_type_hints(kind)
     names = {field.name for field in dataclasses.fields(kind)}
     if names != set(data):
@@ -101,7 +116,7 @@ def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:
 
 def _decode_tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(data, (list, tuple)):
-        raise ValueError(f"{where}: expected a list, found {data!r}")
+        raise ValueError(f"{where}: expected a list, found {shown(data)}")
     kinds = (arguments[0],) * len(data) if arguments[-1] is Ellipsis else arguments
     if len(kinds) != len(data):
         raise ValueError(f"{where}: expected {len(kinds)} values, found {len(data)}")

@@ -19,6 +19,9 @@ from fractalgen.families.viewports import (
 from fractalgen.kernels.escape_time import BAILOUT, FORMULAS, follow_orbits
 from fractalgen.kernels.lanes import N_RECORDS
 from fractalgen.kernels.normalization import measure_orbits
+from fractalgen.palettes import resolve
+from fractalgen.ranges import check_within
+from fractalgen.registry import shown
 
 __all__ = ["EscapeTime", "EscapeTimeParams"]
 
@@ -32,7 +35,8 @@ _FORMULA_SHARES = {
     "tricorn": 0.05,
 }
 _JULIA_SHARE = 0.55
-_MAX_ITER = 1_000_000
+_MAX_ITER = 1024
+_MAX_TRAPS = 4
 _MAX_SUPERSAMPLE = 4
 # What a probe must show; see `fractalgen.families.interest.Interest`.
 _PROBE_SIZE = 64
@@ -79,12 +83,11 @@ class EscapeTimeParams:
     def __post_init__(self) -> None:
         if self.formula not in FORMULAS:
             raise ValueError(f"formula must be one of {', '.join(FORMULAS)}")
-        if not 1 <= self.max_iter <= _MAX_ITER:
-            raise ValueError(f"max_iter must be from 1 to {_MAX_ITER}, not {self.max_iter}")
-        if not 1 <= self.supersample <= _MAX_SUPERSAMPLE:
-            raise ValueError(f"supersample must be from 1 to {_MAX_SUPERSAMPLE}")
-        if not 1 <= len(self.traps) <= 4 or not 0.0 < self.reach <= BAILOUT:
-            raise ValueError("an escape-time picture needs 1 to 4 traps within the bailout")
+        check_within("a Julia constant", -8.0, 8.0, *(self.constant or ()))
+        check_within("max_iter", 1, _MAX_ITER, self.max_iter)
+        check_within("supersample", 1, _MAX_SUPERSAMPLE, self.supersample)
+        check_within("the number of traps", 1, _MAX_TRAPS, len(self.traps))
+        check_within("the traps' reach", 0.1, BAILOUT, self.reach)
 
 
 @dataclass(frozen=True)
@@ -94,21 +97,23 @@ class EscapeTime:
     Parameters
     ----------
     palette : str
-        See `fractalgen.palettes.resolve`.
+        What `fractalgen.palettes.resolve` understands: a file becomes its colours.
     supersample : int
         Samples per pixel along each side, 1 to 4.
     """
 
     name: ClassVar[str] = "escape-time"
+    version: ClassVar[int] = 1
     params_type: ClassVar[type[EscapeTimeParams]] = EscapeTimeParams
 
     palette: str = "any"
     supersample: int = 2
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "palette", resolve(self.palette))
         if not 1 <= self.supersample <= _MAX_SUPERSAMPLE:
             raise ValueError(
-                f"supersample must be from 1 to {_MAX_SUPERSAMPLE}, not {self.supersample}"
+                f"supersample must be from 1 to {_MAX_SUPERSAMPLE}, not {shown(self.supersample)}"
             )
 
     def sample_params(self, rng: np.random.Generator) -> EscapeTimeParams:
@@ -167,6 +172,8 @@ def orbit_fields(params: EscapeTimeParams, side: int) -> NDArray[np.float32]:
         shapes,
         traps.astype(dtype),
         params.reach * params.reach,
+        0,
+        1,
         records,
     )
     measure_orbits(records, formula)

@@ -26,6 +26,7 @@ from fractalgen.kernels.filter_banks import answer_rows
 from fractalgen.kernels.light_probe import examine
 from fractalgen.kernels.opponent_colors import opponents_to_gradient, opponents_to_rgb
 from fractalgen.palettes import choose, resolve
+from fractalgen.ranges import check_colors
 from fractalgen.seeding import uniform
 
 __all__ = ["Features", "FeaturesParams"]
@@ -34,7 +35,8 @@ _PROBE_SIZE = 64
 # Rows are drawn in strips of at most this many pixels, which bounds the memory for any size.
 _STRIP_PIXELS = 1 << 20
 _GRADIENT_COLORS = 1024
-_MOST_PARTS = 64
+_MOST_FILTERS = 32
+_MOST_UNITS = 16
 _LEAST_CONSTANT = 1e-6
 # The gate, on eight-bit luminance of the probe: least deviation, least mean step between
 # neighbours, largest share of the pixels in one of eight equal ranges.
@@ -82,12 +84,14 @@ class FeaturesParams:
     def __post_init__(self) -> None:
         check_numbers("params", (self.constant, *self.spread, *self.mean))
         check_count("noise_seed", self.noise_seed, 0, 2**63 - 1)
-        check_count("filters", len(self.filters), 1, _MOST_PARTS)
-        check_count("units", len(self.units), 1, _MOST_PARTS)
+        check_count("filters", len(self.filters), 1, _MOST_FILTERS)
+        check_count("units", len(self.units), 1, _MOST_UNITS)
         if self.constant < _LEAST_CONSTANT:
             raise ValueError(f"constant must be {_LEAST_CONSTANT} or more, not {self.constant}")
         if any(len(unit.weights) != 2 * len(self.filters) for unit in self.units):
             raise ValueError("a unit must have two weights for each filter")
+        if self.colors:
+            check_colors("colors", self.colors)
 
 
 @dataclass(frozen=True)
@@ -98,10 +102,12 @@ class Features:
     ----------
     palette : str
         "any" for natural opponent colours, drawn at random; else what
-        `fractalgen.palettes.resolve` understands, and every picture's colours come from it.
+        `fractalgen.palettes.resolve` understands, and every picture's colours come from it. A
+        file becomes its colours.
     """
 
     name: ClassVar[str] = "features"
+    version: ClassVar[int] = 1
     params_type: ClassVar[type[FeaturesParams]] = FeaturesParams
     palette: str = "any"
 

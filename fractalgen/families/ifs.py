@@ -21,7 +21,9 @@ from fractalgen.families.affine_fractals import (
 from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
 from fractalgen.families.base import log_uniform, rounded
 from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
-from fractalgen.palettes import choose
+from fractalgen.palettes import choose, resolve
+from fractalgen.ranges import check_within
+from fractalgen.registry import shown
 
 __all__ = ["IFS", "IFSParams"]
 
@@ -42,6 +44,9 @@ class IFSParams:
     fractals: tuple[Fractal, ...]
     backdrop: Backdrop
 
+    def __post_init__(self) -> None:
+        check_within("the number of fractals", 1, _MAX_OBJECTS, len(self.fractals))
+
 
 @dataclass(frozen=True)
 class IFS:
@@ -53,7 +58,8 @@ class IFS:
     Parameters
     ----------
     palette : str
-        As `fractalgen.palettes.choose` takes it; drawn anew for each fractal and background.
+        What `fractalgen.palettes.resolve` understands: a file becomes its colours. Drawn anew for
+        each fractal and background.
     objects : int
         Fractals in a picture, 1 to 5.
 
@@ -64,13 +70,15 @@ class IFS:
     """
 
     name: ClassVar[str] = "ifs"
+    version: ClassVar[int] = 1
     params_type: ClassVar[type[IFSParams]] = IFSParams
     palette: str = "any"
     objects: int = 1
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "palette", resolve(self.palette))
         if not 1 <= self.objects <= _MAX_OBJECTS:
-            raise ValueError(f"objects must be from 1 to {_MAX_OBJECTS}, not {self.objects}")
+            raise ValueError(f"objects must be from 1 to {_MAX_OBJECTS}, not {shown(self.objects)}")
 
     def sample_params(self, rng: np.random.Generator) -> IFSParams:
         """Draw systems, their places and the colours of one picture."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fractalgen.families.base import log_uniform, rounded
 from fractalgen.kernels.traps import SHAPES
+from fractalgen.ranges import check_direction, check_within
 
 __all__ = ["Trap", "sample_traps", "trap_rows"]
 
@@ -53,9 +54,10 @@ class Trap:
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:
             raise ValueError(f"a trap's shape must be one of {', '.join(SHAPES)}")
-        numbers = (self.x, self.y, self.cosine, self.sine, self.radius, self.weight)
-        if not all(math.isfinite(number) for number in numbers) or not self.radius > 0.0:
-            raise ValueError("a trap's numbers must be finite, and its radius above 0")
+        check_within("a trap's centre", -4.0, 4.0, self.x, self.y)
+        check_direction("a trap's turn", self.cosine, self.sine)
+        check_within("a trap's radius", 0.01, 10.0, self.radius)
+        check_within("a trap's weight", 0.05, 20.0, self.weight)
 
 
 def sample_traps(rng: np.random.Generator) -> tuple[Trap, ...]:

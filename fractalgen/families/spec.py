@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fractalgen.families.base import Family
+from fractalgen.registry import shown
 from fractalgen.seeding import rng_for
 
 __all__ = ["MAX_ATTEMPTS", "SIZE_RANGE", "ImageSpec", "check_size", "sample_spec"]
@@ -54,5 +55,7 @@ def check_size(size: int) -> int:
     """Return `size`; ValueError unless it is a whole number of pixels within `SIZE_RANGE`."""
     low, high = SIZE_RANGE
     if not isinstance(size, (int, np.integer)) or not low <= size <= high:
-        raise ValueError(f"size must be a whole number from {low} to {high} pixels, not {size}")
+        raise ValueError(
+            f"size must be a whole number from {low} to {high} pixels, not {shown(size)}"
+        )
     return int(size)

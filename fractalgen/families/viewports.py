@@ -9,6 +9,7 @@ from fractalgen.families.base import log_uniform, rounded
 from fractalgen.kernels.boundary import MAX_LEVELS, approach_boundary
 from fractalgen.kernels.escape_time import FORMULAS
 from fractalgen.kernels.lanes import STRIDE
+from fractalgen.ranges import check_direction, check_within
 
 __all__ = ["Viewport", "iterations_for", "sample_constant", "sample_viewport"]
 
@@ -16,6 +17,9 @@ _PROBE_ITER = 400
 _JULIA_WIDTHS = (0.03, 3.2)
 _MANDELBROT_WIDTHS = (3e-5, 1.5)
 _CONSTANT_WIDTHS = (1e-4, 0.15)
+# What recorded parameters may have: deeper and farther away than any that are drawn at random.
+_WIDTHS = (1e-9, 16.0)
+_MOST_AWAY = 8.0
 # Centre and width of the window that holds the whole Mandelbrot set of each formula.
 _WHOLE = {
     "power-2": (-0.6, 0.0, 3.0),
@@ -46,10 +50,9 @@ class Viewport:
     sine: float
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(v) for v in (self.x, self.y, self.width, self.cosine, self.sine)):
-            raise ValueError("a viewport's numbers must be finite")
-        if not self.width > 0.0:
-            raise ValueError(f"a viewport's width must be above 0, not {self.width}")
+        check_within("a viewport's centre", -_MOST_AWAY, _MOST_AWAY, self.x, self.y)
+        check_within("a viewport's width", *_WIDTHS, self.width)
+        check_direction("a viewport's turn", self.cosine, self.sine)
 
 
 def sample_constant(rng: np.random.Generator, formula: str) -> tuple[float, float]:

@@ -72,8 +72,9 @@ def nearest_integer(x):
 def log2(x):
     """Return log2 of a positive, normal float32; absolute error below 2e-6 for results to 20."""
     bits = np.float32(x).view(np.int32)
-    exponent = (bits - _SQRT_HALF_BITS) >> _MANTISSA_BITS
-    mantissa = np.int32(bits - (exponent << _MANTISSA_BITS)).view(np.float32)
+    # Numba's sums and shifts of int32 are int64, which AVX2 can neither shift nor make floats of.
+    exponent = np.int32(np.int32(bits - _SQRT_HALF_BITS) >> _MANTISSA_BITS)
+    mantissa = np.int32(bits - np.int32(exponent << _MANTISSA_BITS)).view(np.float32)
     ratio = (mantissa - _ONE) / (mantissa + _ONE)
     square = ratio * ratio
     series = ((_L3 * square + _L2) * square + _L1) * square + _L0

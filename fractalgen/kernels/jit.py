@@ -15,16 +15,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = ["inlined", "kernel", "pasted"]
 
-# Flags that cannot change a finite result: they only promise that no NaN or infinity occurs
-# where a select would have to care, and that the sign of zero is of no interest.
-_FAST_MATH = {"nnan", "ninf", "nsz"}
 _config: Any = numba.config  # its settings are made at run time
+# Strict IEEE arithmetic: no flag would be worth a promise that a kernel has to keep.
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
-    "fastmath": _FAST_MATH,
+    "fastmath": False,
     "no_cfunc_wrapper": True,  # nobody calls a kernel from C: one function less to compile
 }
+_INLINED: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True}
 
 
 def _cache_folder() -> str | None:
@@ -76,7 +75,7 @@ def inlined(function: F) -> F:
 
     Python cannot call it: wrapping every one for that took a tenth of the time of compiling.
     """
-    return cast(F, numba.njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)(function))
+    return cast(F, numba.njit(**_OPTIONS, **_INLINED)(function))
 
 
 def pasted(function: F) -> F:

@@ -8,7 +8,7 @@ nearest cache, one step to a loop, so that LLVM vectorises each step.
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.jit import kernel
+from fractalgen.kernels.jit import inlined, kernel
 from fractalgen.kernels.normalization import ANGLE, DISTANCE, HIT, SMOOTH
 
 __all__ = ["BLENDS", "shade"]
@@ -24,32 +24,35 @@ _THREE = np.float32(3.0)
 
 
 @kernel
-def _normalize_row(values, low, high, table, entries, ahead, coordinates):
+def _pair_up(table, pairs):
+    """Put each of a table's entries beside the step to the next, so that one load fetches both."""
+    for entry in range(pairs.shape[0]):
+        pairs[entry, 0] = table[entry]
+        pairs[entry, 1] = table[entry + 1] - table[entry]
+
+
+@kernel
+def _normalize_row(values, low, high, pairs, entries, found, coordinates):
     """Look a row of a field up in the field's table of coordinates, interpolating linearly.
 
-    `entries` (int32) and `ahead` (float32) are scratch of the row's length. Look-ups have loops of
-    their own, so that the arithmetic around them is vectorised.
+    `pairs` is what `_pair_up` makes of the table. `entries` (int32) and `found` (float32, twice as
+    long) are scratch. Look-ups have a loop of their own, so that the arithmetic around them is
+    vectorised; they move a pair as one 64-bit number.
     """
-    last = np.float32(table.size - 2)
-    scale = np.float32(table.size - 1) / (high - low) if high > low else _ZERO
+    last = np.float32(pairs.shape[0] - 1)
+    scale = np.float32(pairs.shape[0]) / (high - low) if high > low else _ZERO
     for x in range(values.size):
         position = max((values[x] - low) * scale, _ZERO)
         whole = np.int32(min(position, last))
         entries[x] = whole
         coordinates[x] = min(position - np.float32(whole), _ONE)
+    whole_pairs = pairs.reshape(pairs.size).view(np.uint64)
+    whole_found = found.view(np.uint64)
     for x in range(values.size):
-        entry = np.uint32(entries[x])
-        values_at = table[entry]
-        ahead[x] = table[entry + np.uint32(1)] - values_at
-        entries[x] = np.float32(values_at).view(np.int32)
+        whole_found[x] = whole_pairs[np.uint32(entries[x])]
     for x in range(values.size):
-        coordinates[x] = np.int32(entries[x]).view(np.float32) + ahead[x] * coordinates[x]
-
-
-@kernel
-def _add_scaled(coordinates, weight, positions):
-    for x in range(coordinates.size):
-        positions[x] += weight * coordinates[x]
+        place = np.uint64(2) * np.uint64(x)
+        coordinates[x] = found[place] + found[place + np.uint64(1)] * coordinates[x]
 
 
 @kernel
@@ -64,20 +67,43 @@ def _light_row(heights, heights_below, strength, light_x, light_y, lit):
     lit[side - 1] = lit[side - 2]
 
 
+@inlined
+def _moved(phase, weights, distance, smooth, hit, angle):
+    """Return a position along a gradient."""
+    position = phase + weights[DISTANCE] * distance
+    position += weights[SMOOTH] * smooth
+    position += weights[HIT] * hit
+    return position + weights[ANGLE] * angle
+
+
 @kernel
-def _gradient_entries(escaped, positions, interior_positions, n_entries, entries):
-    """Turn positions along an endless gradient into its entries, a power of two in number."""
+def _find_entries(escaped, coordinates, heights, weights, phases, n_entries, entries):
+    """Turn normalised fields into entries of the two endless gradients, a power of two in number.
+
+    `entries` (int32, two rows) are the base's and the trap layer's.
+    """
     mask = np.int32(n_entries - 1)
     scale = np.float32(n_entries)
-    for x in range(entries.size):
-        position = positions[x] if escaped[x] >= _ZERO else interior_positions[x]
-        entries[x] = np.int32(position * scale) & mask
+    smooth, hit, angle = coordinates[SMOOTH], coordinates[HIT], coordinates[ANGLE]
+    for x in range(heights.size):
+        fields = heights[x], smooth[x], hit[x], angle[x]
+        base = _moved(phases[_BASE], weights[_BASE], *fields)
+        interior = _moved(phases[_INTERIOR], weights[_INTERIOR], *fields)
+        trap = _moved(phases[_TRAP], weights[_TRAP], *fields)
+        position = base if escaped[x] >= _ZERO else interior
+        entries[_BASE, x] = np.int32(position * scale) & mask
+        entries[_TRAP, x] = np.int32(trap * scale) & mask
 
 
 @kernel
-def _look_up(table, entries, values):
+def _look_up(gradient, entries, colors):
+    """Fetch the three channels of a row of a gradient's entries."""
     for x in range(entries.size):
-        values[x] = table[np.uint32(entries[x])]
+        entry = np.uint32(entries[x])
+        red, green, blue = gradient[0, entry], gradient[1, entry], gradient[2, entry]
+        colors[0, x] = red
+        colors[1, x] = green
+        colors[2, x] = blue
 
 
 @kernel
@@ -95,10 +121,26 @@ def _blend_rows(below, above, opacity, lit, blend, samples):
         samples[x] = (under + (mixed - under) * opacity[x]) * lit[x]
 
 
-@kernel
-def _add_every(samples, first, step, totals):
+@inlined
+def _add_groups(samples, n, totals):
     for column in range(totals.size):
-        totals[column] += samples[np.uint32(column * step + first)]
+        total = totals[column]
+        for place in range(n):
+            total += samples[np.uint32(column * n + place)]
+        totals[column] = total
+
+
+@kernel
+def _add_samples(samples, supersample, totals):
+    """Add the samples of each pixel in a row up; a loop for each usual number of them."""
+    if supersample == 1:
+        _add_groups(samples, 1, totals)
+    elif supersample == 2:
+        _add_groups(samples, 2, totals)
+    elif supersample == 4:
+        _add_groups(samples, 4, totals)
+    else:
+        _add_groups(samples, supersample, totals)
 
 
 @kernel
@@ -106,6 +148,18 @@ def _opacity_row(heights, strongest, end, opacity):
     for x in range(heights.size):
         nearness = max(_ONE - heights[x] / end, _ZERO)
         opacity[x] = strongest * nearness * nearness * (_THREE - _TWO * nearness)
+
+
+@kernel
+def _encode_row(totals, share, to_srgb, levels, row):
+    """Turn a row of totals of linear light into sRGB; `levels` (int32) is scratch."""
+    steps = np.float32(to_srgb.size - 1)
+    for channel in range(3):
+        for column in range(levels.size):
+            light_level = min(max(totals[channel, column] * share, _ZERO), _ONE)
+            levels[column] = np.int32(light_level * steps + _HALF)
+        for column in range(levels.size):
+            row[column, channel] = to_srgb[np.uint32(levels[column])]
 
 
 @kernel
@@ -156,36 +210,36 @@ def shade(
     size = out.shape[0]
     side = fields.shape[1]
     supersample = side // size
-    n_entries = gradients.shape[2]
     share = _ONE / np.float32(supersample * supersample)
-    steps = np.float32(to_srgb.size - 1)
     strength = relief * np.float32(side)
     heights = np.empty(side, np.float32)
     heights_below = np.empty(side, np.float32)
-    coordinates = np.empty(side, np.float32)
+    coordinates = np.zeros((4, side), np.float32)  # a field that moves nothing stays at 0
     lit = np.ones(side, np.float32)
     opacity = np.empty(side, np.float32)
-    positions = np.empty((3, side), np.float32)
     entries = np.empty((2, side), np.int32)
-    below = np.empty(side, np.float32)
-    above = np.empty(side, np.float32)
+    found = np.empty(2 * side, np.float32)
+    below = np.empty((3, side), np.float32)
+    above = np.empty((3, side), np.float32)
+    samples = np.empty(side, np.float32)
     totals = np.zeros((3, size), np.float32)
+    levels = np.empty(size, np.int32)
+    pairs = np.empty((4, tables.shape[1] - 1, 2), np.float32)
+    for field in range(4):
+        _pair_up(tables[field], pairs[field])
     for row in range(-1, side):
         heights, heights_below = heights_below, heights
         _normalize_row(
             fields[DISTANCE, min(row + 1, side - 1)],
             ranges[DISTANCE, 0],
             ranges[DISTANCE, 1],
-            tables[DISTANCE],
+            pairs[DISTANCE],
             entries[0],
-            below,
+            found,
             heights_below,
         )
         if row < 0:
             continue
-        for layer in range(3):
-            positions[layer, :] = phases[layer]
-            _add_scaled(heights, weights[layer, DISTANCE], positions[layer])
         for field in (SMOOTH, HIT, ANGLE):
             used = max(abs(weights[0, field]), abs(weights[1, field]), abs(weights[2, field]))
             if used > _ZERO:
@@ -193,32 +247,22 @@ def shade(
                     fields[field, row],
                     ranges[field, 0],
                     ranges[field, 1],
-                    tables[field],
+                    pairs[field],
                     entries[0],
-                    below,
-                    coordinates,
+                    found,
+                    coordinates[field],
                 )
-                for layer in range(3):
-                    _add_scaled(coordinates, weights[layer, field], positions[layer])
         if relief > _ZERO:
             _light_row(heights, heights_below, strength, light[0], light[1], lit)
-        escaped = fields[SMOOTH, row]
-        _gradient_entries(
-            escaped, positions[_BASE], positions[_INTERIOR], n_entries, entries[_BASE]
+        _find_entries(
+            fields[SMOOTH, row], coordinates, heights, weights, phases, gradients.shape[2], entries
         )
-        _gradient_entries(escaped, positions[_TRAP], positions[_TRAP], n_entries, entries[_TRAP])
         _opacity_row(heights, cover[0], cover[1], opacity)
+        _look_up(gradients[_BASE], entries[_BASE], below)
+        _look_up(gradients[_TRAP], entries[_TRAP], above)
         for channel in range(3):
-            _look_up(gradients[_BASE, channel], entries[_BASE], below)
-            _look_up(gradients[_TRAP, channel], entries[_TRAP], above)
-            _blend_rows(below, above, opacity, lit, blend, below)
-            for sample in range(supersample):
-                _add_every(below, sample, supersample, totals[channel])
+            _blend_rows(below[channel], above[channel], opacity, lit, blend, samples)
+            _add_samples(samples, supersample, totals[channel])
         if row % supersample == supersample - 1:
-            for column in range(size):
-                for channel in range(3):
-                    light_level = min(max(totals[channel, column] * share, _ZERO), _ONE)
-                    out[row // supersample, column, channel] = to_srgb[
-                        np.uint32(np.int32(light_level * steps + _HALF))
-                    ]
+            _encode_row(totals, share, to_srgb, levels, out[row // supersample])
             totals[:] = _ZERO

@@ -21,7 +21,7 @@ from fractalgen.mixing_set.preparation import (
     prepare_families,
 )
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
-from fractalgen.mixing_set.set_file import DamagedSetError, SetFile, read_set_file
+from fractalgen.mixing_set.set_file import DamagedSetError, Overwriting, SetFile, read_set_file
 from fractalgen.mixing_set.sources import open_source
 from fractalgen.mixing_set.summary import Summary
 
@@ -53,7 +53,8 @@ def build(
         Threads; None for one per processor.
     overwrite : bool
         Draw the families asked for anew, and if the size, the seed or the format is another,
-        remove all generated pictures. No other files are removed.
+        remove all generated pictures. No other files are removed. After an interruption the same
+        call goes on with what it had drawn.
     collected : mapping of str to str, optional
         Folders within the set and where their pictures are taken from: a folder, a zip archive,
         or an address of one. Takes the place of a family of the same name.
@@ -70,6 +71,8 @@ def build(
     ------
     SetError
         If the folder holds another set, is at work, is damaged, or cannot be a set.
+    RecipeError
+        If the recipe is of another release, which draws other pictures.
     BuildInterrupted
         At a Ctrl-C; the same call goes on.
     OSError
@@ -81,6 +84,9 @@ def build(
     asked = recipe.without(places).merged(
         Recipe(families=tuple(FamilyRecipe(name, (), collected=True) for name in places))
     )
+    for family in asked.families:
+        if not family.collected:
+            _ = family.family  # fails here if it cannot be drawn, before anything is touched
     make_folder(folder)
     with locked(folder), contextlib.ExitStack() as stack:
         described = _read_description(folder, overwrite=overwrite)
@@ -88,6 +94,12 @@ def build(
         there = described.recipe.with_collected(manifest.records) if described else None
         if there is None and not manifest.records:
             check_unused(folder, [family.name for family in asked.families])
+        overwriting = described.overwriting if described else None
+        if overwrite:
+            again = Overwriting.of(asked, places)
+            # An interrupted call of the same kind has removed what was to be replaced.
+            overwrite = again != overwriting or there is None or bool(there.differences(asked))
+            overwriting = again
         decision = decide(there, asked, folder, overwrite=overwrite)
         sources = {
             name: stack.enter_context(open_source(place, folder, fetching))
@@ -105,7 +117,9 @@ def build(
             manifest = clear(folder, there, manifest, replaced, on_disk)
             on_disk = files_on_disk(folder, sorted(names))
         n_removed = n_before - len(manifest.records)
-        unfinished = UnfinishedSet(folder, described, decision.recipe, manifest, on_disk)
+        unfinished = UnfinishedSet(
+            folder, described, decision.recipe, manifest, on_disk, overwriting=overwriting
+        )
         summary = finish(unfinished, asked, sources, workers, progress)
         return dataclasses.replace(
             summary,

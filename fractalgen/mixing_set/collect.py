@@ -16,6 +16,7 @@ from fractalgen.mixing_set.record import Origin, Record
 from fractalgen.mixing_set.sources import Source
 from fractalgen.mixing_set.summary import Refusal
 from fractalgen.mixing_set.writer import encode, write_atomically
+from fractalgen.regular_file import read_regular
 
 __all__ = ["collect"]
 
@@ -126,7 +127,7 @@ def collect(
 
 def _check_not_foreign(path: Path, found: _Candidate) -> None:
     """Refuse to write over a file, unless it is the very one, which a crash left unrecorded."""
-    if path.is_file() and path.read_bytes() != found.data:
+    if path.is_file() and read_regular(path) != found.data:
         raise SetError(f"{path} is there already and not of this set; move it away first")
 
 

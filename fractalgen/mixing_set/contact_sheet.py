@@ -5,12 +5,13 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from fractalgen.mixing_set.conversion import guarded
+from fractalgen.mixing_set.conversion import UnusableError, to_rgb
 from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.manifest import canonical_order, read_manifest
 from fractalgen.mixing_set.recipe import RecipeError
 from fractalgen.mixing_set.set_file import require_set_file
 from fractalgen.registry import nearest
+from fractalgen.regular_file import read_regular
 
 __all__ = ["contact_sheet"]
 
@@ -81,17 +82,16 @@ def contact_sheet(
     if max(width, height) > min(max_side or _MAX_SIDE, _MAX_SIDE):
         raise RecipeError(f"a page of {width:,} x {height:,} pixels is too large; lower n or tile")
     page = Image.new("RGB", (width, height), _BACKGROUND)
-    with guarded():
-        for place, file in enumerate(chosen):
-            row, column = divmod(place, columns)
-            corner = (gap + column * (tile + gap), gap + row * (tile + gap))
-            page.paste(_thumbnail(folder / file, tile), corner)
+    for place, file in enumerate(chosen):
+        row, column = divmod(place, columns)
+        corner = (gap + column * (tile + gap), gap + row * (tile + gap))
+        page.paste(_thumbnail(folder / file, tile), corner)
     return page
 
 
 def _thumbnail(path: Path, tile: int) -> Image.Image:
     try:
-        with Image.open(path) as image:
-            return ImageOps.fit(image.convert("RGB"), (tile, tile), Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError) as error:
+        image = Image.fromarray(to_rgb(read_regular(path))[0])
+    except (OSError, UnusableError) as error:
         raise SetError(f"cannot read {path}: {getattr(error, 'strerror', '') or error}") from None
+    return ImageOps.fit(image, (tile, tile), Image.Resampling.LANCZOS)

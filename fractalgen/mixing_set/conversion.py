@@ -1,16 +1,15 @@
 """Turn a picture of the user's own into 8-bit RGB, or say why it cannot be."""
 
 import contextlib
-import functools
 import io
-import warnings
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "UnusableError", "guarded", "to_rgb"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "UnusableError", "opened", "to_rgb"]
 
 MAX_PIXELS = 100_000_000
 """A picture of more pixels is refused before it is decoded."""
@@ -24,23 +23,43 @@ SUFFIXES = frozenset(
 
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 _ORIENTATION_TAG = 0x0112
+_MOST_WARNINGS = 100  # of one picture
 
 
 class UnusableError(Exception):
     """A picture that cannot be used; the message is the reason, to follow its name."""
 
 
-@contextlib.contextmanager
-def guarded() -> Iterator[None]:
-    """Keep Pillow from warning of what is handled here. For the whole process: enter it once."""
-    before = Image.MAX_IMAGE_PIXELS
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+def opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
+    """Read a picture's header, as `PIL.Image.open` does, whatever the size that it tells.
+
+    Pillow's own limit of the size is one for the whole process, as are the filters of the warning
+    that it gives. Neither is touched here: look at the size, then decode.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    kinds : iterable of str
+        Pillow's names of the formats to try; those that this Pillow cannot read are passed over.
+
+    Raises
+    ------
+    UnusableError
+        If it is of none of the kinds.
+    """
+    Image.init()
+    for kind in kinds:
+        if kind not in Image.OPEN:
+            continue
+        factory, accept = Image.OPEN[kind]
         try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
+            accepted = accept is None or accept(data[:16])
+            if accepted and not isinstance(accepted, str):  # which would say what is not installed
+                return factory(io.BytesIO(data), "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # Pillow's sign for "not mine"
+            continue
+    raise UnusableError("not a picture, or damaged at its beginning")
 
 
 def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
@@ -68,8 +87,33 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
     UnusableError
         If the file is damaged, not a picture, an animation, or too large.
     """
+    for _ in range(_MOST_WARNINGS):
+        try:
+            return _decoded(data)
+        except Warning as warning:  # noqa: PERF203 - hardly ever, and then a few times
+            _note_as_given(warning)
+            reason = str(warning)
+    raise UnusableError(f"damaged ({reason})")
+
+
+def _note_as_given(warning: Warning) -> None:
+    """Have Pillow not give a warning again that the user's filters made an error of.
+
+    What Pillow has to say of odd metadata is no reason to leave a picture out. Filters are the
+    whole process's, and no business of a library; but each module keeps a registry of the
+    warnings that it has given, so that they are given once.
+    """
+    trace = warning.__traceback__
+    while trace is not None:
+        registry = trace.tb_frame.f_globals.get("__warningregistry__")
+        if registry is not None:
+            registry[str(warning), type(warning), trace.tb_lineno] = True
+        trace = trace.tb_next
+
+
+def _decoded(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
     try:
-        with Image.open(io.BytesIO(data), formats=_kinds()) as image:
+        with opened(data) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise UnusableError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
@@ -80,12 +124,8 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
             image.load()
             rgb, extension = _flat(image)
             return rgb, None if deep else extension
-    except UnusableError:
+    except (UnusableError, Warning):
         raise
-    except UnidentifiedImageError:
-        raise UnusableError("not a picture, or damaged at its beginning") from None
-    except Image.DecompressionBombError:
-        raise UnusableError(f"it has more than {MAX_PIXELS:,} pixels") from None
     except MemoryError:
         raise UnusableError("not enough memory to decode it") from None
     except Exception as error:  # decoders raise anything when a file is damaged
@@ -109,13 +149,6 @@ def _flat(image: Image.Image) -> tuple[NDArray[np.uint8], str | None]:
         upright = Image.new("RGBA", layer.size, (0, 0, 0, 255))
         upright.alpha_composite(layer)
     return np.array(upright.convert("RGB")), extension
-
-
-@functools.cache
-def _kinds() -> list[str]:
-    """Return those of the kinds that this Pillow can read."""
-    Image.init()
-    return [kind for kind in _KINDS if kind in Image.OPEN]
 
 
 def _from_deep_grey(image: Image.Image) -> NDArray[np.uint8]:

@@ -5,13 +5,12 @@ import functools
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fractalgen.families import FAMILIES, Family
 from fractalgen.mixing_set.layout import FAMILY_NAME, MAX_INDEX
 from fractalgen.palettes import resolve
-from fractalgen.registry import nearest
+from fractalgen.registry import nearest, shown
 
 __all__ = ["FamilyRecipe", "RecipeError", "check_whole", "merge_ranges"]
 
@@ -44,6 +43,8 @@ class FamilyRecipe:
         The family's options, all of them, in the order of its fields.
     collected : bool
         True for pictures that the user collected, which have no options.
+    version : int or None
+        The family's; None for collected pictures, and for sets that an early fractalgen drew.
 
     Raises
     ------
@@ -55,6 +56,7 @@ class FamilyRecipe:
     ranges: tuple[tuple[int, int], ...]
     options: tuple[tuple[str, Any], ...] = ()
     collected: bool = False
+    version: int | None = None
 
     def __post_init__(self) -> None:
         if not FAMILY_NAME.fullmatch(self.name):
@@ -76,8 +78,10 @@ class FamilyRecipe:
         check_whole("n", n, 1)
         check_whole("start", start, 0)
         if start + n > MAX_INDEX:
-            raise RecipeError(f"start + n must be at most {MAX_INDEX:,}, not {start + n:,}", "n")
-        return cls(name, ((start, start + n),), _complete(name, options))
+            reason = f"start + n must be at most {MAX_INDEX:,}, not {shown(start + n)}"
+            raise RecipeError(reason, "n")
+        complete = _complete(name, options)
+        return cls(name, ((start, start + n),), complete, version=FAMILIES[name].version)
 
     @property
     def n(self) -> int:
@@ -86,8 +90,21 @@ class FamilyRecipe:
 
     @functools.cached_property
     def family(self) -> Family[Any]:
-        """The family with these options, checked again: they may come from another release."""
-        return FAMILIES[self.name](**dict(_complete(self.name, dict(self.options))))
+        """The family with these options, checked again: they may come from another release.
+
+        Raises
+        ------
+        UnknownNameError, RecipeError, PaletteError
+            If this release has no such family, or another version of it, or not these options.
+        """
+        known = FAMILIES[self.name]
+        if self.version != known.version:
+            theirs = "no version" if self.version is None else f"version {self.version}"
+            raise RecipeError(
+                f"the recipe has {theirs} of {self.name}, and this fractalgen draws version "
+                f"{known.version}"
+            )
+        return known(**dict(_complete(self.name, dict(self.options))))
 
     def __contains__(self, index: int) -> bool:
         return any(start <= index < stop for start, stop in self.ranges)
@@ -106,7 +123,8 @@ class FamilyRecipe:
         indices = [list(pair) for pair in self.ranges]
         if self.collected:
             return {"collected": True, "indices": indices}
-        return {"indices": indices, "options": dict(self.options)}
+        version = {} if self.version is None else {"version": self.version}
+        return {**version, "indices": indices, "options": dict(self.options)}
 
     @classmethod
     def from_json(cls, name: str, data: Mapping[str, Any]) -> "FamilyRecipe":
@@ -120,9 +138,13 @@ class FamilyRecipe:
                 check_whole(f"{name}: an index", value, 0)
             if pair[1] > MAX_INDEX:
                 raise RecipeError(f"{name}: indices end at {MAX_INDEX:,}, not {pair[1]:,}")
-        collected = data.get("collected", False) is True
-        options = () if collected else tuple(data["options"].items())
-        return cls(name, merge_ranges(ranges), options, collected)
+        if data.get("collected", False) is True:
+            return cls(name, merge_ranges(ranges), collected=True)
+        version = data.get("version")
+        if version is not None:
+            check_whole(f"{name}: version", version, 1)
+        options = tuple(data["options"].items())
+        return cls(name, merge_ranges(ranges), options, version=version)
 
 
 def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -139,7 +161,7 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ..
 def check_whole(key: str, value: Any, low: int) -> None:
     """Raise RecipeError unless `value` is a whole number of `low` or more."""
     if type(value) is not int or value < low:
-        raise RecipeError(f"{key} must be a whole number, {low} or more, not {value!r}", key)
+        raise RecipeError(f"{key} must be a whole number, {low} or more, not {shown(value)}", key)
 
 
 def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -153,10 +175,7 @@ def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...
             raise RecipeError(f"{name} has no option '{key}': {nearest(key, known)}", key)
         if type(value) is not hints[key]:
             kind = {int: "a whole number", str: "text in quotes"}.get(hints[key], hints[key])
-            raise RecipeError(f"{name}: {key} must be {kind}, not {value!r}", key)
-    palette = str(options.get("palette", ""))
-    if palette.endswith(".gpl") and not Path(palette).exists():
-        raise RecipeError(f"there is no palette file {palette}", "palette")
+            raise RecipeError(f"{name}: {key} must be {kind}, not {shown(value)}", key)
     if "palette" in options:
         options["palette"] = resolve(options["palette"])
     at_fault = None

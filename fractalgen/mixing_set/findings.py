@@ -15,6 +15,7 @@ from fractalgen.mixing_set.pool import OrderedPool, Progress
 from fractalgen.mixing_set.preparation import files_on_disk
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
+from fractalgen.regular_file import read_regular
 
 __all__ = ["Findings", "inspect"]
 
@@ -109,10 +110,10 @@ def _fault(folder: Path, recipe: Recipe, record: Record, _: threading.Event) -> 
     path = folder / record.file
     try:
         length = path.lstat().st_size
-        data = b"" if path.is_symlink() else path.read_bytes()
+        data = b"" if path.is_symlink() else read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
-    except OSError:  # a folder, or a file that may not be read
+    except OSError:  # a folder, a pipe, or a file that may not be read
         return "altered"
     if length < record.n_bytes and not path.is_symlink():
         return "truncated"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fractalgen.mixing_set.layout import LOCK_FILE, SetError, check_no_links
+from fractalgen.regular_file import NotRegularError, require_regular
 
 __all__ = ["locked"]
 
@@ -41,11 +42,13 @@ def locked(folder: Path) -> Iterator[None]:
     """
     check_no_links(folder, [LOCK_FILE])
     path = folder / LOCK_FILE
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        descriptor = os.open(path, flags, 0o666)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from None
     try:
+        _require_lock_file(path, descriptor)
         try:
             _take(descriptor)
         except OSError as error:
@@ -63,6 +66,13 @@ def locked(folder: Path) -> Iterator[None]:
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _require_lock_file(path: Path, descriptor: int) -> None:
+    try:
+        require_regular(path, os.fstat(descriptor))
+    except NotRegularError as error:
+        raise SetError(f"{path} cannot be a lock: {error.strerror}; remove it first") from None
 
 
 def _refusal(folder: Path, path: Path) -> str:

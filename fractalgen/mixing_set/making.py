@@ -11,7 +11,6 @@ from pathlib import Path
 
 from fractalgen.families import render
 from fractalgen.mixing_set.collect import collect
-from fractalgen.mixing_set.conversion import guarded
 from fractalgen.mixing_set.layout import FORMATS, Key, picture_file
 from fractalgen.mixing_set.manifest import Appender, Manifest, canonical_order, write_manifest
 from fractalgen.mixing_set.plan import in_place, plan
@@ -19,7 +18,7 @@ from fractalgen.mixing_set.pool import OrderedPool, Progress, Stopped, default_w
 from fractalgen.mixing_set.preparation import remove_empty
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record, params_text
-from fractalgen.mixing_set.set_file import SetFile, write_set_file
+from fractalgen.mixing_set.set_file import Overwriting, SetFile, write_set_file
 from fractalgen.mixing_set.sources import Source
 from fractalgen.mixing_set.summary import Refusal, Summary, summarize
 from fractalgen.mixing_set.writer import encode, write_atomically
@@ -57,6 +56,8 @@ class UnfinishedSet:
         Pictures drawn or copied by now, by family.
     refused : list of Refusal
         Of the user's own pictures.
+    overwriting : Overwriting or None
+        What is being drawn anew.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class UnfinishedSet:
     on_disk: dict[str, int]
     n_written: Counter[str] = field(default_factory=Counter)
     refused: list[Refusal] = field(default_factory=list)
+    overwriting: Overwriting | None = None
 
     def take(self, record: Record, appender: Appender) -> None:
         """Note a picture whose file is in place."""
@@ -79,9 +81,17 @@ class UnfinishedSet:
         record = self.manifest.records.get(key)
         return record is not None and in_place(record, self.recipe, self.on_disk)
 
+    def end_overwriting(self, asked: Recipe) -> None:
+        """Forget what was being drawn anew if it is there, now that `asked` is."""
+        again = self.overwriting.asked if self.overwriting else asked
+        collects = any(family.collected for family in again.families)
+        missing = any(True for _ in plan(again, self.manifest.records, self.on_disk))
+        if again == asked or not (collects or missing):
+            self.overwriting = None
+
     def describe(self, drawn_with: tuple[str, ...]) -> None:
         """Write set.json unless it says the same already."""
-        now = SetFile(self.recipe, drawn_with)
+        now = SetFile(self.recipe, drawn_with, self.overwriting)
         if now != self.described:
             write_set_file(self.folder, now)
             self.described = now
@@ -137,6 +147,7 @@ def finish(
     write_manifest(folder, canonical_order(records))
     recipe = unfinished.recipe.with_collected(records)
     unfinished.recipe = recipe.without([one.name for one in recipe.families if not one.ranges])
+    unfinished.end_overwriting(asked)
     unfinished.describe(drawn_with)
     there = {key: record for key, record in records.items() if unfinished.has(key)}
     return Summary(
@@ -186,7 +197,7 @@ def _collect(
         workers or default_workers(),
         lost_only=lost_only,
     )
-    with guarded(), contextlib.closing(results):
+    with contextlib.closing(results):
         for result in results:
             if isinstance(result, Refusal):
                 unfinished.refused.append(result)

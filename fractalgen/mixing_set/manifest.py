@@ -10,6 +10,7 @@ from fractalgen.mixing_set.layout import MANIFEST_FILE, Key, SetError, check_no_
 from fractalgen.mixing_set.recipe import family_order
 from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.regular_file import read_regular, require_regular
 
 __all__ = [
     "Appender",
@@ -55,7 +56,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     check_no_links(folder, [MANIFEST_FILE])
     try:
-        data = (folder / MANIFEST_FILE).read_bytes()
+        data = read_regular(folder / MANIFEST_FILE)
     except FileNotFoundError:
         return Manifest({})
     records: dict[Key, Record] = {}
@@ -99,7 +100,7 @@ def write_manifest(folder: Path, records: Iterable[Record]) -> int:
     """Replace the manifest by these records, in one step, and return its length in bytes."""
     data = "".join(record.to_line() + "\n" for record in records).encode()
     path = folder / MANIFEST_FILE
-    if not path.exists() or path.read_bytes() != data:
+    if not path.exists() or read_regular(path) != data:
         write_atomically(path, data, durable=True)
     return len(data)
 
@@ -110,10 +111,16 @@ class Appender:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags |= getattr(os, "O_NONBLOCK", 0)
         self._path = folder / MANIFEST_FILE
         self._descriptor = os.open(self._path, flags, 0o666)
         self._length = manifest.sound_bytes
-        os.ftruncate(self._descriptor, self._length)
+        try:
+            require_regular(self._path, os.fstat(self._descriptor))
+            os.ftruncate(self._descriptor, self._length)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     def append(self, record: Record) -> None:
         """Write one line whole; what a full disk or a Ctrl-C leaves of it is taken back."""

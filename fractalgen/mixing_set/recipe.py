@@ -11,7 +11,7 @@ from fractalgen.families import FAMILIES, ImageSpec, sample_spec
 from fractalgen.families.spec import check_size
 from fractalgen.mixing_set.family_recipe import FamilyRecipe, RecipeError, check_whole, merge_ranges
 from fractalgen.mixing_set.layout import FORMATS, MAX_SIDES, Key
-from fractalgen.registry import nearest
+from fractalgen.registry import nearest, shown
 
 __all__ = ["DEFAULT", "Difference", "FamilyRecipe", "Recipe", "RecipeError"]
 
@@ -27,6 +27,17 @@ class Difference:
     asked: Any
 
     def __str__(self) -> str:
+        family, _, key = self.key.rpartition(".")
+        if key == "version":
+            if self.there is None:
+                return (
+                    f"{family} was drawn by an earlier fractalgen, which recorded no version, and "
+                    f"this one draws version {self.asked}"
+                )
+            return (
+                f"{family} is of version {self.there} there, and this fractalgen draws version "
+                f"{self.asked}"
+            )
         there, asked = json.dumps(self.there), json.dumps(self.asked)
         return f"{self.key} is {there} there, {asked} was asked for"
 
@@ -64,10 +75,14 @@ class Recipe:
             raise RecipeError(str(error), "size") from None
         check_whole("seed", self.seed, 0)
         if self.seed > _MAX_SEED:
-            raise RecipeError(f"seed must be below 2**63, not {self.seed}", "seed")
+            raise RecipeError(f"seed must be below 2**63, not {shown(self.seed)}", "seed")
+        given: Any = self.format
+        if not isinstance(given, str):
+            reason = f"format must be text in quotes, not {shown(given)}: choose from "
+            raise RecipeError(reason + ", ".join(FORMATS), "format")
         if self.format not in FORMATS:
-            hint = nearest(str(self.format), list(FORMATS))
-            raise RecipeError(f"no format is called '{self.format}': {hint}", "format")
+            hint = nearest(self.format, list(FORMATS))
+            raise RecipeError(f"no format is called {shown(self.format)}: {hint}", "format")
         most = MAX_SIDES.get(self.format, self.size)
         if self.size > most:
             reason = f"{self.format} holds {most} pixels a side at most, not {self.size}"
@@ -171,6 +186,8 @@ def _family_differences(mine: FamilyRecipe, theirs: FamilyRecipe) -> list[Differ
     if mine.collected != theirs.collected:
         kinds = ["collected" if recipe.collected else "generated" for recipe in (mine, theirs)]
         return [Difference(mine.name, kinds[0], kinds[1])]
+    if mine.version != theirs.version:
+        return [Difference(f"{mine.name}.version", mine.version, theirs.version)]
     there, asked = dict(mine.options), dict(theirs.options)
     return [
         Difference(f"{mine.name}.{key}", there.get(key), asked.get(key))

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fractalgen.families import FAMILIES
+from fractalgen.mixing_set.layout import FORMATS
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe, RecipeError
 from fractalgen.palettes import PaletteError
-from fractalgen.registry import UnknownNameError, nearest
+from fractalgen.registry import UnknownNameError, nearest, shown
+from fractalgen.regular_file import NotRegularError, open_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,7 +23,12 @@ R = TypeVar("R")
 
 __all__ = ["read_recipe"]
 
-_KEYS = ("size", "seed", "format")
+_ALLOWED = {
+    "size": "a whole number of pixels",
+    "seed": "a whole number",
+    "format": "text in quotes, " + ", ".join(FORMATS),
+}
+_KEYS = tuple(_ALLOWED)
 _MAX_BYTES = 1 << 20
 _TABLE = re.compile(r"\s*\[\s*[\"']?([^\"'\]]+?)[\"']?\s*\]")
 
@@ -58,15 +65,13 @@ def read_recipe(path: str | Path, base: Recipe | None = None) -> Recipe:
         If it cannot be read.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise RecipeError(f"{path} is not a file")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data_bytes = file.read(_MAX_BYTES + 1)
         if len(data_bytes) > _MAX_BYTES:
             raise RecipeError(f"{path} is larger than {_MAX_BYTES:,} bytes")
         text = data_bytes.decode("utf-8-sig")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotRegularError) as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -75,15 +80,20 @@ def read_recipe(path: str | Path, base: Recipe | None = None) -> Recipe:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}{_at(str(error), text)}") from None
+    except ValueError:  # from int, which reads no more than 4,300 digits
+        raise RecipeError(f"{path}: no number has thousands of digits") from None
     except RecursionError:
         raise RecipeError(f"{path}: nested too deeply") from None
     top = {key: value for key, value in data.items() if not isinstance(value, dict)}
     for key in top:
         if key in FAMILIES:
-            raise RecipeError(f"{_place(path, text, None, key)}: {key} must be a table, [{key}]")
+            where = _place(path, text, None, key)
+            raise RecipeError(f"{where}: {key} must be a table, [{key}], not {shown(top[key])}")
         if key not in _KEYS:
             hint = nearest(key, [*_KEYS, *FAMILIES])
-            raise RecipeError(f"{_place(path, text, None, key)}: no key is called '{key}': {hint}")
+            raise RecipeError(
+                f"{_place(path, text, None, key)}: no key is called {shown(key)}: {hint}"
+            )
     recipe = _checked(path, text, None, lambda: dataclasses.replace(base or Recipe(), **top))
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
     if not tables:
@@ -96,15 +106,15 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
     if name not in FAMILIES:
         where = _place(path, text, name, None)
         if name in _KEYS:
-            raise RecipeError(f"{where}: {name} is a key, not a table")
+            raise RecipeError(f"{where}: {name} is a key, not a table: {_ALLOWED[name]}")
         hint = nearest(name, list(FAMILIES))
-        raise RecipeError(f"{where}: no family is called '{name}': {hint}")
+        raise RecipeError(f"{where}: no family is called {shown(name)}: {hint}")
     known = [field.name for field in dataclasses.fields(FAMILIES[name])]  # type: ignore[arg-type]
     keys = ["n", "start", *known]
     for key in table:
         if key not in keys:
             where = _place(path, text, name, key)
-            raise RecipeError(f"{where}: {name} has no key '{key}': {nearest(key, keys)}")
+            raise RecipeError(f"{where}: {name} has no key {shown(key)}: {nearest(key, keys)}")
     if "n" not in table:
         where = _place(path, text, name, None)
         raise RecipeError(f"{where}: {name} needs n, the number of pictures")

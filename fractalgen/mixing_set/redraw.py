@@ -39,7 +39,7 @@ def find_record(picture: str | Path) -> tuple[Path, Record]:
     picture = Path(picture).absolute()
     folder = picture.parent.parent
     file = f"{picture.parent.name}/{picture.name}"
-    if not (folder / MANIFEST_FILE).is_file():
+    if not (folder / MANIFEST_FILE).exists():
         raise SetError(f"{picture} is not a picture of a set: {folder} has no {MANIFEST_FILE}")
     try:
         key = parse_picture_file(file)

@@ -58,6 +58,7 @@ def repair(
         _require_collected(folder, recipe, collected or {})
         prepare_families(folder, [family.name for family in recipe.families])
         findings = inspect(folder, recipe, manifest, workers or default_workers())
+        _require_drawable(folder, recipe, findings)
         sources = {
             name: stack.enter_context(open_source(place, folder, fetching))
             for name, place in (collected or {}).items()
@@ -74,7 +75,9 @@ def repair(
         if manifest.bad_lines:
             length = write_manifest(folder, canonical_order(records))
         manifest = Manifest(records, sound_bytes=length)
-        unfinished = UnfinishedSet(folder, described, recipe, manifest, on_disk)
+        unfinished = UnfinishedSet(
+            folder, described, recipe, manifest, on_disk, overwriting=described.overwriting
+        )
         summary = finish(unfinished, recipe, sources, workers, progress, lost_only=True)
         return dataclasses.replace(
             summary,
@@ -89,6 +92,20 @@ def _require_collected(folder: Path, recipe: Recipe, collected: Mapping[str, str
         family = recipe.family(name)
         if family is None or not family.collected:
             raise SetError(f"{folder} has no collected pictures in {name}; leave --repair out")
+
+
+def _require_drawable(folder: Path, recipe: Recipe, findings: Findings) -> None:
+    """Raise SetError if pictures would be drawn anew that this fractalgen draws otherwise."""
+    broken = {parse_picture_file(file)[0] for file in findings.broken}
+    for family in recipe.families:
+        if family.name in broken and not family.collected:
+            try:
+                _ = family.family
+            except ValueError as error:
+                raise SetError(
+                    f"{folder} cannot be repaired: {error}. Use the fractalgen that drew it, or "
+                    "draw the family anew with --overwrite."
+                ) from None
 
 
 def _unrepaired(findings: Findings, unfinished: UnfinishedSet) -> tuple[str, ...]:

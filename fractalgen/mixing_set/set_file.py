@@ -1,18 +1,23 @@
 """set.json: what a set is, for people and for the next run."""
 
 import dataclasses
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fractalgen.mixing_set.layout import SET_FILE, SetError, check_no_links
 from fractalgen.mixing_set.recipe import Recipe, RecipeError
 from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.regular_file import read_regular
 from fractalgen.version import __version__
 
 __all__ = [
     "SET_VERSION",
     "DamagedSetError",
+    "Overwriting",
     "SetFile",
     "read_set_file",
     "require_set_file",
@@ -30,6 +35,37 @@ class DamagedSetError(SetError):
 
 
 @dataclass(frozen=True)
+class Overwriting:
+    """What is being drawn anew, from when the earlier pictures are gone until all is there.
+
+    Attributes
+    ----------
+    asked : Recipe
+        What was asked for.
+    places : str
+        SHA-256 of where its collected pictures are taken from.
+    """
+
+    asked: Recipe
+    places: str
+
+    @classmethod
+    def of(cls, asked: Recipe, places: Mapping[str, str]) -> "Overwriting":
+        """Describe a call, for the next one to see whether it is the same."""
+        text = json.dumps(sorted(places.items()))
+        return cls(asked, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {"asked": self.asked.as_json(), "places": self.places}
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Overwriting | None":
+        """Rebuild what `as_json` gave, or None."""
+        return None if data is None else cls(Recipe.from_json(data["asked"]), data["places"])
+
+
+@dataclass(frozen=True)
 class SetFile:
     """A set's description.
 
@@ -39,10 +75,13 @@ class SetFile:
         What shall be in the set; an unfinished set has less.
     drawn_with : tuple of str
         The releases of fractalgen that drew it.
+    overwriting : Overwriting or None
+        What is being drawn anew.
     """
 
     recipe: Recipe
     drawn_with: tuple[str, ...] = (__version__,)
+    overwriting: Overwriting | None = None
 
 
 def read_set_file(folder: Path) -> SetFile | None:
@@ -56,10 +95,14 @@ def read_set_file(folder: Path) -> SetFile | None:
     check_no_links(folder, [SET_FILE])
     path = folder / SET_FILE
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_regular(path))
         version = data["versions"]["set"]
         if version == SET_VERSION:
-            return SetFile(Recipe.from_json(data["recipe"]), tuple(data["versions"]["fractalgen"]))
+            return SetFile(
+                Recipe.from_json(data["recipe"]),
+                tuple(data["versions"]["fractalgen"]),
+                Overwriting.from_json(data.get("overwriting")),
+            )
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -105,11 +148,13 @@ def write_set_file(folder: Path, described: SetFile) -> None:
         family.name: _LICENCE_OF_COLLECTED if family.collected else _LICENCE
         for family in recipe.families
     }
-    data = {
+    data: dict[str, Any] = {
         "recipe": recipe.as_json(),
         "digest": recipe.digest,
         "versions": {"set": SET_VERSION, "fractalgen": list(described.drawn_with)},
         "licence": licences,
     }
+    if described.overwriting:
+        data["overwriting"] = described.overwriting.as_json()
     text = json.dumps(data, indent=2) + "\n"
     write_atomically(folder / SET_FILE, text.encode(), durable=True)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from fractalgen.mixing_set.conversion import SUFFIXES, UnusableError
 from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.pool import Progress
+from fractalgen.regular_file import NotRegularError, open_regular
 
 __all__ = ["MAX_ARCHIVE_BYTES", "MAX_PICTURE_BYTES", "Source", "open_source"]
 
@@ -63,12 +64,23 @@ def open_source(place: str, out: Path, progress: Progress | None = None) -> Iter
                 yield _not_empty(_Archive(archive, shown), shown)
     elif Path(place).is_dir():
         yield _not_empty(_Folder(Path(place), out), place)
-    elif Path(place).is_file() and zipfile.is_zipfile(place):
-        with _zip(place, place) as archive:
+    elif Path(place).exists():
+        with _local_archive(place) as local, _zip(local, place) as archive:
             yield _not_empty(_Archive(archive, None), place)
     else:
-        what = "is neither a folder nor a zip archive" if Path(place).exists() else "does not exist"
-        raise SetError(f"{place} {what}")
+        raise SetError(f"{place} does not exist")
+
+
+@contextlib.contextmanager
+def _local_archive(place: str) -> Iterator[IO[bytes]]:
+    try:
+        file = open_regular(place)
+    except NotRegularError as error:
+        raise SetError(f"{place} is neither a folder nor a zip archive: {error.strerror}") from None
+    with file:
+        if not zipfile.is_zipfile(file):
+            raise SetError(f"{place} is neither a folder nor a zip archive")
+        yield file
 
 
 class _Folder:
@@ -93,11 +105,14 @@ class _Folder:
 
     def read(self, name: str) -> bytes:
         path = self._root / name
-        if not path.is_file():
-            raise UnusableError("not a regular file")
-        if path.stat().st_size > MAX_PICTURE_BYTES:
+        try:
+            with open_regular(path) as file:
+                data = file.read(MAX_PICTURE_BYTES + 1)
+        except NotRegularError as error:
+            raise UnusableError(str(error.strerror)) from None
+        if len(data) > MAX_PICTURE_BYTES:
             raise UnusableError(f"larger than {MAX_PICTURE_BYTES >> 20} MiB")
-        return path.read_bytes()
+        return data
 
 
 class _Archive:
@@ -139,7 +154,7 @@ def _not_empty(source: Source, place: str) -> Source:
     return source
 
 
-def _zip(file: str | IO[bytes], place: str) -> zipfile.ZipFile:
+def _zip(file: IO[bytes], place: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except OSError:

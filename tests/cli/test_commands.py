@@ -57,10 +57,10 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", ""), "an empty path was given"),
         (("build-set", "--recipe", ""), "an empty path was given"),
         (("build-set", "--extra", ""), "an empty path was given"),
-        (("build-set", "--recipe", "/dev/zero"), "/dev/zero is not a file"),
+        (("build-set", "--recipe", "/dev/zero"), "/dev/zero: it is a device, not a file"),
         (("build-set", "--recipe", "list.toml"), "list.toml, line 1: ifs must be a table"),
         (("build-set", "--recipe", "size.toml"), "size.toml, line 1: size is a key, not a table"),
-        (("ifs", "--palette", "nothing.gpl"), "there is no palette file nothing.gpl"),
+        (("ifs", "--palette", "nothing.gpl"), "no palette file is called 'nothing.gpl'"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
@@ -210,6 +210,7 @@ def test_options_reach_the_parameters(run, tmp_path):
     described = json.loads((tmp_path / "a/set.json").read_text())["recipe"]
     assert described["format"] == "png"
     assert described["families"]["ifs"] == {
+        "version": 1,
         "indices": [[7, 11]],
         "options": {"palette": "#0a141e,#f0faff", "objects": 3},
     }
@@ -394,3 +395,22 @@ def test_the_summary_counts_what_was_asked_for(run, tmp_path):
     asked = json.loads(run("ifs", "--n", 1, "--json").stdout)
     assert asked["bytes"] == (tmp_path / "ipmix-set/ifs/000000.jpg").stat().st_size
     assert "ifs         1 picture: 0 drawn, 1 kept" in run("ifs", "--n", 1).stdout
+
+
+def test_a_manifest_with_absurd_parameters_is_answered_at_once(run, tmp_path):
+    run("escape-time", "--n", 2, "--size", 16)
+    path = tmp_path / "ipmix-set/manifest.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["params"]["viewport"]["x"] = 1e308
+    lines[1]["params"]["max_iter"] = 10**9
+    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    for index, message in enumerate(
+        ("a viewport's centre must be from -8 to 8, not 1e+308", "max_iter must be from 1 to 1024")
+    ):
+        result = run("render", f"ipmix-set/escape-time/{index:06d}.jpg")
+        assert result.exit_code == 1
+        assert f"params of escape-time/{index:06d}.jpg: {message}" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    result = run("verify", "--redraw", 2)
+    assert result.exit_code == 1
+    assert "2 differing when redrawn" in result.stdout

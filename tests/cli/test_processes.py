@@ -64,6 +64,41 @@ def test_killed_at_random_moments_and_begun_again_the_set_is_the_same(start, tre
 
 
 @posix
+def test_overwriting_killed_and_begun_again_goes_on_and_once_done_begins_anew(
+    start, tree, tmp_path
+):
+    out = tmp_path / "out"
+    assert start(*COMMAND).wait() == 0
+    again = (*COMMAND, "--seed", 3, "--workers", 2, "--overwrite")
+
+    def is_new():
+        text = (out / "set.json").read_text()
+        return '"seed": 3' in text.partition("overwriting")[0]
+
+    kept = {}
+    for aim in (60, 150):
+        process = start(*again)
+        assert wait_for(lambda aim=aim: is_new() and n_pictures(out) >= aim, process)
+        process.kill()
+        process.communicate()
+        pictures = {path: path.stat().st_ino for path in (out / "ifs").glob("[0-9]*.jpg")}
+        assert aim <= len(pictures) < N, "killed too late"
+        # What was being written when the first was killed may be drawn again.
+        assert sum(pictures.get(path) == inode for path, inode in kept.items()) >= len(kept) - 4
+        kept = pictures
+    process = start(*again, "--json")
+    summary = json.loads(process.communicate()[0])
+    assert summary["removed"] == 0
+    assert summary["families"]["ifs"]["kept"] >= 140
+    fresh = ("ifs", "--n", N, "--size", SIZE, "--seed", 3, "fresh")
+    assert start(*fresh).wait() == 0
+    assert tree(out) == tree(tmp_path / "fresh")
+    anew = json.loads(start(*again, "--json").communicate()[0])
+    assert (anew["removed"], anew["drawn"]) == (N, N)
+    assert tree(out) == tree(tmp_path / "fresh")
+
+
+@posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_quick_valid_and_tells_how_to_go_on(
     start, tree, tmp_path, whole, number
@@ -123,7 +158,7 @@ def test_a_second_build_is_refused_and_a_crash_leaves_no_lock(start, tmp_path):
 
 
 @posix
-@pytest.mark.parametrize(("limit", "at"), [(500, "ifs/0"), (20_000, "manifest.jsonl")])
+@pytest.mark.parametrize(("limit", "at"), [(800, "ifs/0"), (20_000, "manifest.jsonl")])
 def test_when_no_more_can_be_written_nothing_is_left_half_done(start, tree, tmp_path, limit, at):
     """A limit on the length of files stands in for a full disk: writing fails midway."""
     import resource

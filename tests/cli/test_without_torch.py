@@ -12,7 +12,7 @@ def test_a_command_that_needs_torch_says_how_to_get_it(run, arguments):
     result = run(*arguments)
     assert result.exit_code == 1
     assert "torch" in result.stderr
-    assert "pip install 'fractalgen[train]'" in result.stderr
+    assert "pip install 'fractalgen-ipmix[train]'" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["train-with-set", "evaluate", "compare"])

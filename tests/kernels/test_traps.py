@@ -9,15 +9,18 @@ from fractalgen.kernels.jit import kernel
 from fractalgen.kernels.lanes import (
     BEST,
     COUNT,
+    DISTANCE,
     HIT_COUNT,
-    HIT_U,
-    HIT_V,
-    IM,
+    HIT_TRAP,
     LANES,
-    RE,
-    STATE_RUNS,
+    NO_HIT,
+    ORBIT_IM,
+    ORBIT_RE,
+    STRIDE,
+    TRAP_U,
+    TRAP_V,
 )
-from fractalgen.kernels.traps import SHAPES, update_trap
+from fractalgen.kernels.traps import SHAPES, keep_nearest, locate_hits, measure_distances
 
 N = int(LANES)
 X, Y, ANGLE, RADIUS = 0.3, -0.2, 0.7, 0.8
@@ -39,20 +42,41 @@ OUTLINES = {
 
 
 @kernel
-def _update(state, shape, trap, reach):
-    update_trap(state, shape, trap, reach)
+def _update(state, shapes, traps, reach):
+    for t in range(shapes.size):
+        measure_distances(state, shapes[t], traps[t], reach)
+        keep_nearest(state, traps.dtype.type(t))
 
 
-def look(shape, x, y, *, dtype=np.float64, scale=1.0, reach=1e6, best=1e30, count=5.0):
-    state = np.zeros(STATE_RUNS * N, dtype)
-    for run, values in ((RE, x), (IM, y), (BEST, best), (COUNT, count)):
-        state[int(run) : int(run) + N] = values
-    trap = np.array([X, Y, math.cos(ANGLE), math.sin(ANGLE), RADIUS, scale], dtype)
-    _update(state, SHAPES.index(shape), trap, dtype(reach))
-    return {
-        name: state[int(run) : int(run) + N]
-        for name, run in {"d": BEST, "n": HIT_COUNT, "u": HIT_U, "v": HIT_V}.items()
-    }
+@kernel
+def _locate(state, shapes, traps):
+    locate_hits(state, shapes, traps)
+
+
+def runs(state, first, n=1):
+    """Return the view of `n` runs of the state."""
+    return state[int(first) : int(first) + n * N].reshape(n, N)
+
+
+def state_at(x, y, *, dtype=np.float64, best=NO_HIT, count=5.0):
+    """Return a state whose orbits stay at the same places through a stride."""
+    state = np.zeros(40 * N, dtype)
+    runs(state, ORBIT_RE, STRIDE)[:] = x
+    runs(state, ORBIT_IM, STRIDE)[:] = y
+    runs(state, BEST)[:] = best
+    runs(state, COUNT)[:] = count
+    return state
+
+
+def look(shape, x, y, *, dtype=np.float64, scale=1.0, reach=1e6, best=NO_HIT, count=5.0):
+    state = state_at(x, y, dtype=dtype, best=best, count=count)
+    shapes = np.array([SHAPES.index(shape)])
+    trap = np.array([[X, Y, math.cos(ANGLE), math.sin(ANGLE), RADIUS, scale]], dtype)
+    _update(state, shapes, trap, dtype(reach))
+    hit = {"d": runs(state, BEST)[0].copy(), "n": runs(state, HIT_COUNT)[0].copy()}
+    _locate(state, shapes, trap)
+    located = runs(state, DISTANCE, 6)
+    return {**hit, "u": located[TRAP_U], "v": located[TRAP_V]}
 
 
 def to_plane(u, v):
@@ -119,7 +143,7 @@ def test_the_astroids_distance_is_first_order_beside_its_sides():
 def test_a_hit_records_iteration_and_place_in_the_traps_frame():
     u, v = np.linspace(0.1, 0.6, N), np.linspace(-0.4, 0.3, N)
     hit = look("line", *to_plane(u, v), count=7.0)
-    np.testing.assert_array_equal(hit["n"], 7)
+    np.testing.assert_array_equal(hit["n"], 8)  # the first step after seven
     np.testing.assert_allclose(hit["u"], u, atol=1e-12)
     np.testing.assert_allclose(hit["v"], v, atol=1e-12)
 
@@ -133,7 +157,31 @@ def test_a_farther_iterate_changes_nothing():
 def test_an_iterate_beyond_reach_is_not_looked_at():
     x = np.where(np.arange(N) % 2 == 0, 1.9, 2.1)
     hit = look("point", x, np.zeros(N), reach=4.0)
-    np.testing.assert_array_equal(hit["n"], np.where(x < 2, 5, 0))
+    np.testing.assert_array_equal(hit["n"], np.where(x < 2, 6, 0))
+
+
+def test_the_nearest_step_of_a_stride_counts():
+    state = state_at(2.0, 0.0, count=16.0)
+    runs(state, ORBIT_RE, STRIDE)[3] = X + 0.25
+    runs(state, ORBIT_IM, STRIDE)[3] = Y
+    shapes = np.array([SHAPES.index("point")])
+    _update(state, shapes, np.array([[X, Y, 1.0, 0.0, 1.0, 1.0]]), 1e6)
+    np.testing.assert_allclose(runs(state, BEST)[0], 0.0625)
+    np.testing.assert_array_equal(runs(state, HIT_COUNT)[0], 20)
+
+
+def test_each_of_a_pair_locates_its_own_hits():
+    """Half of the orbits stay near a point, the others near another trap, a lattice."""
+    near_point = np.arange(N) % 2 == 0
+    state = state_at(np.where(near_point, 0.01, 5.1), np.where(near_point, 0.02, 4.8))
+    shapes = np.array([SHAPES.index("point"), SHAPES.index("gaussian-integers")])
+    traps = np.array([[0, 0, 1, 0, 1, 1.0], [0.5, 0.5, 1, 0, 1, 1.0]])
+    _update(state, shapes, traps, 1e6)
+    np.testing.assert_array_equal(runs(state, HIT_TRAP)[0], np.where(near_point, 0, 1))
+    _locate(state, shapes, traps)
+    located = runs(state, DISTANCE, 6)
+    np.testing.assert_allclose(located[TRAP_U], np.where(near_point, 0.01, -0.4))
+    np.testing.assert_allclose(located[TRAP_V], np.where(near_point, 0.02, 0.3))
 
 
 def test_the_scale_multiplies_the_squared_distance():

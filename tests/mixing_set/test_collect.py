@@ -4,6 +4,7 @@ import io
 import json
 import os
 import threading
+import warnings
 import zipfile
 
 import numpy as np
@@ -17,6 +18,7 @@ from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
+from tests.mixing_set.test_conversion import odd_metadata
 
 
 def noise(seed, size=(20, 30)):
@@ -193,7 +195,7 @@ def test_a_pipe_named_like_a_picture_does_not_hang(tmp_path):
     os.mkfifo(folder / "pipe.png")
     summary = build(EMPTY, tmp_path / "set", collected={"extra": str(folder)})
     assert [(one.path, one.reason) for one in summary.refused] == [
-        ("pipe.png", "not a regular file")
+        ("pipe.png", "it is a pipe, not a file")
     ]
 
 
@@ -340,3 +342,15 @@ def test_bounds_hold_whatever_the_server_or_the_archive_says(
 def test_secrets_in_an_address_are_not_recorded():
     shown = sources._without_secrets("https://me:secret@example.org/a.zip?key=3#part")
     assert shown == "https://example.org/a.zip"
+
+
+def test_odd_metadata_are_no_reason_to_refuse_where_warnings_are_errors(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(odd_metadata())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        summary = build(EMPTY, tmp_path / "set", collected={"extra": str(folder)})
+    assert summary.ok
+    assert summary.n_drawn == 1
+    assert verify(tmp_path / "set").ok

@@ -1,12 +1,14 @@
 import io
 import struct
+import threading
+import warnings
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from fractalgen.mixing_set.conversion import MAX_PIXELS, UnusableError, guarded, to_rgb
+from fractalgen.mixing_set.conversion import MAX_PIXELS, UnusableError, to_rgb
 
 RGB = np.zeros((4, 6, 3), np.uint8)
 RGB[:, :3] = (200, 30, 60)
@@ -181,5 +183,66 @@ def animation(file_format):
     ids=str,
 )
 def test_what_cannot_be_used_is_refused_with_a_reason(data, message):
-    with guarded(), pytest.raises(UnusableError, match=message):
+    with pytest.raises(UnusableError, match=message):
         to_rgb(data)
+
+
+def test_what_pillow_limits_is_not_the_limit(monkeypatch):
+    """The process's own limit stays the user's, and decides nothing here."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5)
+    assert np.array_equal(to_rgb(encoded(Image.fromarray(RGB)))[0], RGB)
+    assert Image.MAX_IMAGE_PIXELS == 5
+
+
+def odd_metadata():
+    """A camera's block that ends too early: Pillow warns of it, and the pixels are sound."""
+    exif = Image.Exif()
+    exif[0x010E] = "a description that is long enough to lie outside of its entry"
+    block = exif.tobytes()[:-50]
+    return encoded(Image.fromarray(RGB), "JPEG", exif=block, quality=95, subsampling="4:4:4")
+
+
+def test_pillow_has_something_to_say_of_odd_metadata():
+    data = io.BytesIO(odd_metadata())
+    with pytest.warns(UserWarning, match=r"(?i)data"), Image.open(data) as image:
+        image.getexif()
+
+
+@pytest.mark.parametrize("action", ["error", "always", "ignore"])
+def test_the_users_filters_decide_nothing(action):
+    plain = to_rgb(encoded(Image.fromarray(RGB), "JPEG", quality=95, subsampling="4:4:4"))
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter(action)
+        before = list(warnings.filters)
+        rgb, extension = to_rgb(odd_metadata())
+        with pytest.raises(UnusableError, match="more than"):
+            to_rgb(large_png())
+        assert warnings.filters == before
+    assert np.array_equal(rgb, plain[0])
+    assert extension == "jpg"
+
+
+def test_two_at_once_leave_the_process_as_it_was():
+    """Each ends while the other is under way, whatever the order."""
+    before = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
+    during = []
+    noise = Image.effect_noise((600, 600), 50)
+    data = [encoded(noise), encoded(noise.convert("RGB"), "JPEG"), odd_metadata()] * 4
+    begin = threading.Barrier(3)
+
+    def work(mine):
+        begin.wait()
+        for one in mine:
+            to_rgb(one)
+            during.append((Image.MAX_IMAGE_PIXELS, list(warnings.filters)))
+            with pytest.raises(UnusableError, match="more than"):
+                to_rgb(huge_png())
+
+    threads = [threading.Thread(target=work, args=(data[i:],)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(during) == 12 + 11 + 10
+    assert all(seen == before for seen in during)
+    assert (Image.MAX_IMAGE_PIXELS, list(warnings.filters)) == before

@@ -13,7 +13,7 @@ from fractalgen.evaluation.shifts.noise_pictures import noise_pictures
 from fractalgen.mixing_set.bank.errors import BankError
 from fractalgen.mixing_set.bank.folder import PictureFile, list_pictures
 from fractalgen.mixing_set.bank.picture import read_square
-from fractalgen.mixing_set.conversion import UnusableError, guarded
+from fractalgen.mixing_set.conversion import UnusableError
 from fractalgen.mixing_set.pool import OrderedPool, default_workers
 from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for
@@ -169,7 +169,7 @@ def _read(folder: Path, files: Sequence[PictureFile], size: int) -> NDArray[np.u
             ) from None
 
     out = np.empty((len(files), size, size, 3), np.uint8)
-    with guarded(), OrderedPool(read, default_workers()) as pool:
+    with OrderedPool(read, default_workers()) as pool:
         for place, picture in enumerate(pool.map(files)):
             out[place] = picture
     return out

@@ -14,7 +14,7 @@ from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError
 from fractalgen.mixing_set.bank.file import About, BankWriter
 from fractalgen.mixing_set.bank.folder import PictureFile, content_key
 from fractalgen.mixing_set.bank.picture import read_square
-from fractalgen.mixing_set.conversion import UnusableError, guarded
+from fractalgen.mixing_set.conversion import UnusableError
 from fractalgen.mixing_set.pool import OrderedPool, Stopped
 
 __all__ = ["build_bank", "refusals"]
@@ -98,8 +98,7 @@ def refusals(
     folder: Path, pictures: Sequence[PictureFile], size: int
 ) -> tuple[tuple[str, str], ...]:
     """Return those of the pictures that cannot be read, each with the reason."""
-    with guarded():
-        return tuple(_read(folder, pictures, size, threading.Event()).refused)
+    return tuple(_read(folder, pictures, size, threading.Event()).refused)
 
 
 def _batches(
@@ -112,7 +111,7 @@ def _batches(
         return _read(folder, some, size, stopping)
 
     tasks = (pictures[start : start + step] for start in range(0, len(pictures), step))
-    with guarded(), OrderedPool(read, workers, _TASKS_AHEAD) as pool:
+    with OrderedPool(read, workers, _TASKS_AHEAD) as pool:
         yield from pool.map(tasks)
 
 

@@ -1,7 +1,6 @@
 """One picture of a bank: a file's contents decoded, cropped to its centre, and resized."""
 
 import hashlib
-import io
 import stat
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from fractalgen.mixing_set.conversion import MAX_PIXELS, UnusableError, to_rgb
+from fractalgen.mixing_set.conversion import MAX_PIXELS, UnusableError, opened, to_rgb
 from fractalgen.mixing_set.sources import MAX_PICTURE_BYTES
 
 __all__ = ["read_square", "square"]
@@ -95,7 +94,7 @@ def _square_of_jpeg(data: bytes, size: int) -> Image.Image | None:
     if not data.startswith(b"\xff\xd8"):
         return None
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        with opened(data, ["JPEG"]) as image:
             width, height = image.size
             if image.mode not in ("RGB", "L") or width * height > MAX_PIXELS:
                 return None

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from fractalgen.augment.threads import ThreadTeam
 from fractalgen.mixing_set.bank.errors import BankError
 from fractalgen.mixing_set.bank.folder import list_pictures
-from fractalgen.mixing_set.conversion import guarded
 from fractalgen.mixing_set.layout import first_few
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.datasets.picture_files import (
@@ -103,8 +102,7 @@ class FolderPictures:
             for place in range(start, stop):
                 out[place] = view(place)
 
-        with guarded():
-            self._team.run(fill, n)
+        self._team.run(fill, n)
         return out
 
     def path(self, index: int | np.int64) -> Path:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from fractalgen.mixing_set.conversion import UnusableError, to_rgb
 from fractalgen.mixing_set.sources import MAX_PICTURE_BYTES
+from fractalgen.regular_file import open_regular
 from fractalgen.training.errors import RunError
 
 __all__ = ["read_picture", "shorter_side", "testing_view", "training_view"]
@@ -27,9 +28,11 @@ def read_picture(path: Path) -> Image.Image:
         With the file's name and the reason, if that is not possible.
     """
     try:
-        if path.stat().st_size > MAX_PICTURE_BYTES:
+        with open_regular(path) as file:
+            data = file.read(MAX_PICTURE_BYTES + 1)
+        if len(data) > MAX_PICTURE_BYTES:
             raise UnusableError(f"larger than {MAX_PICTURE_BYTES >> 20} MiB")
-        return Image.fromarray(to_rgb(path.read_bytes())[0])
+        return Image.fromarray(to_rgb(data)[0])
     except OSError as error:
         reason = error.strerror or str(error)
     except UnusableError as error:

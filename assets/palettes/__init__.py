@@ -1,1 +1,0 @@
-"""The palette files that ship with fractalgen, in GIMP's palette format."""

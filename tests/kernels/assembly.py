@@ -1,0 +1,321 @@
+"""``python -m tests.kernels.assembly [KERNEL ...]``: print what the kernels' loops are made of.
+
+Every kernel is compiled for three levels of x86-64, in processes of their own, and never called: a
+processor compiles for levels that it has not got. A kernel is named as "module.function"; without
+names all are compiled. `EXPECTED` says what each kernel's loops shall be.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numba import boolean as b1
+from numba import float32 as f4
+from numba import float64 as f8
+from numba import from_dtype, types
+from numba import int32 as i4
+from numba import int64 as i8
+from numba import uint8 as u1
+from numba import uint32 as u4
+from numba import uint64 as u8
+from numba.core.dispatcher import Dispatcher
+
+import fractalgen.kernels
+from benchmarks.assembly import findings, inner_loops, listing
+from fractalgen.augment.ipmix import IPMix
+from fractalgen.augment.plan import PLAN
+from fractalgen.families import FAMILIES, render, sample
+from fractalgen.kernels.plans import SETTINGS
+
+# Bits of the vectors that LLVM computes with. For x86-64-v4 it prefers 256 to 512 by itself, as the
+# first processors of that level lowered their clock for 512; for a newer processor's own name it
+# takes 512.
+LEVELS = {"x86-64-v2": 128, "x86-64-v3": 256, "x86-64-v4": 256}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a kernel's innermost loops shall be, and the arguments that Python calls it with.
+
+    Kernels that only kernels call have no `signatures` here: compiling the caller gives them.
+    """
+
+    signatures: tuple[tuple[Any, ...], ...] = ()
+    n_vector: int = 1  # loops at full width, at least
+    scalar: str = ""  # why there need not be any
+
+
+def vector(*signatures: tuple[Any, ...], loops: int = 1) -> Expected:
+    return Expected(signatures, loops)
+
+
+def scalar(reason: str, *signatures: tuple[Any, ...]) -> Expected:
+    return Expected(signatures, 0, reason)
+
+
+def read_only(dtype: Any, ndim: int) -> types.Array:
+    return types.Array(dtype, ndim, "C", readonly=True)
+
+
+_PLAN, _SETTINGS = from_dtype(PLAN), from_dtype(SETTINGS)
+_LISTS = types.UniTuple(i8[::1], 3)
+_FROM_PLANS = "plan sampling: one number after another"
+_LOOK_UPS = "table look-ups"
+_ONE_SYSTEM = "a few maps"
+_A_FEW_COLORS = "a few colours"
+
+EXPECTED = {
+    "affine_systems.choose_by_area": scalar(_ONE_SYSTEM, (f8[:, ::1], i8[::1])),
+    "affine_systems.draw_system": scalar(_ONE_SYSTEM, (f8[::1], f8[:, ::1])),
+    "affine_systems.frame": scalar(_ONE_SYSTEM, (f8[:, ::1], i8[::1], f8[::1], f8[::1])),
+    "affine_warp.rotate": scalar("every pixel from a place of its own"),
+    "affine_warp.shear_x": vector(),
+    "affine_warp.shear_y": vector(),
+    "backgrounds.clouds": vector((i8, f4, u8)),
+    "backgrounds.diamond_square": vector((i8, f4, u8)),
+    "backgrounds.paint": vector((f4[:, ::1], i8, f4, i8, f4, f4, f4, f4, f4, read_only(u1, 2), i8)),
+    "boundary.approach_boundary": scalar(
+        "one orbit after another", (i8, b1, f8, f8, f8, f8, f8, f8, i8, f8[:, ::1])
+    ),
+    "chaos_game.scatter": vector((f8[:, ::1], i8[::1], i4[::1], i8, u8, i8, u8[::1])),
+    "chaos_game.trace": scalar("chaos game"),
+    "charts.cell_seeds": scalar("a few seeds an image"),
+    "charts.nearest_seed_row": vector(),
+    "charts.polar_row": vector(),
+    "density.blend": scalar(
+        _LOOK_UPS,
+        (
+            u8[::1],
+            u4[::1],
+            f4[:, ::1],
+            read_only(f4, 2),
+            f4,
+            read_only(f4, 1),
+            read_only(u1, 1),
+            u1[:, ::1],
+        ),
+    ),
+    "density.blur": vector((u8[::1], i8, i8, i8)),
+    "density.expose": scalar("histogram", (u8[::1], u4[::1], i8, f4)),
+    "density.find_visited": scalar("a list that grows", (u8[::1], u4[::1])),
+    "density_probe._count": scalar("a small image", (u8[::1], i8)),
+    "escape_time.follow_orbits": vector(
+        *((real[::1], i8, b1, i8, i8[::1], real[:, ::1], f8, f4[:, :, ::1]) for real in (f4, f8))
+    ),
+    "filter_banks.answer_rows": vector(
+        (u8, f4[::1], i8, i8, f4[:, ::1], i8[::1], f4[:, :, ::1], f4[:, ::1], i8, i8, f4[:, :, ::1])
+    ),
+    "filter_banks.filter_row": vector(),
+    "filter_banks.mix_row": vector(),
+    "image_ops.apply_image_op": scalar("chooses an operation"),
+    "image_ops_tones.blend_with_grey": vector(),
+    "image_ops_tones.color": vector(),
+    "image_ops_tones.mask_and_invert": vector(),
+    "image_ops_tones.mean_luma": vector(),
+    "image_ops_tones.mirror": scalar("moves bytes"),
+    "image_ops_tones.sharpness": vector(),
+    "image_ops_tones.spread": scalar("histogram, then table look-ups"),
+    "ipmix._add_weighted": vector(),
+    "ipmix._copy": scalar("moves bytes"),
+    "ipmix._run_chain": scalar("chooses operations"),
+    "ipmix._write_view": vector(),
+    "ipmix.apply_plan": vector(
+        (_PLAN, read_only(u1, 3), read_only(u1, 3), u1[:, :, :, ::1], f4[::1], f4[::1])
+    ),
+    "ipmix.augment_batch": scalar(
+        "calls the rest",
+        (
+            read_only(u1, 4),
+            u8[::1],
+            read_only(u1, 4),
+            _PLAN[::1],
+            _LISTS,
+            _SETTINGS[::1],
+            f4[::1],
+            f4[::1],
+            b1,
+            i8,
+            i8,
+            f4[:, :, ::1],
+        ),
+    ),
+    "ipmix.draw_plan": scalar(
+        _FROM_PLANS, (_PLAN[::1], i8, u8, i8, i8, i8, _LISTS, _SETTINGS[::1])
+    ),
+    "light_probe._measure": scalar("a small image", (u1[:, :, ::1],)),
+    "mixing._add_row": vector(),
+    "mixing._mask_elements": vector(),
+    "mixing._mask_pixels": vector(),
+    "mixing._multiply_row": vector(),
+    "mixing._store_row": vector(loops=2),
+    "mixing.mix": scalar("chooses a way to mix"),
+    "noise.noise_row": vector(loops=2),
+    "noise.normal_lattice": scalar("a few nodes an image"),
+    "noise.pixel_centers": vector(),
+    "normalization.field_ranges": scalar("every n-th sample", (f4[:, :, ::1], i8, f4[:, ::1])),
+    "normalization.histogram": scalar("histogram", (f4[:, ::1], i8, f4, f4, i8[::1])),
+    "normalization.measure_orbits": vector((f4[:, :, ::1], i8), loops=2),
+    "oklab.curve_through": scalar(_A_FEW_COLORS, (f8[:, ::1], i8, b1)),
+    "oklab.linear_to_lab": scalar(_A_FEW_COLORS, (f8[:, ::1],)),
+    "oklab.nearest_codes": scalar(_A_FEW_COLORS, (f8[:, ::1], b1, f8[::1])),
+    "opponent_colors.opponents_to_gradient": vector(
+        (f4[:, :, ::1], f4[:, ::1], read_only(u1, 2), u1[:, :, ::1])
+    ),
+    "opponent_colors.opponents_to_rgb": vector((f4[:, :, ::1], f4[:, ::1], u1[:, :, ::1])),
+    "plans._sample_box": scalar(_FROM_PLANS),
+    "plans._sample_factors": scalar(_FROM_PLANS),
+    "plans._sample_image_op": scalar(_FROM_PLANS),
+    "plans._sample_step": scalar(_FROM_PLANS),
+    "plans.sample_plan": scalar(_FROM_PLANS),
+    "shading._add_samples": vector(),
+    "shading._blend_rows": vector(loops=4),
+    "shading._encode_row": vector(),
+    "shading._find_entries": vector(),
+    "shading._light_row": vector(),
+    "shading._look_up": scalar(_LOOK_UPS),
+    "shading._normalize_row": vector(loops=2),
+    "shading._opacity_row": vector(),
+    "shading._pair_up": scalar("once an image"),
+    "shading.shade": vector(
+        (
+            f4[:, :, ::1],
+            f4[:, ::1],
+            f4[:, ::1],
+            f4[:, ::1],
+            f4[::1],
+            f4[:, :, ::1],
+            i8,
+            f4[::1],
+            f4,
+            f4[::1],
+            read_only(u1, 1),
+            u1[:, :, ::1],
+        )
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the innermost loops of one kernel, compiled for one level, are made of."""
+
+    kernel: str
+    types: str  # of its arguments
+    widths: list[int]  # of each loop, in bits
+    findings: dict[str, int]  # how often each was found
+
+    @property
+    def first_type(self) -> str:
+        """The first number type among the arguments, which tells float32 from float64."""
+        return re.findall(r"(?:u?int|float)\d+|bool|Record", self.types)[0]
+
+
+def kernels() -> dict[str, Dispatcher]:
+    """Return every function that is declared with `fractalgen.kernels.jit.kernel`, by name."""
+    found = {}
+    for module in pkgutil.iter_modules(fractalgen.kernels.__path__):
+        declared = vars(importlib.import_module(f"fractalgen.kernels.{module.name}"))
+        for name, value in declared.items():
+            if isinstance(value, Dispatcher) and value.py_func.__module__ == declared["__name__"]:
+                options = value.targetoptions
+                if not options.get("forceinline") and options.get("inline") != "always":
+                    found[f"{module.name}.{name}"] = value
+    return found
+
+
+def read_here(names: list[str]) -> Iterator[Reading]:
+    """Compile for what this process's environment says, and read what came of it.
+
+    The readings of a kernel are those of its own code, with whatever was inlined into it; what it
+    calls has readings of its own.
+    """
+    found = kernels()
+    called = [name for name in names if not EXPECTED[name].signatures]
+    for name in EXPECTED if called or not names else names:
+        for signature in EXPECTED[name].signatures:
+            found[name].compile(signature)
+    for name in names or found:
+        for signature in found[name].signatures:
+            symbol = found[name].overloads[signature].fndesc.mangled_name
+            functions = listing(found[name].inspect_asm(signature))
+            slow = list(findings(functions, symbol))
+            yield Reading(
+                name,
+                str(signature),
+                [loop.width for loop in inner_loops(functions, symbol)],
+                {finding: slow.count(finding) for finding in sorted(set(slow))},
+            )
+
+
+def signatures_in_use() -> set[tuple[str, str]]:
+    """Return the kernels that a few images and views of each kind call, and the types."""
+    command = [sys.executable, "-m", "tests.kernels.assembly", "--in-use"]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {(name, types) for name, types in json.loads(printed)}
+
+
+def _use_kernels() -> list[tuple[str, str]]:
+    for family in FAMILIES:
+        for index in range(8):
+            render(sample(family, seed=2023, index=index), size=16)
+    augment = IPMix(np.zeros((2, 36, 36, 3), np.uint8))
+    augment.batch(np.zeros((8, 32, 32, 3), np.uint8), range(8))
+    augment(np.zeros((32, 32, 3), np.uint8), seed=0)
+    return [(name, str(one)) for name, kernel in kernels().items() for one in kernel.signatures]
+
+
+def read(level: str, names: list[str]) -> list[Reading]:
+    """Compile for a level in a process of its own, with no cache but its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": folder}
+        command = [sys.executable, "-m", "tests.kernels.assembly", "--here", *names]
+        printed = subprocess.run(
+            command, env={**os.environ, **settings}, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+    return [Reading(**fields) for fields in json.loads(printed)]
+
+
+def read_all(levels: Iterable[str], names: list[str]) -> dict[str, list[Reading]]:
+    """Read several levels, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(levels, pool.map(lambda level: read(level, names), levels), strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kernels", nargs="*", metavar="KERNEL")
+    parser.add_argument("--level", action="append", choices=LEVELS, help="all unless given")
+    parser.add_argument("--here", action="store_true", help="this process's target, as JSON")
+    parser.add_argument("--in-use", action="store_true", help="what the package calls, as JSON")
+    arguments = parser.parse_args()
+    if arguments.in_use:
+        json.dump(_use_kernels(), sys.stdout)
+        return
+    if arguments.here:
+        json.dump([asdict(reading) for reading in read_here(arguments.kernels)], sys.stdout)
+        return
+    lines = [
+        f"{'kernel, its first type':44} {'level':10} {'loops of 0/128/256/512 bits':28} findings"
+    ]
+    for level, readings in read_all(arguments.level or list(LEVELS), arguments.kernels).items():
+        for one in readings:
+            widths = " / ".join(f"{one.widths.count(width):2}" for width in (0, 128, 256, 512))
+            slow = "; ".join(f"{n} x {what}" for what, n in one.findings.items())
+            name = f"{one.kernel} {one.first_type}"
+            lines.append(f"{name:44} {level:10} {widths:28} {slow}".rstrip())
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
