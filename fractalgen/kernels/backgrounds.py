@@ -108,10 +108,12 @@ def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[n
         Mean 0; the coarsest level's amplitude is 1.
     """
     cells = CLOUD_CELLS
-    field = np.empty((cells + 2, cells + 2), dtype=np.float32)
-    for row in range(cells + 2):
-        for column in range(cells + 2):
-            field[row, column] = _signed(stream, _COARSEST, row, column)
+    # Filled place by place: with two loops LLVM stores whole columns, lane by lane.
+    coarsest = np.empty((cells + 2) * (cells + 2), dtype=np.float32)
+    for place in range(coarsest.size):
+        row, column = place // (cells + 2), place % (cells + 2)
+        coarsest[place] = _signed(stream, _COARSEST, row, column)
+    field = coarsest.reshape((cells + 2, cells + 2))
     amplitude = _ONE
     for level in range(n_levels):
         cells *= 2
