@@ -148,11 +148,12 @@ def trace(
     of one orbit.
     """
     chosen = np.empty(N_CHOICES, dtype=np.int64)
-    choice = 0
-    for row in range(maps.shape[0]):
-        for _ in range(weights[row]):
-            chosen[choice] = row
-            choice += 1
+    row, end = 0, weights[0]
+    for choice in range(N_CHOICES):
+        while choice >= end:
+            row += 1
+            end += weights[row]
+        chosen[choice] = row
     x, y = _start(maps)
     for step in range(_N_STEPS + points.shape[1]):
         row = chosen[np.intp(bits_at(stream, np.uint64(step)) & _BYTE)]

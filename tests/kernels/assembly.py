@@ -83,7 +83,7 @@ EXPECTED = {
     "affine_warp.shear_x": vector(),
     "affine_warp.shear_y": vector(),
     "backgrounds.clouds": vector((i8, f4, u8)),
-    "backgrounds.diamond_square": vector((i8, f4, u8)),
+    "backgrounds.diamond_square": scalar("every other node of every other row", (i8, f4, u8)),
     "backgrounds.paint": vector((f4[:, ::1], i8, f4, i8, f4, f4, f4, f4, f4, read_only(u1, 2), i8)),
     "boundary.approach_boundary": scalar(
         "one orbit after another", (i8, b1, f8, f8, f8, f8, f8, f8, i8, f8[:, ::1])
