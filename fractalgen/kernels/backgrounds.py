@@ -113,7 +113,7 @@ def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[n
     for place in range(coarsest.size):
         row, column = place // (cells + 2), place % (cells + 2)
         coarsest[place] = _signed(stream, _COARSEST, row, column)
-    field = coarsest.reshape((cells + 2, cells + 2))
+    field: NDArray[np.float32] = coarsest.reshape((cells + 2, cells + 2))
     amplitude = _ONE
     for level in range(n_levels):
         cells *= 2
