@@ -9,7 +9,6 @@ import numpy as np
 from benchmarks.timing import Row, paired_seconds
 from benchmarks.vectors import vector_bits
 from fractalgen.families.affine_fractals import Fractal
-from fractalgen.families.affine_systems import choice_table, fixed_point
 from fractalgen.families.ifs import IFS, IFSParams
 from fractalgen.families.spec import sample_spec
 from fractalgen.kernels.backgrounds import paint
@@ -49,12 +48,11 @@ def plain_points(fractal: Fractal) -> Callable[[], None]:
 
 def scattered_points(fractal: Fractal) -> Callable[[], None]:
     """Return our points alone, drawn into the histogram."""
-    table = choice_table(fractal.maps, fractal.weights, SIZE)
-    tones = np.repeat(np.array(fractal.tones, dtype=np.int32), fractal.weights)
-    x, y = (SIZE * value for value in fixed_point(fractal.maps[0]))
+    maps, weights = np.array(fractal.maps), np.array(fractal.weights)
+    tones = np.array(fractal.tones, dtype=np.int32)
     histogram = np.zeros(SIZE * SIZE + N_CHAINS, dtype=np.uint64)
     stream = np.uint64(fractal.stream)
-    return lambda: scatter(table, tones, x, y, N_POINTS, stream, SIZE, histogram)
+    return lambda: scatter(maps, weights, tones, N_POINTS, stream, SIZE, histogram)
 
 
 def compare(n_runs: int = 25) -> list[tuple[float, float, float]]:

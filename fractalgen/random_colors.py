@@ -3,8 +3,12 @@
 import numpy as np
 
 from fractalgen.color_spaces import oklch_to_hex
+from fractalgen.seeding import uniform
 
 __all__ = ["random_colors"]
+
+Color = tuple[float, float, float]
+"""Lightness, chroma and hue in turns."""
 
 _COUNTS = (4, 5, 6, 7, 8)
 _COUNT_WEIGHTS = (0.1, 0.2, 0.3, 0.25, 0.15)
@@ -52,7 +56,7 @@ def random_colors(rng: np.random.Generator) -> tuple[str, ...]:
     offset = _sign(rng) * _draw(rng, _HUE_OFFSETS, _HUE_OFFSET_WEIGHTS)
     chroma = _draw(rng, _CHROMA_RANGES, _CHROMA_WEIGHTS)
     second_chroma = chroma if rng.random() < 0.5 else _draw(rng, _CHROMA_RANGES, _CHROMA_WEIGHTS)
-    drift = rng.uniform(-0.09, 0.09)
+    drift = uniform(rng, -0.09, 0.09)
 
     there_and_back = n_colors >= 5 and rng.random() < 0.55
     has_accent = not there_and_back or abs(offset) < _CLOSE
@@ -61,7 +65,7 @@ def random_colors(rng: np.random.Generator) -> tuple[str, ...]:
     levels = _levels(rng, n_path, turn)
     if rng.random() < 0.35:  # a light ground
         levels = [1.0 - level for level in levels]
-    dark, light = rng.uniform(*_DARK_RANGE), rng.uniform(*_LIGHT_RANGE)
+    dark, light = uniform(rng, *_DARK_RANGE), uniform(rng, *_LIGHT_RANGE)
     lean = _sign(rng) * _YELLOW_LEAN
 
     colors = []
@@ -73,10 +77,10 @@ def random_colors(rng: np.random.Generator) -> tuple[str, ...]:
         lifted = level + _YELLOW_LIFT * yellow * level * (1.0 - level)
         side_hue += lean * yellow * (1.0 - lifted)
         tint = side_chroma * (0.25 + 0.75 * bloom)
-        colors.append(oklch_to_hex(dark + (light - dark) * lifted, tint, side_hue))
+        colors.append((dark + (light - dark) * lifted, tint, side_hue))
     if has_accent:
         colors.append(_accent(rng, hue, offset, chroma))
-    return tuple(colors)
+    return oklch_to_hex(colors)
 
 
 def _draw(
@@ -85,7 +89,7 @@ def _draw(
     weights: tuple[float, ...],
 ) -> float:
     """Draw uniformly from one of the `ranges`, taken by their `weights`."""
-    return rng.uniform(*ranges[_pick(rng, weights)])
+    return uniform(rng, *ranges[_pick(rng, weights)])
 
 
 def _pick(rng: np.random.Generator, weights: tuple[float, ...]) -> int:
@@ -104,11 +108,11 @@ def _sign(rng: np.random.Generator) -> float:
 
 def _levels(rng: np.random.Generator, n: int, turn: int) -> list[float]:
     """Return `n` levels that rise from 0 to 1 at `turn` and fall again, unevenly, towards 0."""
-    bend = rng.uniform(0.75, 1.25)
-    end = rng.uniform(0.0, 0.3)
+    bend = uniform(rng, 0.75, 1.25)
+    end = uniform(rng, 0.0, 0.3)
     levels = []
     for i in range(n):
-        jitter = 0.0 if i in (0, turn, n - 1) else rng.uniform(-0.05, 0.05)
+        jitter = 0.0 if i in (0, turn, n - 1) else uniform(rng, -0.05, 0.05)
         if i <= turn:
             place = i / turn
             levels.append(place + bend * 0.15 * place * (1.0 - place) + jitter)
@@ -123,9 +127,9 @@ def _yellowness(hue: float) -> float:
     return max(0.0, 1.0 - distance / _YELLOW_WIDTH)
 
 
-def _accent(rng: np.random.Generator, hue: float, offset: float, chroma: float) -> str:
+def _accent(rng: np.random.Generator, hue: float, offset: float, chroma: float) -> Color:
     """Return a colour away from `hue` that is at least as vivid as the rest."""
-    away = offset if abs(offset) >= _CLOSE else rng.uniform(0.3, 0.7)
-    lightness = rng.uniform(0.55, 0.85)
+    away = offset if abs(offset) >= _CLOSE else uniform(rng, 0.3, 0.7)
+    lightness = uniform(rng, 0.55, 0.85)
     lightness += (0.88 - lightness) * _yellowness(hue + away)
-    return oklch_to_hex(lightness, max(chroma, rng.uniform(0.10, 0.19)), hue + away)
+    return lightness, max(chroma, uniform(rng, 0.10, 0.19)), hue + away

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalgen.color_spaces import hex_to_linear, linear_to_hex, linear_to_oklab
-from fractalgen.gradients import gradient
+from fractalgen.color_spaces import SRGB8_TO_LINEAR, hex_to_linear, linear_to_oklab, oklab_to_hex
+from fractalgen.gradients import gradient, srgb_gradient
 
 COLORS = ("#0b0508", "#8c1c13", "#d9481c", "#fdf0c4", "#1d4e6e")
 
@@ -15,16 +15,20 @@ palettes = st.lists(st.integers(0, 0xFFFFFF).map("#{:06x}".format), min_size=2, 
 )
 
 
+def hex_of(linear):
+    return oklab_to_hex(linear_to_oklab(linear.astype(np.float64)).tolist())
+
+
 def test_the_gradient_passes_through_its_colours():
     table = gradient(COLORS, 1025)
     assert table.shape == (1025, 3)
     assert table.dtype == np.float32
-    assert tuple(linear_to_hex(*entry) for entry in table[::256]) == COLORS
+    assert hex_of(table[::256]) == COLORS
 
 
 def test_a_cyclic_gradient_closes():
     table = gradient(COLORS, 1000, cyclic=True)
-    assert tuple(linear_to_hex(*entry) for entry in table[::200]) == COLORS
+    assert hex_of(table[::200]) == COLORS
     lab = linear_to_oklab(table.astype(np.float64))
     steps = np.sqrt(((lab - np.roll(lab, 1, axis=0)) ** 2).sum(axis=1))
     assert steps.max() < 0.01  # no seam: entry 0 follows entry 999
@@ -76,3 +80,11 @@ def test_the_bits_that_recorded_pictures_rely_on():
     tables = gradient(COLORS).tobytes() + gradient(COLORS, cyclic=True).tobytes()
     digest = hashlib.sha256(tables).hexdigest()
     assert digest == "dea5b1189615ec7918abe57e6d92da663bfedb27a82afe1138b4b0d2c63d34c7"
+
+
+def test_codes_of_a_gradient_are_the_nearest_to_it():
+    linear, codes = gradient(COLORS, 512, True), srgb_gradient(COLORS, 512, True)
+    assert codes.dtype == np.uint8
+    error = np.abs(SRGB8_TO_LINEAR[codes] - linear)
+    assert (error <= np.abs(SRGB8_TO_LINEAR[np.minimum(codes, 254) + 1] - linear) + 1e-4).all()
+    assert (error <= np.abs(SRGB8_TO_LINEAR[np.maximum(codes, 1) - 1] - linear) + 1e-4).all()

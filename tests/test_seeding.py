@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fractalgen.seeding import rng_for
+from fractalgen.seeding import rng_for, uniform, whole
 
 
 def draws(*key):
@@ -28,3 +28,17 @@ def test_the_stream_is_numpys_seed_sequence_with_the_familys_hash():
 def test_negative_numbers_are_refused(key):
     with pytest.raises(ValueError, match="0 or more"):
         rng_for(*key)
+
+
+def test_uniform_draws_what_numpy_draws():
+    mine, theirs = rng_for(0, "ifs", 0), rng_for(0, "ifs", 0)
+    for low, high in ((0.0, 1.0), (-3.0, 0.25), (5.0, 7.5)):
+        assert uniform(mine, low, high) == pytest.approx(theirs.uniform(low, high), rel=1e-15)
+    assert mine.random() == theirs.random()
+
+
+def test_whole_numbers_are_equally_likely_and_within_their_range():
+    rng = rng_for(0, "ifs", 0)
+    counts = np.bincount([whole(rng, 3, 7) for _ in range(4000)], minlength=8)
+    assert counts[3:7].sum() == 4000
+    assert counts[3:7].min() > 880

@@ -1,29 +1,20 @@
 """One affine fractal of a picture: its parameters, how they are drawn, how it is drawn."""
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.color_spaces import LINEAR_TO_SRGB8, SRGB8_TO_LINEAR
-from fractalgen.families.affine_systems import (
-    AffineMap,
-    choice_table,
-    choice_weights,
-    fixed_point,
-    framed,
-    is_contractive,
-    sample_system,
-    visited_box,
-)
+from fractalgen.families.affine_systems import AffineMap, is_contractive, sample_system
 from fractalgen.families.base import log_uniform, rounded
 from fractalgen.gradients import gradient
-from fractalgen.kernels.chaos_game import COUNT_SHIFT, N_CHAINS, N_CHOICES, TONE_BITS, scatter
-from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose
+from fractalgen.kernels.chaos_game import N_CHAINS, N_CHOICES, TONE_BITS, scatter
+from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose, find_visited
+from fractalgen.kernels.density_probe import TILE, DensityProbe, examine
 from fractalgen.ranges import check_colors, check_within
 
-__all__ = ["Fractal", "lay_over", "probe_counts", "sample_fractal"]
+__all__ = ["PROBE_PIXELS", "PROBE_TILES", "Fractal", "lay_over", "probe", "sample_fractal"]
 
 _BASE_SIZE = 256
 _LARGE_SIZE = 1024
@@ -37,8 +28,10 @@ _N_MAPS_RANGE = (2, 7)
 _N_COLORS = 256
 
 _PROBE_SIZE = 64
+PROBE_PIXELS = _PROBE_SIZE**2
+PROBE_TILES = (_PROBE_SIZE // TILE) ** 2
 _PROBE_POINTS = 4096
-_PROBE_TONES = np.zeros(N_CHOICES, dtype=np.int32)
+_NO_TONES = np.zeros(_N_MAPS_RANGE[1], dtype=np.int32)
 
 _SMOOTHED_SHARE = 0.4
 # The share of a probe's visited pixels with a single visit from which a fractal is smoothed anyway.
@@ -103,8 +96,8 @@ class Fractal:
 
 def sample_fractal(
     rng: np.random.Generator,
-    center: NDArray[np.float64],
-    extent: NDArray[np.float64],
+    center: tuple[float, float],
+    extent: tuple[float, float],
     n_objects: int,
     colors: tuple[str, ...],
 ) -> Fractal:
@@ -113,55 +106,60 @@ def sample_fractal(
     Parameters
     ----------
     rng : numpy.random.Generator
-    center, extent : ndarray of float64, shape (2,)
+    center, extent : tuple of float
         The box's centre and sides, in sides of the picture.
     n_objects : int
         How many fractals share the picture's points.
     colors : tuple of str
         From sparse to dense, as ``"#rrggbb"``.
     """
-    low, high = _N_MAPS_RANGE
-    n_maps = int(rng.integers(low, high + 1))
-    maps = sample_system(rng, n_maps)
-    weights = choice_weights(maps)
-    tones = rng.permutation(n_maps) * _MAX_TONE // (n_maps - 1)
-    fractal = Fractal(
-        maps=framed(maps, *visited_box(maps, weights), center, extent),
-        weights=weights,
-        tones=tuple(tones.tolist()),
+    fewest, most = _N_MAPS_RANGE
+    n_maps = fewest + int((most + 1 - fewest) * rng.random())
+    maps, weights = sample_system(rng, n_maps, center, extent)
+    stream = int(rng.integers(2**63))
+    places = rng.random(n_maps).tolist()
+    # The maps' tones are evenly spaced, in random order.
+    tones = [sum(other < place for other in places) * _MAX_TONE // (n_maps - 1) for place in places]
+    histogram = _probe_histogram()
+    scatter(maps, weights, _NO_TONES, _PROBE_POINTS, np.uint64(stream), _PROBE_SIZE, histogram)
+    seen = examine(histogram, _PROBE_SIZE)
+    is_dusty = seen.single > _DUSTY * seen.visited
+    a, b, c, d, e, f = maps.T.tolist()
+    return Fractal(
+        maps=tuple(zip(a, b, c, d, e, f, strict=True)),
+        weights=tuple(weights.tolist()),
+        tones=tuple(tones),
         points=_N_POINTS // n_objects,
         gain=log_uniform(rng, 8.0, 200.0),
-        structure=rounded(rng.uniform(0.0, 0.9)),
-        smoothed=bool(rng.random() < _SMOOTHED_SHARE),
-        stream=int(rng.integers(2**63)),
+        structure=rounded(0.9 * rng.random()),
+        smoothed=rng.random() < _SMOOTHED_SHARE or is_dusty,
+        stream=stream,
         colors=colors,
     )
-    counts = probe_counts((fractal,))
-    is_dusty = bool(np.count_nonzero(counts == 1) > _DUSTY * np.count_nonzero(counts))
-    return dataclasses.replace(fractal, smoothed=fractal.smoothed or is_dusty)
 
 
-def probe_counts(fractals: tuple[Fractal, ...]) -> NDArray[np.int64]:
-    """Count the visits in a small picture: 4,096 points, int64 of shape (64, 64)."""
-    histogram = np.zeros(_PROBE_SIZE * _PROBE_SIZE + N_CHAINS, dtype=np.uint64)
+def probe(fractals: tuple[Fractal, ...]) -> DensityProbe:
+    """Examine a small picture: 4,096 points, 64 x 64 pixels."""
+    histogram = _probe_histogram()
     for fractal in fractals:
-        _play(fractal, _PROBE_TONES, _PROBE_POINTS // len(fractals), _PROBE_SIZE, histogram)
-    counts = np.empty((_PROBE_SIZE, _PROBE_SIZE), dtype=np.int64)
-    counts.ravel()[:] = histogram[:-N_CHAINS] >> np.uint64(COUNT_SHIFT)
-    return counts
+        _play(fractal, _PROBE_POINTS // len(fractals), _PROBE_SIZE, histogram)
+    return examine(histogram, _PROBE_SIZE)
 
 
-def _play(
-    fractal: Fractal,
-    tones: NDArray[np.int32],
-    n_points: int,
-    size: int,
-    histogram: NDArray[np.uint64],
-) -> None:
-    table = choice_table(fractal.maps, fractal.weights, size)
-    x, y = fixed_point(fractal.maps[0])
-    stream = np.uint64(fractal.stream)
-    scatter(table, tones, x * size, y * size, n_points, stream, size, histogram)
+def _probe_histogram() -> NDArray[np.uint64]:
+    return np.zeros(_PROBE_SIZE * _PROBE_SIZE + N_CHAINS, dtype=np.uint64)
+
+
+def _play(fractal: Fractal, n_points: int, size: int, histogram: NDArray[np.uint64]) -> None:
+    scatter(
+        np.array(fractal.maps),
+        np.array(fractal.weights),
+        np.array(fractal.tones, dtype=np.int32),
+        n_points,
+        np.uint64(fractal.stream),
+        size,
+        histogram,
+    )
 
 
 def lay_over(fractal: Fractal, canvas: NDArray[np.uint8]) -> None:
@@ -170,19 +168,20 @@ def lay_over(fractal: Fractal, canvas: NDArray[np.uint8]) -> None:
     A large picture is smoothed once more: as pixels shrink, the finest threads would fade.
     """
     size = canvas.shape[0]
-    tones = np.repeat(np.array(fractal.tones, dtype=np.int32), fractal.weights)
     n_points = fractal.points * size * size // _BASE_SIZE**2
     histogram = np.zeros(size * size + N_CHAINS, dtype=np.uint64)
-    _play(fractal, tones, n_points, size, histogram)
+    _play(fractal, n_points, size, histogram)
     histogram, shift = histogram[:-N_CHAINS], 0
     n_passes = (fractal.smoothed and size >= _BASE_SIZE) + (size >= _LARGE_SIZE)
     for doubling in range(n_passes):
         blur(histogram, size, 1 << doubling, shift)
         shift = FINE_SHIFT
-    curve = expose(histogram, shift, np.float32(fractal.gain))
+    visited = np.empty(histogram.size, dtype=np.uint32)
+    visited = visited[: find_visited(histogram, visited)]
     blend(
         histogram,
-        curve,
+        visited,
+        expose(histogram, visited, shift, np.float32(fractal.gain)),
         gradient(fractal.colors, _N_COLORS),
         np.float32(fractal.structure),
         SRGB8_TO_LINEAR,

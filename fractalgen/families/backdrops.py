@@ -1,13 +1,14 @@
 """Backgrounds: gradients, terrain and clouds in colours of their own."""
 
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.color_spaces import LINEAR_TO_SRGB8
-from fractalgen.families.base import log_uniform, rounded
-from fractalgen.gradients import gradient
+from fractalgen.families.base import rounded
+from fractalgen.gradients import srgb_gradient
 from fractalgen.kernels.backgrounds import CLOUD_CELLS, clouds, diamond_square, paint
 from fractalgen.ranges import check_colors, check_direction, check_within
 
@@ -17,6 +18,7 @@ _N_COLORS = 256
 _MIN_LEVELS = 4
 _TEXTURES = ("terrain", "clouds")
 _SHAPES = ("none", "linear", "radial", "conic")
+_SHAPE_BORDERS = (0.45, 0.7, 0.85)
 _CLOUD_LEVELS_FEWER = (CLOUD_CELLS - 1).bit_length()
 
 
@@ -72,20 +74,22 @@ class Backdrop:
 
 def sample_backdrop(rng: np.random.Generator, colors: tuple[str, ...]) -> Backdrop:
     """Draw a background in the given colours."""
-    texture = "terrain" if rng.random() < 0.5 else "clouds"
-    shape = _SHAPES[rng.choice(4, p=(0.45, 0.25, 0.15, 0.15))]
-    roughness = rng.uniform(0.4, 0.8) if texture == "terrain" else rng.uniform(0.3, 0.75)
-    noise = log_uniform(rng, 0.2, 0.8) if shape == "none" else log_uniform(rng, 0.02, 0.3)
-    turns = float(rng.integers(1, 3)) if shape == "conic" else log_uniform(rng, 0.4, 1.6)
-    angle = 2 * np.pi * rng.random()
+    u = rng.random(8).tolist()
+    texture = _TEXTURES[u[0] >= 0.5]
+    shape = _SHAPES[bisect_right(_SHAPE_BORDERS, u[1])]
+    low, high = (0.4, 0.8) if texture == "terrain" else (0.3, 0.75)
+    roughness = low + (high - low) * u[2]
+    noise = 0.2 * 4.0 ** u[3] if shape == "none" else 0.02 * 15.0 ** u[3]
+    turns = 1.0 + (u[4] >= 0.5) if shape == "conic" else 0.4 * 4.0 ** u[4]
+    angle = 2 * math.pi * u[5]
     return Backdrop(
         texture=texture,
         roughness=rounded(roughness),
-        noise=noise,
+        noise=rounded(noise),
         shape=shape,
-        turns=turns,
-        direction=(rounded(np.cos(angle)), rounded(np.sin(angle))),
-        center=(rounded(rng.uniform(0.1, 0.9)), rounded(rng.uniform(0.1, 0.9))),
+        turns=rounded(turns),
+        direction=(rounded(math.cos(angle)), rounded(math.sin(angle))),
+        center=(rounded(0.1 + 0.8 * u[6]), rounded(0.1 + 0.8 * u[7])),
         stream=int(rng.integers(2**63)),
         colors=colors,
     )
@@ -102,8 +106,7 @@ def draw_backdrop(backdrop: Backdrop, size: int) -> NDArray[np.uint8]:
         field = diamond_square(n_levels, roughness, stream)
     else:
         field = clouds(n_levels - _CLOUD_LEVELS_FEWER, roughness, stream)
-    linear = gradient(backdrop.colors, _N_COLORS, cyclic=True)
-    ramp = LINEAR_TO_SRGB8[(linear * np.float32(8191) + np.float32(0.5)).astype(np.int32)]
+    ramp = srgb_gradient(backdrop.colors, _N_COLORS, cyclic=True)
     return paint(
         field,
         1 << n_levels,

@@ -8,6 +8,7 @@ import numpy as np
 
 from fractalgen.families.base import log_uniform
 from fractalgen.families.feature_parts import FINEST, Chart, Filter, blotches, five_digits, wave
+from fractalgen.seeding import uniform, whole
 
 __all__ = ["KINDS"]
 
@@ -17,16 +18,16 @@ T = TypeVar("T")
 
 
 def _pick(rng: np.random.Generator, *options: T) -> T:
-    return options[int(rng.integers(len(options)))]
+    return options[whole(rng, 0, len(options))]
 
 
 def _bent(rng: np.random.Generator, strength: float) -> Chart:
     """Make a plane whose axes turn by about `strength` radians here and there."""
-    cells = int(rng.integers(1, 6))
+    cells = whole(rng, 1, 6)
     ripple = cycles = 0.0
     if rng.random() < 0.12:
         cycles = log_uniform(rng, 1.0, 8.0)
-        ripple = rng.uniform(0.3, 1.0) / (2 * math.pi * cycles)
+        ripple = uniform(rng, 0.3, 1.0) / (2 * math.pi * cycles)
     return Chart(
         bend=five_digits(strength * 0.35 / cells),
         bend_cells=cells,
@@ -38,12 +39,12 @@ def _bent(rng: np.random.Generator, strength: float) -> Chart:
 def _gratings(rng: np.random.Generator) -> Bank:
     """One orientation, or a dominant one, from ruled lines to broken stripes."""
     frequency, angle = log_uniform(rng, 3.5, 36), rng.random()
-    coherence, breadth = rng.uniform(0.1, 0.9), rng.uniform(0.15, 0.5)
+    coherence, breadth = uniform(rng, 0.1, 0.9), uniform(rng, 0.15, 0.5)
     filters = [wave(rng, frequency, angle, coherence=coherence, breadth=breadth)]
     if rng.random() < 0.6:
         other = min(frequency * _pick(rng, 1 / 3, 0.5, 2, 3), FINEST)
         turned = angle + _pick(rng, 0.0, 0.25, 0.04)
-        gain = rng.uniform(0.3, 0.9)
+        gain = uniform(rng, 0.3, 0.9)
         filters.append(wave(rng, other, turned, coherence=coherence, breadth=breadth, gain=gain))
     return _bent(rng, _pick(rng, 0.1, 0.4, 0.9)), filters
 
@@ -52,10 +53,10 @@ def _curves(rng: np.random.Generator) -> Bank:
     """Stripes that wind over a strongly bent plane."""
     frequency, angle = log_uniform(rng, 4, 22), rng.random()
     filters = [
-        wave(rng, frequency, angle + 0.03 * i, coherence=rng.uniform(0.3, 0.9), breadth=0.25)
-        for i in range(int(rng.integers(1, 4)))
+        wave(rng, frequency, angle + 0.03 * i, coherence=uniform(rng, 0.3, 0.9), breadth=0.25)
+        for i in range(whole(rng, 1, 4))
     ]
-    return _bent(rng, rng.uniform(1.0, 2.2)), filters
+    return _bent(rng, uniform(rng, 1.0, 2.2)), filters
 
 
 def _lattices(rng: np.random.Generator) -> Bank:
@@ -63,20 +64,20 @@ def _lattices(rng: np.random.Generator) -> Bank:
     frequency, angle = log_uniform(rng, 3.5, 24), rng.random()
     n = _pick(rng, 2, 2, 3, 3, 5)
     step = 0.25 if n == 2 else 0.5 / n
-    coherence = rng.uniform(0.4, 1.0)
+    coherence = uniform(rng, 0.4, 1.0)
     filters = [
         wave(rng, frequency, angle + i * step, coherence=coherence, breadth=0.25) for i in range(n)
     ]
-    return _bent(rng, rng.uniform(0.0, 0.8)), filters
+    return _bent(rng, uniform(rng, 0.0, 0.8)), filters
 
 
 def _weaves(rng: np.random.Generator) -> Bank:
     """Fine gratings whose strength follows a coarse one: a carrier and its two sidebands."""
     coarse, angle = log_uniform(rng, 2.5, 9), rng.random()
     fine = min(coarse * _pick(rng, 2, 3, 4), FINEST - coarse)
-    coherence = rng.uniform(0.75, 1.0)
+    coherence = uniform(rng, 0.75, 1.0)
     filters = []
-    for turn in (0.0, 0.25)[: int(rng.integers(1, 3))]:
+    for turn in (0.0, 0.25)[: whole(rng, 1, 3)]:
         along = 2 * math.pi * (angle + turn)
         across = along + 2 * math.pi * _pick(rng, 0.0, 0.125, 0.25)
         phase, beat = rng.random(), rng.random()
@@ -96,17 +97,17 @@ def _weaves(rng: np.random.Generator) -> Bank:
                     phase=shifted,
                 )
             )
-    return _bent(rng, rng.uniform(0.0, 0.7)), filters
+    return _bent(rng, uniform(rng, 0.0, 0.7)), filters
 
 
 def _mazes(rng: np.random.Generator) -> Bank:
     """All orientations of one frequency: mazes, fingerprints, leopard spots."""
     frequency, angle = log_uniform(rng, 4, 26), rng.random()
-    n, breadth = int(rng.integers(4, 7)), rng.uniform(0.25, 0.6)
+    n, breadth = whole(rng, 4, 7), uniform(rng, 0.25, 0.6)
     filters = [
         wave(rng, frequency, angle + 0.5 * i / n, coherence=0.0, breadth=breadth) for i in range(n)
     ]
-    return _bent(rng, rng.uniform(0.0, 0.5)), filters
+    return _bent(rng, uniform(rng, 0.0, 0.5)), filters
 
 
 def _furs(rng: np.random.Generator) -> Bank:
@@ -114,20 +115,20 @@ def _furs(rng: np.random.Generator) -> Bank:
     frequency, angle = log_uniform(rng, 5, 14), rng.random()
     filters = []
     for octave in (0, 0, 1, 1, 2):
-        turned = angle + rng.uniform(-0.06, 0.06)
-        breadth, gain = rng.uniform(0.4, 0.9), 0.75**octave
+        turned = angle + uniform(rng, -0.06, 0.06)
+        breadth, gain = uniform(rng, 0.4, 0.9), 0.75**octave
         above = frequency * 1.7**octave
         filters.append(wave(rng, above, turned, coherence=0.0, breadth=breadth, gain=gain))
-    return _bent(rng, rng.uniform(0.3, 1.6)), filters
+    return _bent(rng, uniform(rng, 0.3, 1.6)), filters
 
 
 def _patchworks(rng: np.random.Generator) -> Bank:
     """Draw filters of unlike orientation and frequency that win in different places."""
     filters = [
         wave(rng, log_uniform(rng, 4, 36), rng.random(), coherence=0.0, breadth=0.2)
-        for _ in range(int(rng.integers(3, 6)))
+        for _ in range(whole(rng, 3, 6))
     ]
-    return _bent(rng, rng.uniform(0.2, 1.0)), filters
+    return _bent(rng, uniform(rng, 0.2, 1.0)), filters
 
 
 def _blobs(rng: np.random.Generator) -> Bank:
@@ -135,9 +136,9 @@ def _blobs(rng: np.random.Generator) -> Bank:
     cells = int(log_uniform(rng, 6, 18))
     filters = [blotches(cells, 1.0), blotches(cells, 1.0), blotches(2 * cells, 0.6)]
     for ratio in (1.5, 2.5):
-        frequency, gain = min(cells * ratio, FINEST), rng.uniform(0.3, 0.8)
+        frequency, gain = min(cells * ratio, FINEST), uniform(rng, 0.3, 0.8)
         filters.append(wave(rng, frequency, rng.random(), coherence=0.0, breadth=0.5, gain=gain))
-    return _bent(rng, rng.uniform(0.0, 1.5)), filters
+    return _bent(rng, uniform(rng, 0.0, 1.5)), filters
 
 
 def _around(rng: np.random.Generator, radial: float, winding: int, coherence: float) -> Filter:
@@ -147,15 +148,15 @@ def _around(rng: np.random.Generator, radial: float, winding: int, coherence: fl
         v=float(winding),
         phase=five_digits(rng.random()),
         coherence=five_digits(coherence),
-        gain=five_digits(rng.uniform(0.5, 1.0)),
-        cells=int(rng.integers(3, 9)),
+        gain=five_digits(uniform(rng, 0.5, 1.0)),
+        cells=whole(rng, 3, 9),
     )
 
 
 def _rings(rng: np.random.Generator) -> Bank:
     """Rings, rays and spirals around one centre."""
-    plane = _bent(rng, rng.uniform(0.1, 0.9))
-    x, y = rng.uniform(-0.1, 1.1, 2)
+    plane = _bent(rng, uniform(rng, 0.1, 0.9))
+    x, y = uniform(rng, -0.1, 1.1), uniform(rng, -0.1, 1.1)
     chart = Chart(
         center=(five_digits(x), five_digits(y)),
         bend=plane.bend,
@@ -172,7 +173,7 @@ def _rings(rng: np.random.Generator) -> Bank:
         ((0.0, arms), (rings, 0)),
     )
     return chart, [
-        _around(rng, radial, winding, rng.uniform(0.4, 0.95)) for radial, winding in shape
+        _around(rng, radial, winding, uniform(rng, 0.4, 0.95)) for radial, winding in shape
     ]
 
 
@@ -180,20 +181,20 @@ def _eyes(rng: np.random.Generator) -> Bank:
     """Rows or scatters of centre-surround spots, rosettes and small gratings."""
     cells = int(log_uniform(rng, 3, 16))
     chart = Chart(
-        bend=five_digits(rng.uniform(0.0, 0.25) / cells),
-        bend_cells=int(rng.integers(2, 6)),
+        bend=five_digits(uniform(rng, 0.0, 0.25) / cells),
+        bend_cells=whole(rng, 2, 6),
         polar=bool(rng.random() < 0.7),
         seed_cells=cells,
         jitter=five_digits(_pick(rng, 0.0, 0.3, 0.9)),
         stagger=0.5 if rng.random() < 0.6 else 0.0,
         turn=five_digits(_pick(rng, 0.0, 0.25, 1.0)),
     )
-    filters = [_around(rng, cells * rng.uniform(0.8, 2.4), 0, rng.uniform(0.6, 1.0))]
+    filters = [_around(rng, cells * uniform(rng, 0.8, 2.4), 0, uniform(rng, 0.6, 1.0))]
     if rng.random() < 0.6:
-        twist = cells * rng.uniform(0.0, 1.5)
-        filters.append(_around(rng, twist, int(rng.integers(1, 6)), rng.uniform(0.5, 1.0)))
+        twist = cells * uniform(rng, 0.0, 1.5)
+        filters.append(_around(rng, twist, whole(rng, 1, 6), uniform(rng, 0.5, 1.0)))
     if not chart.polar:
-        filters.append(wave(rng, cells * rng.uniform(0.6, 1.8), 0.25, coherence=0.8, breadth=0.3))
+        filters.append(wave(rng, cells * uniform(rng, 0.6, 1.8), 0.25, coherence=0.8, breadth=0.3))
     return chart, filters
 
 

@@ -6,12 +6,12 @@ and coloured along opponent axes.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.color_spaces import LINEAR_TO_SRGB8
 from fractalgen.families.feature_parts import (
     Chart,
     Filter,
@@ -21,11 +21,13 @@ from fractalgen.families.feature_parts import (
     five_digits,
 )
 from fractalgen.families.feature_sampling import sample_bank, sample_tone, sample_units
-from fractalgen.gradients import gradient
+from fractalgen.gradients import srgb_gradient
 from fractalgen.kernels.filter_banks import answer_rows
+from fractalgen.kernels.light_probe import examine
 from fractalgen.kernels.opponent_colors import opponents_to_gradient, opponents_to_rgb
 from fractalgen.palettes import choose, resolve
 from fractalgen.ranges import check_colors
+from fractalgen.seeding import uniform
 
 __all__ = ["Features", "FeaturesParams"]
 
@@ -76,6 +78,9 @@ class FeaturesParams:
     mean: tuple[float, float, float]
     colors: tuple[str, ...]
 
+    def __hash__(self) -> int:
+        return self.noise_seed
+
     def __post_init__(self) -> None:
         check_numbers("params", (self.constant, *self.spread, *self.mean))
         check_count("noise_seed", self.noise_seed, 0, 2**63 - 1)
@@ -102,7 +107,7 @@ class Features:
     """
 
     name: ClassVar[str] = "features"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     params_type: ClassVar[type[FeaturesParams]] = FeaturesParams
     palette: str = "any"
 
@@ -118,7 +123,7 @@ class Features:
             noise_seed=int(rng.integers(2**63)),
             chart=chart,
             filters=filters,
-            constant=five_digits(rng.uniform(0.02, 0.3)),
+            constant=five_digits(uniform(rng, 0.02, 0.3)),
             units=units,
             spread=spread,
             mean=mean,
@@ -127,21 +132,20 @@ class Features:
 
     def accepts(self, params: FeaturesParams) -> bool:
         """Say whether a small probe has contrast, structure and more than one tone."""
-        probe = _answers(params, _PROBE_SIZE, 0, _PROBE_SIZE)
         rgb = np.empty((_PROBE_SIZE, _PROBE_SIZE, 3), np.uint8)
-        _color(probe, _exposure(params, probe), _gradient_colors(params.colors), rgb)
-        rgb = rgb.astype(np.int64)
-        light = (rgb[..., 0] * 2 + rgb[..., 1] * 5 + rgb[..., 2]) // 8
-        n = light.size
-        total, squares = int(light.sum()), int((light * light).sum())
-        deviation_holds = n * squares - total * total >= (_LEAST_DEVIATION * n) ** 2
-        steps = int(np.abs(np.diff(light, axis=0)).sum() + np.abs(np.diff(light, axis=1)).sum())
-        share = int(np.bincount((light // 32).ravel()).max())
-        return deviation_holds and steps >= 2 * _LEAST_STEP * n and share <= _LARGEST_SHARE * n
+        probe, exposure = _probe(params)
+        _color(probe, exposure, _gradient_colors(params.colors), rgb)
+        seen = examine(rgb)
+        n = _PROBE_SIZE**2
+        return (
+            n * seen.squares - seen.total**2 >= (_LEAST_DEVIATION * n) ** 2
+            and seen.steps >= 2 * _LEAST_STEP * n
+            and seen.largest <= _LARGEST_SHARE * n
+        )
 
     def render(self, params: FeaturesParams, size: int) -> NDArray[np.uint8]:
         """Draw the picture as a (size, size, 3) uint8 RGB array."""
-        exposure = _exposure(params, _answers(params, _PROBE_SIZE, 0, _PROBE_SIZE))
+        _, exposure = _probe(params)
         colors = _gradient_colors(params.colors)
         picture = np.empty((size, size, 3), np.uint8)
         height = max(1, _STRIP_PIXELS // size)
@@ -185,25 +189,27 @@ def _answers(params: FeaturesParams, size: int, first: int, n_rows: int) -> NDAr
     return axes
 
 
-def _exposure(params: FeaturesParams, probe: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Measure each axis on a probe of one size, so that all sizes get the same exposure."""
-    ranked = np.sort(probe.reshape(3, -1), axis=1)
+@lru_cache(maxsize=32)
+def _probe(params: FeaturesParams) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the three axes of a small picture, and the exposure of them that all sizes get.
+
+    The gate looks at what is rendered next, so that it is not drawn twice.
+    """
+    axes = _answers(params, _PROBE_SIZE, 0, _PROBE_SIZE)
+    ranked = np.sort(axes.reshape(3, -1), axis=1)
     n = ranked.shape[1]
     low, high = ranked[:, n // 25], ranked[:, n - n // 25]
+    exposure = np.empty((3, 3), np.float32)
+    exposure[:, 0] = (low + high) * np.float32(0.5)
     half = np.maximum((high - low) * np.float32(0.5), np.float32(1e-6))
-    gain = np.array(params.spread, np.float32) / half
-    middle = (low + high) * np.float32(0.5)
-    return np.stack([middle, gain, np.array(params.mean, np.float32)], axis=1)
+    exposure[:, 1] = np.array(params.spread, np.float32) / half
+    exposure[:, 2] = params.mean
+    return axes, exposure
 
 
 def _gradient_colors(colors: tuple[str, ...]) -> NDArray[np.uint8] | None:
     """Return the gradient through `colors` as sRGB, shape (1024, 3); None for no colours."""
-    if not colors:
-        return None
-    linear = gradient(colors, _GRADIENT_COLORS)
-    places = (linear * np.float32(LINEAR_TO_SRGB8.size - 1) + np.float32(0.5)).astype(np.int64)
-    srgb: NDArray[np.uint8] = LINEAR_TO_SRGB8[places]
-    return srgb
+    return srgb_gradient(colors, _GRADIENT_COLORS) if colors else None
 
 
 def _color(

@@ -1,11 +1,11 @@
 """Colours for a figure and the ground behind it, so that the one stands out from the other."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fractalgen.color_spaces import hex_to_linear, linear_to_oklab, oklch_to_hex
+from fractalgen.color_spaces import hex_to_oklab, oklab_to_hex
 from fractalgen.families.base import rounded
 
 __all__ = ["LightnessBand", "figure_colors", "ground_colors", "sample_band"]
@@ -25,7 +25,7 @@ _BANDS = (
     ((0.36, 0.46), (0.48, 0.60)),
     ((0.62, 0.76), (0.86, 0.97)),
 )
-_BAND_CHANCES = (0.4, 0.25, 0.35)
+_BAND_BORDERS = (0.4, 0.65)
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class LightnessBand:
     high: float
 
 
-def _lightness(colors: tuple[str, ...]) -> NDArray[np.float64]:
-    return linear_to_oklab(hex_to_linear(colors))[:, 0]
+def _lightness(colors: tuple[str, ...]) -> list[float]:
+    return [lightness for lightness, _, _ in hex_to_oklab(colors)]
 
 
 def _apart(colors: tuple[str, ...], band: LightnessBand) -> tuple[str, ...]:
@@ -47,13 +47,17 @@ def _apart(colors: tuple[str, ...], band: LightnessBand) -> tuple[str, ...]:
     differ among themselves.
     """
     lightness = _lightness(colors)
-    above, below = lightness.max() - band.high, band.low - lightness.min()
-    distance = lightness - band.high if above >= below else band.low - lightness
-    order = np.argsort(distance, kind="stable")
-    outside = distance[distance >= 0.0]
-    if distance.max() < _REACH or np.count_nonzero(outside >= _GAP) < 2 or np.ptp(outside) < _RANGE:
+    if max(lightness) - band.high >= band.low - min(lightness):
+        distances = [one - band.high for one in lightness]
+    else:
+        distances = [band.low - one for one in lightness]
+    order = sorted(range(len(colors)), key=distances.__getitem__)
+    outside = [i for i in order if distances[i] >= 0.0]
+    nearest, farthest = (distances[i] for i in (outside[0], outside[-1])) if outside else (0.0, 0.0)
+    n_away = sum(distances[i] >= _GAP for i in outside)
+    if farthest < _REACH or n_away < 2 or farthest - nearest < _RANGE:
         return ()
-    return tuple(colors[i] for i in order if distance[i] >= 0.0)
+    return tuple(colors[i] for i in outside)
 
 
 def sample_band(rng: np.random.Generator, figure: tuple[str, ...]) -> LightnessBand:
@@ -62,12 +66,12 @@ def sample_band(rng: np.random.Generator, figure: tuple[str, ...]) -> LightnessB
     Where the figure's colours are too much alike for the band that was drawn, the ground is dark
     behind light colours and light behind dark ones.
     """
-    lows, highs = _BANDS[rng.choice(len(_BANDS), p=_BAND_CHANCES)]
-    low, high = rng.random(2)
+    place, low, high = rng.random(3).tolist()
+    lows, highs = _BANDS[bisect_right(_BAND_BORDERS, place)]
     band = _band_at(lows, highs, low, high)
     if _apart(figure, band):
         return band
-    lows, highs = _BANDS[0] if _lightness(figure).mean() > 0.5 else _BANDS[-1]
+    lows, highs = _BANDS[0] if sum(_lightness(figure)) > 0.5 * len(figure) else _BANDS[-1]
     return _band_at(lows, highs, low, high)
 
 
@@ -99,8 +103,8 @@ def figure_colors(colors: tuple[str, ...], band: LightnessBand) -> tuple[str, ..
     chosen = _apart(colors, band)
     if not chosen:
         middle = (band.low + band.high) / 2
-        order = np.argsort(np.abs(_lightness(colors) - middle), kind="stable")
-        chosen = tuple(colors[i] for i in order)
+        distances = [abs(one - middle) for one in _lightness(colors)]
+        chosen = tuple(colors[i] for i in sorted(range(len(colors)), key=distances.__getitem__))
     if len(chosen) > _MAX_FIGURE_COLORS:
         last = len(chosen) - 1
         steps = _MAX_FIGURE_COLORS - 1
@@ -120,14 +124,14 @@ def ground_colors(
     tuple of str
         As ``"#rrggbb"``, in random order.
     """
-    low, high = _GROUND_COLORS_RANGE
-    n = min(len(colors), int(rng.integers(low, high + 1)))
-    picked = tuple(colors[i] for i in rng.permutation(len(colors))[:n])
-    lightness, a, b = linear_to_oklab(hex_to_linear(picked)).T
-    chroma = rng.uniform(0.9, 1.7) * np.hypot(a, b)
-    hue = np.arctan2(b, a) / (2 * np.pi)
-    spread = max(float(lightness.max() - lightness.min()), 1e-6)
-    moved = band.low + (band.high - band.low) * (lightness - lightness.min()) / spread
-    return tuple(
-        oklch_to_hex(rounded(moved[i]), rounded(chroma[i]), rounded(hue[i])) for i in range(n)
+    fewest, most = _GROUND_COLORS_RANGE
+    amount, strength, *places = rng.random(2 + len(colors)).tolist()
+    n = min(len(colors), fewest + int((most + 1 - fewest) * amount))
+    lab = hex_to_oklab(colors)
+    picked = [lab[i] for i in sorted(range(len(colors)), key=places.__getitem__)[:n]]
+    least, largest = min(picked)[0], max(picked)[0]
+    scale = (band.high - band.low) / max(largest - least, 1e-6)
+    more = 0.9 + 0.8 * strength
+    return oklab_to_hex(
+        [(band.low + scale * (one - least), more * a, more * b) for one, a, b in picked]
     )

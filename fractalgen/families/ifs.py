@@ -3,15 +3,23 @@
 Source: C. Anderson and R. Farrell, "Improving fractal pre-training", WACV 2022.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.families.affine_fractals import Fractal, lay_over, probe_counts, sample_fractal
+from fractalgen.families.affine_fractals import (
+    PROBE_PIXELS,
+    PROBE_TILES,
+    Fractal,
+    lay_over,
+    probe,
+    sample_fractal,
+)
 from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
-from fractalgen.families.base import log_uniform
+from fractalgen.families.base import log_uniform, rounded
 from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
 from fractalgen.palettes import choose, resolve
 from fractalgen.ranges import check_within
@@ -21,8 +29,8 @@ __all__ = ["IFS", "IFSParams"]
 
 _MAX_OBJECTS = 5
 
-# What a probe of 64 x 64 pixels must show; see `IFS.accepts`.
-_TILE = 8
+# What a probe must show: shares of its pixels and tiles; the evenness, which is 1 where all pixels
+# are visited equally often, 1 / pixels where one has all the visits; a share of those visited.
 _MIN_FILL = 0.18
 _MIN_TILES = 0.5
 _MIN_EVENNESS = 0.07
@@ -62,7 +70,7 @@ class IFS:
     """
 
     name: ClassVar[str] = "ifs"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     params_type: ClassVar[type[IFSParams]] = IFSParams
     palette: str = "any"
     objects: int = 1
@@ -87,21 +95,12 @@ class IFS:
 
     def accepts(self, params: IFSParams) -> bool:
         """Refuse pictures that are nearly empty, mere dust, a line, or one solid blob."""
-        counts = probe_counts(params.fractals)
-        visited = counts > 0
-        n_visited = np.count_nonzero(visited)
-        if n_visited < _MIN_FILL * visited.size:
-            return False
-        n_tiles = visited.shape[0] // _TILE
-        tiles = visited.reshape(n_tiles, _TILE, n_tiles, _TILE).any(axis=(1, 3))
-        # 1 where all pixels are visited equally often, 1 / pixels where one has all the visits.
-        evenness = int(counts.sum()) ** 2 / (int((counts * counts).sum()) * counts.size)
-        inner = visited[1:-1, 1:-1] & visited[:-2, 1:-1] & visited[2:, 1:-1]
-        inner &= visited[1:-1, :-2] & visited[1:-1, 2:]
-        return bool(
-            np.count_nonzero(tiles) >= _MIN_TILES * tiles.size
-            and evenness >= _MIN_EVENNESS
-            and np.count_nonzero(inner) <= _MAX_SOLIDITY * n_visited
+        seen = probe(params.fractals)
+        return (
+            seen.visited >= _MIN_FILL * PROBE_PIXELS
+            and seen.tiles >= _MIN_TILES * PROBE_TILES
+            and seen.visits**2 >= _MIN_EVENNESS * seen.squares * PROBE_PIXELS
+            and seen.inner <= _MAX_SOLIDITY * seen.visited
         )
 
     def render(self, params: IFSParams, size: int) -> NDArray[np.uint8]:
@@ -114,17 +113,20 @@ class IFS:
 
 def _sample_place(
     rng: np.random.Generator, n_objects: int, turn: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """Draw the centre and the sides of a fractal's box, in sides of the picture.
 
     A single fractal may reach beyond the picture's edges; several stand around its centre.
     """
+    largest = 1.7 if n_objects == 1 else 1.3 / n_objects**0.5
+    smallest = 0.75 if n_objects == 1 else 0.6 * largest
+    extent = (log_uniform(rng, smallest, largest), log_uniform(rng, smallest, largest))
+    across, along = rng.random(2).tolist()
     if n_objects == 1:
-        extent = np.array([log_uniform(rng, 0.75, 1.7) for _ in range(2)])
-        return 0.5 + rng.uniform(-0.15, 0.15, 2), extent
-    turn += rng.uniform(-0.3, 0.3) / n_objects
-    radius = rng.uniform(0.2, 0.4)
-    direction = np.array((np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)))
-    largest = 1.3 / n_objects**0.5
-    extent = np.array([log_uniform(rng, 0.6 * largest, largest) for _ in range(2)])
-    return 0.5 + radius * direction, extent
+        return (0.35 + 0.3 * across, 0.35 + 0.3 * along), extent
+    angle = 2 * math.pi * (turn + 0.6 * (across - 0.5) / n_objects)
+    radius = 0.2 + 0.2 * along
+    return (
+        rounded(0.5 + radius * math.cos(angle)),
+        rounded(0.5 + radius * math.sin(angle)),
+    ), extent

@@ -26,6 +26,7 @@ _HALF = np.float32(0.5)
 _QUARTER = np.float32(0.25)
 _THREE_QUARTERS = np.float32(0.75)
 _WHOLE_TURNS = np.float32(64.0)
+_COARSEST = np.int64(0)
 _ROW_BITS = np.uint64(20)
 _LEVEL_BITS = np.uint64(40)
 
@@ -56,10 +57,10 @@ def diamond_square(n_levels: int, roughness: np.float32, stream: np.uint64) -> N
         Corners in [-1, 1].
     """
     cells = 1 << n_levels
-    field = np.zeros((cells + 1, cells + 1), dtype=np.float32)
+    field = np.empty((cells + 1, cells + 1), dtype=np.float32)
     for row in range(2):
         for column in range(2):
-            field[row * cells, column * cells] = _signed(stream, 0, row, column)
+            field[row * cells, column * cells] = _signed(stream, _COARSEST, row, column)
     amplitude = _ONE
     for level in range(n_levels):
         step = cells >> level
@@ -107,10 +108,12 @@ def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[n
         Mean 0; the coarsest level's amplitude is 1.
     """
     cells = CLOUD_CELLS
-    field = np.empty((cells + 2, cells + 2), dtype=np.float32)
-    for row in range(cells + 2):
-        for column in range(cells + 2):
-            field[row, column] = _signed(stream, 0, row, column)
+    # Filled place by place: with two loops LLVM stores whole columns, lane by lane.
+    coarsest = np.empty((cells + 2) * (cells + 2), dtype=np.float32)
+    for place in range(coarsest.size):
+        row, column = place // (cells + 2), place % (cells + 2)
+        coarsest[place] = _signed(stream, _COARSEST, row, column)
+    field: NDArray[np.float32] = coarsest.reshape((cells + 2, cells + 2))
     amplitude = _ONE
     for level in range(n_levels):
         cells *= 2
@@ -180,6 +183,7 @@ def paint(
     value = np.empty(size, dtype=np.float32)
     left = np.empty(size, dtype=np.int32)
     beyond = np.empty(size, dtype=np.float32)
+    places = np.empty(size, dtype=np.int32)
     offset = np.float32(field.shape[0] - 1 - cells) * _HALF
     scale = np.float32(cells) / np.float32(size)
     pixel = _ONE / np.float32(size)
@@ -212,7 +216,9 @@ def paint(
                 value[column] += turns * along
         for column in range(size):
             # Whole turns are added so that truncation rounds down.
-            place = np.intp(np.uint32(np.int32((value[column] + _WHOLE_TURNS) * n_colors) & mask))
+            places[column] = np.int32((value[column] + _WHOLE_TURNS) * n_colors) & mask
+        for column in range(size):
+            place = np.intp(np.uint32(places[column]))
             canvas[row, column, 0] = ramp[place, 0]
             canvas[row, column, 1] = ramp[place, 1]
             canvas[row, column, 2] = ramp[place, 2]

@@ -9,7 +9,7 @@ like any other.
 import numpy as np
 
 from fractalgen.kernels.elementary import atan2_turns, cos_turns, sin_turns
-from fractalgen.kernels.jit import kernel
+from fractalgen.kernels.jit import inlined, kernel
 from fractalgen.kernels.random_bits import uniform_at
 
 __all__ = ["cell_seeds", "nearest_seed_row", "polar_row"]
@@ -59,8 +59,24 @@ def cell_seeds(seed, cells, jitter, stagger, turn):
     return seeds
 
 
+@inlined
+def _try_seed(seed, x, y, before, after):
+    """Copy square distance and coordinates, those from this seed where it is nearer."""
+    x0, y0, cosine, sine = seed[0], seed[1], seed[2], seed[3]
+    for i in range(x.size):
+        dx, dy = x[i] - x0, y[i] - y0
+        square = dx * dx + dy * dy
+        u, v = dx * cosine + dy * sine, dy * cosine - dx * sine
+        # Read before the choice: what is read in one branch only keeps vectors away.
+        least, old_u, old_v = before[0, i], before[1, i], before[2, i]
+        nearer = square < least
+        after[0, i] = square if nearer else least
+        after[1, i] = u if nearer else old_u
+        after[2, i] = v if nearer else old_v
+
+
 @kernel
-def nearest_seed_row(seeds, y, bent_x, bent_y, distance, u, v):
+def nearest_seed_row(seeds, y, bent_x, bent_y, u, v):
     """Measure each pixel's bent place from the nearest seed, in the seed's own turned axes.
 
     Only the nine seeds around a pixel's cell are tried; with strong jitter or bending a farther
@@ -74,30 +90,28 @@ def nearest_seed_row(seeds, y, bent_x, bent_y, distance, u, v):
         The row's place before it was bent, in (0, 1).
     bent_x, bent_y : ndarray of float32, shape (size,)
         Where the row's pixels are after bending, in picture widths.
-    distance : ndarray of float32, shape (size,)
-        Scratch.
     u, v : ndarray of float32, shape (size,)
         Filled.
     """
     size = u.size
     cells = seeds.shape[0] - 2
     top = min(np.int64(y * np.float32(cells)), cells - 1)
+    # What was found so far is read in one half and written to the other: written where it was
+    # read, it would be stored by a mask, which many processors do slowly.
+    found = np.empty((2, 3, size // cells + 1), np.float32)
     start = np.int64(0)
     for cell in range(cells):
         stop = ((cell + 1) * 2 * size + cells - 1) // (2 * cells)
-        for i in range(start, stop):
-            distance[i] = _FAR
+        x, y_bent = bent_x[start:stop], bent_y[start:stop]
+        for i in range(x.size):
+            found[0, 0, i] = _FAR
         for near in range(9):
-            row, column = top + near // 3, cell + near % 3
-            x0, y0 = seeds[row, column, 0], seeds[row, column, 1]
-            cosine, sine = seeds[row, column, 2], seeds[row, column, 3]
-            for i in range(start, stop):
-                dx, dy = bent_x[i] - x0, bent_y[i] - y0
-                square = dx * dx + dy * dy
-                nearer = square < distance[i]
-                distance[i] = square if nearer else distance[i]
-                u[i] = dx * cosine + dy * sine if nearer else u[i]
-                v[i] = dy * cosine - dx * sine if nearer else v[i]
+            seed = seeds[top + near // 3, cell + near % 3]
+            _try_seed(seed, x, y_bent, found[near & 1], found[(near + 1) & 1])
+        across, down = u[start:stop], v[start:stop]
+        for i in range(x.size):
+            across[i] = found[1, 1, i]
+            down[i] = found[1, 2, i]
         start = stop
 
 

@@ -13,13 +13,14 @@ from fractalgen.kernels.chaos_game import COUNT_SHIFT
 from fractalgen.kernels.elementary import exp2, log2
 from fractalgen.kernels.jit import inlined, kernel
 
-__all__ = ["FINE_SHIFT", "blend", "blur", "expose"]
+__all__ = ["FINE_SHIFT", "blend", "blur", "expose", "find_visited"]
 
 FINE_SHIFT = 4
 """A blurred histogram counts sixteenths (2**-4) of visits."""
 
 _COUNT_SHIFT = np.uint64(COUNT_SHIFT)
 _SUM_MASK = np.uint64((1 << COUNT_SHIFT) - 1)
+_ONE_VISIT = np.uint64(1 << COUNT_SHIFT)
 _TWO = np.uint64(2)
 
 _STEP_SHIFT = np.int32(17)
@@ -44,8 +45,11 @@ _TONE_UNIT = np.float32(1.0 / 255.0)
 @inlined
 def _level(count):
     """Return the table row of a count of 1 or more: 64 log2(count), linear within octaves."""
-    # Numba checks an index for being negative unless it comes from an unsigned number.
-    return np.intp(np.uint32((np.float32(count).view(np.int32) >> _STEP_SHIFT) - _ONE_BITS))
+    # Unsigned numbers have no instruction that makes them floats before AVX-512, and Numba checks
+    # an index for being negative unless it comes from one.
+    return np.intp(
+        np.uint32((np.float32(np.int64(count)).view(np.int32) >> _STEP_SHIFT) - _ONE_BITS)
+    )
 
 
 @kernel
@@ -99,7 +103,29 @@ def blur(histogram: NDArray[np.uint64], size: int, spacing: int, shift: int) -> 
 
 
 @kernel
-def expose(histogram: NDArray[np.uint64], shift: int, gain: np.float32) -> NDArray[np.float32]:
+def find_visited(histogram: NDArray[np.uint64], visited: NDArray[np.uint32]) -> int:
+    """List the pixels that are visited, and return how many they are.
+
+    Whoever goes through the list has no branch that a processor could not foresee.
+
+    Parameters
+    ----------
+    histogram : ndarray of uint64
+        From `scatter` or `blur`.
+    visited : ndarray of uint32, of the histogram's shape
+        Filled from its start.
+    """
+    n = 0
+    for pixel in range(histogram.size):
+        visited[np.uint32(n)] = pixel
+        n += histogram[pixel] >= _ONE_VISIT
+    return n
+
+
+@kernel
+def expose(
+    histogram: NDArray[np.uint64], visited: NDArray[np.uint32], shift: int, gain: np.float32
+) -> NDArray[np.float32]:
     """Find this picture's own exposure: opacity and brightness of each level of count.
 
     With x = count / white and v = log(1 + gain x) / log(1 + gain), the opacity is v (2 - v), and
@@ -109,6 +135,8 @@ def expose(histogram: NDArray[np.uint64], shift: int, gain: np.float32) -> NDArr
     ----------
     histogram : ndarray of uint64
         From `scatter` or `blur`.
+    visited : ndarray of uint32
+        From `find_visited`.
     shift : int
         Counts are in units of 2**-shift visits.
     gain : float32
@@ -119,19 +147,19 @@ def expose(histogram: NDArray[np.uint64], shift: int, gain: np.float32) -> NDArr
     ndarray of float32, shape (2176, 2)
         Opacity and brightness in [0, 1] by level; a level is the 64th of an octave.
     """
-    pixels = np.zeros(_N_LEVELS, dtype=np.int64)
-    visited = 0
-    for packed in histogram:
-        count = packed >> _COUNT_SHIFT
-        if count:
-            pixels[_level(count)] += 1
-            visited += 1
-    black = _quantile(pixels, _BLACK_SHARE * visited)
+    pixels = np.empty(_N_LEVELS, dtype=np.int64)
+    for level in range(_N_LEVELS):
+        pixels[level] = 0
+    for pixel in visited:
+        pixels[_level(histogram[pixel] >> _COUNT_SHIFT)] += 1
+    black = _quantile(pixels, _BLACK_SHARE * visited.size)
     # A picture of single visits alone has no highlights: white is never below four.
-    white = max(_quantile(pixels, _WHITE_SHARE * visited), _STEPS * (2 + shift))
+    white = max(_quantile(pixels, _WHITE_SHARE * visited.size), _STEPS * (2 + shift))
     scale = _ONE / log2(_ONE + gain)
     darkest = _BLACK_STRETCH * log2(_ONE + gain * _ratio(min(black, white - 1), white)) * scale
-    curve = np.ones((_N_LEVELS, 2), dtype=np.float32)
+    curve = np.empty((_N_LEVELS, 2), dtype=np.float32)
+    for level in range(white, _N_LEVELS):
+        curve[level, 0] = curve[level, 1] = _ONE
     for level in range(white):
         v = log2(_ONE + gain * _ratio(level, white)) * scale
         curve[level, 0] = v * (_TWO_F - v)
@@ -161,6 +189,7 @@ def _ratio(level, white):
 @kernel
 def blend(
     histogram: NDArray[np.uint64],
+    visited: NDArray[np.uint32],
     curve: NDArray[np.float32],
     ramp: NDArray[np.float32],
     structure: np.float32,
@@ -177,6 +206,8 @@ def blend(
     ----------
     histogram : ndarray of uint64, shape (n,)
         From `scatter` or `blur`.
+    visited : ndarray of uint32
+        From `find_visited`.
     curve : ndarray of float32, shape (2176, 2)
         From `expose`.
     ramp : ndarray of float32, shape (n_colors, 3)
@@ -192,17 +223,19 @@ def blend(
     """
     last = np.float32(ramp.shape[0] - 1)
     full = np.float32(encode.shape[0] - 1)
-    for pixel in range(histogram.size):
+    for pixel in visited:
         packed = histogram[pixel]
         count = packed >> _COUNT_SHIFT
-        if count:
-            level = _level(count)
-            opacity = curve[level, 0]
-            v = curve[level, 1]
-            # A blurred count may have been rounded down, the sum of its tones not.
-            t = min(np.float32(packed & _SUM_MASK) / np.float32(count) * _TONE_UNIT, _ONE)
-            place = np.intp(np.uint32((v + structure * (t - v)) * last + _HALF))
-            for channel in range(3):
-                under = decode[canvas[pixel, channel]]
-                light = under + opacity * (ramp[place, channel] - under)
-                canvas[pixel, channel] = encode[np.intp(np.uint32(light * full + _HALF))]
+        level = _level(count)
+        opacity = curve[level, 0]
+        v = curve[level, 1]
+        # A blurred count may have been rounded down, the sum of its tones not.
+        t = min(
+            np.float32(np.int64(packed & _SUM_MASK)) / np.float32(np.int64(count)) * _TONE_UNIT,
+            _ONE,
+        )
+        place = np.intp(np.uint32((v + structure * (t - v)) * last + _HALF))
+        for channel in range(3):
+            under = decode[canvas[pixel, channel]]
+            light = under + opacity * (ramp[place, channel] - under)
+            canvas[pixel, channel] = encode[np.intp(np.uint32(light * full + _HALF))]

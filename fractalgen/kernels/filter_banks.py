@@ -125,7 +125,10 @@ def answer_rows(
     seeds = cell_seeds(seed, max(seed_cells, 1), chart[6], chart[7], chart[8])
 
     centers = pixel_centers(size)
-    blended = np.empty(widest + 3, np.float32)
+    spread = np.empty((2 * n_filters + 2, 4, size), np.float32)
+    held = np.empty(2 * n_filters + 2, np.int64)
+    for f in range(2 * n_filters + 2):
+        held[f] = -4
     rows = np.empty((8, size), np.float32)
     u, v, a, b, energy, total, x, y_bent = (
         rows[0],
@@ -142,13 +145,14 @@ def answer_rows(
 
     for r in range(axes.shape[1]):
         y = (np.float32(first + r) + _HALF) / np.float32(size)
-        noise_row(lattices[2 * n_filters], bend_cells, y, centers, blended, a)
-        noise_row(lattices[2 * n_filters + 1], bend_cells, y, centers, blended, b)
+        for f in range(2 * n_filters, 2 * n_filters + 2):
+            row = a if f == 2 * n_filters else b
+            held[f] = noise_row(lattices[f], bend_cells, y, centers, spread[f], held[f], row)
         for i in range(size):
             x[i] = centers[i] + chart[2] * a[i]
             y_bent[i] = y + chart[2] * b[i] + chart[3] * sin_turns(chart[4] * x[i])
         if seed_cells > 0:
-            nearest_seed_row(seeds, y, x, y_bent, energy, u, v)
+            nearest_seed_row(seeds, y, x, y_bent, u, v)
         else:
             for i in range(size):
                 u[i] = x[i] - chart[0]
@@ -159,8 +163,9 @@ def answer_rows(
         for i in range(size):
             energy[i] = chart[9]
         for f in range(n_filters):
-            noise_row(lattices[2 * f], cells[f], y, centers, blended, a)
-            noise_row(lattices[2 * f + 1], cells[f], y, centers, blended, b)
+            for g in range(2 * f, 2 * f + 2):
+                row = a if g == 2 * f else b
+                held[g] = noise_row(lattices[g], cells[f], y, centers, spread[g], held[g], row)
             filter_row(waves[f], u, v, a, b, even[f], odd[f], energy)
         for i in range(size):
             energy[i] = _ONE / np.sqrt(energy[i])

@@ -42,15 +42,22 @@ def opponents_to_rgb(
     light_middle, light_gain, light_mean = exposure[0, 0], exposure[0, 1], exposure[0, 2]
     red_middle, red_gain, red_mean = exposure[1, 0], exposure[1, 1], exposure[1, 2]
     green_middle, green_gain, green_mean = exposure[2, 0], exposure[2, 1], exposure[2, 2]
+    size = rgb.shape[1]
+    # Numbers of one kind side by side can be worked on eight at a time, RGB triples cannot.
+    codes = np.empty((3, size), np.int32)
     for y in range(rgb.shape[0]):
-        for x in range(rgb.shape[1]):
+        for x in range(size):
             light = (axes[0, y, x] - light_middle) * light_gain + light_mean
             blue_red = (axes[1, y, x] - red_middle) * red_gain + red_mean
             green = (axes[2, y, x] - green_middle) * green_gain + green_mean
             plain = light - _TWO_THIRDS * green
-            rgb[y, x, 0] = np.uint8(_saturated(plain + blue_red) * _FULL + _HALF)
-            rgb[y, x, 1] = np.uint8(_saturated(light + _FOUR_THIRDS * green) * _FULL + _HALF)
-            rgb[y, x, 2] = np.uint8(_saturated(plain - blue_red) * _FULL + _HALF)
+            codes[0, x] = np.int32(_saturated(plain + blue_red) * _FULL + _HALF)
+            codes[1, x] = np.int32(_saturated(light + _FOUR_THIRDS * green) * _FULL + _HALF)
+            codes[2, x] = np.int32(_saturated(plain - blue_red) * _FULL + _HALF)
+        for x in range(size):
+            rgb[y, x, 0] = codes[0, x]
+            rgb[y, x, 1] = codes[1, x]
+            rgb[y, x, 2] = codes[2, x]
 
 
 @kernel
@@ -71,12 +78,15 @@ def opponents_to_gradient(
     """
     mean = exposure[0, 2] + exposure[1, 2] + exposure[2, 2]
     last = np.float32(colors.shape[0] - 1)
+    places = np.empty(rgb.shape[1], np.int32)
     for y in range(rgb.shape[0]):
         for x in range(rgb.shape[1]):
             value = mean + (axes[0, y, x] - exposure[0, 0]) * exposure[0, 1]
             value += (axes[1, y, x] - exposure[1, 0]) * exposure[1, 1]
             value += (axes[2, y, x] - exposure[2, 0]) * exposure[2, 1]
-            place = np.int64(_saturated(value) * last + _HALF)
+            places[x] = np.int32(_saturated(value) * last + _HALF)
+        for x in range(rgb.shape[1]):
+            place = np.intp(np.uint32(places[x]))
             rgb[y, x, 0] = colors[place, 0]
             rgb[y, x, 1] = colors[place, 1]
             rgb[y, x, 2] = colors[place, 2]

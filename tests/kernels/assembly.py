@@ -27,6 +27,7 @@ from numba import from_dtype, types
 from numba import int32 as i4
 from numba import int64 as i8
 from numba import uint8 as u1
+from numba import uint32 as u4
 from numba import uint64 as u8
 from numba.core.dispatcher import Dispatcher
 
@@ -72,19 +73,24 @@ _LISTS = types.UniTuple(i8[::1], 3)
 _FROM_PLANS = "plan sampling: one number after another"
 _LOOK_UPS = "table look-ups"
 _UNROLLED = "vectors, but no loop is left"
+_ONE_SYSTEM = "a few maps"
+_A_FEW_COLORS = "a few colours"
 
 EXPECTED = {
+    "affine_systems.choose_by_area": scalar(_ONE_SYSTEM, (f8[:, ::1], i8[::1])),
+    "affine_systems.draw_system": scalar(_ONE_SYSTEM, (f8[::1], f8[:, ::1])),
+    "affine_systems.frame": scalar(_ONE_SYSTEM, (f8[:, ::1], i8[::1], f8[::1], f8[::1])),
     "affine_warp.rotate": scalar("every pixel from a place of its own"),
     "affine_warp.shear_x": vector(),
     "affine_warp.shear_y": vector(),
     "backgrounds.clouds": vector((i8, f4, u8)),
-    "backgrounds.diamond_square": vector((i8, f4, u8)),
-    "backgrounds.paint": vector((f4[:, ::1], i8, f4, i8, f4, f4, f4, f4, f4, u1[:, ::1], i8)),
+    "backgrounds.diamond_square": scalar("every other node of every other row", (i8, f4, u8)),
+    "backgrounds.paint": vector((f4[:, ::1], i8, f4, i8, f4, f4, f4, f4, f4, read_only(u1, 2), i8)),
     "boundary.approach_boundary": scalar(
         "one orbit after another", (i8, b1, f8, f8, f8, f8, f8, f8, i8, f8[:, ::1])
     ),
-    "chaos_game.scatter": scalar("chaos game", (f8[:, ::1], i4[::1], f8, f8, i8, u8, i8, u8[::1])),
-    "chaos_game.trace": scalar("chaos game", (f8[:, ::1], f8, f8, i8, u8)),
+    "chaos_game.scatter": vector((f8[:, ::1], i8[::1], i4[::1], i8, u8, i8, u8[::1])),
+    "chaos_game.trace": scalar("chaos game"),
     "charts.cell_seeds": scalar("a few seeds an image"),
     "charts.nearest_seed_row": vector(),
     "charts.polar_row": vector(),
@@ -92,6 +98,7 @@ EXPECTED = {
         _LOOK_UPS,
         (
             u8[::1],
+            u4[::1],
             f4[:, ::1],
             read_only(f4, 2),
             f4,
@@ -101,10 +108,12 @@ EXPECTED = {
         ),
     ),
     "density.blur": vector((u8[::1], i8, i8, i8)),
-    "density.expose": scalar("histogram", (u8[::1], i8, f4)),
     "escape_time._look": vector(),
     "escape_time._record": vector(),
     "escape_time._stride": vector(loops=6),
+    "density.expose": scalar("histogram", (u8[::1], u4[::1], i8, f4)),
+    "density.find_visited": scalar("a list that grows", (u8[::1], u4[::1])),
+    "density_probe._count": scalar("a small image", (u8[::1], i8)),
     "escape_time.follow_orbits": vector(
         *(
             (real[::1], i8, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, f4[:, :, ::1])
@@ -153,6 +162,7 @@ EXPECTED = {
     ),
     "lanes.aligned_state": scalar("moves nothing"),
     "lanes.fill_tile": scalar(_UNROLLED),
+    "light_probe._measure": scalar("a small image", (u1[:, :, ::1],)),
     "mixing._add_row": vector(),
     "mixing._mask_elements": vector(),
     "mixing._mask_pixels": vector(),
@@ -165,8 +175,11 @@ EXPECTED = {
     "normalization.field_ranges": scalar("chooses, then compares", (f4[:, :, ::1], f4[:, ::1])),
     "normalization.histogram": scalar("histogram", (f4[:, ::1], f4, f4, i8[::1])),
     "normalization.measure_orbits": vector((f4[:, :, ::1], i8), loops=2),
+    "oklab.curve_through": scalar(_A_FEW_COLORS, (f8[:, ::1], i8, b1)),
+    "oklab.linear_to_lab": scalar(_A_FEW_COLORS, (f8[:, ::1],)),
+    "oklab.nearest_codes": scalar(_A_FEW_COLORS, (f8[:, ::1], b1, f8[::1])),
     "opponent_colors.opponents_to_gradient": vector(
-        (f4[:, :, ::1], f4[:, ::1], u1[:, ::1], u1[:, :, ::1])
+        (f4[:, :, ::1], f4[:, ::1], read_only(u1, 2), u1[:, :, ::1])
     ),
     "opponent_colors.opponents_to_rgb": vector((f4[:, :, ::1], f4[:, ::1], u1[:, :, ::1])),
     "plans._sample_box": scalar(_FROM_PLANS),

@@ -42,11 +42,11 @@ def test_nearest_seed_agrees_with_a_search_of_all(jitter):
     cells, size = 5, 40
     seeds = seeds_of(cells, jitter=jitter, turn=1.0)
     centers = pixel_centers(size)
-    distance, u, v = np.empty((3, size), np.float32)
+    u, v = np.empty((2, size), np.float32)
     flat = seeds.reshape(-1, 4).astype(float)
     for y in centers:
         bent_y = np.full(size, y, np.float32)
-        nearest_seed_row(seeds, y, centers, bent_y, distance, u, v)
+        nearest_seed_row(seeds, y, centers, bent_y, u, v)
         dx = centers[:, None].astype(float) - flat[:, 0]
         dy = float(y) - flat[:, 1]
         near = np.argmin(dx**2 + dy**2, axis=1)

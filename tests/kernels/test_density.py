@@ -3,7 +3,7 @@ import pytest
 
 from fractalgen.color_spaces import LINEAR_TO_SRGB8, SRGB8_TO_LINEAR
 from fractalgen.kernels.chaos_game import COUNT_SHIFT
-from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose
+from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose, find_visited
 
 F = np.float32
 
@@ -43,6 +43,23 @@ def test_blur_is_the_binomial_filter(spacing):
     np.testing.assert_array_equal(unpacked(coarse)[0], unpacked(fine)[0])
 
 
+def visited(histogram):
+    pixels = np.empty(histogram.size, np.uint32)
+    return pixels[: find_visited(histogram, pixels)]
+
+
+def test_the_visited_pixels_are_listed_in_order():
+    histogram = packed([0, 3, 0, 0, 1, 9, 0])
+    assert visited(histogram).tolist() == [1, 4, 5]
+    assert visited(packed([0, 0])).tolist() == []
+    assert visited(packed([2, 1])).tolist() == [0, 1]
+
+
+def exposed(counts, shift, gain):
+    histogram = packed(counts)
+    return expose(histogram, visited(histogram), shift, F(gain))
+
+
 def level(count):
     octave = int(np.floor(np.log2(count)))
     return 64 * octave + int(64 * (count / 2**octave - 1))
@@ -51,7 +68,7 @@ def level(count):
 @pytest.mark.parametrize(("shift", "gain"), [(0, 8.0), (0, 150.0), (4, 40.0)])
 def test_exposure_is_the_logarithmic_curve_up_to_white(shift, gain):
     counts = np.arange(1, 4001) << shift
-    curve = expose(packed(counts), shift, F(gain))
+    curve = exposed(counts, shift, gain)
     white = 3968 << shift  # the level within which 99.5 % lie
     for count in (1 << shift, 10 << shift, 401 << shift, 2000 << shift):
         exact = 2 ** (level(count) // 64) * (1 + level(count) % 64 / 64)
@@ -64,19 +81,20 @@ def test_exposure_is_the_logarithmic_curve_up_to_white(shift, gain):
 
 
 def test_exposure_of_an_even_picture_keeps_sparse_parts_dim():
-    curve = expose(packed(np.ones(100)), 0, F(20.0))
+    curve = exposed(np.ones(100), 0, 20.0)
     assert 0.2 < curve[level(1), 0] < 0.9
     assert curve[level(4)].tolist() == [1.0, 1.0]
 
 
 def test_exposure_of_nothing_is_harmless():
-    curve = expose(packed(np.zeros(100)), 0, F(20.0))
+    curve = exposed(np.zeros(100), 0, 20.0)
     assert np.isfinite(curve).all()
 
 
 def laid_over(histogram, curve, ramp, structure, under):
     canvas = np.array(under, dtype=np.uint8)
-    blend(histogram, curve, ramp, F(structure), SRGB8_TO_LINEAR, LINEAR_TO_SRGB8, canvas)
+    tables = SRGB8_TO_LINEAR, LINEAR_TO_SRGB8
+    blend(histogram, visited(histogram), curve, ramp, F(structure), *tables, canvas)
     return canvas
 
 

@@ -94,3 +94,17 @@ def test_the_bits_are_pinned(values):
         973726503,
         3197804993,
     ]
+
+
+@kernel
+def _directions(turns, out):
+    for i in range(turns.size):
+        out[0, i], out[1, i] = elementary.direction(turns[i])
+
+
+def test_a_direction_is_cosine_and_sine_in_double_precision():
+    turns = np.array([-3.7, -0.125, 0.0, 0.1, 0.25, 0.4999, 0.5, 0.624, 0.75, 1.0, 12.3])
+    out = np.empty((2, turns.size))
+    _directions(turns, out)
+    expected = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
+    np.testing.assert_allclose(out, expected, atol=2e-14)

@@ -40,10 +40,10 @@ def spectrum(field):
 def noise_field(field, cells, size):
     lattice = np.zeros((cells + 3, cells + 3), np.float32)
     normal_lattice(np.uint64(SEED), field, cells, lattice)
-    centers, blended = pixel_centers(size), np.empty(cells + 3, np.float32)
+    centers, spread, held = pixel_centers(size), np.empty((4, size), np.float32), -4
     out = np.empty((size, size), np.float32)
     for y in range(size):
-        noise_row(lattice, cells, centers[y], centers, blended, out[y])
+        held = noise_row(lattice, cells, centers[y], centers, spread, held, out[y])
     return out.astype(float)
 
 

@@ -35,10 +35,10 @@ def lattice_of(seed, field, cells):
 
 
 def field_of(lattice, cells, size):
-    centers = pixel_centers(size)
-    blended, field = np.empty(cells + 3, np.float32), np.empty((size, size), np.float32)
+    centers, held = pixel_centers(size), -4
+    spread, field = np.empty((4, size), np.float32), np.empty((size, size), np.float32)
     for y in range(size):
-        noise_row(lattice, cells, centers[y], centers, blended, field[y])
+        held = noise_row(lattice, cells, centers[y], centers, spread, held, field[y])
     return field
 
 
