@@ -159,14 +159,6 @@ def _repeated(channels):
 
 
 @kernel
-def _whole_box(height, width):
-    box = np.zeros(4, np.int32)
-    box[2] = height
-    box[3] = width
-    return box
-
-
-@kernel
 def draw_plans(
     plans: NDArray[np.void],
     seeds: NDArray[np.uint64],

@@ -104,12 +104,13 @@ def test_every_kernel_was_read_as_it_is_called(readings):
 
 @pytest.mark.parametrize("kernel", EXPECTED)
 def test_no_masked_stores_gathers_or_calls(readings, kernel):
-    found = {
-        f"{level}, {one.first_type}": one.findings
-        for level in LEVELS
-        for one in readings[level]
-        if one.kernel == kernel and one.findings
-    }
+    found = {}
+    for level in LEVELS:
+        for one in readings[level]:
+            if one.kernel == kernel:
+                calls = sum(n for what, n in one.findings.items() if what.startswith("call"))
+                if len(one.findings) > (calls > 0) or calls > EXPECTED[kernel].n_calls:
+                    found[f"{level}, {one.first_type}"] = one.findings
     assert not found
 
 
