@@ -210,7 +210,7 @@ def test_options_reach_the_parameters(run, tmp_path):
     described = json.loads((tmp_path / "a/set.json").read_text())["recipe"]
     assert described["format"] == "png"
     assert described["families"]["ifs"] == {
-        "version": 1,
+        "version": IFS.version,
         "indices": [[7, 11]],
         "options": {"palette": "#0a141e,#f0faff", "objects": 3},
     }
