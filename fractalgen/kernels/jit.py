@@ -23,7 +23,6 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": False,
     "no_cfunc_wrapper": True,  # nobody calls a kernel from C: one function less to compile
 }
-_INLINED: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True}
 
 
 def _cache_folder() -> str | None:
@@ -75,11 +74,8 @@ def kernel(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """Compile a function of numbers that LLVM inlines into the kernels that call it.
-
-    Python cannot call it: wrapping every one for that took a tenth of the time of compiling.
-    """
-    return cast(F, numba.njit(**_OPTIONS, **_INLINED)(function))
+    """Compile a function of numbers that LLVM inlines into the kernels that call it."""
+    return cast(F, numba.njit(forceinline=True, **_OPTIONS)(function))
 
 
 def pasted(function: F) -> F:

@@ -124,16 +124,22 @@ def _fault(folder: Path, recipe: Recipe, record: Record, _: threading.Event) -> 
 def _foreign(folder: Path, recipe: Recipe, expected: set[str]) -> Iterator[str]:
     """Yield what no reader of the set expects. Hidden files are nobody's business, folders are."""
     families = {family.name for family in recipe.families}
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name not in families:
-                yield entry.name + "/"
-                continue
-            for inner in os.scandir(entry.path):
-                file = f"{entry.name}/{inner.name}"
-                if inner.is_dir(follow_symlinks=False):
-                    yield file + "/"
-                elif file not in expected and not inner.name.startswith("."):
-                    yield file
-        elif entry.name not in (SET_FILE, MANIFEST_FILE) and not entry.name.startswith("."):
-            yield entry.name
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name in families:
+                    yield from _foreign_in(folder / entry.name, entry.name, expected)
+                else:
+                    yield entry.name + "/"
+            elif entry.name not in (SET_FILE, MANIFEST_FILE) and not entry.name.startswith("."):
+                yield entry.name
+
+
+def _foreign_in(folder: Path, family: str, expected: set[str]) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            file = f"{family}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield file + "/"
+            elif file not in expected and not entry.name.startswith("."):
+                yield file

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.families.ifs import IFS
+
 TINY = ("--size", "16", "--n", "4")
 
 
