@@ -83,13 +83,13 @@ def test_overwriting_killed_and_begun_again_goes_on_and_once_done_begins_anew(
         process.communicate()
         pictures = {path: path.stat().st_ino for path in (out / "ifs").glob("[0-9]*.jpg")}
         assert aim <= len(pictures) < N, "killed too late"
-        # What was being written when the first was killed may be drawn again.
-        assert sum(pictures.get(path) == inode for path, inode in kept.items()) >= len(kept) - 4
+        # An image whose record waits for an earlier image's may be drawn again: 16 a worker.
+        assert sum(pictures.get(path) == inode for path, inode in kept.items()) >= len(kept) - 32
         kept = pictures
     process = start(*again, "--json")
     summary = json.loads(process.communicate()[0])
     assert summary["removed"] == 0
-    assert summary["families"]["ifs"]["kept"] >= 140
+    assert summary["families"]["ifs"]["kept"] >= 150 - 32
     fresh = ("ifs", "--n", N, "--size", SIZE, "--seed", 3, "fresh")
     assert start(*fresh).wait() == 0
     assert tree(out) == tree(tmp_path / "fresh")
