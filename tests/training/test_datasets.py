@@ -138,7 +138,7 @@ def test_what_there_is_not_is_refused(tmp_path, name, image_size, message):
 
 def test_a_missing_scikit_learn_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(RunError, match=r"pip install 'fractalgen\[train\]'"):
+    with pytest.raises(RunError, match=r"pip install 'fractalgen-ipmix\[train\]'"):
         load_data("digits", data_dir=tmp_path)
 
 
