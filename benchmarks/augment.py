@@ -13,7 +13,7 @@ from benchmarks.timing import Row, paired_seconds
 from benchmarks.vectors import vector_bits
 from fractalgen.augment.image_ops import PAPER_IMAGE_OPS, amount_of, apply_image_op
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.kernels.ipmix import augment_batch
+from fractalgen.kernels.ipmix import apply_plans
 
 # Side, patch sizes, pictures of a batch, pairs of runs.
 SIZES = ((32, "cifar", 256, 8), (224, "imagenet", 64, 5))
@@ -134,7 +134,7 @@ def against_per_sample(size: int, preset: str, n: int, n_runs: int) -> Row:
         f"{1e6 * ours / n:.0f} µs",
         f"per sample, Pillow and torch, {1e6 * theirs / n:,.0f} µs",
         f"{theirs / ours:.0f}x",
-        vector_bits(augment_batch),
+        vector_bits(apply_plans),
     )
 
 
@@ -156,7 +156,7 @@ def two_threads_against_one(size: int, preset: str, n: int, n_runs: int) -> Row:
         f"{1e3 * together:.1f} ms",
         f"one thread, {1e3 * alone:.1f} ms",
         f"{alone / together:.2f}x",
-        vector_bits(augment_batch),
+        vector_bits(apply_plans),
     )
 
 
@@ -197,7 +197,7 @@ def beside_a_training_step(n_runs: int = 6) -> Row:
         f"{1e3 * augmentation:.1f} ms",
         f"the training step, three-layer CNN, {1e3 * training:.0f} ms",
         f"{100 * augmentation / training:.0f}% of it",
-        vector_bits(augment_batch),
+        vector_bits(apply_plans),
     )
 
 
