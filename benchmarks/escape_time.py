@@ -1,7 +1,6 @@
 """Escape time with a trap and smooth count, against the plain scalar loop.
 
-The floor: one iteration of z^2 + c with a cross trap and both tests is about 25 float operations,
-and state of 12 numbers a lane passes through the nearest cache.
+The floor stands in `fractalgen.kernels.escape_time`: 38 vector operations an iteration.
 """
 
 import json
