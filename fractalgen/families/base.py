@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -50,6 +50,13 @@ class Family(Protocol[P]):
 
     def render(self, params: P, size: int) -> NDArray[np.uint8]:
         """Draw the picture as a (size, size, 3) uint8 RGB array, `size` pixels a side."""
+
+    @classmethod
+    def compilations(cls) -> Mapping[str, Callable[[], object]]:
+        """Return calls that between them compile all kernels of the family, by name.
+
+        Each may run in a process of its own, at the same time as the others.
+        """
 
 
 def rounded(value: float) -> float:

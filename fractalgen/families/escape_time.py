@@ -1,6 +1,7 @@
 """Escape-time fractals with orbit traps: Mandelbrot and Julia sets of six formulas."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -28,6 +29,7 @@ from fractalgen.kernels.normalization import measure_orbits
 from fractalgen.palettes import resolve
 from fractalgen.ranges import check_within
 from fractalgen.registry import shown
+from fractalgen.seeding import rng_for
 
 __all__ = ["EscapeTime", "EscapeTimeParams"]
 
@@ -51,6 +53,7 @@ _MIN_EDGED_TILES = 0.5
 _MAX_GRAIN = 0.8
 # Rows are drawn in strips of at most this many samples, which bounds the memory for any size.
 _STRIP_SAMPLES = 1 << 20
+_COMPILED_SIZE = 16  # pixels of an image that is drawn only to have the kernels compiled
 # Below this distance between samples, float32 has too few digits left for a window at |z| = 1.
 _FLOAT32_SPACING = 4e-6
 
@@ -169,6 +172,11 @@ class EscapeTime:
             color_rows(fields, exposure, params.coloring, strip)
         return image
 
+    @classmethod
+    def compilations(cls) -> Mapping[str, Callable[[], object]]:
+        """Return calls that between them compile all kernels of the family, by name."""
+        return {"colors": _compile_colors, "orbits": _compile_orbits}
+
 
 def orbit_fields(
     params: EscapeTimeParams,
@@ -222,3 +230,19 @@ def orbit_fields(
     )
     measure_orbits(records, formula)
     return records
+
+
+def _compile_colors() -> None:
+    rng = rng_for(0, EscapeTime.name, 0)
+    fields = rng.random((N_RECORDS, _COMPILED_SIZE, _COMPILED_SIZE), np.float32)
+    color_fields(fields, sample_coloring(rng, "any"), _COMPILED_SIZE)
+
+
+def _compile_orbits() -> None:
+    rng = rng_for(0, EscapeTime.name, 0)
+    sample_constant(rng, FORMULAS[0])
+    params = EscapeTime().sample_params(rng)
+    for width in (_COMPILED_SIZE * _FLOAT32_SPACING * factor for factor in (0.5, 2.0)):
+        orbit_fields(
+            replace(params, viewport=replace(params.viewport, width=width)), _COMPILED_SIZE
+        )

@@ -5,6 +5,7 @@ bent plane answers noise, is normalised by its local energy, rectified, mixed by
 and coloured along opponent axes.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -21,6 +22,7 @@ from fractalgen.families.feature_parts import (
     five_digits,
 )
 from fractalgen.families.feature_sampling import sample_bank, sample_tone, sample_units
+from fractalgen.families.spec import sample_spec
 from fractalgen.gradients import srgb_gradient
 from fractalgen.kernels.filter_banks import answer_rows
 from fractalgen.kernels.light_probe import examine
@@ -154,6 +156,11 @@ class Features:
             _color(_answers(params, size, first, strip.shape[0]), exposure, colors, strip)
         return picture
 
+    @classmethod
+    def compilations(cls) -> Mapping[str, Callable[[], object]]:
+        """Return a call that compiles all kernels of the family, by name."""
+        return {"images": _compile}
+
 
 def _answers(params: FeaturesParams, size: int, first: int, n_rows: int) -> NDArray[np.float32]:
     """Draw `n_rows` rows of the three colour axes, from row `first` of `size`."""
@@ -223,3 +230,10 @@ def _color(
         opponents_to_rgb(axes, exposure, rgb)
     else:
         opponents_to_gradient(axes, exposure, colors, rgb)
+
+
+def _compile() -> None:
+    """Draw images until every kernel has been called: not every image needs all of them."""
+    family = Features()
+    for index in range(8):
+        family.render(sample_spec(family, 0, index).params, 16)

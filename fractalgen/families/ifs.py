@@ -4,6 +4,7 @@ Source: C. Anderson and R. Farrell, "Improving fractal pre-training", WACV 2022.
 """
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from fractalgen.families.affine_fractals import (
 from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
 from fractalgen.families.base import log_uniform, rounded
 from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
+from fractalgen.families.spec import sample_spec
 from fractalgen.palettes import choose, resolve
 from fractalgen.ranges import check_within
 from fractalgen.registry import shown
@@ -110,6 +112,11 @@ class IFS:
             lay_over(fractal, canvas)
         return canvas
 
+    @classmethod
+    def compilations(cls) -> Mapping[str, Callable[[], object]]:
+        """Return a call that compiles all kernels of the family, by name."""
+        return {"images": _compile}
+
 
 def _sample_place(
     rng: np.random.Generator, n_objects: int, turn: float
@@ -130,3 +137,10 @@ def _sample_place(
         rounded(0.5 + radius * math.cos(angle)),
         rounded(0.5 + radius * math.sin(angle)),
     ), extent
+
+
+def _compile() -> None:
+    """Draw images until every kernel has been called: not every image needs all of them."""
+    family = IFS()
+    for index in range(24):
+        family.render(sample_spec(family, 0, index).params, 16)

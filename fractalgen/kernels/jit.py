@@ -3,17 +3,19 @@
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.registry import cpu_target
 
 from fractalgen.user_cache import default_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["inlined", "kernel", "pasted"]
+__all__ = ["compiled_mark", "inlined", "kernel", "pasted"]
 
 _config: Any = numba.config  # its settings are made at run time
 # Strict IEEE arithmetic: no flag would be worth a promise that a kernel has to keep.
@@ -46,6 +48,23 @@ def _cache_folder() -> str | None:
 
 
 _CACHE_FOLDER = _cache_folder()
+
+
+def compiled_mark(name: str) -> Path | None:
+    """Return the file whose presence says that the kernels called `name` are in the cache.
+
+    Its name has a digest of all that Numba looks at before it takes a kernel from there: its own
+    version and Python's, the processor, and when the sources were written. None where there is no
+    cache.
+    """
+    folder = _config.CACHE_DIR or _CACHE_FOLDER
+    if not folder or _config.DISABLE_JIT:
+        return None
+    sources = [source.stat().st_mtime_ns for source in sorted(Path(__file__).parent.glob("*.py"))]
+    processor = cpu_target.target_context.codegen().magic_tuple()
+    looked_at = repr((numba.__version__, sys.version, processor, sources))
+    digest = hashlib.sha256(looked_at.encode()).hexdigest()[:12]
+    return Path(folder) / f"{name}-{digest}.compiled"
 
 
 @contextlib.contextmanager

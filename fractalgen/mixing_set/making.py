@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fractalgen.families import render
+from fractalgen.families.compilation import Compilation, n_compilations
 from fractalgen.mixing_set.collect import collect
 from fractalgen.mixing_set.layout import FORMATS, Key, picture_file
 from fractalgen.mixing_set.manifest import Appender, Manifest, canonical_order, write_manifest
@@ -222,9 +223,16 @@ def _draw_all(
 ) -> None:
     if not todo:
         return
-    draw = functools.partial(_draw, unfinished.folder, asked)
     n_workers = min(workers or default_workers(asked.size), len(todo))
-    with OrderedPool(draw, n_workers) as pool:
+    # What is compiled soonest is drawn first.
+    families = sorted({name for name, _ in todo}, key=n_compilations)
+    todo = sorted(todo, key=lambda key: families.index(key[0]))
+    with (
+        Compilation(families, n_workers) as compilation,
+        OrderedPool(
+            functools.partial(_draw, unfinished.folder, asked, compilation), n_workers
+        ) as pool,
+    ):
         try:
             for record in pool.map(todo):
                 unfinished.take(record, appender)
@@ -238,8 +246,13 @@ def _draw_all(
             raise
 
 
-def _draw(folder: Path, recipe: Recipe, key: Key, stopping: threading.Event) -> Record:
+def _draw(
+    folder: Path, recipe: Recipe, compilation: Compilation, key: Key, stopping: threading.Event
+) -> Record:
     """Draw a picture, put its file in place and return its record; Stopped if told to stop."""
+    compilation.wait_for(key[0])
+    if stopping.is_set():
+        raise Stopped
     spec = recipe.spec(*key)
     if stopping.is_set():
         raise Stopped
