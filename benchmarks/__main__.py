@@ -17,7 +17,7 @@ from benchmarks.vectors import processor
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--whole-set", action="store_true", help="draw all 13,000 pictures too")
+    parser.add_argument("--whole-set", action="store_true", help="draw all 13,000 images too")
     arguments = parser.parse_args()
     # Whole commands first: the peak memory of a child counts what this process had at its start.
     whole_commands = commands.rows(whole=arguments.whole_set)

@@ -1,4 +1,4 @@
-"""How long an IPMix view takes, against the same algorithm a picture at a time, in the same run."""
+"""How long an IPMix view takes, against the same algorithm an image at a time, in the same run."""
 
 import functools
 import importlib.util
@@ -15,15 +15,15 @@ from fractalgen.augment.image_ops import PAPER_IMAGE_OPS, amount_of, apply_image
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.kernels.ipmix import apply_plans
 
-# Side, patch sizes, pictures of a batch, pairs of runs.
+# Side, patch sizes, images of a batch, pairs of runs.
 SIZES = ((32, "cifar", 256, 8), (224, "imagenet", 64, 5))
 BATCH = 128
 N_BANK = 200
 K, T, ALPHA, BETA, SEVERITY = 3, 3, 1.0, 3.0, 3.0
 
 
-def pictures(n: int, size: int, seed: int) -> NDArray[np.uint8]:
-    """Return smooth pictures with some grain: Pillow's equalize is faster on plain noise."""
+def random_images(n: int, size: int, seed: int) -> NDArray[np.uint8]:
+    """Return smooth images with some grain: Pillow's equalize is faster on plain noise."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (n, 6, 6, 3), dtype=np.uint8)
     smooth = [np.asarray(Image.fromarray(c).resize((size, size), 3), np.int16) for c in coarse]
@@ -35,7 +35,7 @@ class PerSample:
     """IPMix as a dataset's ``__getitem__`` does it: Pillow, torch and NumPy's global generator."""
 
     def __init__(self, bank: NDArray[np.uint8], patch_sizes: tuple[int, ...]) -> None:
-        self.bank = [Image.fromarray(picture) for picture in bank]
+        self.bank = [Image.fromarray(fractal) for fractal in bank]
         self.patch_sizes = patch_sizes
 
     def __call__(self, image: Image.Image) -> Any:
@@ -43,10 +43,10 @@ class PerSample:
 
         weights = np.random.dirichlet([ALPHA] * K)  # noqa: NPY002
         skip = float(np.random.beta(ALPHA, ALPHA))  # noqa: NPY002
-        picture = self.bank[np.random.randint(len(self.bank))]  # noqa: NPY002
-        top = np.random.randint(picture.height - image.height + 1)  # noqa: NPY002
-        left = np.random.randint(picture.width - image.width + 1)  # noqa: NPY002
-        picture = picture.crop((left, top, left + image.width, top + image.height))
+        fractal = self.bank[np.random.randint(len(self.bank))]  # noqa: NPY002
+        top = np.random.randint(fractal.height - image.height + 1)  # noqa: NPY002
+        left = np.random.randint(fractal.width - image.width + 1)  # noqa: NPY002
+        fractal = fractal.crop((left, top, left + image.width, top + image.height))
         clean = self.to_tensor(image)
         mixed = torch.zeros_like(clean)
         for weight in weights:
@@ -57,7 +57,7 @@ class PerSample:
                     current = self.with_op(current)
                     continue
                 coin = np.random.rand() < 0.5  # noqa: NPY002
-                current = self.mixed_patch(current, picture if coin else self.with_op(image))
+                current = self.mixed_patch(current, fractal if coin else self.with_op(image))
             mixed += float(weight) * self.to_tensor(current)
         return skip * mixed + (1 - skip) * clean
 
@@ -116,10 +116,10 @@ class PerSample:
 
 
 def against_per_sample(size: int, preset: str, n: int, n_runs: int) -> Row:
-    """Time a batch on one thread and the same number of pictures one by one."""
+    """Time a batch on one thread and the same number of images one by one."""
     import torch
 
-    bank, images = pictures(N_BANK, size + size // 8, 0), pictures(n, size, 1)
+    bank, images = random_images(N_BANK, size + size // 8, 0), random_images(n, size, 1)
     aug = IPMix(bank, patch_sizes=preset, threads=1)
     per_sample = PerSample(bank, tuple(aug.options.patch_sizes))
     as_images = [Image.fromarray(image) for image in images]
@@ -145,7 +145,7 @@ def _one_by_one(per_sample: Callable[[Any], Any], images: list[Image.Image]) -> 
 
 
 def two_threads_against_one(size: int, preset: str, n: int, n_runs: int) -> Row:
-    bank, images = pictures(N_BANK, size + size // 8, 0), pictures(n, size, 1)
+    bank, images = random_images(N_BANK, size + size // 8, 0), random_images(n, size, 1)
     one, two = (
         functools.partial(IPMix(bank, patch_sizes=preset, threads=threads).batch, images, range(n))
         for threads in (1, 2)
@@ -161,15 +161,15 @@ def two_threads_against_one(size: int, preset: str, n: int, n_runs: int) -> Row:
 
 
 def beside_a_training_step(n_runs: int = 6) -> Row:
-    """Time a batch's two views and clean pictures, and a JSD step of a small network on them."""
+    """Time a batch's two views and clean images, and a JSD step of a small network on them."""
     import torch
     from torch import nn
 
     from fractalgen.augment.datasets import IPMixCollate
     from fractalgen.augment.losses import jsd_loss
 
-    images = pictures(BATCH, 32, 1)
-    collate = IPMixCollate(IPMix(pictures(N_BANK, 36, 0)), views=2)
+    images = random_images(BATCH, 32, 1)
+    collate = IPMixCollate(IPMix(random_images(N_BANK, 36, 0)), views=2)
     samples = [(image, index % 10, index) for index, image in enumerate(images)]
     (clean, first, second), labels = collate(samples)
     stacked = torch.cat([clean, first, second])
@@ -193,7 +193,7 @@ def beside_a_training_step(n_runs: int = 6) -> Row:
 
     augmentation, training = paired_seconds(lambda: collate(samples), step, n_runs)
     return Row(
-        f"IPMix, {BATCH} pictures of 32 x 32, clean and two views",
+        f"IPMix, {BATCH} images of 32 x 32, clean and two views",
         f"{1e3 * augmentation:.1f} ms",
         f"the training step, three-layer CNN, {1e3 * training:.0f} ms",
         f"{100 * augmentation / training:.0f}% of it",

@@ -1,4 +1,4 @@
-"""How long a folder of pictures takes to become a bank, against Pillow alone in the same run.
+"""How long a folder of images takes to become a bank, against Pillow alone in the same run.
 
 ``python -m benchmarks.bank SET`` measures a set that is there already.
 """
@@ -32,7 +32,7 @@ print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 
 
 def pillow_alone(files: list[Path]) -> np.ndarray:
-    """Decode and resize one picture after the other, as a plain loop does."""
+    """Decode and resize one image after the other, as a plain loop does."""
     out = np.empty((len(files), SIZE, SIZE, 3), np.uint8)
     for number, file in enumerate(files):
         with Image.open(file) as image:
@@ -51,7 +51,7 @@ def peak_megabytes(folder: Path, size: int, cache: Path) -> float | None:
 
 
 def measured(folder: Path) -> list[Row]:
-    """Measure a set whose pictures are square JPEGs."""
+    """Measure a set whose images are square JPEGs."""
     files = sorted(folder.glob("*/*.jpg"))
     plain, built = [], []
     with tempfile.TemporaryDirectory(prefix="fractalgen-benchmark-") as scratch:
@@ -68,8 +68,8 @@ def measured(folder: Path) -> list[Row]:
     memory = f", {peak:.0f} MB at most" if peak else ""
     return [
         Row(
-            f"{len(files):,} pictures into a bank of {SIZE} x {SIZE}, all threads",
-            f"{ours:.1f} s, {len(files) / ours:,.0f} pictures/s{memory}",
+            f"{len(files):,} images into a bank of {SIZE} x {SIZE}, all threads",
+            f"{ours:.1f} s, {len(files) / ours:,.0f} images/s{memory}",
             f"Pillow alone in one thread, {one:.1f} s",
             f"{one / ours:.1f}x",
         ),

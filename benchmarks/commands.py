@@ -58,7 +58,7 @@ def two_workers(folder: Path, work: str, *command: str) -> Row:
 
 
 def whole_set(folder: Path) -> Row:
-    """Draw all 13,000 pictures in a process that has to compile everything first."""
+    """Draw all 13,000 images in a process that has to compile everything first."""
     import resource
 
     start = time.perf_counter()
@@ -70,8 +70,8 @@ def whole_set(folder: Path) -> Row:
     took = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return Row(
-        "the whole set, 13,000 pictures, compiling included",
-        f"{took:.0f} s, {13_000 / took:.0f} pictures/s, {peak:.0f} MB at most",
+        "the whole set, 13,000 images, compiling included",
+        f"{took:.0f} s, {13_000 / took:.0f} images/s, {peak:.0f} MB at most",
     )
 
 
@@ -88,5 +88,5 @@ def rows(*, whole: bool) -> list[Row]:
         shutil.rmtree(folder)
     out.append(Row("fractalgen --help", f"{least_seconds('--help') * 1e3:.0f} ms"))
     first = least_seconds("escape-time", "--n", "1", "out")
-    out.append(Row("the first picture of a process, compiled before", f"{first:.2f} s"))
+    out.append(Row("the first image of a process, compiled before", f"{first:.2f} s"))
     return out

@@ -1,4 +1,4 @@
-"""How long a feature picture takes, against NumPy convolving noise with the same filters alone."""
+"""How long a feature image takes, against NumPy convolving noise with the same filters alone."""
 
 import functools
 
@@ -13,7 +13,7 @@ from fractalgen.families.spec import sample_spec
 from fractalgen.kernels.filter_banks import answer_rows
 
 SIZE = 256
-N_PICTURES = 40
+N_IMAGES = 40
 TAPS = 17  # filters of the usual bandwidth reach farther, so this favours the baseline
 
 
@@ -34,18 +34,18 @@ def rows(n_runs: int = 5) -> list[Row]:
     family = Features()
     noise = np.random.default_rng(0).standard_normal((SIZE, SIZE), np.float32)
     pairs = []
-    for index in range(N_PICTURES):
+    for index in range(N_IMAGES):
         params = sample_spec(family, 0, index).params
         layer = functools.partial(convolve, params.filters, noise)
-        picture = functools.partial(family.render, params, SIZE)
-        pairs.append(paired_seconds(layer, picture, n_runs))
-    layer_ms, picture_ms = (1e3 * sum(column) / N_PICTURES for column in zip(*pairs, strict=True))
+        image = functools.partial(family.render, params, SIZE)
+        pairs.append(paired_seconds(layer, image, n_runs))
+    layer_ms, image_ms = (1e3 * sum(column) / N_IMAGES for column in zip(*pairs, strict=True))
     return [
         Row(
-            "a feature picture",
-            f"{picture_ms:.2f} ms",
+            "a feature image",
+            f"{image_ms:.2f} ms",
             f"NumPy convolving with its first layer alone, {layer_ms:.2f} ms",
-            f"{layer_ms / picture_ms:.1f}x",
+            f"{layer_ms / image_ms:.1f}x",
             vector_bits(answer_rows),
         )
     ]

@@ -1,4 +1,4 @@
-"""How long an IFS picture takes, against a plain chaos game timed in the same run."""
+"""How long an IFS image takes, against a plain chaos game timed in the same run."""
 
 import functools
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from fractalgen.kernels.chaos_game import N_CHAINS, scatter
 
 SIZE = 256
 N_POINTS = 100_000
-N_PICTURES = 40
+N_IMAGES = 40
 
 
 @numba.njit
@@ -35,7 +35,7 @@ def plain_chaos_game(maps, cumulative, points):
 
 
 def accepted_params() -> list[IFSParams]:
-    return [sample_spec(IFS(), 0, index).params for index in range(N_PICTURES)]
+    return [sample_spec(IFS(), 0, index).params for index in range(N_IMAGES)]
 
 
 def plain_points(fractal: Fractal) -> Callable[[], None]:
@@ -56,22 +56,20 @@ def scattered_points(fractal: Fractal) -> Callable[[], None]:
 
 
 def compare(n_runs: int = 25) -> list[tuple[float, float, float]]:
-    """Return each picture's seconds: plain points, our points, our whole picture."""
+    """Return each image's seconds: plain points, our points, our whole image."""
     family = IFS()
     rows = []
     for params in accepted_params():
         plain = plain_points(params.fractals[0])
         _, points = paired_seconds(plain, scattered_points(params.fractals[0]), n_runs)
         rest = functools.partial(family.render, params, SIZE)
-        baseline, picture = paired_seconds(plain, rest, n_runs)
-        rows.append((baseline, points, picture))
+        baseline, image = paired_seconds(plain, rest, n_runs)
+        rows.append((baseline, points, image))
     return rows
 
 
 def rows() -> list[Row]:
-    plain, points, picture = (
-        1e3 * sum(column) / N_PICTURES for column in zip(*compare(), strict=True)
-    )
+    plain, points, image = (1e3 * sum(column) / N_IMAGES for column in zip(*compare(), strict=True))
     baseline = f"plain chaos game, points alone, {plain:.2f} ms"
     return [
         Row(
@@ -82,10 +80,10 @@ def rows() -> list[Row]:
             vector_bits(scatter),
         ),
         Row(
-            "IFS, a whole picture with background",
-            f"{picture:.2f} ms",
+            "IFS, a whole image with background",
+            f"{image:.2f} ms",
             baseline,
-            f"{plain / picture:.1f}x",
+            f"{plain / image:.1f}x",
             vector_bits(paint),
         ),
     ]

@@ -32,11 +32,11 @@ def rows(n_runs: int = 30, ops: tuple[str, ...] = PAPER_IMAGE_OPS) -> list[Row]:
         source = image(size)
         target = np.empty_like(source)
         box = np.array([0, 0, size, size], np.int32)
-        picture = Image.fromarray(source)
+        pil_image = Image.fromarray(source)
         pairs = []
         for place, op in enumerate(ops):
             amount = amount_of(op, LEVEL, 1, (size, size))
-            pillow = functools.partial(apply_with_pillow, picture, op, amount)
+            pillow = functools.partial(apply_with_pillow, pil_image, op, amount)
             ours = functools.partial(apply_image_op, place, np.float32(amount), box, source, target)
             pairs.append(paired_seconds(pillow, ours, n_runs))
         pillow_us, ours_us = (1e6 * sum(column) / len(ops) for column in zip(*pairs, strict=True))

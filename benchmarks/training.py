@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.augment import pictures
+from benchmarks.augment import images
 from benchmarks.timing import Row, paired_seconds
 
-# Network, pictures of a step, steps of an epoch, pairs of epochs.
+# Network, images of a step, steps of an epoch, pairs of epochs.
 CASES = (("resnet-8", 128, 16, 8), ("wrn-40-4", 32, 2, 3))
 SIZE, N_BANK, N_CLASSES = 32, 200, 10
 
@@ -22,7 +22,7 @@ def epoch_of(
     from fractalgen.augment import IPMix
     from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
     from fractalgen.training.datasets.image_data import ImageData
-    from fractalgen.training.datasets.in_memory import InMemoryPictures
+    from fractalgen.training.datasets.in_memory import InMemoryImages
     from fractalgen.training.epoch import train_epoch
     from fractalgen.training.hardware import Hardware, accelerator_for
     from fractalgen.training.models import create_model
@@ -30,10 +30,10 @@ def epoch_of(
 
     n = batch_size * n_steps
     labels = np.arange(n, dtype=np.int64) % N_CLASSES
-    photos = InMemoryPictures(pictures(n, SIZE, 1), labels, size=SIZE, padding=4, mirror=True)
+    photos = InMemoryImages(images(n, SIZE, 1), labels, size=SIZE, padding=4, mirror=True)
     classes = tuple(map(str, range(N_CLASSES)))
     data = ImageData("random", photos, photos, classes, SIZE, (0.5,) * 3, (0.25,) * 3)
-    aug = IPMix(pictures(N_BANK, 36, 0)) if method == "ipmix" else None
+    aug = IPMix(images(N_BANK, 36, 0)) if method == "ipmix" else None
     config = configure(method=method, model=model_name, batch_size=batch_size, jsd=False)
     order = EpochOrder(n, batch_size, 0)
     loader = BatchLoader(TrainingBatches(data, aug, None, 0), order, workers, pinned=False)

@@ -1,4 +1,4 @@
-"""Fields to RGB pictures: normalisers, and two blended layers of colour."""
+"""Fields to RGB images: normalisers, and two blended layers of colour."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ _SUFFIX = ".gpl"
 _COUNT_RANGE = (2, 256)
 _MAX_BYTES = 1 << 20
 _DRAWN = ("any", "random")
-# The shipped palettes that "any" draws from, by name, so that one more file changes no picture.
+# The shipped palettes that "any" draws from, by name, so that one more file changes no image.
 # With this list, or the colours of one of these, the version of every family counts up.
 _ANY = tuple(
     """
@@ -167,7 +167,7 @@ def _exists(path: Path) -> bool:
 
 
 def choose(option: str, rng: np.random.Generator) -> Palette:
-    """Draw the palette of one picture.
+    """Draw the palette of one image.
 
     Parameters
     ----------

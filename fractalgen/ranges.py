@@ -1,6 +1,6 @@
-"""Checks of a picture's parameters, which anyone may have edited in a file.
+"""Checks of an image's parameters, which anyone may have edited in a file.
 
-What a family draws lies well within the ranges that it checks; beyond them a picture could take
+What a family draws lies well within the ranges that it checks; beyond them an image could take
 for ever, or numbers could overflow.
 """
 

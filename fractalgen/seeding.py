@@ -9,9 +9,9 @@ __all__ = ["rng_for", "uniform", "whole"]
 
 
 def rng_for(seed: int, family: str, index: int) -> np.random.Generator:
-    """Make the generator from which one picture's parameters are drawn.
+    """Make the generator from which one image's parameters are drawn.
 
-    A picture's stream depends on these three values alone: not on the other pictures, their
+    An image's stream depends on these three values alone: not on the other images, their
     order, the number of workers, or on which families exist.
 
     Parameters
@@ -21,7 +21,7 @@ def rng_for(seed: int, family: str, index: int) -> np.random.Generator:
     family : str
         The family's name; its SHA-256 gives the family's part of the spawn key.
     index : int
-        The picture's number within its family, 0 or more.
+        The image's number within its family, 0 or more.
 
     Returns
     -------

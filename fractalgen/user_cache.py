@@ -1,4 +1,4 @@
-"""Where compiled kernels, banks and corrupted pictures are kept between runs."""
+"""Where compiled kernels, banks and corrupted images are kept between runs."""
 
 import atexit
 import functools

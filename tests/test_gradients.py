@@ -76,7 +76,7 @@ def test_too_few_colours_or_entries(colors, n):
         gradient(colors, n)
 
 
-def test_the_bits_that_recorded_pictures_rely_on():
+def test_the_bits_that_recorded_images_rely_on():
     tables = gradient(COLORS).tobytes() + gradient(COLORS, cyclic=True).tobytes()
     digest = hashlib.sha256(tables).hexdigest()
     assert digest == "dea5b1189615ec7918abe57e6d92da663bfedb27a82afe1138b4b0d2c63d34c7"

@@ -1,6 +1,6 @@
-"""IPMix for PyTorch's datasets and data loaders: pictures that depend on seed, epoch and index.
+"""IPMix for PyTorch's datasets and data loaders: images that depend on seed, epoch and index.
 
-A picture's seed is `seed_for(seed, epoch, index)`, where `index` is its place in the dataset. So it
+An image's seed is `seed_for(seed, epoch, index)`, where `index` is its place in the dataset. So it
 comes out the same with any number of workers, however they are started, in any batch and order.
 """
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from fractalgen.arguments import three_numbers, whole_number
+from fractalgen.augment.images import MAX_VIEWS, as_seed
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.augment.pictures import MAX_VIEWS, as_seed
 from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.augment.tensors import as_rgb_pixels, normalized_tensor
 from fractalgen.registry import shown
@@ -26,7 +26,7 @@ _LAST_EPOCH = (1 << 63) - 1
 
 
 class _Views:
-    """Augments pictures by their index, in an epoch that all worker processes share."""
+    """Augments images by their index, in an epoch that all worker processes share."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class _Views:
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next pictures belong to."""
+        """The epoch that the next images belong to."""
         return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw other pictures from here on; call it before the epoch's loop over the loader."""
+        """Draw other images from here on; call it before the epoch's loop over the loader."""
         self._epoch.fill_(whole_number("epoch", epoch, 0, _LAST_EPOCH))
 
     def _augmented(self, pixels: NDArray[np.uint8], indices: Sequence[int]) -> Any:
@@ -81,7 +81,7 @@ class _Views:
 
 
 class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A dataset whose pictures are augmented; what comes beside them, such as labels, is kept.
+    """A dataset whose images are augmented; what comes beside them, such as labels, is kept.
 
     Random crops and flips that `dataset` itself makes draw from PyTorch's generators and are as
     reproducible as those are.
@@ -89,14 +89,14 @@ class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-igno
     Parameters
     ----------
     dataset : torch.utils.data.Dataset
-        Of (picture, label) or longer tuples. A picture is a PIL image, a uint8 array
+        Of (image, label) or longer tuples. An image is a PIL image, a uint8 array
         (height, width[, 3]), or a uint8 tensor or a float one from 0 to 1 ([3, ]height, width).
         Grey becomes RGB.
     aug : IPMix
         In a worker process it uses one thread, unless it was given a number of them.
     views : int, optional
-        None: an item is (picture, label). A number: ((clean, view, ...), label), with that many
-        different augmented views after the clean picture; two for `jsd_loss`.
+        None: an item is (image, label). A number: ((clean, view, ...), label), with that many
+        different augmented views after the clean image; two for `jsd_loss`.
     seed : int
         Of the run.
     mean, std : sequence of 3 floats, optional
@@ -128,14 +128,14 @@ class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-igno
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         index = range(len(self.dataset))[operator.index(index)]
-        picture, *rest = _parts(self.dataset[index])
-        out = self._augmented(as_rgb_pixels(picture)[None], [index])
+        image, *rest = _parts(self.dataset[index])
+        out = self._augmented(as_rgb_pixels(image)[None], [index])
         first = out[0] if self.views is None else tuple(view[0] for view in out)
         return (first, *rest)
 
 
 class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A dataset whose items end in their index: (picture, label) becomes (picture, label, index).
+    """A dataset whose items end in their index: (image, label) becomes (image, label, index).
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ class IPMixCollate:
     """A `collate_fn` that augments the whole batch in one call.
 
     It gives the batches that an `IPMixDataset` of the same arguments gives, and is faster for small
-    pictures.
+    images.
 
     Parameters
     ----------
@@ -183,44 +183,44 @@ class IPMixCollate:
         self._views = _Views(aug, views, seed, mean, std)
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw other pictures from here on; call it before the epoch's loop over the loader."""
+        """Draw other images from here on; call it before the epoch's loop over the loader."""
         self._views.set_epoch(epoch)
 
     def __call__(self, samples: Sequence[tuple[Any, ...]]) -> Any:
-        """Collate items of (picture, label, index), as `Indexed` gives them.
+        """Collate items of (image, label, index), as `Indexed` gives them.
 
         Parameters
         ----------
         samples : sequence of tuple
-            The pictures of one size, first; their index in the dataset, last.
+            The images of one size, first; their index in the dataset, last.
 
         Returns
         -------
         tuple
-            The pictures, a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
+            The images, a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
             the clean ones first; then the labels, as `torch.utils.data.default_collate` has them.
 
         Raises
         ------
         ValueError
-            If the items have no index, or the pictures differ in size.
+            If the items have no index, or the images differ in size.
         """
         n_parts = min((len(_parts(sample)) for sample in samples), default=0)
         if n_parts < 3:
             raise ValueError(
-                f"items must be (picture, label, index), not of {n_parts} parts; wrap the "
+                f"items must be (image, label, index), not of {n_parts} parts; wrap the "
                 "dataset in fractalgen.augment.datasets.Indexed"
             )
-        pictures = [as_rgb_pixels(sample[0]) for sample in samples]
-        sizes = {picture.shape[:2] for picture in pictures}
+        images = [as_rgb_pixels(sample[0]) for sample in samples]
+        sizes = {image.shape[:2] for image in images}
         if len(sizes) > 1:
             raise ValueError(
-                f"a batch's pictures must be of one size, not {sorted(sizes)}; crop or resize "
+                f"a batch's images must be of one size, not {sorted(sizes)}; crop or resize "
                 "them in the dataset"
             )
         indices = [as_seed("the index at an item's end", sample[-1]) for sample in samples]
         rest = default_collate([sample[1:-1] for sample in samples])
-        return (self._views._augmented(np.stack(pictures), indices), *rest)
+        return (self._views._augmented(np.stack(images), indices), *rest)
 
 
 def _indexable(dataset: Any) -> Any:
@@ -235,7 +235,7 @@ def _indexable(dataset: Any) -> Any:
 def _parts(item: Any) -> Any:
     if not isinstance(item, (tuple, list)) or not item:
         raise TypeError(
-            "a dataset's items must be tuples, the picture first and the labels after it, not "
+            "a dataset's items must be tuples, the image first and the labels after it, not "
             f"{type(item).__name__}"
         )
     return item

@@ -1,4 +1,4 @@
-"""A page of pictures in columns, with headings, captions and arrows."""
+"""A page of images in columns, with headings, captions and arrows."""
 
 import functools
 
@@ -11,7 +11,7 @@ __all__ = ["COLUMNS", "GAP", "TILE", "WIDTH", "Page"]
 WIDTH = 1400
 COLUMNS = 5
 TILE = 224
-"""Pixels a side of each picture on the page."""
+"""Pixels a side of each image on the page."""
 GAP = 34
 _MARGIN = (WIDTH - COLUMNS * TILE - (COLUMNS - 1) * GAP) // 2
 _HEIGHT = 4000  # of the page while it is being drawn
@@ -58,7 +58,7 @@ class Page:
         self.write(_MARGIN, self.y + 67, note, 19, soft=True)
         self.y += 122
 
-    def picture(
+    def image(
         self,
         column: int,
         y: int,
@@ -66,7 +66,7 @@ class Page:
         *lines: str,
         box: tuple[int, ...] | None = None,
     ) -> None:
-        """Show a picture, and below it a caption of a dark and more grey lines.
+        """Show an image, and below it a caption of a dark and more grey lines.
 
         Parameters
         ----------
@@ -77,9 +77,9 @@ class Page:
         pixels : ndarray of uint8, shape (size, size, 3)
             Enlarged to TILE as whole pixels, or made smaller.
         lines : str
-            Each is cut off where it would be wider than the picture.
+            Each is cut off where it would be wider than the image.
         box : tuple of int, optional
-            A patch to be framed: top, left, height and width in the picture.
+            A patch to be framed: top, left, height and width in the image.
         """
         x = column_left(column)
         tile = Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.BOX)
@@ -101,7 +101,7 @@ class Page:
             y += 22 if i else 27
 
     def above(self, column: int, y: int, text: str, *, to_right: bool = False) -> None:
-        """Write a line above a picture at `y`, from its left edge or up to its right one."""
+        """Write a line above an image at `y`, from its left edge or up to its right one."""
         x = column_left(column) + (TILE if to_right else 0)
         self.write(x, y - 11, text, _NORMAL, anchor="rs" if to_right else "ls")
 

@@ -17,14 +17,14 @@ _MOVES = ("rotate", "shear", "translate", "mirror")
 Json = dict[str, Any]
 
 
-def clear_plan(size: int, pictures: NDArray[np.uint8], seed: int) -> Json:
+def clear_plan(size: int, images: NDArray[np.uint8], seed: int) -> Json:
     """Draw a plan of two chains of three steps, each part until it shows well on the page.
 
     Parameters
     ----------
     size : int
         Pixels a side.
-    pictures : ndarray of uint8, shape (n, size, size, 3)
+    images : ndarray of uint8, shape (n, size, size, 3)
         The first is the plan's.
     seed : int
         0 or more.
@@ -39,7 +39,7 @@ def clear_plan(size: int, pictures: NDArray[np.uint8], seed: int) -> Json:
     sizes: list[int | str] = [*patch_sizes(size), "image"]
 
     def first(accepts: Callable[[Json], bool], **options: Any) -> Json:
-        augment = IPMix(pictures[:1], t=3, patch_sizes=sizes, **options)
+        augment = IPMix(images[:1], t=3, patch_sizes=sizes, **options)
         while True:
             plan = to_json(augment.sample_plan(rng, (size, size)))
             if accepts(plan):
@@ -105,7 +105,7 @@ def patch_sizes(size: int) -> list[int]:
 
 
 def shape_of(box: Sequence[int], size: int) -> str:
-    """Return ``"whole"``, ``"square"`` or ``"scar"``: what a step's box is in a picture."""
+    """Return ``"whole"``, ``"square"`` or ``"scar"``: what a step's box is in an image."""
     if box[2] == box[3]:
         return "whole" if box[2] == size else "square"
     return "scar"
@@ -114,7 +114,7 @@ def shape_of(box: Sequence[int], size: int) -> str:
 def single_step(step: Json) -> Json:
     """Return a plan of one step whose result is shown as it is."""
     return {
-        "picture": 0,
+        "image": 0,
         "crop": [0, 0],
         "framework": "chain",
         "wraps": False,
@@ -132,7 +132,7 @@ def step_in_words(step: Json, size: int) -> tuple[str, ...]:
     """Return a step's caption: what is done, and where and with what."""
     if "mixing" not in step:
         return (_operation(step),)
-    where = {"whole": "on the whole picture", "square": "on a square patch", "scar": "on a scar"}
+    where = {"whole": "on the whole image", "square": "on a square patch", "scar": "on a scar"}
     partner = (
         f"with a copy: {_operation(step).lower()}" if "image_op" in step else "with the partner"
     )
@@ -140,9 +140,9 @@ def step_in_words(step: Json, size: int) -> tuple[str, ...]:
 
 
 def _operation(step: Json) -> str:
-    """Return an operation on the whole picture in words, with its amount."""
+    """Return an operation on the whole image in words, with its amount."""
     name, amount = step["image_op"], step["amount"]
-    # An amount says where a pixel is taken from, so that the picture goes the other way.
+    # An amount says where a pixel is taken from, so that the image goes the other way.
     distance = f"{abs(amount):.0f} pixels"
     in_words = {
         "rotate": f"Rotate {abs(amount):.0f}° {'left' if amount > 0 else 'right'}",

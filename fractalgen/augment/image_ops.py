@@ -1,4 +1,4 @@
-"""The operations that IPMix applies to whole pictures: their names, amounts and Pillow versions.
+"""The operations that IPMix applies to whole images: their names, amounts and Pillow versions.
 
 The ten of the paper share nothing with the corruptions of ImageNet-C; the five after them do, and
 serve experiments that do not measure robustness to those. `fractalgen.kernels.image_ops` knows an
@@ -59,7 +59,7 @@ def amount_of(op: str, level: float, sign: int, size: tuple[int, int]) -> float:
     sign : int
         1 or -1: the direction of a rotation, a shear or a translation; the others ignore it.
     size : tuple of int
-        Width and height of the picture, in pixels.
+        Width and height of the image, in pixels.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def amount_range(op: str, size: tuple[int, int]) -> tuple[float, float, bool]:
     op : str
         One of `IMAGE_OPS`.
     size : tuple of int
-        Width and height of the picture, in pixels.
+        Width and height of the image, in pixels.
     """
     if op == "posterize":
         return 0.0, 4.0, True
@@ -123,7 +123,7 @@ def _transformed(
 
 
 def apply_image_op(image: Image.Image, op: str, amount: float) -> Image.Image:
-    """Apply one operation to an RGB picture.
+    """Apply one operation to an RGB image.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def apply_image_op(image: Image.Image, op: str, amount: float) -> Image.Image:
     Returns
     -------
     PIL.Image.Image
-        A new picture of the same size. What comes from outside of the picture is black.
+        A new image of the same size. What comes from outside of the image is black.
 
     Raises
     ------

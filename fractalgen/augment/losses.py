@@ -1,4 +1,4 @@
-"""The loss that keeps the predictions for a picture and its augmented views together."""
+"""The loss that keeps the predictions for an image and its augmented views together."""
 
 import torch
 from torch.nn import functional
@@ -15,7 +15,7 @@ def jsd_loss(
     targets: torch.Tensor,
     weight: float = 12.0,
 ) -> torch.Tensor:
-    """Return the clean pictures' cross entropy plus the weighted divergence of the three views.
+    """Return the clean images' cross entropy plus the weighted divergence of the three views.
 
     loss = CE(clean, targets) + weight * (KL(p0 | m) + KL(p1 | m) + KL(p2 | m)) / 3, where p0, p1
     and p2 are the predicted probabilities, m is their mean, clamped from below to 1e-7, and KL is
@@ -25,7 +25,7 @@ def jsd_loss(
     Parameters
     ----------
     clean, aug1, aug2 : tensor, shape (batch, classes)
-        The network's outputs before softmax, for the clean picture and for its two views. Computed
+        The network's outputs before softmax, for the clean image and for its two views. Computed
         in float32 whatever their type.
     targets : tensor
         Class indices, shape (batch,), or probabilities, shape (batch, classes).

@@ -15,7 +15,7 @@ from fractalgen.registry import shown
 
 __all__ = ["LEVELS", "PATCH_SHAPES", "PATCH_SIZES", "WHOLE", "Options"]
 
-# A patch size that means the picture's own: the pixel level.
+# A patch size that means the image's own: the pixel level.
 WHOLE = 1 << 30
 PATCH_SIZES: dict[str, tuple[int, ...]] = {
     "cifar": (4, 8, 16, WHOLE),
@@ -84,14 +84,14 @@ class Options:
         )
 
     def lists(self, height: int, width: int) -> tuple[NDArray[np.int64], ...]:
-        """Return the patch sizes for a picture, and the indices of its operations."""
+        """Return the patch sizes for an image, and the indices of its operations."""
         longest = max(height, width)
         patches = [s for s in self.patch_sizes if s < longest and "patch" in self.levels]
         whole = [longest for s in self.patch_sizes if s >= longest and "pixel" in self.levels]
         sizes = patches + whole
         if not sizes and "image" not in self.levels:
             raise ValueError(
-                f"no patch size is left for pictures of {height} x {width} at the levels "
+                f"no patch size is left for images of {height} x {width} at the levels "
                 f"{', '.join(self.levels)}; give other patch_sizes, or 'image' among them"
             )
         names = (
@@ -100,15 +100,15 @@ class Options:
         )
         return (np.array(sizes, np.int64), *(np.array(list(n), np.int64) for n in names))
 
-    def settings(self, n_pictures: int, picture_size: int, n_sizes: int) -> NDArray[np.void]:
+    def settings(self, n_images: int, image_size: int, n_sizes: int) -> NDArray[np.void]:
         """Return the rest as an array of one record of dtype `SETTINGS`."""
         official = self.compat == "official"
         record = np.zeros(1, SETTINGS)
-        record["n_pictures"], record["picture_size"] = n_pictures, picture_size
+        record["n_images"], record["image_size"] = n_images, image_size
         record["width"], record["depth"] = self.k, self.t
         record["least_depth"] = 0 if official else 1
         record["framework"] = FRAMEWORKS.index(self.framework)
-        record["wraps"] = record["boxed_pixels"] = record["one_picture"] = official
+        record["wraps"] = record["boxed_pixels"] = record["one_image"] = official
         record["copies"] = self.copies
         record["image_level"] = "image" in self.levels
         record["p_level"] = n_sizes > 0

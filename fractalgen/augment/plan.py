@@ -30,13 +30,13 @@ MAX_DEPTH = 8
 MIXING_OPS = ("add", "multiply", "random-pixels", "random-elements")
 FRAMEWORKS = ("chain", "linear", "input")
 
-# What a record can hold, where the picture and the bank are not known yet.
+# What a record can hold, where the image and the bank are not known yet.
 _ANY_SIZE = ((1 << 31) - 1,) * 2
 _ANY_BANK = ((1 << 63) - 1, (1 << 32) - 2, (1 << 32) - 2)
 _MOST_WEIGHT = 1.0001  # of all chains together; the weights are rounded
 _OF_STEPS = ("mixing", "image_op", "amount", "box", "factors", "mask_seed")
 _STEPS = (MAX_WIDTH, MAX_DEPTH)
-# `picture`, `crop`: the bank's picture and the corner that is cut from it (row, column).
+# `image`, `crop`: the bank's image and the corner that is cut from it (row, column).
 # `framework`, `wraps`: index into FRAMEWORKS; whether values out of range wrap round.
 # `skip`, `weights`, `n_chains`, `depth`: m, the chains' weights, how many, how many steps in each.
 # Of each step:
@@ -47,7 +47,7 @@ _STEPS = (MAX_WIDTH, MAX_DEPTH)
 # `mask_seed`: the random masks' stream.
 PLAN = np.dtype(
     [
-        ("picture", np.int64),
+        ("image", np.int64),
         ("crop", np.int32, (2,)),
         ("framework", np.int32),
         ("wraps", np.int32),
@@ -78,9 +78,9 @@ def checked_plan(
     plan : record of dtype `PLAN`
         As `from_json` or `fractalgen.IPMix.sample_plan` gives it, or anything else.
     size : sequence of int
-        Height and width of the picture that it is for.
+        Height and width of the image that it is for.
     bank_shape : sequence of int
-        Number, height and width of the pictures to mix with.
+        Number, height and width of the images to mix with.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def checked_plan(
 
 def _check(fields: dict[str, Any], size: Sequence[int], bank_shape: Sequence[int]) -> None:
     """Check what a plan's fields hold, as lists, of the chains and steps that it has."""
-    whole_number("picture", fields["picture"], 0, bank_shape[0] - 1)
+    whole_number("image", fields["image"], 0, bank_shape[0] - 1)
     for axis, value in enumerate(fields["crop"]):
         whole_number(f"crop[{axis}]", value, 0, bank_shape[1 + axis] - size[axis])
     whole_number("framework", fields["framework"], 0, len(FRAMEWORKS) - 1)
@@ -155,7 +155,7 @@ def to_json(plan: np.void) -> dict[str, Any]:
         for chain in range(plan["n_chains"])
     ]
     return {
-        "picture": int(plan["picture"]),
+        "image": int(plan["image"]),
         "crop": [int(value) for value in plan["crop"]],
         "framework": FRAMEWORKS[plan["framework"]],
         "wraps": bool(plan["wraps"]),
@@ -186,11 +186,11 @@ def from_json(data: dict[str, Any]) -> np.void:
     ------
     ValueError
         With the field, its value and what would do, if a part is missing, unknown, of another kind
-        or out of its range. What the range is for one picture and bank, `fractalgen.IPMix.apply`
+        or out of its range. What the range is for one image and bank, `fractalgen.IPMix.apply`
         checks.
     """
-    keys = ("picture", "crop", "framework", "wraps", "skip", "chains")
-    picture, crop, framework, wraps, skip, chains = _parts("it", data, keys)
+    keys = ("image", "crop", "framework", "wraps", "skip", "chains")
+    image, crop, framework, wraps, skip, chains = _parts("it", data, keys)
     weights, steps = [], []
     for i, chain in enumerate(_items("chains", chains)):
         weight, of_chain = _parts(f"chains[{i}]", chain, ("weight", "steps"))
@@ -202,7 +202,7 @@ def from_json(data: dict[str, Any]) -> np.void:
             ]
         )
     fields: dict[str, Any] = {
-        "picture": picture,
+        "image": image,
         "crop": _items("crop", crop, 2),
         "framework": FRAMEWORKS.index(one_of("framework", framework, FRAMEWORKS)),
         "wraps": int(wraps) if isinstance(wraps, bool) else wraps,
@@ -215,7 +215,7 @@ def from_json(data: dict[str, Any]) -> np.void:
         fields[name] = [[step[name] for step in of_chain] for of_chain in steps]
     _check(fields, _ANY_SIZE, _ANY_BANK)
     record = np.zeros(1, PLAN)[0]
-    for name in ("picture", "crop", "framework", "wraps", "skip", "n_chains"):
+    for name in ("image", "crop", "framework", "wraps", "skip", "n_chains"):
         record[name] = fields[name]
     for i, of_chain in enumerate(steps):
         record["weights"][i], record["depth"][i] = weights[i], len(of_chain)

@@ -13,14 +13,14 @@ __all__ = ["apply_plan", "mix"]
 Pixels = NDArray[np.uint8]
 
 
-def apply_plan(plan: np.void, image: Pixels, picture: Pixels) -> NDArray[np.float64]:
+def apply_plan(plan: np.void, image: Pixels, bank_image: Pixels) -> NDArray[np.float64]:
     """Apply a plan.
 
     Parameters
     ----------
     plan : record of dtype `fractalgen.augment.plan.PLAN`
     image : ndarray of uint8, shape (height, width, 3)
-    picture : ndarray of uint8, shape (size, size, 3)
+    bank_image : ndarray of uint8, shape (size, size, 3)
         The bank's.
 
     Returns
@@ -30,7 +30,7 @@ def apply_plan(plan: np.void, image: Pixels, picture: Pixels) -> NDArray[np.floa
     """
     height, width = image.shape[:2]
     top, left = plan["crop"]
-    fractal = picture[top : top + height, left : left + width]
+    fractal = bank_image[top : top + height, left : left + width]
     mixed = np.zeros(image.shape)
     current = image
     for chain in range(plan["n_chains"]):
@@ -70,7 +70,7 @@ def _with_op(image: Pixels, op: int, amount: float) -> Pixels:
 
 
 def mix(name: str, a: float, b: float, ours: Pixels, theirs: Pixels) -> NDArray[np.float64]:
-    """Add or multiply two pictures; the result's scale is 0 to 255, unclipped."""
+    """Add or multiply two images; the result's scale is 0 to 255, unclipped."""
     one, other = ours / 255.0, theirs / 255.0
     if name == "add":
         return (a * (2 * one - 1) + b * (2 * other - 1) + 1) / 2 * 255

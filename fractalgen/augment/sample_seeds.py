@@ -1,4 +1,4 @@
-"""The seed of one training picture in one epoch."""
+"""The seed of one training image in one epoch."""
 
 import operator
 
@@ -11,11 +11,11 @@ _GAMMA = 0x9E3779B97F4A7C15
 
 
 def seed_for(seed: int, epoch: int, index: int) -> int:
-    """Mix a run's seed, the epoch and a picture's place in its dataset into one seed.
+    """Mix a run's seed, the epoch and an image's place in its dataset into one seed.
 
     Each of the three is added in turn, and SplitMix64's output function is applied after it. That
-    function is one-to-one, so that two pictures of an epoch never share a seed, nor do two epochs
-    of a picture. Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+    function is one-to-one, so that two images of an epoch never share a seed, nor do two epochs
+    of an image. Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
     OOPSLA 2014.
 
     Parameters

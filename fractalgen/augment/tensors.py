@@ -1,4 +1,4 @@
-"""From the pictures that PyTorch's datasets give to pixels, and from pixels to tensors."""
+"""From the images that PyTorch's datasets give to pixels, and from pixels to tensors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,27 +7,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fractalgen.augment.pictures import as_pixels
+from fractalgen.augment.images import as_pixels
 
 __all__ = ["as_rgb_pixels", "normalized_tensor"]
 
 
-def as_rgb_pixels(picture: Any) -> NDArray[np.uint8]:
-    """Turn a picture into uint8 pixels of shape (height, width, 3); grey becomes RGB.
+def as_rgb_pixels(image: Any) -> NDArray[np.uint8]:
+    """Turn an image into uint8 pixels of shape (height, width, 3); grey becomes RGB.
 
     Takes what `fractalgen.IPMix` takes, and arrays (height, width[, 1]) and tensors
     ([1, ]height, width); raises what it raises.
     """
-    if isinstance(picture, torch.Tensor):
-        picture = picture[None] if picture.ndim == 2 else picture
-        if picture.ndim == 3 and picture.shape[0] == 1:
-            picture = picture.expand(3, -1, -1)
-    elif isinstance(picture, np.ndarray):
-        picture = np.asarray(picture)  # no matrix, which has but two axes
-        picture = picture[..., None] if picture.ndim == 2 else picture
-        if picture.ndim == 3 and picture.shape[2] == 1:
-            picture = np.repeat(picture, 3, axis=2)
-    return as_pixels(picture)
+    if isinstance(image, torch.Tensor):
+        image = image[None] if image.ndim == 2 else image
+        if image.ndim == 3 and image.shape[0] == 1:
+            image = image.expand(3, -1, -1)
+    elif isinstance(image, np.ndarray):
+        image = np.asarray(image)  # no matrix, which has but two axes
+        image = image[..., None] if image.ndim == 2 else image
+        if image.ndim == 3 and image.shape[2] == 1:
+            image = np.repeat(image, 3, axis=2)
+    return as_pixels(image)
 
 
 def normalized_tensor(

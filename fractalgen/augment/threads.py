@@ -12,7 +12,7 @@ from fractalgen.arguments import whole_number
 __all__ = ["ThreadTeam"]
 
 _MOST_THREADS = 1024
-_LEAST_SHARE = 4  # pictures that are worth handing to another thread
+_LEAST_SHARE = 4  # images that are worth handing to another thread
 
 
 class ThreadTeam:

@@ -20,14 +20,14 @@ def _is_plain_tensor(value: Any) -> bool:
 
 
 class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
-    """Augment pictures on their way through torchvision's transforms, of either version.
+    """Augment images on their way through torchvision's transforms, of either version.
 
     Put it after crops and flips and before normalisation. Its seeds are drawn from PyTorch's global
     generator when it is called, as those of torchvision's own transforms are: `torch.manual_seed`
     makes a run repeatable for one number of workers. `IPMixDataset` does not depend on that number.
 
     PIL images, `tv_tensors.Image` and plain tensors, uint8 or float from 0 to 1, are augmented, the
-    pictures of one sample by one plan; grey becomes RGB. Labels, boxes and masks pass unchanged.
+    images of one sample by one plan; grey becomes RGB. Labels, boxes and masks pass unchanged.
 
     Parameters
     ----------
@@ -59,14 +59,14 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
     def check_inputs(self, flat_inputs: list[Any]) -> None:
         """Refuse videos, which would pass unchanged."""
         if any(isinstance(value, tv_tensors.Video) for value in flat_inputs):
-            raise TypeError("IPMix augments pictures, not videos")
+            raise TypeError("IPMix augments images, not videos")
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw a seed of 64 bits."""
         return {"seed": int(torch.randint(-(2**63), 2**63 - 1, ())) % 2**64}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Augment a picture.
+        """Augment an image.
 
         Parameters
         ----------

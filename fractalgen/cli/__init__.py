@@ -23,9 +23,9 @@ __all__ = ["cli", "main"]
 @click.version_option(__version__, prog_name="fractalgen", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Draw the mixing set of pictures that IPMix-style augmentation needs, and train with it.
+    """Draw the mixing set of images that IPMix-style augmentation needs, and train with it.
 
-    'fractalgen build-set' draws all of it into ./ipmix-set. Every picture is a function of
+    'fractalgen build-set' draws all of it into ./ipmix-set. Every image is a function of
     recorded parameters, and free of anyone's rights (CC0). 'fractalgen train-with-set' trains a
     classifier with it, and 'fractalgen evaluate' measures how robust that is.
     """
@@ -36,7 +36,7 @@ def cli(context: click.Context) -> None:
 def main() -> None:
     """Run the command line: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     if not sys.warnoptions:  # this process is ours, but for what -W or PYTHONWARNINGS asks for
-        warnings.filterwarnings("ignore", module=r"PIL\b")  # of pictures' odd metadata
+        warnings.filterwarnings("ignore", module=r"PIL\b")  # of images' odd metadata
     # Imports and compiled kernels are many objects that stay: looking through them for garbage at
     # Python's default of 700 new ones takes a tenth of a first image's time.
     gc.set_threshold(10_000)
@@ -47,7 +47,7 @@ def main() -> None:
         os._exit(INTERRUPTED)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
-            # A thread may be inside a large picture, and an ordinary exit would wait for it.
+            # A thread may be inside a large image, and an ordinary exit would wait for it.
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()

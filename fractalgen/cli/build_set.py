@@ -25,7 +25,7 @@ from fractalgen.cli.group import PlainCommand
     "features_place",
     metavar="DIR",
     type=options.PLACE,
-    help="Take these pictures instead of generated features: a folder, a zip archive, or an "
+    help="Take these images instead of generated features: a folder, a zip archive, or an "
     "https:// address of one.",
 )
 @click.option(
@@ -33,7 +33,7 @@ from fractalgen.cli.group import PlainCommand
     "extra_place",
     metavar="DIR",
     type=options.PLACE,
-    help="Take these pictures besides.",
+    help="Take these images besides.",
 )
 @click.option(
     "--repair", "repairing", is_flag=True, help="Make anew just what 'verify' finds broken."
@@ -54,7 +54,7 @@ def build_set(
     """Draw a whole mixing set.
 
     It goes to OUT, ./ipmix-set if left out. What is there already is kept, so that the same
-    command goes on after an interruption. Collected pictures in 8-bit RGB are copied as they are.
+    command goes on after an interruption. Collected images in 8-bit RGB are copied as they are.
     Others are converted; transparent parts become black. Damaged ones, animations and huge ones
     are refused by name.
     """

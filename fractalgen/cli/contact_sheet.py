@@ -18,23 +18,23 @@ from fractalgen.cli.group import PlainCommand
     show_default=True,
     help="A .png, .jpg or .webp file.",
 )
-@click.option("--family", metavar="NAME", help="Pictures of this family alone.")
-@click.option("--n", type=click.IntRange(min=1), default=60, show_default=True, help="Pictures.")
+@click.option("--family", metavar="NAME", help="Images of this family alone.")
+@click.option("--n", type=click.IntRange(min=1), default=60, show_default=True, help="Images.")
 @click.option(
     "--columns", type=click.IntRange(min=1), default=10, show_default=True, help="In a row."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the pictures.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the images.")
 @click.option(
     "--tile",
     type=click.IntRange(8, 4096),
     default=128,
     show_default=True,
-    help="Pixels a side of each picture on the page.",
+    help="Pixels a side of each image on the page.",
 )
 def contact_sheet(
     set_folder: Path, output: Path, family: str | None, n: int, columns: int, seed: int, tile: int
 ) -> None:
-    """Lay out pictures of a set on one page.
+    """Lay out images of a set on one page.
 
     SET is ./ipmix-set if left out.
     """

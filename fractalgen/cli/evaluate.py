@@ -31,8 +31,8 @@ _SHIFTS = options.together(
         "--ood",
         metavar="noise|fractals|DATASET|DIR|none",
         multiple=True,
-        help="Unknown pictures, to be told from the test pictures: one unknown picture to five "
-        "test pictures. May be given several times.  "
+        help="Unknown images, to be told from the test images: one unknown image to five "
+        "test images. May be given several times.  "
         "[default: noise, and fractals where a mixing set is]",
     ),
     click.option(
@@ -40,14 +40,14 @@ _SHIFTS = options.together(
         metavar="DIR",
         type=options.PATH,
         multiple=True,
-        help="Pictures of some of the classes from elsewhere, such as ImageNet-R or ImageNet-A; "
+        help="Images of some of the classes from elsewhere, such as ImageNet-R or ImageNet-A; "
         "may be given several times.",
     ),
     click.option(
         "--imagenet-o",
         metavar="DIR",
         type=options.PATH,
-        help="Pictures of none of the classes, in folders named as 200 of them, as ImageNet-O has "
+        help="Images of none of the classes, in folders named as 200 of them, as ImageNet-O has "
         "it.",
     ),
 )
@@ -92,7 +92,7 @@ _ATTACK = options.together(
     "--limit",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Measure all but the clean error on N test pictures, the same for every run.  "
+    help="Measure all but the clean error on N test images, the same for every run.  "
     "[default: all]",
 )
 @click.option(
@@ -115,7 +115,7 @@ _ATTACK = options.together(
     type=click.IntRange(min=1),
     default=128,
     show_default=True,
-    help="Pictures at a time.",
+    help="Images at a time.",
 )
 @options.DEVICE
 @options.QUIET
@@ -132,11 +132,11 @@ def evaluate(
     """Measure a trained classifier.
 
     RUN is a folder that 'fractalgen train-with-set' made. The table has the error on clean,
-    corrupted and adversarial pictures, the calibration, the consistency under slow changes and
-    the detection of unknown pictures. RUN/metrics.json keeps it, RUN/report.html shows it with
-    pictures. What an earlier call measured of the same checkpoint, with the same --seed and
+    corrupted and adversarial images, the calibration, the consistency under slow changes and
+    the detection of unknown images. RUN/metrics.json keeps it, RUN/report.html shows it with
+    images. What an earlier call measured of the same checkpoint, with the same --seed and
     --limit, stays there until it is measured again; earlier figures of others are kept under
-    another name, such as metrics-last-200-0.json and report-last-200-0.html of 200 pictures and
+    another name, such as metrics-last-200-0.json and report-last-200-0.html of 200 images and
     --seed 0.
     """
     options.prepare_torch("evaluate")
@@ -177,7 +177,7 @@ def evaluate(
     if as_json:
         print_json(results.as_json())
     elif not quiet:
-        text = f"{table(results)}\n\n{run_folder / REPORT} shows this with pictures."
+        text = f"{table(results)}\n\n{run_folder / REPORT} shows this with images."
         click.echo(printable(text, sys.stdout.encoding))
 
 
@@ -207,7 +207,7 @@ def _bars(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
             nonlocal shown, update
             if update is None or what != shown:
                 stack.close()
-                bar = progress_bar(what, " pictures", quiet=quiet)
+                bar = progress_bar(what, " images", quiet=quiet)
                 shown, update = what, stack.enter_context(bar)
             update(done, total)
 

@@ -19,15 +19,15 @@ def _command(family: str, about: str, *own_options: Callable[[Any], Any]) -> cli
 
     @options.together(
         options.OUT,
-        click.option("--n", type=int, help="Number of pictures.  [default: as in the whole set]"),
-        click.option("--start", type=int, default=0, help="Index of the first picture."),
+        click.option("--n", type=int, help="Number of images.  [default: as in the whole set]"),
+        click.option("--start", type=int, default=0, help="Index of the first image."),
         options.RECIPE,
         click.option(
             "--palette",
             metavar="NAME|FILE|random|any",
             default="any",
             help="A shipped palette, a .gpl file, colours such as '#102030,#f0e0d0', or drawn "
-            "at random for each picture.  [default: any, shipped or random]",
+            "at random for each image.  [default: any, shipped or random]",
         ),
         *own_options,
         options.BUILD,
@@ -81,7 +81,7 @@ ifs = _command(
     "ifs",
     """Draw fractals of iterated function systems.
 
-    They go to OUT, ./ipmix-set if left out. Each picture has its own random system, colours
+    They go to OUT, ./ipmix-set if left out. Each image has its own random system, colours
     and background. What is there already is kept, so that the same command goes on after an
     interruption.
     """,
@@ -90,16 +90,16 @@ ifs = _command(
         type=click.IntRange(1, 5),
         default=1,
         show_default=True,
-        help="Fractals in a picture.",
+        help="Fractals in an image.",
     ),
 )
 
 features = _command(
     "features",
-    """Draw pictures like early layers' stimuli.
+    """Draw images like early layers' stimuli.
 
     They go to OUT, ./ipmix-set if left out, and stand in for feature visualisations of a
-    trained network; 'build-set --features' takes such pictures where you have them. What is
+    trained network; 'build-set --features' takes such images where you have them. What is
     there already is kept, so that the same command goes on after an interruption.
     """,
 )

@@ -175,7 +175,7 @@ def _how_to_resume(error: KeyboardInterrupt, ctx: click.Context) -> str:
     done = getattr(error, "n_done", None)
     if done is None:
         return "Interrupted. Run the same command again."
-    of = f"{done:,} of {error.n_total:,} pictures"  # type: ignore[attr-defined]
+    of = f"{done:,} of {error.n_total:,} images"  # type: ignore[attr-defined]
     return f"Interrupted after {of}. Run the same command again to go on."
 
 

@@ -112,7 +112,7 @@ def prepare_torch(command: str) -> None:
 
 
 class _Format(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone
-    """A picture format; a wrong name is answered with the nearest."""
+    """An image format; a wrong name is answered with the nearest."""
 
     name = "format"
 
@@ -174,7 +174,7 @@ BUILD = together(
     click.option(
         "--overwrite",
         is_flag=True,
-        help="Draw anew: replace the pictures of the families asked for, and if another size, "
+        help="Draw anew: replace the images of the families asked for, and if another size, "
         "seed or format is given, all that were drawn. After an interruption the same command "
         "goes on.",
     ),

@@ -9,7 +9,7 @@ from fractalgen.cli.group import PlainCommand, WrongUsage
 
 
 @click.command("render", cls=PlainCommand)
-@click.argument("picture", type=options.PATH)
+@click.argument("image", type=options.PATH)
 @click.option(
     "--size",
     type=int,
@@ -23,10 +23,10 @@ from fractalgen.cli.group import PlainCommand, WrongUsage
     type=options.PATH,
     help="A .png, .jpg or .webp file.  [default: such as ifs-000017-1024.png, here]",
 )
-def render(picture: Path, size: int, output: Path | None) -> None:
-    """Redraw a picture at another size.
+def render(image: Path, size: int, output: Path | None) -> None:
+    """Redraw an image at another size.
 
-    PICTURE is a file in a set; it is drawn anew from its recorded parameters.
+    IMAGE is a file in a set; it is drawn anew from its recorded parameters.
     """
     import threading
 
@@ -39,8 +39,8 @@ def render(picture: Path, size: int, output: Path | None) -> None:
     from fractalgen.mixing_set.record import Record
     from fractalgen.mixing_set.redraw import find_record, redraw
 
-    folder, record = find_record(picture)
-    path = output or Path(f"{picture.absolute().parent.name}-{picture.stem}-{size}.png")
+    folder, record = find_record(image)
+    path = output or Path(f"{image.absolute().parent.name}-{image.stem}-{size}.png")
     check_output(path, folder)
     most = max_side(path)
     if most and size > most:

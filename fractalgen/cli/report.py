@@ -33,20 +33,20 @@ def print_summary(summary: Summary) -> None:
         n_missing = family.asked - family.drawn - family.kept
         missing = f", {n_missing:,} missing" if n_missing else ""
         click.echo(
-            f"{family.name:<{width}}  {_pictures(family.asked):>16}: "
+            f"{family.name:<{width}}  {_images(family.asked):>16}: "
             f"{family.drawn:,} drawn, {family.kept:,} kept{missing}{acceptance}"
         )
-    rate = f", {summary.n_drawn / summary.seconds:,.0f} pictures/s" if summary.n_drawn else ""
+    rate = f", {summary.n_drawn / summary.seconds:,.0f} images/s" if summary.n_drawn else ""
     total = sum(family.asked for family in summary.families)
     click.echo(
-        f"{summary.folder}: {_pictures(total)}, {in_units(summary.n_bytes)}, "
+        f"{summary.folder}: {_images(total)}, {in_units(summary.n_bytes)}, "
         f"{summary.seconds:.1f} s{rate}"
     )
     if summary.n_removed:
-        click.echo(f"Removed {_pictures(summary.n_removed)} of before.")
+        click.echo(f"Removed {_images(summary.n_removed)} of before.")
     if summary.n_missing:
         click.echo(
-            f"{summary.n_missing:,} more pictures belong to this set; "
+            f"{summary.n_missing:,} more images belong to this set; "
             f"'fractalgen build-set {summary.folder} --repair' draws them."
         )
     for note in summary.notes:
@@ -58,11 +58,11 @@ def print_problems(summary: Summary) -> None:
     for refusal in summary.refused:
         click.echo(f"Refused {click.format_filename(refusal.path)}: {refusal.reason}", err=True)
     if summary.refused:
-        click.echo(f"Error: {len(summary.refused):,} of your own pictures were refused.", err=True)
+        click.echo(f"Error: {len(summary.refused):,} of your own images were refused.", err=True)
     if summary.unrepaired:
         listed = first_few(summary.unrepaired)
         click.echo(
-            f"Error: collected pictures need their originals to be repaired: {listed}. "
+            f"Error: collected images need their originals to be repaired: {listed}. "
             "Give --features or --extra as before.",
             err=True,
         )
@@ -86,7 +86,7 @@ def print_report(report: Report) -> None:
         click.echo("the manifest's last line is torn")
     redrawn = f", {report.n_redrawn:,} redrawn" if report.n_redrawn else ""
     verdict = "all is well" if report.ok else "not as it should be"
-    click.echo(f"{report.folder}: {_pictures(report.n_pictures)} on record{redrawn}, {verdict}")
+    click.echo(f"{report.folder}: {_images(report.n_images)} on record{redrawn}, {verdict}")
     if report.findings.broken or report.bad_lines or report.torn:
         click.echo(
             f"'fractalgen build-set {report.folder} --repair' draws what is missing or broken."
@@ -115,8 +115,8 @@ def print_training(outcome: Outcome, config: Config) -> None:
         )
 
 
-def _pictures(n: int) -> str:
-    return f"{n:,} picture{'' if n == 1 else 's'}"
+def _images(n: int) -> str:
+    return f"{n:,} image{'' if n == 1 else 's'}"
 
 
 def in_units(n_bytes: int) -> str:

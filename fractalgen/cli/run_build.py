@@ -28,7 +28,7 @@ def run_build(
     """Build a recipe into a folder, or repair the set there if the recipe is None."""
     with contextlib.ExitStack() as stack:
         fetching = stack.enter_context(progress_bar("fetching", "B", quiet=quiet, in_bytes=True))
-        drawing = stack.enter_context(progress_bar("drawing", " pictures", quiet=quiet))
+        drawing = stack.enter_context(progress_bar("drawing", " images", quiet=quiet))
         shared = {
             "workers": workers,
             "collected": collected,

@@ -1,4 +1,4 @@
-"""Save a single picture where the user wants it."""
+"""Save a single image where the user wants it."""
 
 from pathlib import Path
 
@@ -33,5 +33,5 @@ def max_side(path: Path) -> int | None:
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """Write a picture in the format that the file's name asks for."""
+    """Write an image in the format that the file's name asks for."""
     write_atomically(path, encode(np.asarray(image), _FORMATS[path.suffix.lower()]))

@@ -17,7 +17,7 @@ from fractalgen.cli.options import PATH
     type=PATH,
     default="ipmix-set",
     show_default=True,
-    help="A mixing set, or any folder of pictures.",
+    help="A mixing set, or any folder of images.",
 )
 @click.option(
     "-o",
@@ -32,32 +32,32 @@ from fractalgen.cli.options import PATH
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Chooses the set's pictures and what is done with them.",
+    help="Chooses the set's images and what is done with them.",
 )
 @click.option(
     "--size",
     type=click.IntRange(16, 1024),
     default=224,
     show_default=True,
-    help="Pixels a side at which the pictures are mixed.",
+    help="Pixels a side at which the images are mixed.",
 )
 def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int) -> None:
-    """Draw a figure that shows what IPMix does to a picture.
+    """Draw a figure that shows what IPMix does to an image.
 
-    IMAGE is a picture of any kind; its centre is taken. The figure has the mixing operations,
+    IMAGE is an image of any kind; its centre is taken. The figure has the mixing operations,
     the patches, two chains step by step, and results.
     """
     import numpy as np
 
-    from fractalgen.augment.figure import MAX_PICTURES, figure
+    from fractalgen.augment.figure import MAX_IMAGES, figure
     from fractalgen.cli.saving import check_output, save
-    from fractalgen.mixing_set.bank.folder import list_pictures
-    from fractalgen.mixing_set.bank.picture import read_square
+    from fractalgen.mixing_set.bank.folder import list_images
+    from fractalgen.mixing_set.bank.image import read_square
     from fractalgen.mixing_set.conversion import UnusableError
 
     check_output(output, set_folder)
     if output.exists() and image.exists() and output.samefile(image):
-        raise WrongUsage(f"{output} is the picture itself; give another name by -o")
+        raise WrongUsage(f"{output} is the image itself; give another name by -o")
 
     def read(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         try:
@@ -66,9 +66,9 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
             raise Failure(f"cannot use {click.format_filename(path)}: {error}") from None
 
     pixels = read(image)
-    names = _spread([picture.name for picture in list_pictures(set_folder)], MAX_PICTURES, seed)
-    pictures = np.stack([read(set_folder / name) for name in names])
-    page = figure(pixels, pictures, names, seed)
+    names = _spread([image.name for image in list_images(set_folder)], MAX_IMAGES, seed)
+    set_images = np.stack([read(set_folder / name) for name in names])
+    page = figure(pixels, set_images, names, seed)
     save(page, output)
     click.echo(f"{output}: {page.width} x {page.height} pixels")
 

@@ -68,7 +68,7 @@ _IPMIX = options.together(
 @click.option(
     "--batch-size",
     type=click.IntRange(min=2),
-    help="Pictures of a step, over all processes.  [default: the recipe's]",
+    help="Images of a step, over all processes.  [default: the recipe's]",
 )
 @click.option("--learning-rate", type=float, help="The first.  [default: the recipe's]")
 @click.option("--weight-decay", type=float, help="[default: the recipe's]")
@@ -76,7 +76,7 @@ _IPMIX = options.together(
     "--jsd/--no-jsd",
     default=True,
     show_default=True,
-    help="Learn from the clean picture and two views, and keep the predictions for them together; "
+    help="Learn from the clean image and two views, and keep the predictions for them together; "
     "or from one mixed view.",
 )
 @_IPMIX
@@ -134,7 +134,7 @@ def train_with_set(
 ) -> None:
     """Train an image classifier with a mixing set.
 
-    SET is ./ipmix-set if left out; any folder of pictures will do. A run's configuration, log and
+    SET is ./ipmix-set if left out; any folder of images will do. A run's configuration, log and
     checkpoints lie in one folder. If it is stopped, the same command with --resume goes on. Under
     'accelerate launch' or 'torchrun' it uses all the cards there are.
     """

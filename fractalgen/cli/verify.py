@@ -15,7 +15,7 @@ from fractalgen.cli.group import PlainCommand
     metavar="N",
     type=click.IntRange(min=0),
     default=0,
-    help="Also redraw N pictures, chosen at random, and compare their pixels.",
+    help="Also redraw N images, chosen at random, and compare their pixels.",
 )
 @options.WORKERS
 @options.QUIET
@@ -30,7 +30,7 @@ def verify(set_folder: Path, redraw: int, workers: int | None, quiet: bool, as_j
     from fractalgen.cli.report import print_json, print_report
     from fractalgen.mixing_set.verify import verify as check
 
-    with progress_bar("checking", " pictures", quiet=quiet) as progress:
+    with progress_bar("checking", " images", quiet=quiet) as progress:
         report = check(set_folder, redraw, workers=workers, progress=progress)
     if as_json:
         print_json(report.as_json())

@@ -1,1 +1,1 @@
-"""Measuring what a classifier is good for: metrics, shifted pictures, attacks, the report."""
+"""Measuring what a classifier is good for: metrics, shifted images, attacks, the report."""

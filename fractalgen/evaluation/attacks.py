@@ -1,4 +1,4 @@
-"""Pictures changed a little, so that a network errs."""
+"""Images changed a little, so that a network errs."""
 
 import math
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Normalized(nn.Module):  # type: ignore[misc, unused-ignore]
 
 def pgd(
     model: nn.Module,
-    pictures: torch.Tensor,
+    images: torch.Tensor,
     labels: torch.Tensor,
     *,
     epsilon: float = 2 / 255,
@@ -55,12 +55,12 @@ def pgd(
     seed: int,
     indices: Sequence[int] | None = None,
 ) -> torch.Tensor:
-    """Look by projected gradient ascent for the pictures nearby with the largest cross entropy.
+    """Look by projected gradient ascent for the images nearby with the largest cross entropy.
 
-    From a random point of the ball of radius `epsilon` around the clean picture, each step follows
+    From a random point of the ball of radius `epsilon` around the clean image, each step follows
     the gradient's signs ("linf") or direction ("l2"), then goes back into the ball and into the
-    range from 0 to 1. The ball's centre is always the clean picture: the paper's public code writes
-    the random start over it, so that its pictures can be up to twice `epsilon` away. Source: Madry
+    range from 0 to 1. The ball's centre is always the clean image: the paper's public code writes
+    the random start over it, so that its images can be up to twice `epsilon` away. Source: Madry
     et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
 
     Parameters
@@ -68,13 +68,13 @@ def pgd(
     model : torch.nn.Module
         From pixels from 0 to 1 to logits, such as `Normalized`. It is run as in testing; its modes
         and its weights, and whether they want gradients, are as before afterwards.
-    pictures : tensor of float32, shape (n, 3, height, width)
+    images : tensor of float32, shape (n, 3, height, width)
         Clean, from 0 to 1; not changed.
     labels : tensor of int64, shape (n,)
         The true classes.
     epsilon : float
         The ball's radius, in units of a pixel's range from 0 to 1: the largest change of a value
-        for "linf", the Euclidean length of all changes of a picture for "l2".
+        for "linf", the Euclidean length of all changes of an image for "l2".
     steps : int
         0 or more; 0 gives the random start.
     step_size : float, optional
@@ -85,8 +85,8 @@ def pgd(
     seed : int
         Of the random starts, 0 or more.
     indices : sequence of n ints, optional
-        The pictures' places in their data set, by default 0 to n - 1. A random start is a function
-        of the seed, the index and the picture's shape, not of the batch.
+        The images' places in their data set, by default 0 to n - 1. A random start is a function
+        of the seed, the index and the image's shape, not of the batch.
 
     Returns
     -------
@@ -98,24 +98,24 @@ def pgd(
     RunUsageError
         If the norm is unknown, or a size or the number of steps is negative or not finite.
     ValueError
-        If the pictures are not float32 from 0 to 1, or `indices` has another length.
+        If the images are not float32 from 0 to 1, or `indices` has another length.
     """
     step_size = epsilon / 4 if step_size is None else step_size
     _check_options(epsilon, steps, step_size, norm)
-    if pictures.dtype != torch.float32 or not bool(((pictures >= 0) & (pictures <= 1)).all()):
-        raise ValueError("pictures must be float32 with values from 0 to 1")
-    indices = range(len(pictures)) if indices is None else indices
-    if len(indices) != len(pictures):
-        raise ValueError(f"{len(pictures)} pictures need as many indices, not {len(indices)}")
+    if images.dtype != torch.float32 or not bool(((images >= 0) & (images <= 1)).all()):
+        raise ValueError("images must be float32 with values from 0 to 1")
+    indices = range(len(images)) if indices is None else indices
+    if len(indices) != len(images):
+        raise ValueError(f"{len(images)} images need as many indices, not {len(indices)}")
     device = _device_of(model)
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model):
-        clean = pictures.detach().to(device, copy=True)
+        clean = images.detach().to(device, copy=True)
         labels = labels.detach().to(device, copy=True)
         start = _random_starts(tuple(clean.shape), norm, seed, indices).to(device)
         attacked = _projected(clean + epsilon * start, clean, epsilon, norm)
         for _ in range(steps):
             attacked.requires_grad_()
-            # A sum, so that a picture's gradient does not depend on how many there are.
+            # A sum, so that an image's gradient does not depend on how many there are.
             loss = functional.cross_entropy(model(attacked).float(), labels, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, attacked)
             ascent = gradient.sign() if norm == "linf" else _directions(gradient)
@@ -158,7 +158,7 @@ def _random_starts(
 def _projected(
     attacked: torch.Tensor, clean: torch.Tensor, epsilon: float, norm: str
 ) -> torch.Tensor:
-    """Return the nearest pictures in the ball, then with values from 0 to 1.
+    """Return the nearest images in the ball, then with values from 0 to 1.
 
     The second does not leave the ball, since its centre is within that range too.
     """
@@ -171,7 +171,7 @@ def _projected(
 
 
 def _directions(gradient: torch.Tensor) -> torch.Tensor:
-    """Return each picture's gradient at length 1, or 0 where it is 0."""
+    """Return each image's gradient at length 1, or 0 where it is 0."""
     # Where the network is certain, the squares of its gradient are too small for float32.
     largest = gradient.abs().flatten(1).amax(dim=1).clamp(min=_TINY).reshape(-1, 1, 1, 1)
     scaled = gradient / largest
@@ -179,6 +179,6 @@ def _directions(gradient: torch.Tensor) -> torch.Tensor:
 
 
 def _lengths(change: torch.Tensor) -> torch.Tensor:
-    """Return the Euclidean length of each picture's change, shape (n, 1, 1, 1), never 0."""
+    """Return the Euclidean length of each image's change, shape (n, 1, 1, 1), never 0."""
     lengths = torch.linalg.vector_norm(change.flatten(1), dim=1)
     return lengths.clamp(min=_TINY).reshape(-1, 1, 1, 1)

@@ -108,9 +108,9 @@ def _difference(earlier: Results, now: Results) -> str:
             said.append("of another training")
     if limit != limit_now:
         said.append(
-            f"of {'all pictures' if limit is None else count_of(limit, 'picture')}"
+            f"of {'all images' if limit is None else count_of(limit, 'image')}"
             if limit is None or isinstance(limit, int)
-            else "of an unknown number of pictures"
+            else "of an unknown number of images"
         )
     if seed != seed_now:
         said.append(f"of --seed {seed}")
@@ -118,7 +118,7 @@ def _difference(earlier: Results, now: Results) -> str:
 
 
 def keeping(now: Results, earlier: Results | None) -> Results:
-    """Take over everything from `earlier` but the figures on clean pictures."""
+    """Take over everything from `earlier` but the figures on clean images."""
     if earlier is None:
         return now
     kept: dict[str, Any] = {name: getattr(earlier, name) for name in (*_LISTS, *_SINGLE)}

@@ -25,8 +25,8 @@ from fractalgen.evaluation.parts.clean import clean_result
 from fractalgen.evaluation.parts.consistency import consistency_parts
 from fractalgen.evaluation.parts.corruptions import corruption_parts
 from fractalgen.evaluation.parts.natural_shifts import natural_shift_parts
+from fractalgen.evaluation.report.images import Samples
 from fractalgen.evaluation.report.page import page
-from fractalgen.evaluation.report.pictures import Samples
 from fractalgen.evaluation.results import Results
 from fractalgen.evaluation.results_file import METRICS, REPORT
 from fractalgen.evaluation.samples import samples_for
@@ -68,11 +68,11 @@ def evaluate(
     options : EvaluationOptions, optional
         What to measure.
     data_dir : Path
-        Where data sets are, for unknown pictures.
+        Where data sets are, for unknown images.
     accelerator : accelerate.Accelerator, optional
         Says where, and in which precision, to compute; otherwise the model is used where it is.
     progress : callable, optional
-        Told what is being measured, how many pictures of it are done, and how many there are.
+        Told what is being measured, how many images of it are done, and how many there are.
     tell : callable, optional
         Told in a line where earlier figures are kept, if they were renamed.
 
@@ -98,7 +98,7 @@ def evaluate(
         return _evaluate(run, options, data_dir, accelerator, progress or _silent, tell or _mute)
     except torch.OutOfMemoryError:
         raise RunError(
-            f"the device has too little memory for {options.batch_size} pictures at a time; "
+            f"the device has too little memory for {options.batch_size} images at a time; "
             "give a smaller --batch-size"
         ) from None
 

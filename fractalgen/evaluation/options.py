@@ -25,18 +25,18 @@ _NONE = "none"
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What to measure, on how many pictures, and how.
+    """What to measure, on how many images, and how.
 
     Attributes
     ----------
     corruptions : tuple of str
-        ``generate``, which makes ImageNet-C's fifteen from the test pictures, or published
+        ``generate``, which makes ImageNet-C's fifteen from the test images, or published
         folders, several of either. ``none``, or nothing, leaves them out.
     perturbations : str
         ``generate``, a published folder, or ``none``.
     ood : tuple of str or None
-        What unknown pictures to tell from the test pictures: see
-        `fractalgen.evaluation.shifts.unknown_pictures`; ``none`` is not to. None is noise, and
+        What unknown images to tell from the test images: see
+        `fractalgen.evaluation.shifts.unknown_images`; ``none`` is not to. None is noise, and
         fractals if a mixing set is known.
     shifted : tuple of Path
         Folders as ImageNet-R's and ImageNet-A's.
@@ -49,10 +49,10 @@ class EvaluationOptions:
     pgd_norm : str
         That the change is measured by, ``linf`` or ``l2``.
     limit : int or None
-        Measure all but the clean error and calibration on so many test pictures, which are drawn
+        Measure all but the clean error and calibration on so many test images, which are drawn
         by `seed` and are among those of every greater limit. None is all of them.
     batch_size : int
-        Pictures at a time; the figures do not depend on it, rounding aside.
+        Images at a time; the figures do not depend on it, rounding aside.
     seed : int
         Of all that is drawn.
     set_folder : Path or None
@@ -117,16 +117,16 @@ class EvaluationOptions:
         return None if self.perturbations == _NONE else self.perturbations
 
     def unknown_sources(self, *, has_set: bool) -> tuple[str, ...]:
-        """Return where unknown pictures come from, if a mixing set is known or if none is."""
+        """Return where unknown images come from, if a mixing set is known or if none is."""
         if self.ood is None:
             return ("noise", "fractals") if has_set else ("noise",)
         return tuple(source for source in self.ood if source != _NONE)
 
-    def chosen(self, n_pictures: int) -> NDArray[np.int64]:
-        """Return which of the test pictures to take, in increasing order."""
-        if self.limit is None or self.limit >= n_pictures:
-            return np.arange(n_pictures)
-        order = rng_for(self.seed, "evaluated pictures", 0).permutation(n_pictures)
+    def chosen(self, n_images: int) -> NDArray[np.int64]:
+        """Return which of the test images to take, in increasing order."""
+        if self.limit is None or self.limit >= n_images:
+            return np.arange(n_images)
+        order = rng_for(self.seed, "evaluated images", 0).permutation(n_images)
         return np.sort(order[: self.limit])
 
 

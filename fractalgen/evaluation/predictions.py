@@ -1,4 +1,4 @@
-"""What a trained network says of pictures."""
+"""What a trained network says of images."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from fractalgen.augment.tensors import normalized_tensor
-from fractalgen.training.datasets.image_data import Pictures
+from fractalgen.training.datasets.image_data import Images
 from fractalgen.training.errors import RunError
 
 __all__ = ["batches_of", "evaluating", "in_slices", "predict", "rebatched", "softmax"]
@@ -18,32 +18,32 @@ _ROWS = 4096
 
 
 def batches_of(
-    pictures: NDArray[np.uint8] | Pictures,
+    images: NDArray[np.uint8] | Images,
     batch_size: int,
     indices: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Cut pictures into batches, uint8 of shape (batch, size, size, 3), in order.
+    """Cut images into batches, uint8 of shape (batch, size, size, 3), in order.
 
     Parameters
     ----------
-    pictures : ndarray of uint8, shape (n, size, size, 3), or Pictures
+    images : ndarray of uint8, shape (n, size, size, 3), or Images
         Read a batch at a time, as for testing.
     batch_size : int
         The last batch may be smaller.
     indices : sequence of int, optional
-        These pictures only, in this order.
+        These images only, in this order.
     """
-    chosen = np.arange(len(pictures)) if indices is None else np.asarray(indices, np.int64)
+    chosen = np.arange(len(images)) if indices is None else np.asarray(indices, np.int64)
     for start in range(0, len(chosen), batch_size):
         part = chosen[start : start + batch_size]
-        if isinstance(pictures, np.ndarray):
-            yield np.asarray(pictures[part])
+        if isinstance(images, np.ndarray):
+            yield np.asarray(images[part])
         else:
-            yield pictures.for_testing(part)
+            yield images.for_testing(part)
 
 
 def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator[NDArray[np.uint8]]:
-    """Cut batches of any sizes anew, the pictures in the same order."""
+    """Cut batches of any sizes anew, the images in the same order."""
     waiting: list[NDArray[np.uint8]] = []
     n_waiting = 0
     for batch in batches:
@@ -96,15 +96,15 @@ def predict(
     outputs = []
     with evaluating(model), torch.inference_mode(), precision():
         for batch in batches:
-            pictures = normalized_tensor(batch, mean, std).to(device)
-            outputs.append(model(pictures).float().cpu().numpy())
+            images = normalized_tensor(batch, mean, std).to(device)
+            outputs.append(model(images).float().cpu().numpy())
             if not np.isfinite(outputs[-1]).all():
                 raise RunError(
                     "the network's outputs are not finite, so that nothing can be measured; train "
                     "it anew, with a lower --learning-rate"
                 )
     if not outputs:
-        raise ValueError("there are no pictures to predict")
+        raise ValueError("there are no images to predict")
     return np.concatenate(outputs)
 
 

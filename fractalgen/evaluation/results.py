@@ -32,7 +32,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class CleanResult:
-    """On the test pictures as they are; errors are shares from 0 to 1 here and below.
+    """On the test images as they are; errors are shares from 0 to 1 here and below.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class CleanResult:
     reliability : tuple of CalibrationBin
         For the diagram; fifteen bins of equal width, empty ones left out.
     n : int
-        Pictures.
+        Images.
     """
 
     error: float
@@ -57,7 +57,7 @@ class CleanResult:
 
 @dataclass(frozen=True)
 class CorruptionResult:
-    """On corrupted test pictures.
+    """On corrupted test images.
 
     Attributes
     ----------
@@ -70,9 +70,9 @@ class CorruptionResult:
     normalized_error : float or None
         Mean over corruptions of the error relative to AlexNet's; of ImageNet only.
     rms_calibration_error : float
-        Over all corrupted pictures together.
+        Over all corrupted images together.
     n : int
-        Pictures of each corruption and severity.
+        Images of each corruption and severity.
     """
 
     source: str
@@ -85,7 +85,7 @@ class CorruptionResult:
 
 @dataclass(frozen=True)
 class ConsistencyResult:
-    """On sequences of slowly perturbed pictures: shares of changed predictions."""
+    """On sequences of slowly perturbed images: shares of changed predictions."""
 
     source: str
     flip_rates: dict[str, float]
@@ -107,7 +107,7 @@ class AdversarialResult:
 
 @dataclass(frozen=True)
 class AnomalyResult:
-    """Telling test pictures from others by the maximum softmax probability; others are positive."""
+    """Telling test images from others by the maximum softmax probability; others are positive."""
 
     source: str
     auroc: float
@@ -119,7 +119,7 @@ class AnomalyResult:
 
 @dataclass(frozen=True)
 class NaturalShiftResult:
-    """On pictures of some of the classes from elsewhere, such as ImageNet-R or ImageNet-A."""
+    """On images of some of the classes from elsewhere, such as ImageNet-R or ImageNet-A."""
 
     source: str
     error: float

@@ -1,4 +1,4 @@
-"""Pictures for the page of an evaluation: of the set, of training, of mistakes."""
+"""Images for the page of an evaluation: of the set, of training, of mistakes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.augment.sample_seeds import seed_for
-from fractalgen.evaluation.report.pictures import Samples
+from fractalgen.evaluation.report.images import Samples
 from fractalgen.evaluation.subject import Answers, Subject
 from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.folder import PictureFile, content_key, list_pictures
-from fractalgen.mixing_set.bank.picture import read_square
+from fractalgen.mixing_set.bank.folder import ImageFile, content_key, list_images
+from fractalgen.mixing_set.bank.image import read_square
 from fractalgen.mixing_set.conversion import UnusableError
 from fractalgen.seeding import rng_for
 from fractalgen.training.config import Config, IPMixSettings
@@ -22,9 +22,9 @@ from fractalgen.training.mixing import augmenter_for
 
 __all__ = ["samples_for"]
 
-_N_SET_PICTURES = 24
+_N_SET_IMAGES = 24
 _SET_SIZE = 64
-_N_TRAINING_PICTURES = 6
+_N_TRAINING_IMAGES = 6
 _N_VIEWS = 3
 _N_MISTAKES = 12
 
@@ -36,7 +36,7 @@ def samples_for(
     set_folder: Path | None,
     set_digest: str | None,
 ) -> Samples:
-    """Choose and make the pictures, by the evaluation's seed.
+    """Choose and make the images, by the evaluation's seed.
 
     Parameters
     ----------
@@ -45,28 +45,28 @@ def samples_for(
     config : Config
         The run's, for its augmentation.
     answers : Answers
-        For all test pictures as they are.
+        For all test images as they are.
     set_folder : Path or None
         The mixing set that the run was trained with. If it is not there, cannot be read any more,
-        or has changed, its pictures and the augmented ones are left out.
+        or has changed, its images and the augmented ones are left out.
     set_digest : str or None
-        What the set's pictures were.
+        What the set's images were.
     """
-    rng = rng_for(subject.seed, "pictures for the page", 0)
+    rng = rng_for(subject.seed, "images for the page", 0)
     mistakes, captions = _mistakes(subject, answers, rng)
     train = subject.data.train
-    indices = np.sort(rng.permutation(len(train))[:_N_TRAINING_PICTURES])
+    indices = np.sort(rng.permutation(len(train))[:_N_TRAINING_IMAGES])
     clean = train.for_testing(indices)
     of_set = views = None
     if config.ipmix is not None and set_folder is not None:
         with contextlib.suppress(BankError, UnusableError, OSError):
-            files = list_pictures(set_folder)
+            files = list_images(set_folder)
             if content_key(files) == set_digest:
                 of_set = _of_set(set_folder, files, rng)
                 views = _views(clean, indices, config.ipmix, config.seed, set_folder)
     return Samples(
-        set_pictures=of_set,
-        training_pictures=clean,
+        set_images=of_set,
+        training_images=clean,
         augmented_views=views,
         mistakes=mistakes,
         mistake_captions=captions,
@@ -74,9 +74,9 @@ def samples_for(
 
 
 def _of_set(
-    folder: Path, files: Sequence[PictureFile], rng: np.random.Generator
+    folder: Path, files: Sequence[ImageFile], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    order = np.sort(rng.permutation(len(files))[:_N_SET_PICTURES])
+    order = np.sort(rng.permutation(len(files))[:_N_SET_IMAGES])
     chosen = [files[index] for index in order]
     return np.stack([read_square(folder / it.name, _SET_SIZE, it.sha256) for it in chosen])
 
@@ -88,7 +88,7 @@ def _views(
     seed: int,
     set_folder: Path,
 ) -> NDArray[np.uint8]:
-    """Augment training pictures as the run does, uint8 of shape (n, views, size, size, 3)."""
+    """Augment training images as the run does, uint8 of shape (n, views, size, size, 3)."""
     aug = augmenter_for(settings, set_folder, clean.shape[1])
     seeds = [seed_for(seed, 0, int(index)) for index in indices]
     mixed = aug.batch(clean, seeds, views=_N_VIEWS)

@@ -1,4 +1,4 @@
-"""What is measured: a trained network, and the test pictures that it is shown."""
+"""What is measured: a trained network, and the test images that it is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fractalgen.training.datasets.loading import FOLDER_PREFIX
 __all__ = ["Answers", "Part", "Progress", "Subject", "counted"]
 
 Progress = Callable[[str, int, "int | None"], None]
-"""Is told what is being measured, how many pictures of it are done, and how many there are."""
+"""Is told what is being measured, how many images of it are done, and how many there are."""
 
 Part = Callable[[Results, Progress], Results]
 """Measures one thing, and returns the results with it."""
@@ -28,14 +28,14 @@ _CHUNK_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class Subject:
-    """A trained network with the test pictures to measure it on.
+    """A trained network with the test images to measure it on.
 
     Attributes
     ----------
     model : torch.nn.Module
-        On its device; takes pictures normalised by the data's mean and standard deviation.
+        On its device; takes images normalised by the data's mean and standard deviation.
     data : ImageData
-        Its test pictures are taken.
+        Its test images are taken.
     indices : ndarray of int64, shape (n,)
         These of them, for all but the clean error.
     batch_size, seed : int
@@ -57,30 +57,30 @@ class Subject:
 
     @property
     def is_part(self) -> bool:
-        """Whether not all test pictures were chosen."""
+        """Whether not all test images were chosen."""
         return len(self.indices) < len(self.data.test)
 
     @property
-    def sees_whole_pictures(self) -> bool:
-        """Whether it is tested on whole pictures, and not on the middle of those in a folder."""
+    def sees_whole_images(self) -> bool:
+        """Whether it is tested on whole images, and not on the middle of those in a folder."""
         return not self.data.name.startswith(FOLDER_PREFIX)
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The chosen test pictures' classes, shape (n,)."""
+        """The chosen test images' classes, shape (n,)."""
         return self.data.test.labels[self.indices]
 
-    def pictures(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield the chosen test pictures in batches, as they are."""
+    def images(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield the chosen test images in batches, as they are."""
         return batches_of(self.data.test, self.batch_size, self.indices)
 
     def chunks(self, copies: int = 1) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """Yield the chosen test pictures with their indices, in parts that fit into memory.
+        """Yield the chosen test images with their indices, in parts that fit into memory.
 
         Parameters
         ----------
         copies : int
-            How many changed ones of each picture are in memory at a time.
+            How many changed ones of each image are in memory at a time.
         """
         n_at_once = max(1, _CHUNK_BYTES // (3 * self.data.size**2 * copies))
         for start in range(0, len(self.indices), n_at_once):
@@ -88,17 +88,17 @@ class Subject:
             yield part, self.data.test.for_testing(part)
 
     def logits(self, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Return what the network says of uint8 batches, shape (pictures, classes)."""
+        """Return what the network says of uint8 batches, shape (images, classes)."""
         return predict(
             self.model, batches, self.data.mean, self.data.std, accelerator=self.accelerator
         )
 
     def clean_logits(self, progress: Progress) -> NDArray[np.float32]:
-        """Return what the network says of all test pictures as they are; computed once."""
+        """Return what the network says of all test images as they are; computed once."""
         if not self._clean:
             batches = batches_of(self.data.test, self.batch_size)
             total = len(self.data.test)
-            self._clean.append(self.logits(counted(batches, "test pictures", total, progress)))
+            self._clean.append(self.logits(counted(batches, "test images", total, progress)))
         return self._clean[0]
 
 

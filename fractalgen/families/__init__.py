@@ -1,4 +1,4 @@
-"""The families of pictures, by name."""
+"""The families of images, by name."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ for _family in (EscapeTime, IFS, Features):
 
 
 def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> ImageSpec:
-    """Draw the parameters of one picture.
+    """Draw the parameters of one image.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> Ima
     seed : int
         The set's seed, 0 or more.
     index : int
-        The picture's number within its family, 0 or more.
+        The image's number within its family, 0 or more.
     **options
         The family's own options, such as ``palette="ember"``.
 
@@ -58,7 +58,7 @@ def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> Ima
 
 
 def render(spec: ImageSpec, *, size: int = 256) -> NDArray[np.uint8]:
-    """Draw a picture from its parameters; the same spec gives the same picture at any size.
+    """Draw an image from its parameters; the same spec gives the same image at any size.
 
     Parameters
     ----------

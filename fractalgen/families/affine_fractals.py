@@ -1,4 +1,4 @@
-"""One affine fractal of a picture: its parameters, how they are drawn, how it is drawn."""
+"""One affine fractal of an image: its parameters, how they are drawn, how it is drawn."""
 
 from dataclasses import dataclass
 
@@ -45,20 +45,20 @@ class Fractal:
     Attributes
     ----------
     maps : tuple of tuple of float
-        Rows (a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f. The picture is the unit
+        Rows (a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f. The image is the unit
         square, x to the right and y down.
     weights : tuple of int
         How many of 256 random bytes choose each map.
     tones : tuple of int
         Where on the palette each map's part of the attractor is drawn to, 0 to 65535.
     points : int
-        Points of the chaos game in a picture of 256 x 256; others have as many to the area.
+        Points of the chaos game in an image of 256 x 256; others have as many to the area.
     gain : float
         How strongly sparse parts are brightened; see `fractalgen.kernels.density.expose`.
     structure : float
         0 colours by density alone, 1 by the maps' tones alone.
     smoothed : bool
-        Whether the density is smoothed a little, in pictures of 256 x 256 and more.
+        Whether the density is smoothed a little, in images of 256 x 256 and more.
     stream : int
         The chaos game's random stream.
     colors : tuple of str
@@ -107,9 +107,9 @@ def sample_fractal(
     ----------
     rng : numpy.random.Generator
     center, extent : tuple of float
-        The box's centre and sides, in sides of the picture.
+        The box's centre and sides, in sides of the image.
     n_objects : int
-        How many fractals share the picture's points.
+        How many fractals share the image's points.
     colors : tuple of str
         From sparse to dense, as ``"#rrggbb"``.
     """
@@ -139,7 +139,7 @@ def sample_fractal(
 
 
 def probe(fractals: tuple[Fractal, ...]) -> DensityProbe:
-    """Examine a small picture: 4,096 points, 64 x 64 pixels."""
+    """Examine a small image: 4,096 points, 64 x 64 pixels."""
     histogram = _probe_histogram()
     for fractal in fractals:
         _play(fractal, _PROBE_POINTS // len(fractals), _PROBE_SIZE, histogram)
@@ -163,9 +163,9 @@ def _play(fractal: Fractal, n_points: int, size: int, histogram: NDArray[np.uint
 
 
 def lay_over(fractal: Fractal, canvas: NDArray[np.uint8]) -> None:
-    """Draw a fractal over a picture, uint8 of shape (size, size, 3), in place.
+    """Draw a fractal over an image, uint8 of shape (size, size, 3), in place.
 
-    A large picture is smoothed once more: as pixels shrink, the finest threads would fade.
+    A large image is smoothed once more: as pixels shrink, the finest threads would fade.
     """
     size = canvas.shape[0]
     n_points = fractal.points * size * size // _BASE_SIZE**2

@@ -38,11 +38,11 @@ class Backdrop:
     shape : str
         The gradient: ``"none"``, ``"linear"``, ``"radial"`` or ``"conic"``.
     turns : float
-        Turns through the palette along a side of the picture, or around it.
+        Turns through the palette along a side of the image, or around it.
     direction : tuple of float
         Cosine and sine of the gradient's direction.
     center : tuple of float
-        Centre of the gradient, in sides of the picture.
+        Centre of the gradient, in sides of the image.
     stream : int
         The field's random stream.
     colors : tuple of str

@@ -1,4 +1,4 @@
-"""What a family of pictures is, and how its parameters become JSON and come back."""
+"""What a family of images is, and how its parameters become JSON and come back."""
 
 import dataclasses
 import types
@@ -19,15 +19,15 @@ __all__ = ["Family", "log_uniform", "params_from_json", "params_to_json", "round
 
 
 class Family(Protocol[P]):
-    """One kind of picture: a frozen dataclass whose fields are the options of its command.
+    """One kind of image: a frozen dataclass whose fields are the options of its command.
 
     All randomness is in `sample_params`; `render` is pure and looks at nothing but its
-    arguments, so that recorded parameters redraw a picture whatever the options were.
+    arguments, so that recorded parameters redraw an image whatever the options were.
 
     Attributes
     ----------
     version : int
-        From 1; counts up whenever the same options, seed and index would give another picture:
+        From 1; counts up whenever the same options, seed and index would give another image:
         other parameters, or other pixels of the same parameters. It is part of a recipe's digest,
         and a set of one version is not gone on with by another.
     """
@@ -40,16 +40,16 @@ class Family(Protocol[P]):
 
     @property
     def params_type(self) -> type[P]:
-        """The frozen dataclass that holds one picture's parameters."""
+        """The frozen dataclass that holds one image's parameters."""
 
     def sample_params(self, rng: np.random.Generator) -> P:
-        """Draw the parameters of one picture."""
+        """Draw the parameters of one image."""
 
     def accepts(self, params: P) -> bool:
-        """Say whether these parameters give a picture worth having, from a small probe."""
+        """Say whether these parameters give an image worth having, from a small probe."""
 
     def render(self, params: P, size: int) -> NDArray[np.uint8]:
-        """Draw the picture as a (size, size, 3) uint8 RGB array, `size` pixels a side."""
+        """Draw the image as a (size, size, 3) uint8 RGB array, `size` pixels a side."""
 
     @classmethod
     def compilations(cls) -> Mapping[str, Callable[[], object]]:

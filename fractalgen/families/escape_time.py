@@ -33,7 +33,7 @@ from fractalgen.seeding import rng_for
 
 __all__ = ["EscapeTime", "EscapeTimeParams"]
 
-# z**2 + c has at least 70% of the pictures.
+# z**2 + c has at least 70% of the images.
 _FORMULA_SHARES = {
     "power-2": 0.76,
     "power-3": 0.06,
@@ -60,7 +60,7 @@ _FLOAT32_SPACING = 4e-6
 
 @dataclass(frozen=True)
 class EscapeTimeParams:
-    """One escape-time picture.
+    """One escape-time image.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class EscapeTimeParams:
 
 @dataclass(frozen=True)
 class EscapeTime:
-    """The family of escape-time pictures.
+    """The family of escape-time images.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class EscapeTime:
         )
 
     def accepts(self, params: EscapeTimeParams) -> bool:
-        """Refuse pictures whose small probe is nearly empty, flat, or all noise."""
+        """Refuse images whose small probe is nearly empty, flat, or all noise."""
         probe = color_fields(orbit_fields(params, _PROBE_SIZE), params.coloring, _PROBE_SIZE)
         seen = interest(probe)
         return (
@@ -156,7 +156,7 @@ class EscapeTime:
         )
 
     def render(self, params: EscapeTimeParams, size: int) -> NDArray[np.uint8]:
-        """Draw the picture as a (size, size, 3) uint8 RGB array."""
+        """Draw the image as a (size, size, 3) uint8 RGB array."""
         side = size * params.supersample
         height = max(1, _STRIP_SAMPLES // (side * params.supersample))
         if height >= size:

@@ -1,4 +1,4 @@
-"""The kinds of filter banks that feature pictures are drawn from."""
+"""The kinds of filter banks that feature images are drawn from."""
 
 import math
 from collections.abc import Callable
@@ -198,7 +198,7 @@ def _eyes(rng: np.random.Generator) -> Bank:
     return chart, filters
 
 
-# How many pictures of a hundred are of each kind.
+# How many images of a hundred are of each kind.
 KINDS: tuple[tuple[int, Callable[[np.random.Generator], Bank]], ...] = (
     (12, _gratings),
     (11, _curves),

@@ -1,4 +1,4 @@
-"""The parts that a feature picture is made of."""
+"""The parts that a feature image is made of."""
 
 import math
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ __all__ = [
     "wave",
 ]
 
-# Cycles a side above which a grating is finer than a 256-pixel picture shows well.
+# Cycles a side above which a grating is finer than a 256-pixel image shows well.
 FINEST = 40.0
 # Recorded parameters may be edited by anyone; within these bounds no kernel can overflow.
 _LARGEST_NUMBER = 100.0
@@ -26,7 +26,7 @@ _MOST_CELLS = 256
 
 
 def five_digits(value: float) -> float:
-    """Keep five significant digits: enough for a picture, short on record, the same everywhere."""
+    """Keep five significant digits: enough for an image, short on record, the same everywhere."""
     return float(f"{value:.5g}")
 
 
@@ -50,13 +50,13 @@ class Chart:
     Attributes
     ----------
     center : tuple of float
-        Origin, in picture widths.
+        Origin, in image widths.
     bend : float
-        Deviation of the smooth noise that displaces the plane, in picture widths.
+        Deviation of the smooth noise that displaces the plane, in image widths.
     bend_cells : int
         Lattice cells of that noise along a side.
     ripple, ripple_cycles : float
-        A sine that displaces y along x: amplitude in picture widths, cycles per width.
+        A sine that displaces y along x: amplitude in image widths, cycles per width.
     polar : bool
         Measure radius and angle (in turns) in place of x and y.
     seed_cells : int

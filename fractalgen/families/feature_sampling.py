@@ -1,4 +1,4 @@
-"""How the two layers and the tone of a feature picture are drawn at random."""
+"""How the two layers and the tone of a feature image are drawn at random."""
 
 import math
 from dataclasses import replace
@@ -29,7 +29,7 @@ _COARSE = 12.0
 _DRAWERS = tuple(kind for share, kind in KINDS for _ in range(share))
 # How many of the filters a unit of the second layer sees.
 _SEEN_SHARE = 0.75
-# How colourful a picture is; one is drawn.
+# How colourful an image is; one is drawn.
 _STRENGTHS = (0.15, 0.6, 0.6, 0.8, 1.1, 1.2)
 
 
@@ -91,8 +91,8 @@ def _four_decimals(numbers: NDArray[np.float64]) -> list[Any]:
 def sample_tone(rng: np.random.Generator) -> tuple[Triple, Triple]:
     """Draw the spread and the mean of the three colour axes.
 
-    Over many pictures the deviations fall from intensity to blue-red to green-magenta, as in
-    natural pictures; a single picture may be nearly grey or strongly coloured.
+    Over many images the deviations fall from intensity to blue-red to green-magenta, as in
+    natural images; a single image may be nearly grey or strongly coloured.
     """
     strength = _STRENGTHS[whole(rng, 0, len(_STRENGTHS))] * uniform(rng, 0.7, 1.3)
     light = uniform(rng, 0.8, 1.6) / (1.0 + 0.25 * strength)

@@ -1,4 +1,4 @@
-"""Feature pictures: what the units of a network's early layers would like to see.
+"""Feature images: what the units of a network's early layers would like to see.
 
 A stand-in for feature visualisations, without a network: a random bank of oriented filters on a
 bent plane answers noise, is normalised by its local energy, rectified, mixed by a second layer
@@ -49,7 +49,7 @@ _LARGEST_SHARE = 0.72
 
 @dataclass(frozen=True)
 class FeaturesParams:
-    """All that draws one feature picture.
+    """All that draws one feature image.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Features:
     ----------
     palette : str
         "any" for natural opponent colours, drawn at random; else what
-        `fractalgen.palettes.resolve` understands, and every picture's colours come from it. A
+        `fractalgen.palettes.resolve` understands, and every image's colours come from it. A
         file becomes its colours.
     """
 
@@ -117,7 +117,7 @@ class Features:
         object.__setattr__(self, "palette", resolve(self.palette))
 
     def sample_params(self, rng: np.random.Generator) -> FeaturesParams:
-        """Draw the parameters of one picture."""
+        """Draw the parameters of one image."""
         chart, filters = sample_bank(rng)
         units = sample_units(rng, len(filters))
         spread, mean = sample_tone(rng)
@@ -146,15 +146,15 @@ class Features:
         )
 
     def render(self, params: FeaturesParams, size: int) -> NDArray[np.uint8]:
-        """Draw the picture as a (size, size, 3) uint8 RGB array."""
+        """Draw the image as a (size, size, 3) uint8 RGB array."""
         _, exposure = _probe(params)
         colors = _gradient_colors(params.colors)
-        picture = np.empty((size, size, 3), np.uint8)
+        image = np.empty((size, size, 3), np.uint8)
         height = max(1, _STRIP_PIXELS // size)
         for first in range(0, size, height):
-            strip = picture[first : first + height]
+            strip = image[first : first + height]
             _color(_answers(params, size, first, strip.shape[0]), exposure, colors, strip)
-        return picture
+        return image
 
     @classmethod
     def compilations(cls) -> Mapping[str, Callable[[], object]]:
@@ -198,7 +198,7 @@ def _answers(params: FeaturesParams, size: int, first: int, n_rows: int) -> NDAr
 
 @lru_cache(maxsize=32)
 def _probe(params: FeaturesParams) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the three axes of a small picture, and the exposure of them that all sizes get.
+    """Return the three axes of a small image, and the exposure of them that all sizes get.
 
     The gate looks at what is rendered next, so that it is not drawn twice.
     """

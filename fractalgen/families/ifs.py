@@ -41,7 +41,7 @@ _MAX_SOLIDITY = 0.6
 
 @dataclass(frozen=True)
 class IFSParams:
-    """One picture: fractals, the first at the back, over a background."""
+    """One image: fractals, the first at the back, over a background."""
 
     fractals: tuple[Fractal, ...]
     backdrop: Backdrop
@@ -63,7 +63,7 @@ class IFS:
         What `fractalgen.palettes.resolve` understands: a file becomes its colours. Drawn anew for
         each fractal and background.
     objects : int
-        Fractals in a picture, 1 to 5.
+        Fractals in an image, 1 to 5.
 
     Raises
     ------
@@ -83,7 +83,7 @@ class IFS:
             raise ValueError(f"objects must be from 1 to {_MAX_OBJECTS}, not {shown(self.objects)}")
 
     def sample_params(self, rng: np.random.Generator) -> IFSParams:
-        """Draw systems, their places and the colours of one picture."""
+        """Draw systems, their places and the colours of one image."""
         palettes = [choose(self.palette, rng).colors for _ in range(self.objects)]
         band = sample_band(rng, palettes[0])
         ground = ground_colors(rng, choose(self.palette, rng).colors, band)
@@ -96,7 +96,7 @@ class IFS:
         return IFSParams(tuple(fractals), sample_backdrop(rng, ground))
 
     def accepts(self, params: IFSParams) -> bool:
-        """Refuse pictures that are nearly empty, mere dust, a line, or one solid blob."""
+        """Refuse images that are nearly empty, mere dust, a line, or one solid blob."""
         seen = probe(params.fractals)
         return (
             seen.visited >= _MIN_FILL * PROBE_PIXELS
@@ -106,7 +106,7 @@ class IFS:
         )
 
     def render(self, params: IFSParams, size: int) -> NDArray[np.uint8]:
-        """Draw the picture as a (size, size, 3) uint8 RGB array."""
+        """Draw the image as a (size, size, 3) uint8 RGB array."""
         canvas = draw_backdrop(params.backdrop, size)
         for fractal in params.fractals:
             lay_over(fractal, canvas)
@@ -121,9 +121,9 @@ class IFS:
 def _sample_place(
     rng: np.random.Generator, n_objects: int, turn: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Draw the centre and the sides of a fractal's box, in sides of the picture.
+    """Draw the centre and the sides of a fractal's box, in sides of the image.
 
-    A single fractal may reach beyond the picture's edges; several stand around its centre.
+    A single fractal may reach beyond the image's edges; several stand around its centre.
     """
     largest = 1.7 if n_objects == 1 else 1.3 / n_objects**0.5
     smallest = 0.75 if n_objects == 1 else 0.6 * largest

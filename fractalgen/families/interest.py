@@ -1,4 +1,4 @@
-"""What a small probe of a picture tells of how dull it is, in whole numbers."""
+"""What a small probe of an image tells of how dull it is, in whole numbers."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Interest:
         Share of the 8 x 8 tiles that hold an edge, 0 to 1.
     grain : float
         Mean difference of neighbouring pixels' luma over the mean difference of far ones': about
-        1 for noise, below 0.5 for most pictures.
+        1 for noise, below 0.5 for most images.
     """
 
     contrast: int
@@ -32,7 +32,7 @@ class Interest:
 
 
 def interest(rgb: NDArray[np.uint8]) -> Interest:
-    """Measure a picture of a multiple of 8 pixels a side, shape (size, size, 3).
+    """Measure an image of a multiple of 8 pixels a side, shape (size, size, 3).
 
     The sums are of integers, so that a gate decides the same on every processor.
     """

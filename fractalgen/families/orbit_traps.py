@@ -1,4 +1,4 @@
-"""The traps of one picture: shapes in the plane that orbits fall near to."""
+"""The traps of one image: shapes in the plane that orbits fall near to."""
 
 import math
 from collections.abc import Sequence

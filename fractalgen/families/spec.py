@@ -1,4 +1,4 @@
-"""Draw the parameters of one picture, and the picture from its parameters."""
+"""Draw the parameters of one image, and the image from its parameters."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +17,16 @@ SIZE_RANGE = (16, 16384)
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """All that redraws one picture, at any size.
+    """All that redraws one image, at any size.
 
     Attributes
     ----------
     family : str
         Name of the family.
     seed, index : int
-        The set's seed and the picture's number within its family.
+        The set's seed and the image's number within its family.
     attempt : int
-        Which draw on the picture's stream passed the family's gate, from 1.
+        Which draw on the image's stream passed the family's gate, from 1.
     params : Any
         The family's frozen parameters dataclass.
     """
@@ -39,7 +39,7 @@ class ImageSpec:
 
 
 def sample_spec(family: Family[Any], seed: int, index: int) -> ImageSpec:
-    """Draw parameters on the picture's own stream until the family accepts them.
+    """Draw parameters on the image's own stream until the family accepts them.
 
     The last of `MAX_ATTEMPTS` draws is taken as it is, so that the call always ends.
     """

@@ -1,4 +1,4 @@
-"""Draw how an escape-time picture is coloured."""
+"""Draw how an escape-time image is coloured."""
 
 import math
 

@@ -1,6 +1,6 @@
-"""Backgrounds: random fields, and their colours on a picture.
+"""Backgrounds: random fields, and their colours on an image.
 
-Every random number belongs to a node of a grid at one level of detail, so that a larger picture
+Every random number belongs to a node of a grid at one level of detail, so that a larger image
 has the same field with more detail.
 
 Source of the diamond-square step: A. Fournier, D. Fussell and L. Carpenter, "Computer rendering
@@ -156,19 +156,19 @@ def paint(
     Parameters
     ----------
     field : ndarray of float32, shape (nodes, nodes)
-        From `diamond_square` or `clouds`; it covers the picture.
+        From `diamond_square` or `clouds`; it covers the image.
     cells : int
-        Cells a side within the picture; the other nodes lie evenly around it.
+        Cells a side within the image; the other nodes lie evenly around it.
     noise : float32
         Turns through the ramp for a difference of 1 in the field.
     shape : int
         The gradient: 0 none, 1 linear, 2 radial, 3 conic.
     turns : float32
-        Turns through the ramp along one side of the picture, or around it.
+        Turns through the ramp along one side of the image, or around it.
     cosine, sine : float32
         The linear gradient's direction, and where the conic one starts.
     center_x, center_y : float32
-        Centre of the radial and conic gradients, in sides of the picture.
+        Centre of the radial and conic gradients, in sides of the image.
     ramp : ndarray of uint8, shape (n_colors, 3)
         sRGB; n_colors is a power of two, the entry after the last is the first.
     size : int

@@ -1,4 +1,4 @@
-"""Walk towards a set's boundary, where its pictures are.
+"""Walk towards a set's boundary, where its images are.
 
 The distance estimate is |z| log|z| / |z'|, with z' the derivative of the escaping iterate by the
 sample (Milnor; Thurston; see Peitgen and Saupe, "The Science of Fractal Images", 1988). The

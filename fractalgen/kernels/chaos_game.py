@@ -65,7 +65,7 @@ def scatter(
         The tone of each map, 0 to 65535. An orbit carries a tone of its own, which every
         step moves halfway towards its map's.
     n_points : int
-        Points to draw, those outside the picture included; rounded up to a multiple of 8.
+        Points to draw, those outside the image included; rounded up to a multiple of 8.
     stream : uint64
         Which random stream to follow.
     size : int
@@ -124,7 +124,7 @@ def scatter(
             column = np.int32(np.int32(xs[at + N_CHAINS] + 1.0) - _ONE)
             row = np.int32(np.int32(ys[at + N_CHAINS] + 1.0) - _ONE)
             # All ones if any of these is negative, else 0: a branch would be mispredicted where
-            # a fractal reaches beyond the picture, and cost as much as all the rest.
+            # a fractal reaches beyond the image, and cost as much as all the rest.
             past = np.int32(last - column) | np.int32(last - row)
             hidden = np.int32(column | row | past) >> _SIGN
             inside = np.int32(np.int32(row * side) + column)

@@ -1,6 +1,6 @@
 """Curved coordinates in which a filter bank's gratings run straight.
 
-A chart turns a picture's row into two coordinates. It bends the plane by smooth noise and by a
+A chart turns an image's row into two coordinates. It bends the plane by smooth noise and by a
 ripple, may split it into cells around scattered seeds, each with its own turn, and may measure
 from the centre of the cell in polar coordinates: rings, rays, spirals and eyes are then gratings
 like any other.
@@ -22,12 +22,12 @@ _FIELD = 1 << 30
 
 @kernel
 def cell_seeds(seed, cells, jitter, stagger, turn):
-    """Scatter one seed in every cell of a square lattice that reaches one cell past the picture.
+    """Scatter one seed in every cell of a square lattice that reaches one cell past the image.
 
     Parameters
     ----------
     seed : uint64
-        The picture's seed.
+        The image's seed.
     cells : int
         Cells along a side.
     jitter : float32
@@ -40,7 +40,7 @@ def cell_seeds(seed, cells, jitter, stagger, turn):
     Returns
     -------
     ndarray of float32, shape (cells + 2, cells + 2, 4)
-        x and y of the seed in picture widths, cosine and sine of the cell's turn.
+        x and y of the seed in image widths, cosine and sine of the cell's turn.
     """
     nodes = cells + 2
     seeds = np.empty((nodes, nodes, 4), np.float32)
@@ -89,7 +89,7 @@ def nearest_seed_row(seeds, y, bent_x, bent_y, u, v):
     y : float32
         The row's place before it was bent, in (0, 1).
     bent_x, bent_y : ndarray of float32, shape (size,)
-        Where the row's pixels are after bending, in picture widths.
+        Where the row's pixels are after bending, in image widths.
     u, v : ndarray of float32, shape (size,)
         Filled.
     """

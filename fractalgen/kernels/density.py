@@ -126,10 +126,10 @@ def find_visited(histogram: NDArray[np.uint64], visited: NDArray[np.uint32]) -> 
 def expose(
     histogram: NDArray[np.uint64], visited: NDArray[np.uint32], shift: int, gain: np.float32
 ) -> NDArray[np.float32]:
-    """Find this picture's own exposure: opacity and brightness of each level of count.
+    """Find this image's own exposure: opacity and brightness of each level of count.
 
     With x = count / white and v = log(1 + gain x) / log(1 + gain), the opacity is v (2 - v), and
-    the brightness is v stretched so that the sparse parts of an even picture come near to 0.
+    the brightness is v stretched so that the sparse parts of an even image come near to 0.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def expose(
     for pixel in visited:
         pixels[_level(histogram[pixel] >> _COUNT_SHIFT)] += 1
     black = _quantile(pixels, _BLACK_SHARE * visited.size)
-    # A picture of single visits alone has no highlights: white is never below four.
+    # An image of single visits alone has no highlights: white is never below four.
     white = max(_quantile(pixels, _WHITE_SHARE * visited.size), _STEPS * (2 + shift))
     scale = _ONE / log2(_ONE + gain)
     darkest = _BLACK_STRETCH * log2(_ONE + gain * _ratio(min(black, white - 1), white)) * scale
@@ -197,7 +197,7 @@ def blend(
     encode: NDArray[np.uint8],
     canvas: NDArray[np.uint8],
 ) -> None:
-    """Lay the visited pixels over a picture, in linear light.
+    """Lay the visited pixels over an image, in linear light.
 
     With the brightness `v` and the mean tone `t` of a pixel's visits, its place on the colour
     ramp is v + structure (t - v).

@@ -85,12 +85,12 @@ def answer_rows(
     first: int,
     axes: NDArray[np.float32],
 ) -> None:
-    """Draw rows of the three colour axes of a feature picture.
+    """Draw rows of the three colour axes of a feature image.
 
     Parameters
     ----------
     seed : uint64
-        Seed of the picture's noise.
+        Seed of the image's noise.
     chart : ndarray of float32, shape (10,)
         Centre x and y, bend, ripple's amplitude and cycles, polar (0 or 1), jitter, stagger,
         the cells' turn, and the constant of the divisive normalisation.
@@ -107,7 +107,7 @@ def answer_rows(
     units : ndarray of float32, shape (K, 4)
         The second layer's thresholds, then its units' weights in the three colour axes.
     size : int
-        The picture's side in pixels.
+        The image's side in pixels.
     first : int
         Number of the first row to draw.
     axes : ndarray of float32, shape (3, rows, size)

@@ -1,6 +1,6 @@
 """Image operations that change values where they are: tables, histograms and blends.
 
-Pictures are flat rows of R, G, B bytes, so that loops run over bytes. The numbers are those of
+Images are flat rows of R, G, B bytes, so that loops run over bytes. The numbers are those of
 Pillow's ImageOps and ImageEnhance: tables are counted in integers and float64, and blends in
 float32 with the fraction cut off.
 """
@@ -177,7 +177,7 @@ def blend_with_grey(grey, factor, source, target):
 
 @kernel
 def color(factor, source, target):
-    """Blend with the picture in grey by a float32 `factor`."""
+    """Blend with the image in grey by a float32 `factor`."""
     first = 3  # a pixel at either end is left to the plain loop below
     last = first + max(source.size - 6, 0) // _LANES * _LANES
     for start in range(first, last, _LANES):

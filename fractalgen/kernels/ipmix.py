@@ -39,11 +39,11 @@ def _copy(source, target):
 
 
 @pasted
-def _fetch_patch(picture, crop, box, target):
-    """Copy the bank's picture, cut at `crop`, into the box (top, left, height, width)."""
+def _fetch_patch(image, crop, box, target):
+    """Copy the bank's image, cut at `crop`, into the box (top, left, height, width)."""
     left, n = 3 * np.int64(box[1]), 3 * np.int64(box[3])
     from_left = left + 3 * np.int64(crop[1])
-    rows = picture.reshape(picture.shape[0], 3 * picture.shape[1])
+    rows = image.reshape(image.shape[0], 3 * image.shape[1])
     target_rows = target.reshape(target.shape[0], 3 * target.shape[1])
     for y in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
         source = rows[y + np.int64(crop[0]), from_left : from_left + n]
@@ -51,7 +51,7 @@ def _fetch_patch(picture, crop, box, target):
 
 
 @pasted
-def _run_chains(plan, picture, whole, buffers, places):
+def _run_chains(plan, image, whole, buffers, places):
     """Run all chains; say in `places` which buffer holds each one's image.
 
     `whole` is a box that holds the image.
@@ -66,7 +66,7 @@ def _run_chains(plan, picture, whole, buffers, places):
             image_op = plan.image_op[chain, step]
             amount = plan.amount[chain, step]
             box = plan.box[chain, step]
-            # An operation on the chain's own image; or a partner for the patch; or a picture.
+            # An operation on the chain's own image; or a partner for the patch; or an image.
             if image_op >= 0:
                 alone = mixing < 0
                 to = partner if not alone else buffers[other if current == one else one]
@@ -76,7 +76,7 @@ def _run_chains(plan, picture, whole, buffers, places):
                     current = other if current == one else one
                     continue
             else:
-                _fetch_patch(picture, plan.crop, box, partner)
+                _fetch_patch(image, plan.crop, box, partner)
             if current == start:
                 current = one
                 _copy(buffers[start].reshape(size), buffers[one].reshape(size))
@@ -182,10 +182,10 @@ def draw_plans(
     for view in range(plans.shape[0]):
         for index in range(plans.shape[1]):
             seed = bits_at(seeds[index], np.uint64(view))
-            shared = settings[0].one_picture == 1
-            picture_seed = bits_at(seeds[index], np.uint64(0)) if shared else seed
+            shared = settings[0].one_image == 1
+            image_seed = bits_at(seeds[index], np.uint64(0)) if shared else seed
             plan = plans[view, index]
-            sample_plan(plan, seed, picture_seed, height, width, lists, settings[0])
+            sample_plan(plan, seed, image_seed, height, width, lists, settings[0])
 
 
 @kernel
@@ -206,7 +206,7 @@ def apply_plans(
     plans : array of dtype `fractalgen.augment.plan.PLAN`, shape (views, n)
     images : uint8 array, shape (batch, height, width, 3), read-only
     bank : uint8 array, shape (n, size, size, 3), read-only
-        Its pictures are at least as large as the images.
+        Its images are at least as large as the images.
     mean, scale : float32 arrays, shape (3,)
         Each channel of the result is (value in [0, 1] - mean) * scale.
     planar : bool
@@ -228,5 +228,5 @@ def apply_plans(
         _copy(images[start + index].reshape(size), buffers[_ORIGINAL].reshape(size))
         for view in range(plans.shape[0]):
             plan = plans[view, index]
-            _run_chains(plan, bank[plan.picture], whole, buffers, places)
+            _run_chains(plan, bank[plan.image], whole, buffers, places)
             _write_view(plan, buffers, places, shift, factor, planar, out[view, start + index])

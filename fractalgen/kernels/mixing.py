@@ -1,6 +1,6 @@
 """The four ways in which IPMix mixes a patch of one image with another's.
 
-Add and multiply are those of PixMix: Hendrycks et al., "PixMix: Dreamlike pictures comprehensively
+Add and multiply are those of PixMix: Hendrycks et al., "PixMix: Dreamlike images comprehensively
 improve safety measures", CVPR 2022. Add works on values from -1 to 1, multiply on values from 0 to
 2, with the factors as exponents. What leaves 0 to 255 is clipped, or wraps round as in the public
 code of IPMix.

@@ -1,8 +1,8 @@
-"""Smooth noise on lattices that span the picture, so that every size shows the same noise.
+"""Smooth noise on lattices that span the image, so that every size shows the same noise.
 
 Values at the lattice's nodes come from a hash of the node, and uniform cubic B-splines join
 them: the limit of a coarse pyramid level that is enlarged again and again. The rows of the lattice
-are spread over the picture's width once, each a cubic in x inside a cell; a row of the picture is
+are spread over the image's width once, each a cubic in x inside a cell; a row of the image is
 the weighted sum of four of them, seven additions and multiplications a pixel without a break.
 """
 
@@ -29,7 +29,7 @@ _SCALE = np.float32(1.7320508 / 65536.0 * 315.0 / 151.0)
 
 @kernel
 def pixel_centers(size):
-    """Return the `size` pixel centres of a row as float32, in picture widths, in (0, 1)."""
+    """Return the `size` pixel centres of a row as float32, in image widths, in (0, 1)."""
     centers = np.empty(size, np.float32)
     scale = _ONE / np.float32(size)
     for i in range(size):
@@ -44,9 +44,9 @@ def normal_lattice(seed, field, cells, lattice):
     Parameters
     ----------
     seed : uint64
-        The picture's seed.
+        The image's seed.
     field : int
-        Which of the picture's fields this is, 0 to 255.
+        Which of the image's fields this is, 0 to 255.
     cells : int
         Lattice cells along a side, 1 to 1000.
     lattice : ndarray of float32, shape (at least cells + 3, at least cells + 3)
@@ -88,22 +88,22 @@ def _spread(nodes, cells, centers, row):
 
 @kernel
 def noise_row(lattice, cells, y, centers, spread, held, row):
-    """Evaluate a lattice's bicubic B-spline along one row of the picture.
+    """Evaluate a lattice's bicubic B-spline along one row of the image.
 
     Parameters
     ----------
     lattice : ndarray of float32, shape (at least cells + 3, at least cells + 3)
         From `normal_lattice`.
     cells : int
-        Lattice cells along the picture's side.
+        Lattice cells along the image's side.
     y : float32
-        The row's place in picture heights, in (0, 1).
+        The row's place in image heights, in (0, 1).
     centers : ndarray of float32, shape (size,)
         From `pixel_centers`.
     spread : ndarray of float32, shape (4, size)
-        Scratch: lattice rows at the picture's pixels, row k in k % 4.
+        Scratch: lattice rows at the image's pixels, row k in k % 4.
     held : int
-        What the call for an earlier row of the picture, not below this one, returned: the first
+        What the call for an earlier row of the image, not below this one, returned: the first
         of the four lattice rows that are spread. -4 for none.
     row : ndarray of float32, shape (size,)
         Filled.

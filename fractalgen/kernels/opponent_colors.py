@@ -1,7 +1,7 @@
 """From three opponent axes to eight-bit RGB.
 
 The axes are those of Ohta, Kanade and Sakai ("Color information for region segmentation", 1980),
-close to the principal axes of natural pictures: intensity (R + G + B) / 3, blue to yellow-red
+close to the principal axes of natural images: intensity (R + G + B) / 3, blue to yellow-red
 (R - B) / 2, and magenta to green (2 G - R - B) / 4. Three divisions and square roots a pixel.
 """
 

@@ -29,20 +29,20 @@ _LEAST_LEVEL = np.float32(0.1)
 # What is drawn from; see `fractalgen.augment.ipmix.IPMix` for the meaning of each.
 SETTINGS = np.dtype(
     [
-        ("n_pictures", np.int64),
-        ("picture_size", np.int64),
+        ("n_images", np.int64),
+        ("image_size", np.int64),
         ("width", np.int64),
         ("least_depth", np.int64),
         ("depth", np.int64),
         ("framework", np.int64),
         ("wraps", np.int64),
-        ("copies", np.int64),  # whether a partner may be an image-level copy of the picture
+        ("copies", np.int64),  # whether a partner may be an image-level copy of the image
         ("image_level", np.int64),
         ("p_level", np.int64),
         ("square", np.int64),
         ("scar", np.int64),
-        ("one_picture", np.int64),  # all views of a picture are mixed with the same one
-        ("boxed_pixels", np.int64),  # public code: a patch of the whole picture may be a scar too
+        ("one_image", np.int64),  # all views of an image are mixed with the same one
+        ("boxed_pixels", np.int64),  # public code: a patch of the whole image may be a scar too
         ("alpha", np.float32),
         ("beta", np.float32),
         ("severity", np.float32),
@@ -53,7 +53,7 @@ SETTINGS = np.dtype(
 
 @kernel
 def _sample_box(box, stream, size, height, width, settings):
-    """Draw a patch: a square, or a scar; the whole picture where `size` reaches its sides."""
+    """Draw a patch: a square, or a scar; the whole image where `size` reaches its sides."""
     whole = size >= height and size >= width
     scar = settings.scar == 1 and (settings.square == 0 or uniform(stream) < _HALF)
     if whole and not (scar and settings.boxed_pixels == 1):
@@ -124,7 +124,7 @@ def _sample_step(plan, chain, step, stream, p_level, height, width, lists, setti
 
 
 @kernel
-def sample_plan(plan, seed, picture_seed, height, width, lists, settings):
+def sample_plan(plan, seed, image_seed, height, width, lists, settings):
     """Draw one plan.
 
     Parameters
@@ -132,21 +132,21 @@ def sample_plan(plan, seed, picture_seed, height, width, lists, settings):
     plan : record of dtype `fractalgen.augment.plan.PLAN`, all zeros
         Written.
     seed : uint64
-        Everything follows from it, but for the picture and its crop:
-    picture_seed : uint64
+        Everything follows from it, but for the image and its crop:
+    image_seed : uint64
         these follow from this one.
     height, width : int
-        The picture's, in pixels.
+        The image's, in pixels.
     lists : tuple of three int64 arrays
         The patch sizes, and indices of the mixing and image operations to choose from.
     settings : record of dtype `SETTINGS`
         The rest.
     """
     stream = np.zeros(2, np.uint64)
-    stream[0] = picture_seed
-    plan.picture = integer(stream, settings.n_pictures)
-    plan.crop[0] = integer(stream, settings.picture_size - height + 1)
-    plan.crop[1] = integer(stream, settings.picture_size - width + 1)
+    stream[0] = image_seed
+    plan.image = integer(stream, settings.n_images)
+    plan.crop[0] = integer(stream, settings.image_size - height + 1)
+    plan.crop[1] = integer(stream, settings.image_size - width + 1)
     stream[0] = seed  # three of its numbers are left out
     plan.framework = settings.framework
     plan.wraps = settings.wraps

@@ -38,7 +38,7 @@ def build(
     progress: Progress | None = None,
     fetching: Progress | None = None,
 ) -> Summary:
-    """Draw the pictures of a recipe that are not in a folder yet.
+    """Draw the images of a recipe that are not in a folder yet.
 
     The finished set depends on the recipe alone: not on the number of workers, nor on how often
     it was interrupted and begun again.
@@ -53,13 +53,13 @@ def build(
         Threads; None for one per processor.
     overwrite : bool
         Draw the families asked for anew, and if the size, the seed or the format is another,
-        remove all generated pictures. No other files are removed. After an interruption the same
+        remove all generated images. No other files are removed. After an interruption the same
         call goes on with what it had drawn.
     collected : mapping of str to str, optional
-        Folders within the set and where their pictures are taken from: a folder, a zip archive,
+        Folders within the set and where their images are taken from: a folder, a zip archive,
         or an address of one. Takes the place of a family of the same name.
     progress : callable or None
-        Called with the number of pictures done and their total.
+        Called with the number of images done and their total.
     fetching : callable or None
         Called with the bytes fetched from the web and their total.
 
@@ -72,7 +72,7 @@ def build(
     SetError
         If the folder holds another set, is at work, is damaged, or cannot be a set.
     RecipeError
-        If the recipe is of another release, which draws other pictures.
+        If the recipe is of another release, which draws other images.
     BuildInterrupted
         At a Ctrl-C; the same call goes on.
     OSError
@@ -107,7 +107,7 @@ def build(
         }
         names = {family.name for family in decision.recipe.families}
         replaced = decision.replaced
-        if there is None:  # a manifest alone: nothing tells what its pictures belong to
+        if there is None:  # a manifest alone: nothing tells what its images belong to
             replaced |= {name for name, _ in manifest.records}
         prepare_families(folder, sorted(names | replaced))
         on_disk = files_on_disk(folder, sorted(names | replaced))

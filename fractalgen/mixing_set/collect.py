@@ -1,4 +1,4 @@
-"""Take the user's own pictures into a set, instead of or beside generated ones."""
+"""Take the user's own images into a set, instead of or beside generated ones."""
 
 import hashlib
 import itertools
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fractalgen.mixing_set.conversion import UnusableError, to_rgb
-from fractalgen.mixing_set.layout import FORMATS, MAX_INDEX, Key, SetError, picture_file
+from fractalgen.mixing_set.layout import FORMATS, MAX_INDEX, Key, SetError, image_file
 from fractalgen.mixing_set.plan import in_place
 from fractalgen.mixing_set.pool import OrderedPool
 from fractalgen.mixing_set.recipe import Recipe
@@ -20,12 +20,12 @@ from fractalgen.regular_file import read_regular
 
 __all__ = ["collect"]
 
-_TASKS_AHEAD = 2  # per worker: a picture of the user's own may be large
+_TASKS_AHEAD = 2  # per worker: an image of the user's own may be large
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A picture that was read; `data` is None if it is in the set already."""
+    """An image that was read; `data` is None if it is in the set already."""
 
     path: str
     sha256: str
@@ -47,22 +47,22 @@ def collect(
     *,
     lost_only: bool = False,
 ) -> Generator[Record | Refusal | None, None, None]:
-    """Copy or convert pictures into a family's folder.
+    """Copy or convert images into a family's folder.
 
-    A picture is known by its path in the source and its hash. Those that the set has keep their
+    An image is known by its path in the source and its hash. Those that the set has keep their
     index. In the order of their paths, the others take first the indices whose record is lost and
     then new ones, so that an interrupted collection goes on as if nothing had happened.
 
     Parameters
     ----------
     source : Source
-        The pictures.
+        The images.
     family : str
         Name of the folder within the set.
     folder : Path
         The set.
     recipe : Recipe
-        The set's: the format of pictures that cannot be kept as they are, and the family's indices.
+        The set's: the format of images that cannot be kept as they are, and the family's indices.
     records : mapping from (family, index) to Record
         The set's.
     on_disk : mapping from str to int
@@ -75,13 +75,13 @@ def collect(
     Yields
     ------
     Record, Refusal or None
-        For each picture of the source: it was written, it cannot be used, it was there already
+        For each image of the source: it was written, it cannot be used, it was there already
         or is not needed.
 
     Raises
     ------
     SetError
-        If a file that is not the set's has a new picture's name, or there are too many pictures.
+        If a file that is not the set's has a new image's name, or there are too many images.
     """
     mine = {key[1]: record for key, record in records.items() if key[0] == family}
     index_of = {(r.origin.path, r.origin.sha256): i for i, r in mine.items() if r.origin}
@@ -119,9 +119,9 @@ def collect(
                     yield None
                     continue
                 if index is None:
-                    raise SetError(f"{family} would have more than {MAX_INDEX:,} pictures")
+                    raise SetError(f"{family} would have more than {MAX_INDEX:,} images")
                 if index not in lost:
-                    _check_not_foreign(folder / picture_file(family, index, found.extension), found)
+                    _check_not_foreign(folder / image_file(family, index, found.extension), found)
             yield _write(folder, family, index, found, found.data, source.url)
 
 
@@ -132,7 +132,7 @@ def _check_not_foreign(path: Path, found: _Candidate) -> None:
 
 
 def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate:  # noqa: A002
-    """Decode a picture, which checks it, and encode it anew unless it can stay as it is."""
+    """Decode an image, which checks it, and encode it anew unless it can stay as it is."""
     rgb, extension = to_rgb(data)
     if extension is None:
         try:
@@ -148,7 +148,7 @@ def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate: 
 def _write(
     folder: Path, family: str, index: int, found: _Candidate, data: bytes, url: str | None
 ) -> Record:
-    file = picture_file(family, index, found.extension)
+    file = image_file(family, index, found.extension)
     write_atomically(folder / file, data)
     return Record(
         file,

@@ -1,4 +1,4 @@
-"""A page of pictures from a set, to look at."""
+"""A page of images from a set, to look at."""
 
 import random
 from pathlib import Path
@@ -30,22 +30,22 @@ def contact_sheet(
     tile: int = 128,
     max_side: int | None = None,
 ) -> Image.Image:
-    """Lay out pictures of a set, chosen at random, in rows and columns.
+    """Lay out images of a set, chosen at random, in rows and columns.
 
     Parameters
     ----------
     folder : str or Path
         The set; it may be unfinished.
     family : str or None
-        Take pictures of this family alone.
+        Take images of this family alone.
     n : int
-        Number of pictures, fewer if the set has not as many.
+        Number of images, fewer if the set has not as many.
     columns : int
-        Pictures in a row.
+        Images in a row.
     seed : int
-        Chooses the pictures: the same seed shows the same ones.
+        Chooses the images: the same seed shows the same ones.
     tile : int
-        Pixels a side of each picture on the page.
+        Pixels a side of each image on the page.
     max_side : int or None
         The most pixels that the page may have a side; 30,000 by default.
 
@@ -57,7 +57,7 @@ def contact_sheet(
     Raises
     ------
     SetError
-        If `folder` is no set, has no such pictures, or one of them cannot be read.
+        If `folder` is no set, has no such images, or one of them cannot be read.
     RecipeError
         If the set has no such family, or the page would be larger than `max_side`.
     """
@@ -73,7 +73,7 @@ def contact_sheet(
         if family in (None, record.key[0]) and (folder / record.file).is_file()
     ]
     if not files:
-        raise SetError(f"{folder} has no pictures yet")
+        raise SetError(f"{folder} has no images yet")
     chosen = random.Random(seed).sample(files, min(n, len(files)))
     columns = min(columns, len(chosen))
     rows = -(-len(chosen) // columns)

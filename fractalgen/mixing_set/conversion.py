@@ -1,4 +1,4 @@
-"""Turn a picture of the user's own into 8-bit RGB, or say why it cannot be."""
+"""Turn an image of the user's own into 8-bit RGB, or say why it cannot be."""
 
 import contextlib
 import io
@@ -15,26 +15,26 @@ __all__ = ["MAX_PIXELS", "SUFFIXES", "UnusableError", "despite_warnings", "opene
 T = TypeVar("T")
 
 MAX_PIXELS = 100_000_000
-"""A picture of more pixels is refused before it is decoded."""
+"""An image of more pixels is refused before it is decoded."""
 
 _KINDS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
     | {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif"}
 )
-"""Ends of the names of files that are taken for pictures, in lower case."""
+"""Ends of the names of files that are taken for images, in lower case."""
 
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 _ORIENTATION_TAG = 0x0112
-_MOST_WARNINGS = 100  # of one picture
+_MOST_WARNINGS = 100  # of one image
 
 
 class UnusableError(Exception):
-    """A picture that cannot be used; the message is the reason, to follow its name."""
+    """An image that cannot be used; the message is the reason, to follow its name."""
 
 
 def opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
-    """Read a picture's header, as `PIL.Image.open` does, whatever the size that it tells.
+    """Read an image's header, as `PIL.Image.open` does, whatever the size that it tells.
 
     Pillow's own limit of the size is one for the whole process, as are the filters of the warning
     that it gives. Neither is touched here: look at the size, then decode.
@@ -62,13 +62,13 @@ def opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
                 return factory(io.BytesIO(data), "")
         except (SyntaxError, IndexError, TypeError, struct.error):  # Pillow's sign for "not mine"
             continue
-    raise UnusableError("not a picture, or damaged at its beginning")
+    raise UnusableError("not an image, or damaged at its beginning")
 
 
 def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
-    """Decode a picture.
+    """Decode an image.
 
-    Grey, palette, CMYK and 16-bit pictures are converted, an embedded profile of a CMYK picture
+    Grey, palette, CMYK and 16-bit images are converted, an embedded profile of a CMYK image
     is used, transparent parts are laid over black, and the orientation that a camera noted is
     applied.
 
@@ -82,22 +82,22 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
     rgb : ndarray of uint8, shape (height, width, 3)
         RGB.
     extension : str or None
-        ``"jpg"``, ``"png"`` or ``"webp"`` if the file is an 8-bit RGB picture of that kind that
+        ``"jpg"``, ``"png"`` or ``"webp"`` if the file is an 8-bit RGB image of that kind that
         every reader shows as `rgb`, so that it can be kept as it is; otherwise None.
 
     Raises
     ------
     UnusableError
-        If the file is damaged, not a picture, an animation, or too large.
+        If the file is damaged, not an image, an animation, or too large.
     """
     return despite_warnings(lambda: _decoded(data))
 
 
 def despite_warnings(decode: Callable[[], T]) -> T:
-    """Call what decodes a picture until no warning of Pillow's ends it.
+    """Call what decodes an image until no warning of Pillow's ends it.
 
     A warning does where the user's filters make errors of warnings. What Pillow has to say of odd
-    metadata is no reason to leave a picture out, and filters are the whole process's, so no
+    metadata is no reason to leave an image out, and filters are the whole process's, so no
     business of a library. But each module keeps a registry of the warnings that it has given, in
     order to give them once: what ended the call is noted there.
     """

@@ -1,4 +1,4 @@
-"""Which pictures of one family shall be in a set, with the family's options checked."""
+"""Which images of one family shall be in a set, with the family's options checked."""
 
 import dataclasses
 import functools
@@ -31,20 +31,20 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True)
 class FamilyRecipe:
-    """Which pictures of one family a set has.
+    """Which images of one family a set has.
 
     Attributes
     ----------
     name : str
-        The family, or the folder of collected pictures.
+        The family, or the folder of collected images.
     ranges : tuple of (int, int)
         Indices as sorted half-open ranges that do not touch.
     options : tuple of (str, value)
         The family's options, all of them, in the order of its fields.
     collected : bool
-        True for pictures that the user collected, which have no options.
+        True for images that the user collected, which have no options.
     version : int or None
-        The family's; None for collected pictures, and for sets that an early fractalgen drew.
+        The family's; None for collected images, and for sets that an early fractalgen drew.
 
     Raises
     ------
@@ -66,7 +66,7 @@ class FamilyRecipe:
 
     @classmethod
     def of(cls, name: str, n: int, start: int = 0, **options: Any) -> "FamilyRecipe":
-        """Make the recipe of `n` pictures of a family, from `start`, its options checked.
+        """Make the recipe of `n` images of a family, from `start`, its options checked.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class FamilyRecipe:
 
     @property
     def n(self) -> int:
-        """How many pictures."""
+        """How many images."""
         return sum(stop - start for start, stop in self.ranges)
 
     @functools.cached_property
@@ -115,7 +115,7 @@ class FamilyRecipe:
             yield from range(start, stop)
 
     def merged(self, other: "FamilyRecipe") -> "FamilyRecipe":
-        """Return the recipe of both recipes' pictures; the options are this one's."""
+        """Return the recipe of both recipes' images; the options are this one's."""
         return dataclasses.replace(self, ranges=merge_ranges((*self.ranges, *other.ranges)))
 
     def as_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractalgen.mixing_set.layout import FORMATS, MANIFEST_FILE, SET_FILE, picture_file
+from fractalgen.mixing_set.layout import FORMATS, MANIFEST_FILE, SET_FILE, image_file
 from fractalgen.mixing_set.manifest import Manifest
 from fractalgen.mixing_set.pool import OrderedPool, Progress
 from fractalgen.mixing_set.preparation import files_on_disk
@@ -22,7 +22,7 @@ __all__ = ["Findings", "inspect"]
 
 @dataclass(frozen=True)
 class Findings:
-    """What is wrong with a set's pictures, as paths within the set.
+    """What is wrong with a set's images, as paths within the set.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Findings:
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The pictures that a repair has to make anew."""
+        """The images that a repair has to make anew."""
         return (*self.missing, *self.unrecorded, *self.truncated, *self.altered)
 
     def as_json(self) -> dict[str, list[str]]:
@@ -62,7 +62,7 @@ def inspect(
     workers: int,
     progress: Progress | None = None,
 ) -> Findings:
-    """Check every picture's file against its recorded hash, with `workers` threads."""
+    """Check every image's file against its recorded hash, with `workers` threads."""
     on_disk = files_on_disk(folder, [family.name for family in recipe.families])
     missing: list[str] = []
     unrecorded: list[str] = []
@@ -89,7 +89,7 @@ def inspect(
 def _expected(
     recipe: Recipe, manifest: Manifest, on_disk: Container[str]
 ) -> Iterator[tuple[str, Record | None]]:
-    """Yield the file and the record of each picture that the set should have."""
+    """Yield the file and the record of each image that the set should have."""
     for family in recipe.families:
         indices = set(family.indices())
         if family.collected:  # while they are collected, the manifest is ahead of the recipe
@@ -99,10 +99,10 @@ def _expected(
             if record is not None:
                 yield record.file, record
                 continue
-            # Of a collected picture the record alone told the format.
+            # Of a collected image the record alone told the format.
             kinds = FORMATS.values() if family.collected else ()
-            files = [picture_file(family.name, index, kind) for kind in kinds]
-            usual = picture_file(family.name, index, FORMATS[recipe.format])
+            files = [image_file(family.name, index, kind) for kind in kinds]
+            usual = image_file(family.name, index, FORMATS[recipe.format])
             yield next((file for file in files if file in on_disk), usual), None
 
 

@@ -19,8 +19,8 @@ __all__ = [
     "SetError",
     "check_no_links",
     "first_few",
-    "parse_picture_file",
-    "picture_file",
+    "image_file",
+    "parse_image_file",
 ]
 
 SET_FILE = "set.json"
@@ -28,10 +28,10 @@ MANIFEST_FILE = "manifest.jsonl"
 LOCK_FILE = ".fractalgen.lock"
 PART_PREFIX = ".fractalgen-"
 PART_SUFFIX = ".part"
-"""A file that is being written has a hidden name, which no reader of pictures takes for one."""
+"""A file that is being written has a hidden name, which no reader of images takes for one."""
 
 FORMATS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
-"""The pictures' formats and the ends of their files' names."""
+"""The images' formats and the ends of their files' names."""
 
 MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}
 """Pixels a side that a format can hold."""
@@ -43,34 +43,34 @@ FAMILY_NAME = re.compile(r"[a-z][a-z0-9-]*")
 """What a family's folder may be called: no such name leads out of the set."""
 
 Key = tuple[str, int]
-"""A picture's family and its index."""
+"""An image's family and its index."""
 
-_PICTURE_FILE = re.compile(rf"({FAMILY_NAME.pattern})/([0-9]{{6}})\.(jpg|png|webp)")
+_IMAGE_FILE = re.compile(rf"({FAMILY_NAME.pattern})/([0-9]{{6}})\.(jpg|png|webp)")
 
 
 class SetError(Exception):
     """A set that cannot be built, read or checked; the message says why and what to do."""
 
 
-def picture_file(family: str, index: int, extension: str) -> str:
-    """Return a picture's path within its set, such as ``ifs/000017.jpg``."""
+def image_file(family: str, index: int, extension: str) -> str:
+    """Return an image's path within its set, such as ``ifs/000017.jpg``."""
     return f"{family}/{index:06d}.{extension}"
 
 
-def parse_picture_file(file: str) -> Key:
-    """Return the family and the index that a picture's path within its set stands for.
+def parse_image_file(file: str) -> Key:
+    """Return the family and the index that an image's path within its set stands for.
 
     Raises
     ------
     ValueError
         If it is not such a path. No path that passes leaves the set.
     """
-    match = _PICTURE_FILE.fullmatch(file)
+    match = _IMAGE_FILE.fullmatch(file)
     if match:
         return match[1], int(match[2])
     if file.startswith(("/", "\\")) or "\\" in file or ":" in file or ".." in file.split("/"):
         raise ValueError(f"the path {file!r} leaves the set")
-    raise ValueError(f"{file!r} is not the path of a set's picture")
+    raise ValueError(f"{file!r} is not the path of a set's image")
 
 
 def first_few(files: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Make a set's pictures: collect, draw, and record one after the other; then put it in order."""
+"""Make a set's images: collect, draw, and record one after the other; then put it in order."""
 
 import contextlib
 import functools
@@ -12,7 +12,7 @@ from pathlib import Path
 from fractalgen.families import render
 from fractalgen.families.compilation import Compilation, n_compilations
 from fractalgen.mixing_set.collect import collect
-from fractalgen.mixing_set.layout import FORMATS, Key, picture_file
+from fractalgen.mixing_set.layout import FORMATS, Key, image_file
 from fractalgen.mixing_set.manifest import Appender, Manifest, canonical_order, write_manifest
 from fractalgen.mixing_set.plan import in_place, plan
 from fractalgen.mixing_set.pool import OrderedPool, Progress, Stopped, default_workers
@@ -54,9 +54,9 @@ class UnfinishedSet:
     on_disk : dict from str to int
         Lengths of the files that are there, less those that are known to be altered.
     n_written : Counter of str
-        Pictures drawn or copied by now, by family.
+        Images drawn or copied by now, by family.
     refused : list of Refusal
-        Of the user's own pictures.
+        Of the user's own images.
     overwriting : Overwriting or None
         What is being drawn anew.
     """
@@ -71,14 +71,14 @@ class UnfinishedSet:
     overwriting: Overwriting | None = None
 
     def take(self, record: Record, appender: Appender) -> None:
-        """Note a picture whose file is in place."""
+        """Note an image whose file is in place."""
         appender.append(record)
         self.manifest.records[record.key] = record
         self.on_disk[record.file] = record.n_bytes
         self.n_written[record.key[0]] += 1
 
     def has(self, key: Key) -> bool:
-        """Whether a picture is on record and in place."""
+        """Whether an image is on record and in place."""
         record = self.manifest.records.get(key)
         return record is not None and in_place(record, self.recipe, self.on_disk)
 
@@ -109,14 +109,14 @@ def finish(
 ) -> Summary:
     """Write the description, make what is asked for and not in place, put the manifest in order.
 
-    With `lost_only` no pictures are collected that the set has not had before.
+    With `lost_only` no images are collected that the set has not had before.
 
     Raises
     ------
     BuildInterrupted
         At a Ctrl-C.
     OSError
-        If something cannot be written. In both cases all pictures that are done are recorded.
+        If something cannot be written. In both cases all images that are done are recorded.
     """
     folder, records, described = (
         unfinished.folder,
@@ -162,7 +162,7 @@ def finish(
 
 
 class _Steps:
-    """Counts pictures for whoever shows the progress."""
+    """Counts images for whoever shows the progress."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.done = -1
@@ -186,7 +186,7 @@ def _collect(
     *,
     lost_only: bool,
 ) -> list[str]:
-    """Collect a family's pictures, and return what is to be said of them."""
+    """Collect a family's images, and return what is to be said of them."""
     n_usable = 0
     results = collect(
         source,
@@ -249,7 +249,7 @@ def _draw_all(
 def _draw(
     folder: Path, recipe: Recipe, compilation: Compilation, key: Key, stopping: threading.Event
 ) -> Record:
-    """Draw a picture, put its file in place and return its record; Stopped if told to stop."""
+    """Draw an image, put its file in place and return its record; Stopped if told to stop."""
     compilation.wait_for(key[0])
     if stopping.is_set():
         raise Stopped
@@ -258,7 +258,7 @@ def _draw(
         raise Stopped
     rgb = render(spec, size=recipe.size)
     data = encode(rgb, recipe.format)
-    file = picture_file(*key, FORMATS[recipe.format])
+    file = image_file(*key, FORMATS[recipe.format])
     record = Record(
         file,
         recipe.size,

@@ -1,4 +1,4 @@
-"""The manifest: a line per picture, appended when its file is in place."""
+"""The manifest: a line per image, appended when its file is in place."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -29,9 +29,9 @@ class Manifest:
     Attributes
     ----------
     records : dict from (family, index) to Record
-        Of a picture with several lines, the last.
+        Of an image with several lines, the last.
     bad_lines : tuple of (int, str)
-        Number and fault of each line that is no picture's record.
+        Number and fault of each line that is no image's record.
     sound_bytes : int
         Length of the file less a torn last line, which a crash while writing leaves.
     torn : bool
@@ -82,7 +82,7 @@ def _record_or_fault(line: bytes) -> Record | str:
 
 
 def require_sound(folder: Path, manifest: Manifest) -> None:
-    """Raise SetError for the first line that is no picture's record; a torn last is no fault."""
+    """Raise SetError for the first line that is no image's record; a torn last is no fault."""
     if manifest.bad_lines:
         number, reason = manifest.bad_lines[0]
         raise SetError(

@@ -20,7 +20,7 @@ class Decision:
     recipe : Recipe
         What shall be in the set afterwards.
     replaced : frozenset of str
-        Families whose pictures are thrown away first.
+        Families whose images are thrown away first.
     """
 
     recipe: Recipe
@@ -31,7 +31,7 @@ def decide(there: Recipe | None, asked: Recipe, folder: Path, *, overwrite: bool
     """Join what is asked to what is there.
 
     With `overwrite` the families asked for are drawn anew. Where the size, the seed or the format
-    differs, every generated picture goes, because a set has one of each.
+    differs, every generated image goes, because a set has one of each.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def decide(there: Recipe | None, asked: Recipe, folder: Path, *, overwrite: bool
 
 
 def in_place(record: Record, recipe: Recipe, on_disk: Mapping[str, int]) -> bool:
-    """Whether a picture's file is there with the length that was recorded, for this recipe."""
+    """Whether an image's file is there with the length that was recorded, for this recipe."""
     return on_disk.get(record.file) == record.n_bytes and record.fits(recipe)
 
 
 def plan(asked: Recipe, records: Mapping[Key, Record], on_disk: Mapping[str, int]) -> Iterator[Key]:
-    """Yield the family and index of every generated picture that is asked for and not in place."""
+    """Yield the family and index of every generated image that is asked for and not in place."""
     for family in asked.families:
         if not family.collected:
             for index in family.indices():

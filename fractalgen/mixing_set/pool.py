@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 __all__ = ["OrderedPool", "Progress", "Stopped", "default_workers"]
 
-_BYTES_PER_PIXEL = 64  # that a picture being drawn takes at most, samples and fields included
+_BYTES_PER_PIXEL = 64  # that an image being drawn takes at most, samples and fields included
 _GRACE_SECONDS = 1.0
 _TICK_SECONDS = 0.5  # where waiting cannot be interrupted, a Ctrl-C is seen this often
 
@@ -29,7 +29,7 @@ Progress = Callable[[int, int | None], None]
 def default_workers(size: int = 0) -> int:
     """Return as many workers as this process has processors.
 
-    Where they draw pictures, `size` pixels a side, they are so few that 4 GiB are enough.
+    Where they draw images, `size` pixels a side, they are so few that 4 GiB are enough.
     """
     if hasattr(os, "sched_getaffinity"):
         processors = len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""Make a set's folder ready, and throw away pictures that are to be replaced."""
+"""Make a set's folder ready, and throw away images that are to be replaced."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ from fractalgen.mixing_set.layout import (
     SetError,
     check_no_links,
     first_few,
-    parse_picture_file,
-    picture_file,
+    image_file,
+    parse_image_file,
 )
 from fractalgen.mixing_set.manifest import Manifest, canonical_order, write_manifest
 from fractalgen.mixing_set.recipe import Recipe
@@ -40,7 +40,7 @@ def make_folder(folder: Path) -> None:
 
 
 def check_unused(folder: Path, families: Iterable[str]) -> None:
-    """Raise SetError if a folder that is no set holds files where pictures shall go."""
+    """Raise SetError if a folder that is no set holds files where images shall go."""
     for family in families:
         path = folder / family
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -66,12 +66,12 @@ def files_on_disk(folder: Path, families: Iterable[str]) -> dict[str, int]:
 def check_no_foreign(
     there: Recipe | None, asked: Recipe, manifest: Manifest, on_disk: Container[str]
 ) -> None:
-    """Raise SetError if a file that is not the set's has the name of a picture asked for.
+    """Raise SetError if a file that is not the set's has the name of an image asked for.
 
     A file without a record that the set there would have drawn is what a crash left.
     """
     asked_for = (
-        picture_file(family.name, index, FORMATS[asked.format])
+        image_file(family.name, index, FORMATS[asked.format])
         for family in asked.families
         for index in family.indices()
     )
@@ -112,7 +112,7 @@ def clear(
     families: Collection[str],
     on_disk: Iterable[str],
 ) -> Manifest:
-    """Remove the families' pictures and nothing else.
+    """Remove the families' images and nothing else.
 
     These are the files that the manifest knows, and those without a record that the set there
     would have drawn, which a crash left.
@@ -138,19 +138,19 @@ def clear(
 
 
 def _draws(recipe: Recipe, file: str) -> bool:
-    """Whether a file in a set has the name of a picture that the recipe draws."""
+    """Whether a file in a set has the name of an image that the recipe draws."""
     try:
-        name, index = parse_picture_file(file)
+        name, index = parse_image_file(file)
     except ValueError:
         return False
     family = recipe.family(name)
     if family is None or family.collected or index not in family:
         return False
-    return file == picture_file(name, index, FORMATS[recipe.format])
+    return file == image_file(name, index, FORMATS[recipe.format])
 
 
 def remove_empty(folder: Path, families: Iterable[str]) -> None:
-    """Remove families' folders without a file: a class without pictures upsets ImageFolder."""
+    """Remove families' folders without a file: a class without images upsets ImageFolder."""
     for family in families:
         with contextlib.suppress(OSError):
             (folder / family).rmdir()

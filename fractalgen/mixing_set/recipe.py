@@ -44,7 +44,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What shall be in a set: the same recipe gives the same pictures.
+    """What shall be in a set: the same recipe gives the same images.
 
     Attributes
     ----------
@@ -101,16 +101,16 @@ class Recipe:
         return next((family for family in self.families if family.name == name), None)
 
     def spec(self, family: str, index: int) -> ImageSpec:
-        """Draw the parameters of one picture; depends on nothing but the recipe and these two.
+        """Draw the parameters of one image; depends on nothing but the recipe and these two.
 
         Raises
         ------
         RecipeError
-            If the recipe draws no pictures of that family.
+            If the recipe draws no images of that family.
         """
         found = self.family(family)
         if found is None or found.collected:
-            raise RecipeError(f"the recipe draws no pictures of the family '{family}'")
+            raise RecipeError(f"the recipe draws no images of the family '{family}'")
         return sample_spec(found.family, self.seed, index)
 
     def without(self, names: Container[str]) -> "Recipe":
@@ -119,7 +119,7 @@ class Recipe:
         return dataclasses.replace(self, families=left)
 
     def with_collected(self, keys: Iterable[Key]) -> "Recipe":
-        """Return the recipe with the indices of the collected pictures among those on record."""
+        """Return the recipe with the indices of the collected images among those on record."""
         found: dict[str, list[tuple[int, int]]] = {}
         for name, index in keys:
             found.setdefault(name, []).append((index, index + 1))
@@ -134,7 +134,7 @@ class Recipe:
         return dataclasses.replace(self, families=tuple(families))
 
     def merged(self, other: "Recipe") -> "Recipe":
-        """Return the recipe of both recipes' pictures; all else is this one's."""
+        """Return the recipe of both recipes' images; all else is this one's."""
         families = {family.name: family for family in self.families}
         for family in other.families:
             mine = families.get(family.name)
@@ -203,4 +203,4 @@ DEFAULT = Recipe(
         FamilyRecipe.of("features", 4000),
     )
 )
-"""The mixing set of IPMix: 13,000 pictures."""
+"""The mixing set of IPMix: 13,000 images."""

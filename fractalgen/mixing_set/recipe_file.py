@@ -97,7 +97,7 @@ def read_recipe(path: str | Path, base: Recipe | None = None) -> Recipe:
     recipe = _checked(path, text, None, lambda: dataclasses.replace(base or Recipe(), **top))
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
     if not tables:
-        raise RecipeError(f"{path}: asks for no pictures; add a table such as [ifs] with n = 100")
+        raise RecipeError(f"{path}: asks for no images; add a table such as [ifs] with n = 100")
     families = tuple(_family(path, text, name, table) for name, table in tables.items())
     return dataclasses.replace(recipe, families=families)
 
@@ -117,7 +117,7 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
             raise RecipeError(f"{where}: {name} has no key {shown(key)}: {nearest(key, keys)}")
     if "n" not in table:
         where = _place(path, text, name, None)
-        raise RecipeError(f"{where}: {name} needs n, the number of pictures")
+        raise RecipeError(f"{where}: {name} needs n, the number of images")
     options = dict(table)
     palette = options.get("palette")
     if isinstance(palette, str) and palette.endswith(".gpl"):

@@ -1,4 +1,4 @@
-"""One picture's line in the manifest."""
+"""One image's line in the manifest."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.families import FAMILIES, ImageSpec, params_from_json, render
-from fractalgen.mixing_set.layout import Key, parse_picture_file
+from fractalgen.mixing_set.layout import Key, parse_image_file
 from fractalgen.mixing_set.recipe import Recipe
 
 __all__ = ["Origin", "Record", "compact_json", "params_text"]
@@ -22,7 +22,7 @@ _COLLECTED = {*_COMMON, "origin"}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a collected picture came from.
+    """Where a collected image came from.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the manifest keeps of one picture.
+    """What the manifest keeps of one image.
 
     Attributes
     ----------
@@ -56,11 +56,11 @@ class Record:
     file_sha256 : str
         Of the file.
     seed, attempt : int or None
-        As in ImageSpec; None for a collected picture.
+        As in ImageSpec; None for a collected image.
     params : str or None
         The family's parameters as JSON text, which is a tenth of the dictionary's memory.
     origin : Origin or None
-        Of a collected picture.
+        Of a collected image.
     """
 
     file: str
@@ -77,20 +77,20 @@ class Record:
     @property
     def key(self) -> Key:
         """The family's name and the index."""
-        return parse_picture_file(self.file)
+        return parse_image_file(self.file)
 
     def fits(self, recipe: Recipe) -> bool:
-        """Whether the picture is of the recipe's seed and size; a collected one has no such."""
+        """Whether the image is of the recipe's seed and size; a collected one has no such."""
         mine = (self.seed, self.width, self.height)
         return self.origin is not None or mine == (recipe.seed, recipe.size, recipe.size)
 
     def spec(self) -> ImageSpec:
-        """Return what redraws the picture.
+        """Return what redraws the image.
 
         Raises
         ------
         ValueError
-            If the picture is a collected one, or if its parameters are not the family's.
+            If the image is a collected one, or if its parameters are not the family's.
         """
         family, index = self.key
         if self.params is None or self.seed is None or self.attempt is None:
@@ -100,12 +100,12 @@ class Record:
         return ImageSpec(family, self.seed, index, self.attempt, params)
 
     def redraw(self, size: int) -> NDArray[np.uint8]:
-        """Draw the picture anew from its parameters, `size` pixels a side.
+        """Draw the image anew from its parameters, `size` pixels a side.
 
         Raises
         ------
         ValueError
-            If the picture is a collected one, or if its parameters are not the family's.
+            If the image is a collected one, or if its parameters are not the family's.
         """
         try:
             return render(self.spec(), size=size)
@@ -133,20 +133,20 @@ class Record:
 
     @classmethod
     def from_line(cls, line: str) -> "Record":
-        """Read a manifest's line; ValueError with a reason if it is not a picture's record."""
+        """Read a manifest's line; ValueError with a reason if it is not an image's record."""
         try:
             data = json.loads(line)
         except (ValueError, RecursionError):
             raise ValueError("not JSON") from None
         if not isinstance(data, dict):
-            raise ValueError("not a picture's record")
+            raise ValueError("not an image's record")
         collected = "origin" in data
         if set(data) != (_COLLECTED if collected else _GENERATED):
-            raise ValueError("not a picture's record: keys are missing or unknown")
+            raise ValueError("not an image's record: keys are missing or unknown")
         if not isinstance(data["file"], str):
             raise ValueError("the file is not text")
-        if parse_picture_file(data["file"]) != (data["family"], data["index"]):
-            raise ValueError(f"the path {data['file']!r} is another picture's")
+        if parse_image_file(data["file"]) != (data["family"], data["index"]):
+            raise ValueError(f"the path {data['file']!r} is another image's")
         size = data["size"]
         if not (isinstance(size, list) and len(size) == 2 and all(map(_is_count, size))):
             raise ValueError("the size is not two whole numbers")

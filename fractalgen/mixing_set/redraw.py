@@ -1,4 +1,4 @@
-"""Redraw a picture of a set, at any size, from its recorded parameters."""
+"""Redraw an image of a set, at any size, from its recorded parameters."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fractalgen.families import FAMILIES
 from fractalgen.families.spec import check_size
-from fractalgen.mixing_set.layout import MANIFEST_FILE, SetError, parse_picture_file
+from fractalgen.mixing_set.layout import MANIFEST_FILE, SetError, parse_image_file
 from fractalgen.mixing_set.manifest import read_manifest
 from fractalgen.mixing_set.recipe import RecipeError
 from fractalgen.mixing_set.record import Record
@@ -15,12 +15,12 @@ from fractalgen.mixing_set.record import Record
 __all__ = ["find_record", "redraw"]
 
 
-def find_record(picture: str | Path) -> tuple[Path, Record]:
-    """Find the set that a picture is in, and the picture's record.
+def find_record(image: str | Path) -> tuple[Path, Record]:
+    """Find the set that an image is in, and the image's record.
 
     Parameters
     ----------
-    picture : str or Path
+    image : str or Path
         A file in a set, such as ``ipmix-set/ifs/000017.jpg``. Its record is enough: the file
         itself may be gone.
 
@@ -29,22 +29,22 @@ def find_record(picture: str | Path) -> tuple[Path, Record]:
     folder : Path
         The set.
     record : Record
-        The picture's.
+        The image's.
 
     Raises
     ------
     SetError
         If no set or no record is found.
     """
-    picture = Path(picture).absolute()
-    folder = picture.parent.parent
-    file = f"{picture.parent.name}/{picture.name}"
+    image = Path(image).absolute()
+    folder = image.parent.parent
+    file = f"{image.parent.name}/{image.name}"
     if not (folder / MANIFEST_FILE).exists():
-        raise SetError(f"{picture} is not a picture of a set: {folder} has no {MANIFEST_FILE}")
+        raise SetError(f"{image} is not an image of a set: {folder} has no {MANIFEST_FILE}")
     try:
-        key = parse_picture_file(file)
+        key = parse_image_file(file)
     except ValueError as error:
-        raise SetError(f"{picture} is not a picture of a set: {error}") from None
+        raise SetError(f"{image} is not an image of a set: {error}") from None
     record = read_manifest(folder).records.get(key)
     if record is None or record.file != file:
         raise SetError(f"{folder / MANIFEST_FILE} has no record of {file}")
@@ -52,7 +52,7 @@ def find_record(picture: str | Path) -> tuple[Path, Record]:
 
 
 def redraw(folder: Path, record: Record, size: int) -> NDArray[np.uint8]:
-    """Redraw a picture from its recorded parameters.
+    """Redraw an image from its recorded parameters.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def redraw(folder: Path, record: Record, size: int) -> NDArray[np.uint8]:
     Raises
     ------
     SetError
-        If the picture was collected and not drawn, or if its record is damaged.
+        If the image was collected and not drawn, or if its record is damaged.
     RecipeError
         If `size` is out of its range.
     """

@@ -1,4 +1,4 @@
-"""Make anew the broken pictures of a set, and nothing else."""
+"""Make anew the broken images of a set, and nothing else."""
 
 import contextlib
 import dataclasses
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fractalgen.mixing_set.findings import Findings, inspect
-from fractalgen.mixing_set.layout import SetError, first_few, parse_picture_file
+from fractalgen.mixing_set.layout import SetError, first_few, parse_image_file
 from fractalgen.mixing_set.lock import locked
 from fractalgen.mixing_set.making import UnfinishedSet, finish
 from fractalgen.mixing_set.manifest import Manifest, canonical_order, read_manifest, write_manifest
@@ -30,14 +30,14 @@ def repair(
     progress: Progress | None = None,
     fetching: Progress | None = None,
 ) -> Summary:
-    """Make anew the pictures of a set that are missing, truncated or altered, and only those.
+    """Make anew the images of a set that are missing, truncated or altered, and only those.
 
     Parameters
     ----------
     out : str or Path
         The set. It says itself what shall be in it.
     workers, collected, progress, fetching
-        As for `build`; of collected pictures the originals are needed.
+        As for `build`; of collected images the originals are needed.
 
     Returns
     -------
@@ -92,12 +92,12 @@ def _require_collected(folder: Path, recipe: Recipe, collected: Mapping[str, str
     for name in collected:
         family = recipe.family(name)
         if family is None or not family.collected:
-            raise SetError(f"{folder} has no collected pictures in {name}; leave --repair out")
+            raise SetError(f"{folder} has no collected images in {name}; leave --repair out")
 
 
 def _require_drawable(folder: Path, recipe: Recipe, findings: Findings) -> None:
-    """Raise SetError if pictures would be drawn anew that this fractalgen draws otherwise."""
-    broken = {parse_picture_file(file)[0] for file in findings.broken}
+    """Raise SetError if images would be drawn anew that this fractalgen draws otherwise."""
+    broken = {parse_image_file(file)[0] for file in findings.broken}
     for family in recipe.families:
         if family.name in broken and not family.collected:
             try:
@@ -110,9 +110,9 @@ def _require_drawable(folder: Path, recipe: Recipe, findings: Findings) -> None:
 
 
 def _unrepaired(findings: Findings, unfinished: UnfinishedSet) -> tuple[str, ...]:
-    """Return the collected pictures among the broken ones that are still not in place."""
+    """Return the collected images among the broken ones that are still not in place."""
     collected = {family.name for family in unfinished.recipe.families if family.collected}
-    places = ((file, parse_picture_file(file)) for file in findings.broken)
+    places = ((file, parse_image_file(file)) for file in findings.broken)
     return tuple(file for file, key in places if key[0] in collected and not unfinished.has(key))
 
 

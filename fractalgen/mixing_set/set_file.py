@@ -36,14 +36,14 @@ class DamagedSetError(SetError):
 
 @dataclass(frozen=True)
 class Overwriting:
-    """What is being drawn anew, from when the earlier pictures are gone until all is there.
+    """What is being drawn anew, from when the earlier images are gone until all is there.
 
     Attributes
     ----------
     asked : Recipe
         What was asked for.
     places : str
-        SHA-256 of where its collected pictures are taken from.
+        SHA-256 of where its collected images are taken from.
     """
 
     asked: Recipe

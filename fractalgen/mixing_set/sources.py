@@ -1,4 +1,4 @@
-"""Where the user's own pictures come from: a folder, a zip archive, or one on the web."""
+"""Where the user's own images come from: a folder, a zip archive, or one on the web."""
 
 import contextlib
 import os
@@ -15,31 +15,31 @@ from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.pool import Progress
 from fractalgen.regular_file import NotRegularError, open_regular
 
-__all__ = ["MAX_ARCHIVE_BYTES", "MAX_PICTURE_BYTES", "Source", "open_source"]
+__all__ = ["MAX_ARCHIVE_BYTES", "MAX_IMAGE_BYTES", "Source", "open_source"]
 
-MAX_PICTURE_BYTES = 256 << 20
+MAX_IMAGE_BYTES = 256 << 20
 MAX_ARCHIVE_BYTES = 8 << 30
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 30
 
 
 class Source(Protocol):
-    """A place that holds pictures."""
+    """A place that holds images."""
 
     url: str | None
 
     def names(self) -> list[str]:
-        """Return the pictures' paths within the source, sorted, with forward slashes."""
+        """Return the images' paths within the source, sorted, with forward slashes."""
 
     def read(self, name: str) -> bytes:
-        """Return a picture's file; UnusableError or OSError if that is not possible."""
+        """Return an image's file; UnusableError or OSError if that is not possible."""
 
 
 @contextlib.contextmanager
 def open_source(place: str, out: Path, progress: Progress | None = None) -> Iterator[Source]:
     """Open a folder, a zip archive, or an ``https://`` or ``http://`` address of one.
 
-    Nothing is unpacked: a picture in an archive is read into memory, so that no path in an
+    Nothing is unpacked: an image in an archive is read into memory, so that no path in an
     archive can lead anywhere. An archive from the web is kept in a temporary file meanwhile.
 
     Parameters
@@ -47,14 +47,14 @@ def open_source(place: str, out: Path, progress: Progress | None = None) -> Iter
     place : str
         The folder, archive or address.
     out : Path
-        The set that is being built, whose own pictures are no source.
+        The set that is being built, whose own images are no source.
     progress : callable or None
         Told of the bytes fetched.
 
     Raises
     ------
     SetError
-        If there is no such place, it cannot be fetched, or it holds no pictures.
+        If there is no such place, it cannot be fetched, or it holds no images.
     """
     if place.lower().startswith(("https://", "http://")):
         shown = _without_secrets(place)
@@ -100,18 +100,18 @@ class _Folder:
                 if not name.startswith(".") and Path(folder, name) != self._out
             ]
             within = Path(folder).relative_to(self._root)
-            found += [(within / name).as_posix() for name in files if _is_picture(name)]
+            found += [(within / name).as_posix() for name in files if _is_image(name)]
         return sorted(found)
 
     def read(self, name: str) -> bytes:
         path = self._root / name
         try:
             with open_regular(path) as file:
-                data = file.read(MAX_PICTURE_BYTES + 1)
+                data = file.read(MAX_IMAGE_BYTES + 1)
         except NotRegularError as error:
             raise UnusableError(str(error.strerror)) from None
-        if len(data) > MAX_PICTURE_BYTES:
-            raise UnusableError(f"larger than {MAX_PICTURE_BYTES >> 20} MiB")
+        if len(data) > MAX_IMAGE_BYTES:
+            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
         return data
 
 
@@ -123,34 +123,34 @@ class _Archive:
 
     def names(self) -> list[str]:
         entries = {entry.filename for entry in self._archive.infolist() if not entry.is_dir()}
-        return sorted(name for name in entries if _is_picture(name.rpartition("/")[2]))
+        return sorted(name for name in entries if _is_image(name.rpartition("/")[2]))
 
     def read(self, name: str) -> bytes:
         entry = self._archive.getinfo(name)
-        if entry.file_size > MAX_PICTURE_BYTES:
-            raise UnusableError(f"larger than {MAX_PICTURE_BYTES >> 20} MiB")
+        if entry.file_size > MAX_IMAGE_BYTES:
+            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
         if entry.flag_bits & 1:
             raise UnusableError("encrypted")
         try:
             # Archives are read by one thread at a time; decoding is what takes long.
             with self._reading, self._archive.open(entry) as file:
-                data = file.read(MAX_PICTURE_BYTES + 1)
+                data = file.read(MAX_IMAGE_BYTES + 1)
         except OSError:
             raise
         except Exception as error:  # each kind of compression has its own
             raise UnusableError(f"damaged in the archive ({error})") from None
-        if len(data) > MAX_PICTURE_BYTES:
-            raise UnusableError(f"larger than {MAX_PICTURE_BYTES >> 20} MiB")
+        if len(data) > MAX_IMAGE_BYTES:
+            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
         return data
 
 
-def _is_picture(name: str) -> bool:
+def _is_image(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
 
 
 def _not_empty(source: Source, place: str) -> Source:
     if not source.names():
-        raise SetError(f"{place} holds no pictures")
+        raise SetError(f"{place} holds no images")
     return source
 
 

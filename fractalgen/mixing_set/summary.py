@@ -13,7 +13,7 @@ __all__ = ["FamilySummary", "Refusal", "Summary", "summarize"]
 
 @dataclass(frozen=True)
 class Refusal:
-    """A picture of the user's own that was not taken, and why."""
+    """An image of the user's own that was not taken, and why."""
 
     path: str
     reason: str
@@ -28,13 +28,13 @@ class FamilySummary:
     name : str
         The family.
     asked, drawn, kept : int
-        Pictures asked for, those of them that this build drew or copied, and those that were there
+        Images asked for, those of them that this build drew or copied, and those that were there
         already. What is left is missing.
     acceptance : float or None
-        Pictures per draw of parameters, in (0, 1], over the pictures asked for; None for collected
+        Images per draw of parameters, in (0, 1], over the images asked for; None for collected
         ones.
     n_bytes : int
-        Length of the pictures asked for.
+        Length of the images asked for.
     """
 
     name: str
@@ -58,13 +58,13 @@ class Summary:
     seconds : float
         Wall-clock time.
     n_removed : int
-        Pictures thrown away because of ``overwrite``.
+        Images thrown away because of ``overwrite``.
     n_missing : int
-        Pictures that belong to the set and are not there, because nobody asked for them now.
+        Images that belong to the set and are not there, because nobody asked for them now.
     refused : tuple of Refusal
-        Of the user's own pictures.
+        Of the user's own images.
     unrepaired : tuple of str
-        Collected pictures that are missing or altered and whose originals were not given.
+        Collected images that are missing or altered and whose originals were not given.
     notes : tuple of str
         Sentences for the reader.
     """
@@ -80,12 +80,12 @@ class Summary:
 
     @property
     def n_drawn(self) -> int:
-        """Pictures drawn or copied by this build."""
+        """Images drawn or copied by this build."""
         return sum(family.drawn for family in self.families)
 
     @property
     def n_bytes(self) -> int:
-        """Length of all pictures asked for."""
+        """Length of all images asked for."""
         return sum(family.n_bytes for family in self.families)
 
     @property
@@ -98,16 +98,16 @@ class Summary:
         return {
             "folder": self.folder,
             "ok": self.ok,
-            "pictures": sum(family.asked for family in self.families),
+            "images": sum(family.asked for family in self.families),
             "drawn": self.n_drawn,
             "removed": self.n_removed,
             "missing": self.n_missing,
             "seconds": round(self.seconds, 3),
-            "pictures_per_second": round(self.n_drawn / self.seconds, 1) if self.n_drawn else None,
+            "images_per_second": round(self.n_drawn / self.seconds, 1) if self.n_drawn else None,
             "bytes": self.n_bytes,
             "families": {
                 family.name: {
-                    "pictures": family.asked,
+                    "images": family.asked,
                     "drawn": family.drawn,
                     "kept": family.kept,
                     "missing": family.asked - family.drawn - family.kept,
@@ -125,9 +125,9 @@ class Summary:
 def summarize(
     asked: Recipe, there: Mapping[Key, Record], drawn: Mapping[str, int]
 ) -> tuple[FamilySummary, ...]:
-    """Count the pictures asked for by family.
+    """Count the images asked for by family.
 
-    `there` has the records of the set's pictures that are in place, `drawn` tells how many of each
+    `there` has the records of the set's images that are in place, `drawn` tells how many of each
     family this build drew.
     """
     found = []

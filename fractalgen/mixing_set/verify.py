@@ -1,4 +1,4 @@
-"""Check a set: its files against its manifest, and its pictures against their parameters."""
+"""Check a set: its files against its manifest, and its images against their parameters."""
 
 import hashlib
 import random
@@ -26,22 +26,22 @@ class Report:
     ----------
     folder : str
         The set.
-    n_pictures : int
-        Pictures that the set has on record.
+    n_images : int
+        Images that the set has on record.
     findings : Findings
         Faults of the files.
     bad_lines : tuple of (int, str)
-        Number and fault of the manifest's lines that are no picture's record.
+        Number and fault of the manifest's lines that are no image's record.
     torn : bool
         Whether the manifest's last line is torn, as a crash may leave it.
     n_redrawn : int
-        Pictures redrawn from their recorded parameters.
+        Images redrawn from their recorded parameters.
     differing : tuple of str
         Those of them that came out with other pixels than were recorded.
     """
 
     folder: str
-    n_pictures: int
+    n_images: int
     findings: Findings = field(default_factory=Findings)
     bad_lines: tuple[tuple[int, str], ...] = ()
     torn: bool = False
@@ -59,7 +59,7 @@ class Report:
         return {
             "folder": self.folder,
             "ok": self.ok,
-            "pictures": self.n_pictures,
+            "images": self.n_images,
             **self.findings.as_json(),
             "bad_manifest_lines": [
                 {"line": number, "reason": reason} for number, reason in self.bad_lines
@@ -84,12 +84,12 @@ def verify(
     folder : str or Path
         The set.
     redraw : int
-        How many generated pictures, chosen at random, are also redrawn from their recorded
+        How many generated images, chosen at random, are also redrawn from their recorded
         parameters and compared pixel by pixel.
     workers : int or None
         Threads; None for one per processor.
     progress : callable or None
-        Called with the number of pictures checked and their total.
+        Called with the number of images checked and their total.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def verify(
 
 
 def _redrawn_otherwise(records: Sequence[Record], workers: int) -> tuple[str, ...]:
-    """Redraw pictures and return the files of those whose pixels are not the recorded ones."""
+    """Redraw images and return the files of those whose pixels are not the recorded ones."""
 
     def is_same(record: Record, _: threading.Event) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Encode pictures, and write files so that each is either whole or not there."""
+"""Encode images, and write files so that each is either whole or not there."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
 
 
 def encode(rgb: NDArray[np.uint8], format: str) -> bytes:  # noqa: A002 - the option's name
-    """Encode a picture.
+    """Encode an image.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def _encoded_in_memory_file(image: Image.Image, format: str) -> bytes:  # noqa: 
     """
     if not hasattr(os, "memfd_create"):
         return b""
-    with os.fdopen(os.memfd_create("picture"), "w+b", buffering=0) as file:
+    with os.fdopen(os.memfd_create("image"), "w+b", buffering=0) as file:
         with contextlib.suppress(OSError):
             image.save(file, format=format, **_OPTIONS[format])
         file.seek(0)

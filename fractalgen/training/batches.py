@@ -1,6 +1,6 @@
-"""Batches of training pictures: which pictures, in what order, with which views of them.
+"""Batches of training images: which images, in what order, with which views of them.
 
-All of it is a function of the run's seed, the epoch and a picture's place in the data set, so that
+All of it is a function of the run's seed, the epoch and an image's place in the data set, so that
 workers, processes and a run that was resumed see the same.
 """
 
@@ -22,20 +22,20 @@ from fractalgen.training.errors import RunError
 __all__ = ["BatchLoader", "EpochOrder", "TrainingBatches"]
 
 _Batch = tuple[int, list[int]]
-"""An epoch, and the places of its pictures in the data set."""
+"""An epoch, and the places of its images in the data set."""
 
 
 class EpochOrder:
     """The batches of an epoch, or one process's share of each, in a new order every epoch.
 
-    What is left when the pictures do not fill a last batch sits out, others every epoch.
+    What is left when the images do not fill a last batch sits out, others every epoch.
 
     Parameters
     ----------
-    n_pictures : int
+    n_images : int
         Of the data set.
     batch_size : int
-        Pictures of a step, over all processes.
+        Images of a step, over all processes.
     seed : int
         Of the run.
     process, n_processes : int
@@ -43,9 +43,9 @@ class EpochOrder:
     """
 
     def __init__(
-        self, n_pictures: int, batch_size: int, seed: int, process: int = 0, n_processes: int = 1
+        self, n_images: int, batch_size: int, seed: int, process: int = 0, n_processes: int = 1
     ) -> None:
-        self.n_pictures = n_pictures
+        self.n_images = n_images
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
@@ -53,10 +53,10 @@ class EpochOrder:
         self._part = slice(process * share, (process + 1) * share)
 
     def __len__(self) -> int:
-        return self.n_pictures // self.batch_size
+        return self.n_images // self.batch_size
 
     def __iter__(self) -> Iterator[_Batch]:
-        order = rng_for(self.seed, "order", self.epoch).permutation(self.n_pictures)
+        order = rng_for(self.seed, "order", self.epoch).permutation(self.n_images)
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             batch = order[start : start + self.batch_size]
             yield self.epoch, batch[self._part].tolist()
@@ -68,9 +68,9 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
     Parameters
     ----------
     data : ImageData
-        Its training pictures are taken.
+        Its training images are taken.
     aug : IPMix or None
-        None leaves the pictures as they are after crop and mirror image.
+        None leaves the images as they are after crop and mirror image.
     views : int or None
         See `fractalgen.augment.datasets.IPMixDataset`.
     seed : int
@@ -87,7 +87,7 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
     def __getitem__(self, batch: _Batch) -> tuple[tuple[Any, ...], Any] | RunError:
         """Return the views, float32 tensors (n, 3, size, size), and the labels, int64 (n,).
 
-        What is wrong with a picture is returned, because PyTorch would wrap what a worker raises
+        What is wrong with an image is returned, because PyTorch would wrap what a worker raises
         in a traceback; `BatchLoader` raises it.
         """
         try:
@@ -129,7 +129,7 @@ class BatchLoader:
     Raises
     ------
     RunError
-        In a loop, if a picture cannot be read, or a worker is killed.
+        In a loop, if an image cannot be read, or a worker is killed.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ class Checkpoint:
     config : Config
         Of the run; its seed, with the epoch, gives everything random that is to come.
     set_digest : str or None
-        Of the mixing set's pictures; None without one.
+        Of the mixing set's images; None without one.
     model : mapping of str to tensor
         Weights and buffers, by name.
     momentum : mapping of str to tensor

@@ -63,7 +63,7 @@ class Config:
     momentum, weight_decay : float
         Of SGD; the momentum is Nesterov's.
     jsd : bool
-        Train on the clean picture and two views with the divergence between their predictions;
+        Train on the clean image and two views with the divergence between their predictions;
         else on one mixed view.
     ipmix : IPMixSettings or None
         None of the method ``vanilla``.
@@ -118,7 +118,7 @@ class Config:
 
     @property
     def views(self) -> int | None:
-        """How many augmented views go beside the clean picture; None is one and no clean one."""
+        """How many augmented views go beside the clean image; None is one and no clean one."""
         return 2 if self.jsd else None
 
     def as_json(self) -> dict[str, Any]:

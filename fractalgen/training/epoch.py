@@ -1,4 +1,4 @@
-"""One pass over the training pictures, and the test after it."""
+"""One pass over the training images, and the test after it."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate
         labels = labels.to(accelerator.device, non_blocking=True)
-        pictures = torch.cat([_on_device(view, accelerator) for view in views])
-        logits = model(pictures).float().chunk(len(views))
+        images = torch.cat([_on_device(view, accelerator) for view in views])
+        logits = model(images).float().chunk(len(views))
         if config.jsd:
             clean, first, second = logits
             loss = jsd_loss(clean, first, second, labels)
@@ -117,8 +117,8 @@ def train_epoch(
                         step + 1,
                         n_steps,
                         loss=tally.loss / (step + 1),
-                        accuracy=tally.n_right / tally.n_pictures,
-                        images_per_second=tally.n_pictures * accelerator.num_processes / seconds,
+                        accuracy=tally.n_right / tally.n_images,
+                        images_per_second=tally.n_images * accelerator.num_processes / seconds,
                         augmentation_share=waited / seconds,
                     )
                 )
@@ -126,7 +126,7 @@ def train_epoch(
     seconds = time.perf_counter() - started
     sums = torch.tensor([tally.loss, tally.n_right], dtype=torch.float32)
     loss_sum, n_right = accelerator.reduce(sums.to(accelerator.device), "sum").tolist()
-    n_all = tally.n_pictures * accelerator.num_processes
+    n_all = tally.n_images * accelerator.num_processes
     return EpochFigures(
         loss=loss_sum / (n_steps * accelerator.num_processes),
         train_error=1 - n_right / n_all,
@@ -146,12 +146,12 @@ class _Tally:
         self._n_seen = 0
         self.loss = 0.0
         self.n_right = 0
-        self.n_pictures = 0
+        self.n_images = 0
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         n_right = (logits.detach().argmax(dim=1) == labels).sum()
         self._unseen.append(torch.stack([loss.detach(), n_right.to(loss.dtype)]))
-        self.n_pictures += len(labels)
+        self.n_images += len(labels)
 
     def look(self, rate: float) -> None:
         """Bring the sums up to date; RunError if a loss was no number."""
@@ -171,18 +171,18 @@ class _Tally:
 def measure_error(
     model: nn.Module, data: ImageData, accelerator: Accelerator, batch_size: int
 ) -> float:
-    """Return the share of test pictures that the model gets wrong, all processes together."""
+    """Return the share of test images that the model gets wrong, all processes together."""
     model.eval()
     mine = list(range(len(data.test)))[accelerator.process_index :: accelerator.num_processes]
     n_wrong = torch.zeros((), dtype=torch.int64, device=accelerator.device)
     with torch.inference_mode():
         for start in range(0, len(mine), batch_size):
             indices = mine[start : start + batch_size]
-            pictures = normalized_tensor(data.test.for_testing(indices), data.mean, data.std)
+            images = normalized_tensor(data.test.for_testing(indices), data.mean, data.std)
             labels = torch.from_numpy(data.test.labels[indices]).to(accelerator.device)
-            n_wrong += (model(_on_device(pictures, accelerator)).argmax(dim=1) != labels).sum()
+            n_wrong += (model(_on_device(images, accelerator)).argmax(dim=1) != labels).sum()
     return int(accelerator.reduce(n_wrong, "sum")) / len(data.test)
 
 
-def _on_device(pictures: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
-    return pictures.to(accelerator.device, non_blocking=True, memory_format=torch.channels_last)
+def _on_device(images: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
+    return images.to(accelerator.device, non_blocking=True, memory_format=torch.channels_last)

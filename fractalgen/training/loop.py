@@ -105,7 +105,7 @@ def train_epochs(job: Job, start: Checkpoint | None) -> None:
     Raises
     ------
     RunError
-        If a picture cannot be read, or the loss is no longer a number.
+        If an image cannot be read, or the loss is no longer a number.
     """
     config, accelerator, run = job.config, job.accelerator, job.run
     is_main = accelerator.is_main_process

@@ -16,7 +16,7 @@ _MEMORY_FILE = Path("/proc/meminfo")
 
 
 def saved_bytes(network: nn.Module, image_size: int) -> int:
-    """Return how many bytes a network keeps of one picture until the gradients are computed.
+    """Return how many bytes a network keeps of one image until the gradients are computed.
 
     Parameters
     ----------
@@ -33,18 +33,18 @@ def saved_bytes(network: nn.Module, image_size: int) -> int:
             sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
         return tensor
 
-    n_pictures = 2  # batch statistics need more than one
+    n_images = 2  # batch statistics need more than one
     with (
         torch.random.fork_rng(devices=[]),
         torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
     ):
         trial = copy.deepcopy(network).train()
         parameters |= {parameter.data_ptr() for parameter in trial.parameters()}
-        pictures = torch.zeros(n_pictures, 3, image_size, image_size)
-        kept = trial(pictures)  # while it lives, no two tensors share an address
+        images = torch.zeros(n_images, 3, image_size, image_size)
+        kept = trial(images)  # while it lives, no two tensors share an address
         total = sum(sizes.values())
         del kept
-    return total // n_pictures
+    return total // n_images
 
 
 def check_memory(network: nn.Module, image_size: int, batch_size: int, n_views: int) -> None:
@@ -66,7 +66,7 @@ def check_memory(network: nn.Module, image_size: int, batch_size: int, n_views: 
     needed, there = (f"{n_bytes / 1e9:.0f} GB" for n_bytes in (each * batch_size, free))
     fitting = max(2, int(0.8 * free / each))
     raise RunError(
-        f"{batch_size} pictures of {image_size} x {image_size} in {n_views} views need about "
+        f"{batch_size} images of {image_size} x {image_size} in {n_views} views need about "
         f"{needed} of memory, and {there} are free; a --batch-size of {fitting} or less would fit, "
         "and a smaller --image-size or --no-jsd takes less"
     )

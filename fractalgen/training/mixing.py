@@ -1,4 +1,4 @@
-"""The pictures that a run mixes with: the set is checked, then opened at the right size."""
+"""The images that a run mixes with: the set is checked, then opened at the right size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.mixing_set.bank.bank import MixingSet
-from fractalgen.mixing_set.bank.folder import content_key, list_pictures
+from fractalgen.mixing_set.bank.folder import content_key, list_images
 from fractalgen.mixing_set.layout import SET_FILE
 from fractalgen.mixing_set.verify import verify
 from fractalgen.training.config import IPMixSettings
@@ -19,16 +19,16 @@ __all__ = ["augmenter_for", "check_settings", "checked_set_digest", "try_setting
 
 
 def checked_set_digest(folder: Path) -> str:
-    """Return 32 hexadecimal digits that name what a folder's pictures are.
+    """Return 32 hexadecimal digits that name what a folder's images are.
 
-    A fractalgen set is verified first, file by file; any other folder of pictures will do as it is.
+    A fractalgen set is verified first, file by file; any other folder of images will do as it is.
 
     Raises
     ------
     RunError
         If the set is not whole, or has files that are not its own.
     SetError
-        If there is no such folder, or no picture in it.
+        If there is no such folder, or no image in it.
     """
     if not folder.exists():
         raise RunError(
@@ -40,7 +40,7 @@ def checked_set_digest(folder: Path) -> str:
         if not report.ok:
             n_broken = len(report.findings.broken)
             what = (
-                f"{n_broken:,} of its pictures are missing or altered"
+                f"{n_broken:,} of its images are missing or altered"
                 if n_broken
                 else ("it has files that are not its own, or a damaged manifest")
             )
@@ -48,13 +48,13 @@ def checked_set_digest(folder: Path) -> str:
                 f"{folder} fails verification: {what}; see 'fractalgen verify {folder}', and "
                 f"'fractalgen build-set {folder} --repair'"
             )
-    return content_key(list_pictures(folder))
+    return content_key(list_images(folder))
 
 
 def augmenter_for(settings: IPMixSettings, set_folder: Path, image_size: int) -> IPMix:
-    """Make a run's augmenter for pictures of a size.
+    """Make a run's augmenter for images of a size.
 
-    The set's pictures are an eighth larger, 36 for 32 and 256 for 224 pixels, so that crops of
+    The set's images are an eighth larger, 36 for 32 and 256 for 224 pixels, so that crops of
     them differ.
 
     Raises
@@ -62,7 +62,7 @@ def augmenter_for(settings: IPMixSettings, set_folder: Path, image_size: int) ->
     RunUsageError
         If one of IPMix's options is out of its range.
     SetError
-        If there are no pictures, or some of them cannot be read.
+        If there are no images, or some of them cannot be read.
     """
     check_settings(settings)
     return IPMix(MixingSet(set_folder, size=image_size * 8 // 7), **dataclasses.asdict(settings))
@@ -74,7 +74,7 @@ def check_settings(settings: IPMixSettings) -> None:
 
 
 def try_settings(settings: IPMixSettings, image_size: int) -> None:
-    """Augment a picture of a size, with nothing, and so compile the kernels.
+    """Augment an image of a size, with nothing, and so compile the kernels.
 
     That is done before an epoch's time is taken, and before workers are started that would all
     compile them.
@@ -84,9 +84,9 @@ def try_settings(settings: IPMixSettings, image_size: int) -> None:
     RunUsageError
         If the options do not go with the size.
     """
-    picture = np.zeros((1, image_size, image_size, 3), np.uint8)
+    image = np.zeros((1, image_size, image_size, 3), np.uint8)
     try:
-        _tried(settings, image_size).batch(picture, [0], layout="NCHW")
+        _tried(settings, image_size).batch(image, [0], layout="NCHW")
     except ValueError as error:
         raise RunUsageError(str(error)) from None
 

@@ -27,9 +27,9 @@ from fractalgen.training.mixing import (
 from fractalgen.training.models import create_model
 from fractalgen.training.models.weights import load_weights
 
-__all__ = ["Prepared", "data_digest", "prepare", "try_test_pictures"]
+__all__ = ["Prepared", "data_digest", "prepare", "try_test_images"]
 
-_PICTURES_AT_ONCE = 256
+_IMAGES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def prepare(
     if config.batch_size > len(data.train):
         raise RunUsageError(
             f"a batch of {config.batch_size:,} is more than the {len(data.train):,} training "
-            f"pictures of {data.name}; give a smaller --batch-size"
+            f"images of {data.name}; give a smaller --batch-size"
         )
     network = _network(config, data)
     if config.weights is not None:
@@ -100,25 +100,25 @@ def prepare(
     return Prepared(config, data, aug, digest, network)
 
 
-def try_test_pictures(data: ImageData, listeners: Listeners) -> None:
-    """Read a folder's test pictures once, before an epoch is spent and one of them stops the run.
+def try_test_images(data: ImageData, listeners: Listeners) -> None:
+    """Read a folder's test images once, before an epoch is spent and one of them stops the run.
 
     Raises
     ------
     RunError
-        Naming a picture that cannot be read.
+        Naming an image that cannot be read.
     """
     if not data.name.startswith(FOLDER_PREFIX):
         return
-    listeners.tell(f"reading the {len(data.test):,} test pictures once, to see that all can be")
-    for start in range(0, len(data.test), _PICTURES_AT_ONCE):
-        data.test.for_testing(range(start, min(start + _PICTURES_AT_ONCE, len(data.test))))
+    listeners.tell(f"reading the {len(data.test):,} test images once, to see that all can be")
+    for start in range(0, len(data.test), _IMAGES_AT_ONCE):
+        data.test.for_testing(range(start, min(start + _IMAGES_AT_ONCE, len(data.test))))
 
 
 def data_digest(data: ImageData) -> str:
-    """Return 32 hexadecimal digits that change with the classes, and with each one's pictures.
+    """Return 32 hexadecimal digits that change with the classes, and with each one's images.
 
-    They are of the classes' names and the labels: pictures that were replaced are not noticed.
+    They are of the classes' names and the labels: images that were replaced are not noticed.
     """
     digest = hashlib.blake2b("\0".join(data.classes).encode("utf-8", "surrogateescape"))
     for labels in (data.train.labels, data.test.labels):

@@ -9,7 +9,7 @@
       best.safetensors     weights after the epoch of the least test error
       tensorboard/         where TensorBoard is installed
       metrics.json         what `fractalgen evaluate` measured
-      report.html          the same to look at, with pictures
+      report.html          the same to look at, with images
       metrics-*, report-*  of other checkpoints, limits or seeds; nothing here removes them
 """
 
@@ -40,7 +40,7 @@ class RunFile:
     config : Config
         What was asked for.
     set_folder, set_digest : str or None
-        Where the mixing set was, and what its pictures are.
+        Where the mixing set was, and what its images are.
     data_digest : str
         What the data's classes and labels are.
     versions : dict of str to str
@@ -65,14 +65,14 @@ class EpochRecord:
     loss : float
         Mean over the epoch's steps.
     train_error, test_error : float
-        Of the clean training pictures while they were learnt (of the mixed view without JSD), and
-        of the test pictures after the epoch.
+        Of the clean training images while they were learnt (of the mixed view without JSD), and
+        of the test images after the epoch.
     learning_rate : float
         Of the epoch's last step.
     seconds : float
         Of training, without the test.
     images_per_second : float
-        Training pictures, whatever the number of their views.
+        Training images, whatever the number of their views.
     augmentation_share : float
         The part of `seconds` in which training waited for the next batch: all of the cropping and
         augmentation without worker processes, what they did not overlap with them. A graphics
@@ -151,7 +151,7 @@ class RunFolder:
         if run.set_digest != there.set_digest:
             different.append(f"another mixing set (it was {there.set_folder})")
         if run.data_digest != there.data_digest:
-            different.append("other data (classes or pictures were added or removed)")
+            different.append("other data (classes or images were added or removed)")
         if different:
             raise RunUsageError(
                 f"{self.path} is another run, of {'; '.join(different)}; ask for the same to go "

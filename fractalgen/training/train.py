@@ -20,7 +20,7 @@ from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.hardware import Hardware, accelerator_for, n_workers
 from fractalgen.training.loop import Job, Listeners, train_epochs
 from fractalgen.training.memory import check_memory
-from fractalgen.training.preparation import Prepared, data_digest, prepare, try_test_pictures
+from fractalgen.training.preparation import Prepared, data_digest, prepare, try_test_images
 from fractalgen.training.processes import main_first, main_only
 from fractalgen.training.run_folder import EpochRecord, RunFile, RunFolder
 from fractalgen.training.versions import versions_of
@@ -132,7 +132,7 @@ def train(
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(folder))
             if overwrite or not run.last.exists():
-                try_test_pictures(prepared.data, listeners)
+                try_test_images(prepared.data, listeners)
             if accelerator.device.type == "cpu":
                 share = config.batch_size // accelerator.num_processes
                 n_views = 1 + (config.views or 0)

@@ -41,7 +41,7 @@ class TrainedRun:
     set_folder : Path or None
         The mixing set, as it was named.
     set_digest : str or None
-        What the set's pictures were.
+        What the set's images were.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ def load_run(
     folder : Path
         A run's folder.
     checkpoint : str
-        ``last``; or ``best``: of the least error on the test pictures, which therefore flatters.
+        ``last``; or ``best``: of the least error on the test images, which therefore flatters.
     data_dir : Path
         Where data sets are, or are downloaded to.
 

@@ -10,15 +10,15 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from fractalgen.augment import IPMix
 from fractalgen.augment.datasets import Indexed, IPMixDataset
-from tests.augment.conftest import smooth_pictures
+from tests.augment.conftest import smooth_images
 
 
 def main():
     distributed.init_process_group("gloo")
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    images = smooth_pictures(16, 32, 2)
-    aug = IPMix(smooth_pictures(12, 40, 1), threads=2)
+    images = smooth_images(16, 32, 2)
+    aug = IPMix(smooth_images(12, 40, 1), threads=2)
     aug.batch(images, range(16))
     dataset = IPMixDataset([(image, label % 3) for label, image in enumerate(images)], aug, seed=7)
     indexed = Indexed(dataset)
@@ -33,11 +33,11 @@ def main():
     for epoch in range(2):
         sampler.set_epoch(epoch)
         dataset.set_epoch(epoch)
-        for pictures, labels, indices in loader:
-            torch.nn.functional.cross_entropy(network(pictures), labels).backward()
+        for views, labels, indices in loader:
+            torch.nn.functional.cross_entropy(network(views), labels).backward()
             optimizer.step()
-            for index, picture in zip(indices.tolist(), pictures, strict=True):
-                seen[f"{epoch} {index}"] = zlib.crc32(picture.numpy().tobytes())
+            for index, view in zip(indices.tolist(), views, strict=True):
+                seen[f"{epoch} {index}"] = zlib.crc32(view.numpy().tobytes())
     shares = [None] * distributed.get_world_size()
     distributed.all_gather_object(shares, seen)
     if distributed.get_rank() == 0:

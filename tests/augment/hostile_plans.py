@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import FRAMEWORKS, PLAN, from_json, to_json
-from tests.augment.conftest import smooth_pictures
+from tests.augment.conftest import smooth_images
 
 SIZES = ((1, 1), (2, 3), (8, 8), (9, 40), (29, 13), (36, 36), (40, 40))
-BANKS = tuple(smooth_pictures(n, size, size) for n, size in ((1, 36), (5, 40), (2, 9)))
-IMAGE = smooth_pictures(1, 40, 2)[0]
+BANKS = tuple(smooth_images(n, size, size) for n, size in ((1, 36), (5, 40), (2, 9)))
+IMAGE = smooth_images(1, 40, 2)[0]
 FROM_READABLE = 64  # pixels; in fewer, one that differs is more than a rounding
 
-# A field of the plan, or of the reasons that concern a picture and a bank as a whole.
+# A field of the plan, or of the reasons that concern an image and a bank as a whole.
 NAMED = re.compile(
     r"^(the sum of )?(" + "|".join(PLAN.names) + r")(\[[\d, ]+\])?('s \w+)?( of [\w-]+)? must be "
-    r"|^pictures of \d+ x \d+ need a bank of at least that size"
+    r"|^images of \d+ x \d+ need a bank of at least that size"
 )
 NAMED_IN_JSON = re.compile(
     NAMED.pattern + r"|^not a plan: |^chains\[\d\]'s steps must be |^chains must be "
@@ -57,7 +57,7 @@ def augmenters(data):
 
 
 def drawn_plan(aug, data):
-    """A plan, and the size of the picture that it is drawn for."""
+    """A plan, and the size of the image that it is drawn for."""
     fitting = [size for size in SIZES if max(size) <= aug.bank.shape[1]]
     size = data.draw(st.sampled_from(fitting))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -33,15 +33,15 @@ def in_planes(pixels):
 def test_an_item_is_what_the_augmenter_gives_for_its_seed(aug, images, labelled):
     dataset = IPMixDataset(labelled, aug, seed=5)
     dataset.set_epoch(2)
-    picture, label = dataset[7]
+    image, label = dataset[7]
     expected = aug(images[7], seed_for(5, 2, 7))
-    assert picture.dtype == torch.float32
-    assert picture.shape == (3, 32, 32)
+    assert image.dtype == torch.float32
+    assert image.shape == (3, 32, 32)
     assert label == 7 % 3
-    np.testing.assert_allclose(picture.numpy().transpose(1, 2, 0), expected, atol=1e-6)
+    np.testing.assert_allclose(image.numpy().transpose(1, 2, 0), expected, atol=1e-6)
 
 
-def test_views_come_after_the_clean_picture_and_are_normalised_alike(aug, images, labelled):
+def test_views_come_after_the_clean_image_and_are_normalised_alike(aug, images, labelled):
     (clean, first, second), label = IPMixDataset(labelled, aug, views=2, mean=MEAN, std=STD)[3]
     mean, std = np.reshape(MEAN, (3, 1, 1)), np.reshape(STD, (3, 1, 1))
     np.testing.assert_allclose(
@@ -55,7 +55,7 @@ def test_views_come_after_the_clean_picture_and_are_normalised_alike(aug, images
 
 
 @pytest.mark.parametrize("views", [None, 2])
-def test_collating_gives_the_pictures_of_the_dataset(aug, labelled, views):
+def test_collating_gives_the_images_of_the_dataset(aug, labelled, views):
     given = {"views": views, "mean": MEAN, "std": STD, "seed": 9}
     dataset, collate = IPMixDataset(labelled, aug, **given), IPMixCollate(aug, **given)
     for adapter in (dataset, collate):
@@ -63,17 +63,17 @@ def test_collating_gives_the_pictures_of_the_dataset(aug, labelled, views):
     indexed = Indexed(labelled)
     order = [5, 0, 21, 8]
     expected = torch.utils.data.default_collate([dataset[index] for index in order])
-    pictures, labels = collate([indexed[index] for index in order])
+    images, labels = collate([indexed[index] for index in order])
     assert torch.equal(labels, expected[1])
     if views is None:
-        assert torch.equal(pictures, expected[0])
+        assert torch.equal(images, expected[0])
     else:
-        assert len(pictures) == 3
-        for ours, theirs in zip(pictures, expected[0], strict=True):
+        assert len(images) == 3
+        for ours, theirs in zip(images, expected[0], strict=True):
             assert torch.equal(ours, theirs)
 
 
-def test_the_same_picture_in_every_form_gives_the_same_result(aug, images):
+def test_the_same_image_in_every_form_gives_the_same_result(aug, images):
     image = images[0]
     forms = [
         image,
@@ -86,7 +86,7 @@ def test_the_same_picture_in_every_form_gives_the_same_result(aug, images):
         assert torch.equal(first, other)
 
 
-def test_grey_pictures_become_rgb(aug, images):
+def test_grey_images_become_rgb(aug, images):
     grey = images[0][..., 0].copy()
     forms = [
         np.stack([grey] * 3, axis=2),
@@ -102,20 +102,20 @@ def test_grey_pictures_become_rgb(aug, images):
         assert torch.equal(first, other)
 
 
-def test_what_is_beside_the_picture_is_kept_and_the_picture_is_not_changed(aug, images):
+def test_what_is_beside_the_image_is_kept_and_the_image_is_not_changed(aug, images):
     image = images[0].copy()
     _, label, name = IPMixDataset([(image, 4, "a name")], aug)[0]
     assert (label, name) == (4, "a name")
     np.testing.assert_array_equal(image, images[0])
 
 
-def test_every_epoch_seed_and_index_gives_another_picture(aug, images):
+def test_every_epoch_seed_and_index_gives_another_image(aug, images):
     dataset = IPMixDataset([(images[0], 0)] * 2, aug)
     other = IPMixDataset([(images[0], 0)] * 2, aug, seed=1)
     drawn = [dataset[0], dataset[1], other[0]]
     dataset.set_epoch(1)
     drawn.append(dataset[0])
-    assert len({picture.numpy().tobytes() for picture, _ in drawn}) == 4
+    assert len({image.numpy().tobytes() for image, _ in drawn}) == 4
     dataset.set_epoch(0)
     assert torch.equal(dataset[0][0], drawn[0][0])
 
@@ -207,7 +207,7 @@ def test_indices_are_whole_numbers_of_the_dataset(aug, labelled):
 
 
 def test_items_that_are_no_tuples_are_named(aug, images):
-    for item in (images[0], torch.zeros(3, 8, 8), "picture.png", None, {}, ()):
+    for item in (images[0], torch.zeros(3, 8, 8), "image.png", None, {}, ()):
         for dataset in (IPMixDataset([item], aug), Indexed([item])):
             with pytest.raises(TypeError, match="a dataset's items must be tuples"):
                 dataset[0]

@@ -26,8 +26,8 @@ def test_set_transform(table, bank):
     transform = IPMixTransform(IPMix(bank))
 
     def augment(rows):
-        pictures = [transform(picture) for picture in rows["image"]]
-        return {"pixel_values": pictures, "label": rows["label"]}
+        images = [transform(image) for image in rows["image"]]
+        return {"pixel_values": images, "label": rows["label"]}
 
     table.set_transform(augment)
     loader = torch.utils.data.DataLoader(table, batch_size=3)

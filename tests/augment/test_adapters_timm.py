@@ -20,7 +20,7 @@ from fractalgen.augment.transforms import IPMixTransform  # noqa: E402
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 
-class Pictures(torch.utils.data.Dataset):
+class Images(torch.utils.data.Dataset):
     """What timm's datasets look like: an attribute `transform` that others replace."""
 
     def __init__(self, images):
@@ -31,8 +31,8 @@ class Pictures(torch.utils.data.Dataset):
         return len(self.images)
 
     def __getitem__(self, index):
-        picture = Image.fromarray(self.images[index])
-        return (picture if self.transform is None else self.transform(picture)), index % 3
+        pil_image = Image.fromarray(self.images[index])
+        return (pil_image if self.transform is None else self.transform(pil_image)), index % 3
 
 
 def mixed(images, bank, *, prefetching):
@@ -45,7 +45,7 @@ def mixed(images, bank, *, prefetching):
         use_prefetcher=prefetching,
     )
     ipmix = IPMixTransform(IPMix(bank), dtype=torch.uint8 if prefetching else torch.float32)
-    dataset = AugMixDataset(Pictures(images), num_splits=3)
+    dataset = AugMixDataset(Images(images), num_splits=3)
     dataset.transform = (first, ipmix, last)
     return dataset
 
@@ -71,9 +71,9 @@ def test_the_second_slot_with_the_jensen_shannon_loss(images, bank):
 def test_the_prefetching_loader_s_collate_takes_whole_values(images, bank):
     torch.manual_seed(3)
     dataset = mixed(images, bank, prefetching=True)
-    pictures, labels = fast_collate([dataset[index] for index in range(4)])
-    assert pictures.shape == (12, 3, 32, 32)
+    views, labels = fast_collate([dataset[index] for index in range(4)])
+    assert views.shape == (12, 3, 32, 32)
     assert labels.tolist() == [0, 1, 2, 0] * 3
-    assert pictures.dtype == torch.uint8
-    clean, first, _ = pictures.float().split(4)
+    assert views.dtype == torch.uint8
+    clean, first, _ = views.float().split(4)
     assert 5 < float((clean - first).abs().mean()) < 128

@@ -40,22 +40,22 @@ def test_it_composes_with_the_others(aug, images):
             v2.Normalize((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)),
         ]
     )
-    for picture in (Image.fromarray(images[0]), tv_tensors.Image(in_planes(images[0]))):
-        out = called(transform, picture)
+    for image in (Image.fromarray(images[0]), tv_tensors.Image(in_planes(images[0]))):
+        out = called(transform, image)
         assert out.shape == (3, 32, 32)
         assert out.dtype == torch.float32
         assert -2.001 <= float(out.min()) < -0.5 < 0.5 < float(out.max()) <= 2.001
-        assert torch.equal(out, called(transform, picture))
-        assert not torch.equal(out, transform(picture))
+        assert torch.equal(out, called(transform, image))
+        assert not torch.equal(out, transform(image))
 
 
-def test_every_kind_of_picture_gives_the_same_values_in_its_own_kind(aug, images):
+def test_every_kind_of_image_gives_the_same_values_in_its_own_kind(aug, images):
     planes = in_planes(images[0])
     transform = IPMixTransform(aug)
     plain = called(transform, planes)
     assert type(plain) is torch.Tensor
-    for picture in (Image.fromarray(images[0]), tv_tensors.Image(planes)):
-        out = called(transform, picture)
+    for image in (Image.fromarray(images[0]), tv_tensors.Image(planes)):
+        out = called(transform, image)
         assert type(out) is tv_tensors.Image
         assert torch.equal(out, plain)
     params = transform.make_params([])
@@ -81,7 +81,7 @@ def test_labels_boxes_and_masks_pass_unchanged(aug, images):
         assert out[name] is sample[name]
 
 
-def test_grey_pictures_become_rgb(aug, images):
+def test_grey_images_become_rgb(aug, images):
     grey = Image.fromarray(images[0][..., 0])
     transform = IPMixTransform(aug)
     assert torch.equal(called(transform, grey), called(transform, grey.convert("RGB")))
@@ -90,9 +90,9 @@ def test_grey_pictures_become_rgb(aug, images):
 
 
 def test_whole_values_are_the_rounded_ones(aug, images):
-    picture = tv_tensors.Image(in_planes(images[0]))
-    values = called(IPMixTransform(aug), picture)
-    whole = called(IPMixTransform(aug, dtype=torch.uint8), picture)
+    image = tv_tensors.Image(in_planes(images[0]))
+    values = called(IPMixTransform(aug), image)
+    whole = called(IPMixTransform(aug, dtype=torch.uint8), image)
     assert whole.dtype == torch.uint8
     assert float((whole / 255 - values).abs().max()) <= 0.5 / 255 + 1e-6
     with pytest.raises(ValueError, match=r"torch\.float64"):
@@ -114,7 +114,7 @@ def test_it_serves_the_first_version_s_transforms_in_a_dataset(aug, images, tmp_
         [transforms.RandomHorizontalFlip(), IPMixTransform(aug), transforms.Normalize(0.5, 0.5)]
     )
     folder = datasets.ImageFolder(str(tmp_path), transform)
-    pictures, labels = next(iter(torch.utils.data.DataLoader(folder, batch_size=2)))
-    assert pictures.shape == (2, 3, 32, 32)
+    batch, labels = next(iter(torch.utils.data.DataLoader(folder, batch_size=2)))
+    assert batch.shape == (2, 3, 32, 32)
     assert labels.tolist() == [0, 1]
-    assert not torch.equal(pictures[0], pictures[1])
+    assert not torch.equal(batch[0], batch[1])

@@ -9,7 +9,7 @@ from PIL import Image
 from fractalgen.augment.figure import figure
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import PLAN
-from tests.augment.conftest import smooth_pictures
+from tests.augment.conftest import smooth_images
 
 NAN, INF = float("nan"), float("inf")
 HUGE = (2**31, 2**63, 2**64, 10**400, -(10**400))
@@ -97,7 +97,7 @@ def test_every_argument_of_a_batch_is_checked(bank, images, engine, name):
     said = refusals(lambda value: aug.batch(**given | {name: value}), values)
     assert len(said) >= 45
     for sentence in said:
-        assert sentence.startswith((name, f"each of {name}", "2 pictures need 2 seeds")), sentence
+        assert sentence.startswith((name, f"each of {name}", "2 images need 2 seeds")), sentence
         assert "\n" not in sentence
 
 
@@ -135,19 +135,19 @@ def test_a_place_for_results_has_to_be_fit_for_them(bank, images):
             aug.batch(images[:2], [1, 2], out=out)
 
 
-def test_a_batch_without_pictures_is_empty_and_one_without_pixels_is_refused(bank, images):
+def test_a_batch_without_images_is_empty_and_one_without_pixels_is_refused(bank, images):
     aug = IPMix(bank)
     assert aug.batch(images[:0], [], views=2).shape == (2, 0, 32, 32, 3)
     for shape in ((2, 0, 4, 3), (2, 4, 0, 3)):
         with pytest.raises(ValueError, match="images must be uint8 of shape"):
             aug.batch(np.zeros(shape, np.uint8), [1, 2])
     for image in (np.zeros((0, 0, 3), np.uint8), Image.new("RGB", (0, 5)), Image.new("L", (4, 0))):
-        with pytest.raises(ValueError, match="a picture must be uint8 of shape"):
+        with pytest.raises(ValueError, match="an image must be uint8 of shape"):
             aug(image, 1)
 
 
 def test_endless_seeds_are_no_endless_wait(bank, images):
-    with pytest.raises(ValueError, match="24 pictures need 24 seeds, not more"):
+    with pytest.raises(ValueError, match="24 images need 24 seeds, not more"):
         IPMix(bank).batch(images, iter(int, 1))
 
 
@@ -163,7 +163,7 @@ def test_a_seed_is_a_whole_number(bank, images, seed):
     "shape", [None, 3, (), (8,), "88", (0, 8), (8, -1), (8.0, 8), (8, True), (8, NAN), (41, 8)]
 )
 def test_a_shape_to_draw_a_plan_for(bank, shape):
-    with pytest.raises(ValueError, match=r"^(image_shape|pictures of 41 x 8 need)"):
+    with pytest.raises(ValueError, match=r"^(image_shape|images of 41 x 8 need)"):
         IPMix(bank).sample_plan(np.random.default_rng(0), shape)
     with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator, not 3"):
         IPMix(bank).sample_plan(3, (8, 8))
@@ -174,7 +174,7 @@ def test_a_shape_to_draw_a_plan_for(bank, shape):
     [
         ((2, 50, 40, 3), "square, not 50 x 40"),  # a crop could begin beyond its edge
         ((2, 40, 50, 3), "square, not 40 x 50"),
-        ((0, 40, 40, 3), "holds no picture"),
+        ((0, 40, 40, 3), "holds no image"),
         ((40, 40, 3), r"must be uint8 of shape \(n, size, size, 3\)"),
         ((2, 3, 40, 40), r"must be uint8 of shape \(n, size, size, 3\)"),
     ],
@@ -208,13 +208,13 @@ def test_a_bank_that_shrinks_later_is_seen(bank, images):
         aug(images[0], 0)
 
 
-def test_what_is_no_picture_is_refused(bank):
+def test_what_is_no_image_is_refused(bank):
     aug = IPMix(bank)
     for value in (None, 3, "x", b"x", [], [[1]], {}, object(), np.float64(3)):
         with pytest.raises(TypeError, match=r"^cannot augment a "):
             aug(value, 0)
     for value in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3))):
-        with pytest.raises(ValueError, match=r"^a picture must be uint8 of shape"):
+        with pytest.raises(ValueError, match=r"^an image must be uint8 of shape"):
             aug(value, 0)
 
 
@@ -225,7 +225,7 @@ def test_tensors_of_other_kinds(bank):
     for kind in (torch.bfloat16, torch.float16):
         np.testing.assert_array_equal(aug(half.to(kind), 1), aug(half, 1))
     for value in (half.to(torch.int64), half.to(torch.bool), half.to(torch.complex64)):
-        with pytest.raises(ValueError, match=r"^a picture must be uint8"):
+        with pytest.raises(ValueError, match=r"^an image must be uint8"):
             aug(value, 1)
     with pytest.raises(ValueError, match="not normalised ones"):
         aug(half * NAN, 1)
@@ -241,11 +241,11 @@ def test_tensors_of_other_kinds(bank):
 @pytest.mark.parametrize("compat", ["paper", "official"])
 @pytest.mark.parametrize("size", [32, 100])
 def test_a_list_of_patch_sizes_is_what_its_name_is(name, equal, compat, size):
-    """By its name, by its values, and where the whole picture is said in pixels."""
-    pictures = smooth_pictures(3, size, 8)
+    """By its name, by its values, and where the whole image is said in pixels."""
+    images = smooth_images(3, size, 8)
     whole = [side for side in equal if side != "image" and side < size] + [size]
     by_name, *others = (
-        IPMix(pictures, compat=compat, patch_sizes=sizes).batch(pictures, range(3), views=4)
+        IPMix(images, compat=compat, patch_sizes=sizes).batch(images, range(3), views=4)
         for sizes in ((name, equal, tuple(equal)) if size < 64 else (name, equal, whole))
     )
     for other in others:
@@ -253,8 +253,8 @@ def test_a_list_of_patch_sizes_is_what_its_name_is(name, equal, compat, size):
 
 
 @pytest.mark.parametrize("sizes", ["cifar", [4, 8, 16, 32]])
-def test_the_public_code_cuts_scars_of_the_whole_picture_too(bank, sizes):
-    """Half of its patches as large as the picture have sides from 2 to the picture's."""
+def test_the_public_code_cuts_scars_of_the_whole_image_too(bank, sizes):
+    """Half of its patches as large as the image have sides from 2 to the image's."""
     aug = IPMix(bank, compat="official", patch_sizes=sizes, levels=["pixel"], k=8, t=8)
     rng = np.random.default_rng(0)
     plans = np.array([aug.sample_plan(rng, (32, 32)) for _ in range(100)], PLAN)
@@ -267,16 +267,16 @@ def test_the_public_code_cuts_scars_of_the_whole_picture_too(bank, sizes):
 
 
 def test_the_figure_names_what_it_cannot_use():
-    image, pictures = smooth_pictures(1, 20, 9)[0], smooth_pictures(2, 20, 10)
-    for wrong in (None, 3, image.astype(float), image[..., :2], image[:19], pictures):
-        with pytest.raises(ValueError, match="the picture must be a square of 16 pixels or more"):
-            figure(wrong, pictures, "ab")
-    for wrong in (None, [pictures], pictures / 255, pictures[:, :19]):
-        with pytest.raises(ValueError, match="must be uint8 of the picture's shape"):
+    image, images = smooth_images(1, 20, 9)[0], smooth_images(2, 20, 10)
+    for wrong in (None, 3, image.astype(float), image[..., :2], image[:19], images):
+        with pytest.raises(ValueError, match="the image must be a square of 16 pixels or more"):
+            figure(wrong, images, "ab")
+    for wrong in (None, [images], images / 255, images[:, :19]):
+        with pytest.raises(ValueError, match="must be uint8 of the image's shape"):
             figure(image, wrong, "ab")
     for wrong in (None, 3, "a", ["a"], ["a", 3], {"a": 1, "b": 2}):
         with pytest.raises(ValueError, match="names must be"):
-            figure(image, pictures, wrong)
+            figure(image, images, wrong)
     for wrong in (-1, 1.5, True, 2**64):
         with pytest.raises(ValueError, match="seed must be a whole number from 0"):
-            figure(image, pictures, "ab", wrong)
+            figure(image, images, "ab", wrong)

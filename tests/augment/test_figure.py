@@ -6,13 +6,13 @@ from fractalgen.augment.figure import figure
 from fractalgen.augment.figure_page import GAP, TILE, Page, column_left
 from fractalgen.augment.figure_plans import clear_plan, step_in_words
 from fractalgen.augment.image_ops import apply_image_op
-from tests.augment.conftest import smooth_pictures
+from tests.augment.conftest import smooth_images
 
 NAMES = [f"{i}.jpg" for i in range(4)]
 
 
 def tiles(page):
-    """Find each column's pictures, from top to bottom: TILE rows without paper at their ends."""
+    """Find each column's images, from top to bottom: TILE rows without paper at their ends."""
     pixels = np.asarray(page)
     paper = pixels[0, 0]
     found = []
@@ -30,23 +30,23 @@ def tiles(page):
 
 @pytest.fixture(scope="module")
 def material():
-    pictures = smooth_pictures(5, TILE, 6)
-    return pictures[0], pictures[1:]
+    set_images = smooth_images(5, TILE, 6)
+    return set_images[0], set_images[1:]
 
 
 @pytest.fixture(scope="module")
 def columns(material):
-    image, pictures = material
-    return tiles(figure(image, pictures, NAMES, seed=4))
+    image, set_images = material
+    return tiles(figure(image, set_images, NAMES, seed=4))
 
 
 def test_everything_is_on_the_page(material, columns):
-    image, pictures = material
+    image, set_images = material
     assert [len(column) for column in columns] == [3, 7, 7, 7, 6]
     assert np.array_equal(columns[0][0], image)
     assert np.array_equal(columns[0][1], image)
-    for column, picture in zip(columns[1:], pictures, strict=True):
-        assert np.array_equal(column[0], picture)
+    for column, set_image in zip(columns[1:], set_images, strict=True):
+        assert np.array_equal(column[0], set_image)
 
 
 def test_mixing_operations_are_what_their_captions_say(material, columns):
@@ -78,8 +78,8 @@ def test_a_patch_is_mixed_as_the_whole_and_the_rest_is_left(material, columns, c
 
 
 def test_the_result_is_the_sum_of_the_chains(material, columns):
-    image, pictures = material
-    plan = clear_plan(TILE, pictures, 4)
+    image, set_images = material
+    plan = clear_plan(TILE, set_images, 4)
     m, (one, two) = plan["skip"], (chain["weight"] for chain in plan["chains"])
     first, second = columns[3][4:6]
     expected = m * (one * first + two * second) + (1 - m) * image
@@ -89,9 +89,9 @@ def test_the_result_is_the_sum_of_the_chains(material, columns):
 
 @pytest.mark.parametrize("size", [16, 33, 224])
 def test_chains_show_all_kinds_of_steps(size):
-    pictures = np.zeros((1, size, size, 3), np.uint8)
+    set_images = np.zeros((1, size, size, 3), np.uint8)
     for seed in range(3):
-        plan = clear_plan(size, pictures, seed)
+        plan = clear_plan(size, set_images, seed)
         image_level, p_level = (chain["steps"] for chain in plan["chains"])
         assert sum(chain["weight"] for chain in plan["chains"]) == pytest.approx(1)
         assert [set(step) for step in image_level] == [{"image_op", "amount"}] * 3
@@ -100,27 +100,27 @@ def test_chains_show_all_kinds_of_steps(size):
         assert sum(height == width for height, width in sides) == 2
 
 
-def test_small_pictures_are_enlarged_as_whole_pixels():
-    pictures = smooth_pictures(2, 32, 7)
-    page = figure(pictures[0], pictures[1:], NAMES[:1])
+def test_small_images_are_enlarged_as_whole_pixels():
+    set_images = smooth_images(2, 32, 7)
+    page = figure(set_images[0], set_images[1:], NAMES[:1])
     columns = tiles(page)
     assert [len(column) for column in columns] == [3, 7, 6, 6, 5]
-    assert np.array_equal(columns[0][0], pictures[0].repeat(7, axis=0).repeat(7, axis=1))
+    assert np.array_equal(columns[0][0], set_images[0].repeat(7, axis=0).repeat(7, axis=1))
     assert page.width == 1400
 
 
 def test_the_seed_decides():
-    pictures = smooth_pictures(2, 16, 8)
-    before = pictures.copy()
-    pages = [figure(pictures[0], pictures[1:], NAMES[:1], seed) for seed in (0, 0, 1)]
+    set_images = smooth_images(2, 16, 8)
+    before = set_images.copy()
+    pages = [figure(set_images[0], set_images[1:], NAMES[:1], seed) for seed in (0, 0, 1)]
     assert pages[0] == pages[1] != pages[2]
-    assert np.array_equal(pictures, before)
+    assert np.array_equal(set_images, before)
 
 
-def test_names_of_any_kind_stay_below_their_picture():
-    pictures = smooth_pictures(2, 16, 8)
-    plain = figure(pictures[0], pictures[1:], ["a??b.jpg"])
-    assert figure(pictures[0], pictures[1:], ["a\n\ud800b.jpg"]) == plain
+def test_names_of_any_kind_stay_below_their_image():
+    set_images = smooth_images(2, 16, 8)
+    plain = figure(set_images[0], set_images[1:], ["a??b.jpg"])
+    assert figure(set_images[0], set_images[1:], ["a\n\ud800b.jpg"]) == plain
     page = Page()
     page.caption(1, 100, "x", "long/" * 60 + "name.jpg")
     drawn = np.any(np.asarray(page.finished()) != np.asarray(Page().finished())[0, 0], axis=(0, 2))
@@ -148,7 +148,7 @@ def test_captions_name_the_direction_that_is_seen(step, words):
 
 
 @pytest.mark.parametrize(
-    ("image", "pictures"),
+    ("image", "set_images"),
     [
         ((15, 15, 3), (1, 15, 15, 3)),
         ((20, 24, 3), (1, 20, 24, 3)),
@@ -157,6 +157,6 @@ def test_captions_name_the_direction_that_is_seen(step, words):
         ((20, 20, 3), (5, 20, 20, 3)),
     ],
 )
-def test_what_has_no_place_is_refused(image, pictures):
-    with pytest.raises(ValueError, match=r"there must be|must be a square|of the picture's shape"):
-        figure(np.zeros(image, np.uint8), np.zeros(pictures, np.uint8), NAMES)
+def test_what_has_no_place_is_refused(image, set_images):
+    with pytest.raises(ValueError, match=r"there must be|must be a square|of the image's shape"):
+        figure(np.zeros(image, np.uint8), np.zeros(set_images, np.uint8), NAMES)

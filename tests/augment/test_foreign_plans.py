@@ -10,20 +10,20 @@ import pytest
 from fractalgen.augment.image_ops import IMAGE_OPS, amount_range
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import FRAMEWORKS, MIXING_OPS, PLAN, checked_plan, from_json, to_json
-from tests.augment.conftest import smooth_pictures
+from tests.augment.conftest import smooth_images
 
 ROOT = Path(__file__).parents[2]
-IMAGE = smooth_pictures(1, 8, 3)[0]
+IMAGE = smooth_images(1, 8, 3)[0]
 NAN, INF = float("nan"), float("inf")
 
 
 @pytest.fixture(scope="module")
 def aug():
-    return IPMix(smooth_pictures(3, 12, 4))
+    return IPMix(smooth_images(3, 12, 4))
 
 
 def sound_plan(**fields):
-    """Two steps for a picture of 8 x 8: rotate, and add with a copy that is sheared."""
+    """Two steps for an image of 8 x 8: rotate, and add with a copy that is sheared."""
     plan = np.zeros(1, PLAN)[0]
     plan["n_chains"], plan["depth"][0], plan["weights"][0], plan["skip"] = 1, 2, 1, 0.5
     plan["mixing"][0, :2] = -1, MIXING_OPS.index("add")
@@ -60,9 +60,9 @@ def test_hostile_plans_are_refused_by_name_or_applied_as_the_reference_does():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"picture": 3}, "picture must be a whole number from 0 to 2, not 3"),
-        ({"picture": -1}, "picture must be .* not -1"),
-        ({"picture": 2**62}, "picture must be"),
+        ({"image": 3}, "image must be a whole number from 0 to 2, not 3"),
+        ({"image": -1}, "image must be .* not -1"),
+        ({"image": 2**62}, "image must be"),
         ({"crop": (5, 0)}, r"crop\[0\] must be a whole number from 0 to 4, not 5"),
         ({"crop": (0, -1)}, r"crop\[1\] must be .* not -1"),
         ({"framework": 3}, "framework must be a whole number from 0 to 2, not 3"),
@@ -121,7 +121,7 @@ def test_a_plan_of_another_size_or_bank(aug):
         plan = narrow.sample_plan(np.random.default_rng(seed), (12, 12))
         with pytest.raises(ValueError, match=r"(box|amount)\[0, 0\]"):
             narrow.apply(plan, IMAGE)
-    with pytest.raises(ValueError, match=r"pictures of 13 x 8 need a bank of at least that size"):
+    with pytest.raises(ValueError, match=r"images of 13 x 8 need a bank of at least that size"):
         aug.apply(sound_plan(), np.zeros((13, 8, 3), np.uint8))
 
 
@@ -137,7 +137,7 @@ def test_a_plan_of_another_size_or_bank(aug):
         np.zeros((2, 2), PLAN),
         np.zeros((), PLAN.newbyteorder()),
         np.zeros((), np.uint8),
-        np.zeros((), np.dtype([("picture", np.int64)])),
+        np.zeros((), np.dtype([("image", np.int64)])),
         np.void(bytes(PLAN.itemsize)),
         np.zeros((), object),
     ],
@@ -173,15 +173,15 @@ def test_no_plan_that_is_drawn_is_refused(compat, framework):
 @pytest.mark.parametrize("name", IMAGE_OPS)
 @pytest.mark.parametrize("size", [(9, 9), (8, 24), (24, 7)])
 def test_amounts_at_the_ends_of_their_ranges_are_applied_as_by_the_reference(name, size):
-    pictures = smooth_pictures(1, 24, 5)
-    image = pictures[0, : size[0], : size[1]]
+    images = smooth_images(1, 24, 5)
+    image = images[0, : size[0], : size[1]]
     low, high, _ = amount_range(name, (size[1], size[0]))
     for amount in (low, high):
         rounded = np.round(amount, 4)  # without what is added for roundings
         plan = sound_plan(skip=1.0, **at("depth", 0, 1))
         plan["image_op"][0, 0], plan["amount"][0, 0] = IMAGE_OPS.index(name), rounded
         one, two = (
-            IPMix(pictures, engine=engine).apply(plan, image) * 255
+            IPMix(images, engine=engine).apply(plan, image) * 255
             for engine in ("compiled", "reference")
         )
         assert np.abs(one - two).max() <= 1.01, amount
@@ -190,10 +190,10 @@ def test_amounts_at_the_ends_of_their_ranges_are_applied_as_by_the_reference(nam
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"picture": "0"}, "picture must be a whole number from 0 to .* not '0'"),
-        ({"picture": 0.0}, r"picture must be .* not 0\.0"),
-        ({"picture": True}, "picture must be .* not True"),
-        ({"picture": 10**5000}, "picture must be"),
+        ({"image": "0"}, "image must be a whole number from 0 to .* not '0'"),
+        ({"image": 0.0}, r"image must be .* not 0\.0"),
+        ({"image": True}, "image must be .* not True"),
+        ({"image": 10**5000}, "image must be"),
         ({"crop": 0}, "crop must be a list of 2 numbers, not 0"),
         ({"crop": [0, 0, 0]}, "crop must be a list of 2 numbers"),
         ({"crop": [0, None]}, r"crop\[1\] must be a whole number .* not None"),
@@ -208,7 +208,7 @@ def test_amounts_at_the_ends_of_their_ranges_are_applied_as_by_the_reference(nam
         ({"chains": [{"weight": 0.1, "steps": []}] * 9}, "n_chains must be .* to 8, not 9"),
         ({"chains": [{"weight": 1.0, "steps": "add"}]}, r"chains\[0\]'s steps must be a list"),
         ({"chains": [{"weight": 1.0, "steps": [{}]}]}, r"its step \[0, 0\] has no 'image_op'"),
-        ({"colour": 1}, "not a plan: it has 'colour', beside picture, crop"),
+        ({"colour": 1}, "not a plan: it has 'colour', beside image, crop"),
     ],
 )
 def test_json_that_is_no_plan_is_named(change, message):

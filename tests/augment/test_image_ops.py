@@ -86,7 +86,7 @@ def test_enhancers_change_nothing_at_one():
     np.testing.assert_array_equal(applied("brightness", 0.5), RAMP // 2)
 
 
-def test_the_picture_is_not_modified():
+def test_the_image_is_not_modified():
     for op in IMAGE_OPS:
         image = Image.fromarray(RAMP)
         apply_image_op(image, op, amount_of(op, 3, 1, (4, 4)))

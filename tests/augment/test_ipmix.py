@@ -10,21 +10,21 @@ from PIL import Image
 from fractalgen.augment.image_ops import IMAGE_OPS
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import FRAMEWORKS, MIXING_OPS, PLAN
-from tests.augment.conftest import smooth_pictures
+from tests.augment.conftest import smooth_images
 
 SEEDS = range(100, 124)
 FACTORS = (((0.7, 0.3), (1.4, -0.4), (0.2, 0.9)), ((0.7, 0.0), (0.2, 0.0)))
 
 
-BANK_224 = smooth_pictures(4, 224, 3)
-PHOTOS_224 = smooth_pictures(6, 224, 4)
+BANK_224 = smooth_images(4, 224, 3)
+PHOTOS_224 = smooth_images(6, 224, 4)
 
 
 @pytest.mark.parametrize("compat", ["paper", "official"])
 def test_both_engines_apply_plans_alike(compat):
     """1,500 plans: steps differ by a grey level here and there (a warp on up to a third of it).
 
-    What follows may widen that: equalizing or posterizing a small picture, or values that wrap. So
+    What follows may widen that: equalizing or posterizing a small image, or values that wrap. So
     it is the plans that differ visibly that are counted.
     """
     rng = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def test_both_engines_apply_plans_alike(compat):
     corner=st.tuples(st.integers(0, 7), st.integers(0, 7)),
 )
 def test_a_mixing_step_of_any_kind(height, width, name, a, b, seed, corner):
-    image, picture = PHOTOS_224[0, :height, :width], BANK_224[:1, :64, :64]
+    image, bank_image = PHOTOS_224[0, :height, :width], BANK_224[:1, :64, :64]
     plan = np.zeros((), PLAN)
     plan["n_chains"], plan["depth"][0], plan["weights"][0], plan["skip"] = 1, 1, 1, 1
     plan["mixing"][0, 0], plan["image_op"][0, 0] = MIXING_OPS.index(name), -1
@@ -70,7 +70,7 @@ def test_a_mixing_step_of_any_kind(height, width, name, a, b, seed, corner):
     factors = (a / 2, 0) if name.startswith("random") else (a, b)
     plan["factors"][0, 0], plan["mask_seed"][0, 0] = factors, seed
     one, two = (
-        IPMix(picture, engine=engine).apply(plan[()], image) * 255
+        IPMix(bank_image, engine=engine).apply(plan[()], image) * 255
         for engine in ("compiled", "reference")
     )
     assert np.abs(one - two).max() <= 1.01
@@ -80,37 +80,37 @@ def test_a_mixing_step_of_any_kind(height, width, name, a, b, seed, corner):
 @pytest.mark.parametrize("size", [8, 33, 224])
 @pytest.mark.parametrize("name", MIXING_OPS)
 def test_a_single_mixing_step_is_within_a_grey_level(name, size, wraps):
-    pictures = smooth_pictures(2, size, 4)
+    bank_images = smooth_images(2, size, 4)
     plan = np.zeros((), PLAN)
     plan["n_chains"], plan["depth"][0], plan["weights"][0], plan["skip"] = 1, 1, 1, 1
-    plan["wraps"], plan["picture"] = wraps, 1
+    plan["wraps"], plan["image"] = wraps, 1
     plan["mixing"][0, 0], plan["image_op"][0, 0] = MIXING_OPS.index(name), -1
     plan["box"][0, 0] = (1, 2, size - 3, size - 4)
     plan["mask_seed"][0, 0] = 12345
     for factors in FACTORS[name.startswith("random")]:
         plan["factors"][0, 0] = factors
         one, two = (
-            IPMix(pictures, engine=engine).apply(plan[()], pictures[0]) * 255
+            IPMix(bank_images, engine=engine).apply(plan[()], bank_images[0]) * 255
             for engine in ("compiled", "reference")
         )
         apart = np.abs(one - two)
         apart = np.minimum(apart, 256 - apart) if wraps else apart
         assert np.mean(apart <= 1.01) >= 0.999
-        np.testing.assert_allclose(one[0], pictures[0][0], atol=1e-3)  # outside the box
-        assert not np.allclose(one, pictures[0])
+        np.testing.assert_allclose(one[0], bank_images[0][0], atol=1e-3)  # outside the box
+        assert not np.allclose(one, bank_images[0])
 
 
 @pytest.mark.parametrize("size", [8, 33, 224])
 @pytest.mark.parametrize("name", IMAGE_OPS)
 def test_a_single_image_operation_is_within_a_grey_level(name, size):
-    pictures = smooth_pictures(1, size, 5)
-    aug = IPMix(pictures, image_ops=[name], levels=["image"], k=1, t=1, alpha=1000.0)
-    reference = IPMix(pictures, engine="reference")
+    bank_images = smooth_images(1, size, 5)
+    aug = IPMix(bank_images, image_ops=[name], levels=["image"], k=1, t=1, alpha=1000.0)
+    reference = IPMix(bank_images, engine="reference")
     for seed in range(6):
-        plan = aug.sample_plan(np.random.default_rng(seed), pictures[0].shape)
+        plan = aug.sample_plan(np.random.default_rng(seed), bank_images[0].shape)
         plan = np.array(plan)
         plan["skip"] = 1
-        one, two = (a.apply(plan[()], pictures[0]) * 255 for a in (aug, reference))
+        one, two = (a.apply(plan[()], bank_images[0]) * 255 for a in (aug, reference))
         assert np.mean(np.abs(one - two) <= 1.01) >= 0.999
 
 
@@ -130,13 +130,13 @@ def test_add_by_hand():
     )
 
 
-def test_the_skip_blends_with_the_clean_picture(bank, images):
+def test_the_skip_blends_with_the_clean_image(bank, images):
     plan = np.zeros((), PLAN)
     plan["n_chains"] = 0
     np.testing.assert_allclose(IPMix(bank).apply(plan[()], images[0]), images[0] / 255, atol=1e-6)
 
 
-def test_a_batch_is_its_pictures_one_by_one(bank, images):
+def test_a_batch_is_its_images_one_by_one(bank, images):
     aug = IPMix(bank)
     together = aug.batch(images, SEEDS)
     assert together.dtype == np.float32
@@ -177,14 +177,14 @@ def test_views_layout_and_normalisation(bank, images):
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
-def test_views_share_a_picture_in_the_public_code_and_not_in_the_paper(bank, images):
+def test_views_share_a_image_in_the_public_code_and_not_in_the_paper(bank, images):
     for compat, same in (("official", True), ("paper", False)):
         aug = IPMix(bank, compat=compat)
-        pictures = [
-            [int(aug._plan(bank, seed, view, 32, 32)["picture"]) for seed in range(30)]
+        bank_images = [
+            [int(aug._plan(bank, seed, view, 32, 32)["image"]) for seed in range(30)]
             for view in range(2)
         ]
-        assert (pictures[0] == pictures[1]) is same
+        assert (bank_images[0] == bank_images[1]) is same
 
 
 def test_the_reference_engine_does_batches_too(bank, images):
@@ -195,7 +195,7 @@ def test_the_reference_engine_does_batches_too(bank, images):
     assert np.abs(one - two).mean() < 0.01
 
 
-def test_pil_pictures_and_arrays_give_the_same(bank, images):
+def test_pil_images_and_arrays_give_the_same(bank, images):
     aug = IPMix(bank)
     np.testing.assert_array_equal(aug(Image.fromarray(images[0]), 3), aug(images[0], 3))
     grey = Image.fromarray(images[0]).convert("L")
@@ -263,15 +263,15 @@ def test_bad_options_are_named(bank, options, message):
         IPMix(bank, **options)
 
 
-def test_bad_pictures_are_named(bank, images):
+def test_bad_images_are_named(bank, images):
     aug = IPMix(bank)
     with pytest.raises(ValueError, match="need a bank of at least that size"):
         aug(np.zeros((50, 50, 3), np.uint8), 0)
     with pytest.raises(ValueError, match=r"not float64"):
         aug(images[0] / 255, 0)
     with pytest.raises(TypeError, match="cannot augment a str"):
-        aug("picture.png", 0)
-    with pytest.raises(ValueError, match="24 pictures need 24 seeds, not 3"):
+        aug("image.png", 0)
+    with pytest.raises(ValueError, match="24 images need 24 seeds, not 3"):
         aug.batch(images, [1, 2, 3])
     with pytest.raises(ValueError, match="out must be"):
         aug.batch(images, SEEDS, out=np.empty((1, 2), np.float32))
@@ -279,7 +279,7 @@ def test_bad_pictures_are_named(bank, images):
         aug.batch(images, SEEDS, layout="CHW")
     with pytest.raises(ValueError, match="no patch size is left"):
         IPMix(bank, levels=["patch"], patch_sizes=["image"])(images[0], 0)
-    with pytest.raises(ValueError, match="the bank holds no picture"):
+    with pytest.raises(ValueError, match="the bank holds no image"):
         IPMix(bank[:0])
 
 

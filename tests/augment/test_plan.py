@@ -33,7 +33,7 @@ def test_plans_survive_json(many):
 
 
 def test_a_plan_that_is_none_is_refused():
-    for data in ({}, {"picture": 1}, {"framework": "chain", "chains": [{}]}):
+    for data in ({}, {"image": 1}, {"framework": "chain", "chains": [{}]}):
         with pytest.raises(ValueError, match="not a plan"):
             from_json(data)
 
@@ -78,7 +78,7 @@ def test_operations_are_drawn_evenly(many):
     np.testing.assert_allclose(shares, [0.1] * 10 + [0] * 5, atol=0.02)
 
 
-def test_boxes_lie_within_the_picture_and_scars_are_thin(many):
+def test_boxes_lie_within_the_image_and_scars_are_thin(many):
     mixing = used(many, "mixing") >= 0
     top, left, height, width = used(many, "box")[mixing].T
     assert (top >= 0).all()
@@ -156,8 +156,8 @@ def test_options_narrow_what_is_drawn(bank):
     assert some["depth"].max() == 2
 
 
-def test_crops_and_pictures_cover_the_bank(bank, many):
-    assert set(many["picture"]) == set(range(len(bank)))
+def test_crops_and_images_cover_the_bank(bank, many):
+    assert set(many["image"]) == set(range(len(bank)))
     assert set(many["crop"].ravel()) == set(range(9))
 
 

@@ -1,4 +1,4 @@
-"""Worker processes of every kind give the pictures that the parent process gives."""
+"""Worker processes of every kind give the images that the parent process gives."""
 
 import json
 import os
@@ -33,9 +33,9 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def aug(bank, images, tmp_path_factory):
     """An augmenter with a mapped bank, whose threads have run before any worker starts."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for number, picture in enumerate(bank):
-        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    folder = tmp_path_factory.mktemp("images")
+    for number, image in enumerate(bank):
+        Image.fromarray(image).save(folder / f"{number:02}.png")
     mapped = MixingSet(folder, size=40, cache_dir=tmp_path_factory.mktemp("cache"))
     aug = IPMix(mapped, threads=2)
     aug.batch(images, range(len(images)))
@@ -48,13 +48,13 @@ def labelled(images):
 
 
 def batches(loader):
-    return [(torch.stack(list(pictures)), labels) for pictures, labels in loader]
+    return [(torch.stack(list(images)), labels) for images, labels in loader]
 
 
 def assert_same(ours, theirs):
     assert len(ours) == len(theirs)
-    for (pictures, labels), (others, other_labels) in zip(ours, theirs, strict=True):
-        assert torch.equal(pictures, others)
+    for (images, labels), (others, other_labels) in zip(ours, theirs, strict=True):
+        assert torch.equal(images, others)
         assert torch.equal(labels, other_labels)
 
 

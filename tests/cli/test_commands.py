@@ -22,8 +22,8 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         assert f"{n} drawn, 0 kept" in result.stdout
     result = run("build-set", "--recipe", "small.toml")
     assert result.exit_code == 0
-    assert "ifs                5 pictures: 1 drawn, 4 kept" in result.stdout
-    assert "ipmix-set: 10 pictures" in result.stdout
+    assert "ifs                5 images: 1 drawn, 4 kept" in result.stdout
+    assert "ipmix-set: 10 images" in result.stdout
     before = tree(tmp_path / "ipmix-set")
     assert run("verify", "--redraw", 3).exit_code == 0
     assert run("build-set", "--recipe", "small.toml", "other").exit_code == 0
@@ -55,7 +55,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("build-set", "--repair", "--size", "32"), "--repair"),
         (("contact-sheet", "--n", "0"), "--n"),
         (("contact-sheet", "-o", "sheet.gif"), ".png, .jpg or .webp"),
-        (("render",), "PICTURE"),
+        (("render",), "IMAGE"),
         (("ifs", ""), "an empty path was given"),
         (("build-set", "--recipe", ""), "an empty path was given"),
         (("build-set", "--extra", ""), "an empty path was given"),
@@ -92,8 +92,8 @@ def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
         (("verify", "file"), "file is not a folder"),
         (("contact-sheet", "nowhere"), "nowhere does not exist"),
         (("render", "ipmix-set/ifs/000009.jpg"), "no record of ifs/000009.jpg"),
-        (("render", "file"), "is not a picture of a set"),
-        (("render", "ipmix-set/set.json"), "is not a picture of a set"),
+        (("render", "file"), "is not an image of a set"),
+        (("render", "ipmix-set/set.json"), "is not an image of a set"),
     ],
 )
 def test_a_failure_is_one_line_and_exit_1(run, tree, tmp_path, arguments, message):
@@ -115,7 +115,7 @@ def test_what_is_not_given_is_as_in_the_set_there(run, tree, tmp_path):
     assert run("ifs", "--n", 4).exit_code == 0
     result = run("ifs", "--n", 3, "--palette", "ember", "--overwrite")
     assert result.exit_code == 0
-    assert "Removed 4 pictures of before." in result.stdout
+    assert "Removed 4 images of before." in result.stdout
     (tmp_path / "small.toml").write_text("seed = 5\n[escape-time]\nn = 1\n")
     assert run("build-set", "--recipe", "small.toml").exit_code == 0
     assert kept.items() <= tree(tmp_path).items()
@@ -138,14 +138,14 @@ def test_a_damaged_set_is_begun_anew_with_the_defaults(run, tmp_path):
     assert (described["size"], described["seed"], described["format"]) == (256, 0, "jpeg")
 
 
-def test_a_set_without_pictures_can_be_repaired(run, tmp_path):
+def test_a_set_without_images_can_be_repaired(run, tmp_path):
     run("ifs", *TINY)
     described = json.loads((tmp_path / "ipmix-set/set.json").read_text())
     described["recipe"]["families"] = {}
     (tmp_path / "ipmix-set/set.json").write_text(json.dumps(described))
     result = run("build-set", "--repair")
     assert result.exit_code == 0
-    assert "ipmix-set: 0 pictures" in result.stdout
+    assert "ipmix-set: 0 images" in result.stdout
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
@@ -200,7 +200,7 @@ def test_overwrite_is_the_way_out(run, tree, tmp_path):
     run("ifs", *TINY)
     result = run("ifs", *TINY, "--seed", 1, "--overwrite")
     assert result.exit_code == 0
-    assert "Removed 4 pictures of before." in result.stdout
+    assert "Removed 4 images of before." in result.stdout
     run("ifs", *TINY, "--seed", 1, "fresh")
     assert tree(tmp_path / "ipmix-set") == tree(tmp_path / "fresh")
 
@@ -221,14 +221,14 @@ def test_options_reach_the_parameters(run, tmp_path):
     assert described["families"]["escape-time"]["options"]["supersample"] == 1
 
 
-def test_refused_pictures_are_named_and_the_rest_is_taken(run, tmp_path):
+def test_refused_images_are_named_and_the_rest_is_taken(run, tmp_path):
     (tmp_path / "mine").mkdir()
     Image.new("RGB", (8, 8), "red").save(tmp_path / "mine/red.png")
     (tmp_path / "mine/broken.png").write_bytes(b"broken")
     (tmp_path / "small.toml").write_text("size = 16\n[ifs]\nn = 2\n")
     result = run("build-set", "--recipe", "small.toml", "--features", "mine", "--extra", "mine")
     assert result.exit_code == 1
-    assert result.stderr.count("Refused broken.png: not a picture") == 2
+    assert result.stderr.count("Refused broken.png: not an image") == 2
     assert (tmp_path / "ipmix-set/features/000000.png").exists()
     assert (tmp_path / "ipmix-set/extra/000000.png").exists()
     assert (tmp_path / "ipmix-set/ifs/000001.jpg").exists()
@@ -238,7 +238,7 @@ def test_refused_pictures_are_named_and_the_rest_is_taken(run, tmp_path):
     assert "collected, not drawn" in result.stderr
 
 
-def test_a_picture_is_redrawn_at_another_size(run, tmp_path):
+def test_a_image_is_redrawn_at_another_size(run, tmp_path):
     run("ifs", "--n", 3, "--size", 64, "--format", "png")
     result = run("render", "ipmix-set/ifs/000002.png", "--size", 64, "-o", "same.png")
     assert result.exit_code == 0
@@ -318,7 +318,7 @@ def test_what_webp_cannot_hold_is_refused_before_it_is_drawn(run, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
-def test_pictures_that_may_not_be_read_are_broken_and_can_be_repaired(run, tree, tmp_path):
+def test_images_that_may_not_be_read_are_broken_and_can_be_repaired(run, tree, tmp_path):
     run("ifs", *TINY)
     before = tree(tmp_path)
     folder = tmp_path / "ipmix-set"
@@ -349,7 +349,7 @@ def test_pictures_that_may_not_be_read_are_broken_and_can_be_repaired(run, tree,
         assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_family_that_is_a_file_and_a_picture_that_is_a_folder(run, tmp_path):
+def test_a_family_that_is_a_file_and_a_image_that_is_a_folder(run, tmp_path):
     run("ifs", *TINY)
     folder = tmp_path / "ipmix-set"
     (folder / "ifs/000001.jpg").unlink()
@@ -368,7 +368,7 @@ def test_a_family_that_is_a_file_and_a_picture_that_is_a_folder(run, tmp_path):
     assert "is a link" in run("verify").stderr
 
 
-def test_collected_pictures_of_another_source_and_too_few_are_told(run, tmp_path):
+def test_collected_images_of_another_source_and_too_few_are_told(run, tmp_path):
     for name, numbers in (("few", range(3)), ("many", range(10, 15))):
         (tmp_path / name).mkdir()
         for number in numbers:
@@ -389,14 +389,14 @@ def test_collected_pictures_of_another_source_and_too_few_are_told(run, tmp_path
         (tmp_path / f"ipmix-set/features/{number:06d}.png").unlink()
     result = run("build-set", "--repair")
     assert result.exit_code == 1
-    assert "8 pictures: 0 drawn, 5 kept, 3 missing" in result.stdout
+    assert "8 images: 0 drawn, 5 kept, 3 missing" in result.stdout
 
 
 def test_the_summary_counts_what_was_asked_for(run, tmp_path):
     run("ifs", *TINY)
     asked = json.loads(run("ifs", "--n", 1, "--json").stdout)
     assert asked["bytes"] == (tmp_path / "ipmix-set/ifs/000000.jpg").stat().st_size
-    assert "ifs         1 picture: 0 drawn, 1 kept" in run("ifs", "--n", 1).stdout
+    assert "ifs         1 image: 0 drawn, 1 kept" in run("ifs", "--n", 1).stdout
 
 
 def test_a_manifest_with_absurd_parameters_is_answered_at_once(run, tmp_path):

@@ -21,7 +21,7 @@ SIZE = 32
 COMMAND = ("ifs", "--n", N, "--size", SIZE, "out")
 
 
-def n_pictures(folder):
+def n_images(folder):
     return sum(path.suffix == ".jpg" for path in (folder / "ifs").glob("[0-9]*"))
 
 
@@ -52,11 +52,11 @@ def test_killed_at_random_moments_and_begun_again_the_set_is_the_same(start, tre
     aims = sorted(moments.sample(range(N - 20), 4))
     for aim in aims:
         process = start(*COMMAND, "--workers", moments.choice([1, 2, 5]))
-        if wait_for(lambda aim=aim: n_pictures(out) >= aim, process):
+        if wait_for(lambda aim=aim: n_images(out) >= aim, process):
             time.sleep(moments.random() * 0.01)
             process.kill()
         process.communicate()
-    assert 0 < n_pictures(out) < N, f"killed too late, after {aims}"
+    assert 0 < n_images(out) < N, f"killed too late, after {aims}"
     last = start(*COMMAND)
     assert last.communicate()[1] == ""
     assert last.returncode == 0
@@ -78,14 +78,14 @@ def test_overwriting_killed_and_begun_again_goes_on_and_once_done_begins_anew(
     kept = {}
     for aim in (60, 150):
         process = start(*again)
-        assert wait_for(lambda aim=aim: is_new() and n_pictures(out) >= aim, process)
+        assert wait_for(lambda aim=aim: is_new() and n_images(out) >= aim, process)
         process.kill()
         process.communicate()
-        pictures = {path: path.stat().st_ino for path in (out / "ifs").glob("[0-9]*.jpg")}
-        assert aim <= len(pictures) < N, "killed too late"
+        images = {path: path.stat().st_ino for path in (out / "ifs").glob("[0-9]*.jpg")}
+        assert aim <= len(images) < N, "killed too late"
         # An image whose record waits for an earlier image's may be drawn again: 16 a worker.
-        assert sum(pictures.get(path) == inode for path, inode in kept.items()) >= len(kept) - 32
-        kept = pictures
+        assert sum(images.get(path) == inode for path, inode in kept.items()) >= len(kept) - 32
+        kept = images
     process = start(*again, "--json")
     summary = json.loads(process.communicate()[0])
     assert summary["removed"] == 0
@@ -105,7 +105,7 @@ def test_an_interruption_is_quick_valid_and_tells_how_to_go_on(
 ):
     out = tmp_path / "out"
     process = start(*COMMAND)
-    assert wait_for(lambda: n_pictures(out) >= 20, process)
+    assert wait_for(lambda: n_images(out) >= 20, process)
     process.send_signal(number)
     began = time.monotonic()
     time.sleep(0.01)
@@ -116,7 +116,7 @@ def test_an_interruption_is_quick_valid_and_tells_how_to_go_on(
     assert stdout == ""
     (line,) = stderr.strip().splitlines()
     assert line.startswith("Interrupted after ")
-    assert line.endswith(" of 400 pictures. Run the same command again to go on.")
+    assert line.endswith(" of 400 images. Run the same command again to go on.")
     findings = verify(out).findings
     assert findings.missing
     assert findings.broken == findings.missing
@@ -127,7 +127,7 @@ def test_an_interruption_is_quick_valid_and_tells_how_to_go_on(
 
 
 @posix
-def test_an_interruption_does_not_wait_for_a_large_picture(start, tmp_path):
+def test_an_interruption_does_not_wait_for_a_large_image(start, tmp_path):
     process = start("ifs", "--n", 8, "--size", 6000, "--workers", 2, "big")
     assert wait_for((tmp_path / "big/manifest.jsonl").exists, process)
     time.sleep(0.3)
@@ -143,7 +143,7 @@ def test_an_interruption_does_not_wait_for_a_large_picture(start, tmp_path):
 def test_a_second_build_is_refused_and_a_crash_leaves_no_lock(start, tmp_path):
     out = tmp_path / "out"
     first = start(*COMMAND)
-    assert wait_for(lambda: n_pictures(out) >= 1, first)
+    assert wait_for(lambda: n_images(out) >= 1, first)
     first.send_signal(signal.SIGSTOP)
     second = start(*COMMAND)
     stderr = second.communicate(timeout=30)[1]
@@ -195,7 +195,7 @@ def test_without_stderr_all_goes_on(tmp_path, whole):
     command = f"{sys.executable} -m fractalgen ifs --n 3 --size 16 out 2>&-"
     result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False)
     assert result.returncode == 0
-    assert b"3 pictures" in result.stdout
+    assert b"3 images" in result.stdout
 
 
 @posix
@@ -251,13 +251,13 @@ def test_progress_is_shown_on_a_terminal_alone(start):
         process = start("ifs", "--size", 64, *arguments, "out", stderr=theirs, text=False)
         stdout = process.communicate(timeout=30)[0]
         assert process.returncode == 0
-        assert (b"60 pictures" in stdout) == shown
+        assert (b"60 images" in stdout) == shown
         os.set_blocking(ours, False)
         try:
             seen = os.read(ours, 1 << 16).decode()
         except BlockingIOError:
             seen = ""
-        assert ("drawing:" in seen and "/60 [" in seen and "pictures/s" in seen) == shown
+        assert ("drawing:" in seen and "/60 [" in seen and "images/s" in seen) == shown
     os.close(ours)
     os.close(theirs)
     process = start("ifs", "--n", 3, "--size", 16, "other")
@@ -277,7 +277,7 @@ print(json.dumps({
 
 
 def test_every_family_draws_the_same_pixels_without_vector_units():
-    """Compiled for any processor of its kind, a picture has the bits that this one gives it."""
+    """Compiled for any processor of its kind, an image has the bits that this one gives it."""
     found = []
     for extra in ({}, {"NUMBA_CPU_NAME": "generic"}):
         result = subprocess.run(

@@ -7,24 +7,24 @@ from fractalgen.augment.figure_page import TILE, column_left
 
 @pytest.fixture
 def folder(tmp_path):
-    """An ordinary folder of pictures, flat and nested."""
+    """An ordinary folder of images, flat and nested."""
     rng = np.random.default_rng(0)
-    (tmp_path / "pictures/deeper").mkdir(parents=True)
+    (tmp_path / "images/deeper").mkdir(parents=True)
     for name in ("a.png", "b.jpg", "deeper/c.webp"):
         pixels = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "pictures" / name)
-    return "pictures"
+        Image.fromarray(pixels).save(tmp_path / "images" / name)
+    return "images"
 
 
 def photograph(path, mode="RGB", **options):
-    """Save a picture that is red on the left and blue on the right."""
-    picture = Image.new("RGB", (40, 40), (200, 30, 30))
-    picture.paste((30, 30, 200), (20, 0, 40, 40))
-    picture.convert(mode).save(path, **options)
+    """Save an image that is red on the left and blue on the right."""
+    image = Image.new("RGB", (40, 40), (200, 30, 30))
+    image.paste((30, 30, 200), (20, 0, 40, 40))
+    image.convert(mode).save(path, **options)
 
 
 def original(path):
-    """Return the first picture on a figure."""
+    """Return the first image on a figure."""
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
     left = column_left(0)
     rows = np.any(pixels[:, [left, left + TILE - 1]] != pixels[0, 0], axis=2).all(axis=1)
@@ -49,7 +49,7 @@ def test_a_figure_of_a_set_in_its_usual_place(run, tree, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["grey.png", "alpha.webp", "cmyk.jpg", "turned.jpg"])
-def test_any_picture_will_do(run, folder, tmp_path, name):
+def test_any_image_will_do(run, folder, tmp_path, name):
     turned = Image.Exif()
     turned[0x0112] = 3  # upside down
     kinds = {
@@ -87,16 +87,16 @@ def test_the_same_seed_draws_the_same_figure(run, folder, tmp_path):
     [
         ((), 2, "IMAGE"),
         (("red.png", "-o", "figure.gif"), 2, ".png, .jpg or .webp"),
-        (("red.png", "-o", "red.png"), 2, "red.png is the picture itself"),
-        (("red.png", "-o", "pictures/figure.png"), 2, "lies in the set"),
+        (("red.png", "-o", "red.png"), 2, "red.png is the image itself"),
+        (("red.png", "-o", "images/figure.png"), 2, "lies in the set"),
         (("red.png", "--size", "15"), 2, "--size"),
         (("red.png", "--seed", "-1"), 2, "--seed"),
         (("none.png",), 1, "cannot use none.png: No such file"),
-        (("pictures",), 1, "cannot use pictures: not a regular file"),
-        (("text.png",), 1, "cannot use text.png: not a picture"),
+        (("images",), 1, "cannot use images: not a regular file"),
+        (("text.png",), 1, "cannot use text.png: not an image"),
         (("red.png", "--set", "nowhere"), 1, "nowhere does not exist"),
-        (("red.png", "--set", "empty"), 1, "empty holds no pictures"),
-        (("red.png", "--set", "broken"), 1, "cannot use broken/a.png: not a picture"),
+        (("red.png", "--set", "empty"), 1, "empty holds no images"),
+        (("red.png", "--set", "broken"), 1, "cannot use broken/a.png: not an image"),
     ],
 )
 def test_an_error_is_one_sentence(run, tree, folder, tmp_path, arguments, code, message):

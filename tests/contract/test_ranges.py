@@ -1,4 +1,4 @@
-"""Parameters that anyone may have edited are refused, or draw a picture like any other."""
+"""Parameters that anyone may have edited are refused, or draw an image like any other."""
 
 import copy
 import hashlib

@@ -47,7 +47,7 @@ def clean_results(error=0.0712, **config):
 
 
 def full_results(n=1_000, **config):
-    """Everything, with all but the clean error measured on `n` of 10,000 pictures."""
+    """Everything, with all but the clean error measured on `n` of 10,000 images."""
     return dataclasses.replace(
         clean_results(**config),
         corruptions=(
@@ -71,22 +71,22 @@ def full_results(n=1_000, **config):
 
 
 def samples(size=32):
-    """Pictures of every kind, each a shade of its own."""
+    """Images of every kind, each a shade of its own."""
     shades = iter(range(10, 250))
 
-    def pictures(*counts):
+    def images(*counts):
         stack = np.zeros((*counts, size, size, 3), np.uint8)
         for place in np.ndindex(counts):
             stack[place] = next(shades)
         return stack
 
     return Samples(
-        set_pictures=pictures(8),
-        training_pictures=pictures(2),
-        augmented_views=pictures(2, 3),
-        corruptions={"generated": {"gaussian_noise": pictures(1), "jpeg_compression": pictures(1)}},
+        set_images=images(8),
+        training_images=images(2),
+        augmented_views=images(2, 3),
+        corruptions={"generated": {"gaussian_noise": images(1), "jpeg_compression": images(1)}},
         severities=(3,),
-        mistakes=pictures(2),
+        mistakes=images(2),
         mistake_captions=("three, taken for eight", "<1> & 7"),
     )
 

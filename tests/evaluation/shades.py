@@ -1,4 +1,4 @@
-"""A data set of flat grey pictures, and a network whose answers to any picture are known."""
+"""A data set of flat grey images, and a network whose answers to any image are known."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 
 from fractalgen.training.config import Config
 from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.datasets.in_memory import InMemoryPictures
+from fractalgen.training.datasets.in_memory import InMemoryImages
 from fractalgen.training.trained import TrainedRun
 
 SIZE = 8
@@ -17,12 +17,12 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 
 def flat(labels, size=SIZE):
-    """Pictures of these classes, uint8 (n, size, size, 3)."""
+    """Images of these classes, uint8 (n, size, size, 3)."""
     return np.broadcast_to(LEVELS[labels][:, None, None, None], (len(labels), size, size, 3)).copy()
 
 
 class NearestShade(torch.nn.Module):
-    """The class is the shade that is nearest to the mean of the picture."""
+    """The class is the shade that is nearest to the mean of the image."""
 
     def __init__(self):
         super().__init__()
@@ -34,11 +34,11 @@ class NearestShade(torch.nn.Module):
 
 
 def a_run(folder: Path, n_test: int = 40, size: int = SIZE) -> TrainedRun:
-    """A run whose network is never wrong on clean pictures."""
+    """A run whose network is never wrong on clean images."""
     folder.mkdir(parents=True, exist_ok=True)
     train, test = np.arange(16) % 4, np.arange(n_test) % 4
     parts = [
-        InMemoryPictures(flat(labels, size), labels, size=size, padding=1, mirror=True)
+        InMemoryImages(flat(labels, size), labels, size=size, padding=1, mirror=True)
         for labels in (train, test)
     ]
     config = Config(

@@ -14,8 +14,8 @@ from fractalgen.training.models import create_model
 N_CLASSES = 3
 
 
-def pictures_of(n, seed=0, size=8):
-    """Pictures with many values at the ends of the range."""
+def images_of(n, seed=0, size=8):
+    """Images with many values at the ends of the range."""
     generator = torch.Generator().manual_seed(seed)
     return (torch.rand(n, 3, size, size, generator=generator) * 1.4 - 0.2).clamp(0, 1)
 
@@ -43,9 +43,9 @@ class Linear(nn.Module):
         return torch.stack([-score, score], dim=1)
 
 
-def losses(model, pictures, labels):
+def losses(model, images, labels):
     with torch.no_grad():
-        return functional.cross_entropy(model(pictures), labels, reduction="none")
+        return functional.cross_entropy(model(images), labels, reduction="none")
 
 
 def lengths(change):
@@ -61,7 +61,7 @@ def lengths(change):
     seed=st.integers(0, 2**40),
 )
 def test_the_ball_and_the_range_are_never_left(network, epsilon, step_size, norm, steps, seed):
-    clean = pictures_of(4)
+    clean = images_of(4)
     options = {"epsilon": epsilon, "step_size": step_size, "steps": steps, "norm": norm}
     attacked = pgd(network, clean, labels_of(4), seed=seed, **options)
     assert attacked.shape == clean.shape
@@ -74,8 +74,8 @@ def test_the_ball_and_the_range_are_never_left(network, epsilon, step_size, norm
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_epsilon_zero_gives_the_clean_pictures(network, norm):
-    clean = pictures_of(3)
+def test_epsilon_zero_gives_the_clean_images(network, norm):
+    clean = images_of(3)
     for step_size in (None, 0.1):
         attacked = pgd(
             network, clean, labels_of(3), epsilon=0, step_size=step_size, norm=norm, seed=1, steps=2
@@ -83,9 +83,9 @@ def test_epsilon_zero_gives_the_clean_pictures(network, norm):
         assert torch.equal(attacked, clean)
 
 
-def test_a_linear_network_gets_its_worst_picture_within_linf():
+def test_a_linear_network_gets_its_worst_image_within_linf():
     """Every value goes `epsilon` against its weight's sign, as far as the range allows."""
-    model, clean = Linear(), pictures_of(6)
+    model, clean = Linear(), images_of(6)
     labels = torch.arange(6) % 2
     towards = torch.where(labels == 1, -1.0, 1.0).reshape(-1, 1, 1, 1)
     worst = (clean + 2 / 255 * towards * model.w.detach().sign()).clamp(0, 1)
@@ -93,10 +93,10 @@ def test_a_linear_network_gets_its_worst_picture_within_linf():
     torch.testing.assert_close(attacked, worst, rtol=0, atol=1e-6)
 
 
-def test_a_linear_network_gets_its_worst_picture_within_l2():
-    """Of pictures far from black and white: `epsilon` along the weights."""
+def test_a_linear_network_gets_its_worst_image_within_l2():
+    """Of images far from black and white: `epsilon` along the weights."""
     model = Linear()
-    clean = pictures_of(6) * 0.2 + 0.4
+    clean = images_of(6) * 0.2 + 0.4
     labels = torch.arange(6) % 2
     towards = torch.where(labels == 1, -1.0, 1.0).reshape(-1, 1, 1, 1)
     w = model.w.detach()
@@ -107,7 +107,7 @@ def test_a_linear_network_gets_its_worst_picture_within_l2():
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_more_steps_never_give_a_linear_network_a_smaller_loss(norm):
-    model, clean = Linear(), pictures_of(6) * 0.2 + 0.4
+    model, clean = Linear(), images_of(6) * 0.2 + 0.4
     labels = torch.arange(6) % 2
     found = [
         losses(model, pgd(model, clean, labels, norm=norm, steps=steps, seed=2), labels)
@@ -135,7 +135,7 @@ def test_a_step_is_a_quarter_of_epsilon_unless_it_is_said():
 
 
 def test_the_networks_loss_rises(network):
-    clean, labels = pictures_of(12), labels_of(12)
+    clean, labels = images_of(12), labels_of(12)
     network.eval()
     attacked = pgd(network, clean, labels, epsilon=8 / 255, seed=0)
     assert losses(network, attacked, labels).mean() > losses(network, clean, labels).mean() + 0.05
@@ -159,8 +159,8 @@ def test_starts_fill_the_ball_evenly(network, norm):
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_a_pictures_attack_depends_on_seed_and_index_and_not_on_its_batch(network, norm):
-    clean, labels = pictures_of(6), labels_of(6)
+def test_a_images_attack_depends_on_seed_and_index_and_not_on_its_batch(network, norm):
+    clean, labels = images_of(6), labels_of(6)
     whole = pgd(network, clean, labels, norm=norm, steps=0, seed=5)
     order = [4, 1, 5]
     part = pgd(network, clean[order], labels[order], norm=norm, steps=0, seed=5, indices=order)
@@ -173,11 +173,11 @@ def test_a_pictures_attack_depends_on_seed_and_index_and_not_on_its_batch(networ
     torch.testing.assert_close(part, whole[order], rtol=0, atol=1e-6)
 
 
-def test_pytorchs_generator_the_pictures_and_the_network_are_left_as_they_were():
+def test_pytorchs_generator_the_images_and_the_network_are_left_as_they_were():
     model = create_model("resnet-8", N_CLASSES, 8).train()
     model.stage1.eval()
     model.fc.weight.requires_grad_(False)
-    clean, labels = pictures_of(4), labels_of(4)
+    clean, labels = images_of(4), labels_of(4)
     kept, generator = clean.clone(), torch.get_rng_state()
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     modes = [module.training for module in model.modules()]
@@ -194,13 +194,13 @@ def test_pytorchs_generator_the_pictures_and_the_network_are_left_as_they_were()
 
 
 def test_it_runs_inside_inference_mode_and_on_frozen_networks(network):
-    expected = pgd(network, pictures_of(3), labels_of(3), seed=0, steps=2)
+    expected = pgd(network, images_of(3), labels_of(3), seed=0, steps=2)
     with torch.inference_mode():
-        inside = pgd(network, pictures_of(3), labels_of(3), seed=0, steps=2)
+        inside = pgd(network, images_of(3), labels_of(3), seed=0, steps=2)
     assert torch.equal(inside, expected)
     frozen = Linear().requires_grad_(False)
-    attacked = pgd(frozen, pictures_of(3), labels_of(3) % 2, seed=0)
-    assert torch.equal(attacked, pgd(Linear(), pictures_of(3), labels_of(3) % 2, seed=0))
+    attacked = pgd(frozen, images_of(3), labels_of(3) % 2, seed=0)
+    assert torch.equal(attacked, pgd(Linear(), images_of(3), labels_of(3) % 2, seed=0))
 
 
 def test_a_certain_network_is_still_followed_within_l2():
@@ -220,7 +220,7 @@ def test_a_certain_network_is_still_followed_within_l2():
 
 
 def test_normalised_networks_take_pixels(network):
-    pixels = pictures_of(2)
+    pixels = images_of(2)
     mean = torch.tensor([0.5, 0.4, 0.3]).reshape(3, 1, 1)
     std = torch.tensor([0.2, 0.25, 0.3]).reshape(3, 1, 1)
     network.eval()
@@ -240,12 +240,12 @@ def test_normalised_networks_take_pixels(network):
 )
 def test_options_out_of_range_are_named(network, options, message):
     with pytest.raises(RunUsageError, match=message):
-        pgd(network, pictures_of(2), labels_of(2), seed=0, **options)
+        pgd(network, images_of(2), labels_of(2), seed=0, **options)
 
 
-def test_pictures_must_be_pixels_from_0_to_1(network):
-    for pictures in (pictures_of(2) * 255, pictures_of(2) - 1, pictures_of(2) * float("nan")):
+def test_images_must_be_pixels_from_0_to_1(network):
+    for images in (images_of(2) * 255, images_of(2) - 1, images_of(2) * float("nan")):
         with pytest.raises(ValueError, match="from 0 to 1"):
-            pgd(network, pictures, labels_of(2), seed=0)
-    with pytest.raises(ValueError, match="2 pictures need as many indices, not 3"):
-        pgd(network, pictures_of(2), labels_of(2), seed=0, indices=[0, 1, 2])
+            pgd(network, images, labels_of(2), seed=0)
+    with pytest.raises(ValueError, match="2 images need as many indices, not 3"):
+        pgd(network, images_of(2), labels_of(2), seed=0, indices=[0, 1, 2])

@@ -83,7 +83,7 @@ def test_runs_of_a_column_that_were_not_measured_alike_have_no_mean():
     line = next(line for line in as_text(comparison).splitlines() if "error under PGD" in line)
     assert line.split()[-1] == "\N{EN DASH}"
     assert any(
-        note.startswith("Adversarial pictures, not measured alike:") for note in comparison.notes
+        note.startswith("Adversarial images, not measured alike:") for note in comparison.notes
     )
 
 
@@ -91,7 +91,7 @@ def test_a_seed_that_occurs_twice_counts_once():
     runs = {name: clean_results(seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))}
     assert "2 seeds" in as_text(compare(runs))
     del runs["c"]
-    assert "seed 0" in as_text(compare(runs)).split("Test pictures")[0]
+    assert "seed 0" in as_text(compare(runs)).split("Test images")[0]
 
 
 def test_digests_are_shown_by_their_first_digits():
@@ -115,7 +115,7 @@ def test_what_was_measured_otherwise_is_noted():
     vanilla = dataclasses.replace(vanilla, adversarial=attack, versions={"torch": "2.2.0"})
     notes = "\n".join(compare({"a": full_results(), "b": vanilla}).notes)
     assert "Perturbation sequences, generated, not measured alike: 1,000 of 10,000" in notes
-    assert "20 steps of 0.5/255, 500 of 10,000 test pictures in digits, resnet-8, vanilla" in notes
+    assert "20 steps of 0.5/255, 500 of 10,000 test images in digits, resnet-8, vanilla" in notes
     assert "L-inf 8/255" in notes
     assert "Different versions of torch: 2.14.0 in" in notes
 
@@ -132,7 +132,7 @@ def test_other_notes():
     assert "Figures of different data do not compare: digits, cifar10." in notes
     assert "digits, resnet-8, ipmix: a seed occurs more than once, in a, b, c." in notes
     assert "c: measured after epoch 7 of 12." in notes
-    assert "Adversarial pictures: of 1 of the 3 runs of digits, resnet-8, ipmix." in notes
+    assert "Adversarial images: of 1 of the 3 runs of digits, resnet-8, ipmix." in notes
 
 
 def test_columns_that_do_not_fit_go_below():

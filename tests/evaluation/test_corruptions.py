@@ -13,20 +13,20 @@ from fractalgen.evaluation.shifts.published import read_corruptions
 from fractalgen.training.errors import RunError
 
 
-def smooth_pictures(n, size, seed=0):
+def smooth_images(n, size, seed=0):
     """Blobs of colour in the middle of grey: something that noise, blur and weather change."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] / size
-    pictures = np.full((n, size, size, 3), 0.4)
-    for picture in pictures:
+    images = np.full((n, size, size, 3), 0.4)
+    for image in images:
         for _ in range(6):
             centre = rng.uniform(0.2, 0.8, 2)
             blob = np.hypot(y - centre[0], x - centre[1]) < rng.uniform(0.08, 0.2)
-            picture[blob] = rng.uniform(0.1, 0.9, 3)
-    return np.rint(pictures * 255).astype(np.uint8)
+            image[blob] = rng.uniform(0.1, 0.9, 3)
+    return np.rint(images * 255).astype(np.uint8)
 
 
-PICTURES = smooth_pictures(8, 32)
+IMAGES = smooth_images(8, 32)
 INDICES = np.arange(100, 108)
 
 
@@ -43,18 +43,18 @@ def test_fifteen_names_of_the_library_in_its_order():
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_severity_moves_pictures_further_from_the_clean_ones(name):
-    distances = [distance(corrupted(PICTURES, INDICES, name, s, 0), PICTURES) for s in SEVERITIES]
+def test_severity_moves_images_further_from_the_clean_ones(name):
+    distances = [distance(corrupted(IMAGES, INDICES, name, s, 0), IMAGES) for s in SEVERITIES]
     assert distances[0] > 0.5
     assert distances[-1] > 1.1 * distances[0]
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_a_picture_does_not_depend_on_the_others(name):
-    whole = corrupted(PICTURES, INDICES, name, 3, 7)
+def test_a_image_does_not_depend_on_the_others(name):
+    whole = corrupted(IMAGES, INDICES, name, 3, 7)
     order = np.array([5, 0, 3])
     np.testing.assert_array_equal(
-        corrupted(PICTURES[order], INDICES[order], name, 3, 7), whole[order]
+        corrupted(IMAGES[order], INDICES[order], name, 3, 7), whole[order]
     )
 
 
@@ -66,7 +66,7 @@ def test_a_picture_does_not_depend_on_the_others(name):
     ),
 )
 def test_seed_and_index_change_what_is_random(name):
-    same = np.repeat(PICTURES[:1], 4, axis=0)  # two angles of motion blur may be nearly equal
+    same = np.repeat(IMAGES[:1], 4, axis=0)  # two angles of motion blur may be nearly equal
     by_index = corrupted(same, [1, 2, 3, 4], name, 3, 0)
     assert (by_index != by_index[0]).any()
     by_seed = [corrupted(same[:1], [1], name, 3, seed)[0] for seed in range(4)]
@@ -78,57 +78,57 @@ def test_seed_and_index_change_what_is_random(name):
 def test_remembered_files_change_no_pixel(name):
     import imagecorruptions
 
-    out = corrupted(PICTURES, INDICES, name, 4, 3)
+    out = corrupted(IMAGES, INDICES, name, 4, 3)
     for i, index in enumerate(INDICES):
         rng = library.rng_for(3, f"corruption {name} 4", int(index))
         np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
-        expected = imagecorruptions.corrupt(PICTURES[i], severity=4, corruption_name=name)
+        expected = imagecorruptions.corrupt(IMAGES[i], severity=4, corruption_name=name)
         np.testing.assert_array_equal(out[i], expected)
 
 
 def test_arguments_and_global_streams_are_left_alone():
-    pictures = PICTURES.copy()
-    pictures.flags.writeable = False
+    images = IMAGES.copy()
+    images.flags.writeable = False
     np.random.seed(123)  # noqa: NPY002
     random.seed(123)
     expected = np.random.random(3), random.random()  # noqa: NPY002
     np.random.seed(123)  # noqa: NPY002
     random.seed(123)
     for name in CORRUPTIONS:
-        corrupted(pictures[:2], INDICES[:2], name, 5, 0)
+        corrupted(images[:2], INDICES[:2], name, 5, 0)
     np.testing.assert_array_equal(np.random.random(3), expected[0])  # noqa: NPY002
     assert random.random() == expected[1]
-    np.testing.assert_array_equal(pictures, PICTURES)
+    np.testing.assert_array_equal(images, IMAGES)
 
 
 @pytest.mark.parametrize("size", [8, 28])
-def test_small_pictures_are_corrupted_at_their_own_scale(size):
-    pictures = smooth_pictures(2, size)
-    out = corrupted(pictures, [0, 1], "contrast", 1, 0)
-    assert out.shape == pictures.shape
+def test_small_images_are_corrupted_at_their_own_scale(size):
+    images = smooth_images(2, size)
+    out = corrupted(images, [0, 1], "contrast", 1, 0)
+    assert out.shape == images.shape
     # Contrast 0.4 about each channel's mean: differences shrink to 0.4 of what they were.
-    expected = 0.4 * np.ptp(pictures, axis=(1, 2))
+    expected = 0.4 * np.ptp(images, axis=(1, 2))
     np.testing.assert_allclose(np.ptp(out.astype(float), axis=(1, 2)), expected, atol=1)
     middle = size // 2
-    big = np.pad(pictures, [(0, 0), (40, 40), (40, 40), (0, 0)], mode="reflect")
+    big = np.pad(images, [(0, 0), (40, 40), (40, 40), (0, 0)], mode="reflect")
     blurred = corrupted(big, [0, 1], "defocus_blur", 1, 0)[:, 40 + middle, 40 + middle]
-    small = corrupted(pictures, [0, 1], "defocus_blur", 1, 0)[:, middle, middle]
+    small = corrupted(images, [0, 1], "defocus_blur", 1, 0)[:, middle, middle]
     np.testing.assert_allclose(small.astype(int), blurred.astype(int), atol=1)
 
 
 def test_another_process_makes_the_same_pixels():
     code = (
         "import hashlib, numpy as np\n"
-        "from tests.evaluation.test_corruptions import INDICES, PICTURES, corrupted\n"
+        "from tests.evaluation.test_corruptions import INDICES, IMAGES, corrupted\n"
         "for name in ('impulse_noise', 'glass_blur', 'frost', 'snow'):\n"
-        "    out = corrupted(PICTURES[2:4], INDICES[2:4], name, 2, 5)\n"
+        "    out = corrupted(IMAGES[2:4], INDICES[2:4], name, 2, 5)\n"
         "    print(hashlib.sha256(out.tobytes()).hexdigest())\n"
     )
     import hashlib
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     here = [
-        hashlib.sha256(corrupted(PICTURES, INDICES, name, 2, 5)[2:4].tobytes()).hexdigest()
+        hashlib.sha256(corrupted(IMAGES, INDICES, name, 2, 5)[2:4].tobytes()).hexdigest()
         for name in ("impulse_noise", "glass_blur", "frost", "snow")
     ]
     assert done.stdout.split() == here
@@ -136,21 +136,21 @@ def test_another_process_makes_the_same_pixels():
 
 def test_worker_processes_make_the_same_pixels(monkeypatch):
     monkeypatch.setattr(processes, "_PIXELS_IN_A_PART", 2 * 32 * 32)
-    alone = np.concatenate(list(corrupted_parts(PICTURES, INDICES, "shot_noise", 1, workers=1)))
+    alone = np.concatenate(list(corrupted_parts(IMAGES, INDICES, "shot_noise", 1, workers=1)))
     assert alone.shape == (40, 32, 32, 3)
-    np.testing.assert_array_equal(alone[16:24], corrupted(PICTURES, INDICES, "shot_noise", 3, 1))
-    many = corrupted_parts(PICTURES, INDICES, "shot_noise", 1, workers=2, worth_seconds=0.0)
+    np.testing.assert_array_equal(alone[16:24], corrupted(IMAGES, INDICES, "shot_noise", 3, 1))
+    many = corrupted_parts(IMAGES, INDICES, "shot_noise", 1, workers=2, worth_seconds=0.0)
     np.testing.assert_array_equal(np.concatenate(list(many)), alone)
 
 
-def test_cached_pictures_are_those_made_and_are_made_once(tmp_path):
+def test_cached_images_are_those_made_and_are_made_once(tmp_path):
     seen = []
-    arguments = ("toys", PICTURES, INDICES, "snow", 0, tmp_path)
+    arguments = ("toys", IMAGES, INDICES, "snow", 0, tmp_path)
     first = corrupted_cached(*arguments, progress=lambda *done: seen.append(done), workers=1)
     assert first.shape == (5, 8, 32, 32, 3)
     assert seen[-1] == (40, 40)
     for severity in SEVERITIES:
-        expected = corrupted(PICTURES, INDICES, "snow", severity, 0)
+        expected = corrupted(IMAGES, INDICES, "snow", severity, 0)
         np.testing.assert_array_equal(first[severity - 1], expected)
     seen.clear()
     again = corrupted_cached(*arguments, progress=lambda *done: seen.append(done))
@@ -160,9 +160,9 @@ def test_cached_pictures_are_those_made_and_are_made_once(tmp_path):
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "no checksum", "no array"])
 def test_a_damaged_cache_is_made_anew(tmp_path, damage):
-    arguments = ("toys", PICTURES, INDICES, "contrast", 0, tmp_path)
+    arguments = ("toys", IMAGES, INDICES, "contrast", 0, tmp_path)
     expected = np.array(corrupted_cached(*arguments))
-    path = cache_folder("toys", PICTURES, INDICES, 0, tmp_path) / "contrast.npy"
+    path = cache_folder("toys", IMAGES, INDICES, 0, tmp_path) / "contrast.npy"
     data = path.read_bytes()
     if damage == "truncated":
         path.write_bytes(data[:-1])
@@ -178,34 +178,34 @@ def test_a_damaged_cache_is_made_anew(tmp_path, damage):
     assert not list(path.parent.glob(".*part*"))
 
 
-def test_other_pictures_indices_seeds_and_libraries_have_other_folders(tmp_path, monkeypatch):
-    def folder(pictures=PICTURES, indices=INDICES, seed=0):
-        return cache_folder("folder:/some/where", pictures, indices, seed, tmp_path)
+def test_other_images_indices_seeds_and_libraries_have_other_folders(tmp_path, monkeypatch):
+    def folder(images=IMAGES, indices=INDICES, seed=0):
+        return cache_folder("folder:/some/where", images, indices, seed, tmp_path)
 
-    folders = {folder(), folder(pictures=PICTURES + 1), folder(indices=INDICES + 1), folder(seed=1)}
+    folders = {folder(), folder(images=IMAGES + 1), folder(indices=INDICES + 1), folder(seed=1)}
     monkeypatch.setattr(generated, "_library_versions", lambda: {"imagecorruptions-imaug": "0"})
     folders.add(folder())
     assert len(folders) == 5
     assert all(path.parent == tmp_path for path in folders)
 
 
-def test_where_nothing_can_be_written_pictures_are_made_in_memory(tmp_path):
+def test_where_nothing_can_be_written_images_are_made_in_memory(tmp_path):
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    out = corrupted_cached("toys", PICTURES, INDICES, "contrast", 0, in_the_way / "cache")
-    np.testing.assert_array_equal(out[1], corrupted(PICTURES, INDICES, "contrast", 2, 0))
+    out = corrupted_cached("toys", IMAGES, INDICES, "contrast", 0, in_the_way / "cache")
+    np.testing.assert_array_equal(out[1], corrupted(IMAGES, INDICES, "contrast", 2, 0))
     assert in_the_way.read_text() == ""
 
 
 def test_the_cache_can_be_read_as_a_published_folder(tmp_path):
     labels = np.arange(8) % 3
     for name in CORRUPTIONS:
-        made = corrupted_cached("toys", PICTURES, INDICES, name, 0, tmp_path, labels=labels)
-    folder = cache_folder("toys", PICTURES, INDICES, 0, tmp_path)
+        made = corrupted_cached("toys", IMAGES, INDICES, name, 0, tmp_path, labels=labels)
+    folder = cache_folder("toys", IMAGES, INDICES, 0, tmp_path)
     read = read_corruptions(folder, labels, 32, ("a", "b", "c"))
     assert tuple(corruption.name for corruption in read) == CORRUPTIONS
-    (pictures, their_labels), *_ = read[-1].batches(4, 100)
-    np.testing.assert_array_equal(pictures, made[3])
+    (images, their_labels), *_ = read[-1].batches(4, 100)
+    np.testing.assert_array_equal(images, made[3])
     np.testing.assert_array_equal(their_labels, labels)
 
 
@@ -224,6 +224,6 @@ def test_a_missing_library_is_named_with_what_to_install(monkeypatch, error, adv
 
     monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(RunError) as caught:
-        corrupted(PICTURES, INDICES, "snow", 1, 0)
+        corrupted(IMAGES, INDICES, "snow", 1, 0)
     assert str(error) in str(caught.value)
     assert advice in str(caught.value)

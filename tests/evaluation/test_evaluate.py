@@ -15,7 +15,7 @@ from fractalgen.evaluation.options import EvaluationOptions, names_of_sources
 from fractalgen.evaluation.results_file import read_results
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS
 from fractalgen.evaluation.shifts.perturbations import NOISE, PERTURBATIONS
-from fractalgen.mixing_set.bank.folder import content_key, list_pictures
+from fractalgen.mixing_set.bank.folder import content_key, list_images
 from fractalgen.training.config import IPMixSettings
 from fractalgen.training.errors import RunError, RunUsageError
 from tests.evaluation.shades import LEVELS, MEAN, SIZE, STD, NearestShade, a_run, flat
@@ -33,13 +33,13 @@ def only(**options):
 
 
 def another_class(labels, n_wrong):
-    """Pictures of these classes but for the first ones, which are of the next class."""
+    """Images of these classes but for the first ones, which are of the next class."""
     return flat(np.where(np.arange(len(labels)) < n_wrong, (labels + 1) % 4, labels))
 
 
 @pytest.fixture
 def corrupted_folder(tmp_path, run):
-    """At severity s, 2 s of 40 pictures look like another class, or 4 s."""
+    """At severity s, 2 s of 40 images look like another class, or 4 s."""
     folder = tmp_path / "corrupted"
     folder.mkdir()
     labels = run.data.test.labels
@@ -106,7 +106,7 @@ def test_the_attack_crosses_half_the_way_to_the_next_shade(run, epsilon, error):
 
 @pytest.fixture
 def between(tmp_path):
-    """Pictures half way between two shades, which no class claims."""
+    """Images half way between two shades, which no class claims."""
     folder = tmp_path / "between"
     folder.mkdir()
     for i, level in enumerate([60, 120, 180, 60, 120, 180, 60, 120, 180, 60]):
@@ -114,7 +114,7 @@ def between(tmp_path):
     return folder
 
 
-def test_unknown_pictures_of_which_the_network_is_less_sure(run, between):
+def test_unknown_images_of_which_the_network_is_less_sure(run, between):
     (result,) = evaluate(run, only(ood=(str(between),))).anomalies
     assert (result.auroc, result.aupr, result.fpr95) == (1, 1, 0)
     assert (result.n_known, result.n_unknown) == (40, 8)
@@ -122,7 +122,7 @@ def test_unknown_pictures_of_which_the_network_is_less_sure(run, between):
 
 @pytest.fixture
 def elsewhere(tmp_path):
-    """Pictures of two of the classes; half of "light" is nearer to "white", and one black."""
+    """Images of two of the classes; half of "light" is nearer to "white", and one black."""
     folder = tmp_path / "elsewhere"
     for name, levels in (("light", [150, 150, 190, 30]), ("white", [255, 220])):
         (folder / name).mkdir(parents=True)
@@ -146,9 +146,7 @@ def test_imagenet_o_compares_with_the_classes_that_its_folders_name(run, elsewhe
     assert limited.n_unknown == 4
 
 
-def test_a_limit_takes_the_same_pictures_everywhere_but_leaves_the_clean_error(
-    run, corrupted_folder
-):
+def test_a_limit_takes_the_same_images_everywhere_but_leaves_the_clean_error(run, corrupted_folder):
     options = only(corruptions=(str(corrupted_folder),), pgd_steps=1, pgd_epsilon=0, limit=10)
     results = evaluate(run, options)
     chosen = options.chosen(40)
@@ -160,7 +158,7 @@ def test_a_limit_takes_the_same_pictures_everywhere_but_leaves_the_clean_error(
         assert error == pytest.approx(np.mean(chosen < 4 * severity))
 
 
-def test_chosen_pictures_are_among_those_of_a_greater_limit():
+def test_chosen_images_are_among_those_of_a_greater_limit():
     few, many = (only(limit=limit).chosen(100) for limit in (7, 30))
     assert set(few) < set(many)
     assert (np.diff(many) > 0).all()
@@ -184,7 +182,7 @@ def test_everything_made_here_and_made_again(run, tmp_path, monkeypatch):
     assert again.consistency == results.consistency
     assert again.anomalies[0].auroc == results.anomalies[0].auroc
 
-    assert {"test pictures", "making fog", "fog", "tilt sequences"} < {what for what, *_ in told}
+    assert {"test images", "making fog", "fog", "tilt sequences"} < {what for what, *_ in told}
     for what, done, total in told:
         assert 0 < done <= total, what
 
@@ -194,22 +192,22 @@ def test_files_in_the_runs_folder(run, corrupted_folder):
     assert read_results(run.folder) == results
     page = (run.folder / "report.html").read_text()
     assert "drizzle" in page
-    assert page.count("<img") >= 2 + 6  # a picture of each corruption, and of training
+    assert page.count("<img") >= 2 + 6  # an image of each corruption, and of training
     assert sorted(path.name for path in run.folder.iterdir()) == ["metrics.json", "report.html"]
 
 
 def test_the_page_shows_the_set_and_the_views_of_a_run_that_had_one(run, between):
-    """Ten pictures of the set, and six training pictures with three views of each."""
+    """Ten images of the set, and six training images with three views of each."""
     mixed = dataclasses.replace(
         run,
         config=dataclasses.replace(run.config, method="ipmix", ipmix=IPMixSettings()),
         set_folder=between,
-        set_digest=content_key(list_pictures(between)),
+        set_digest=content_key(list_images(between)),
     )
     results = evaluate(mixed, only(ood=None))
     assert [result.source for result in results.anomalies] == ["noise", "fractals"]
     assert (run.folder / "report.html").read_text().count("<img") == 10 + 6 * (1 + 3)
-    # Where another set is now, neither its pictures nor views with them are the run's.
+    # Where another set is now, neither its images nor views with them are the run's.
     Image.new("RGB", (SIZE, SIZE), (1, 2, 3)).save(between / "new.png")
     evaluate(mixed, NOTHING)
     assert (run.folder / "report.html").read_text().count("<img") == 6
@@ -261,8 +259,8 @@ def kept_in(folder):
     ("another", "checkpoint", "name", "said"),
     [
         ({"seed": 1, "limit": 20}, {}, "last-20-0", "of --seed 0"),
-        ({"limit": 30}, {}, "last-20-0", "of 20 pictures"),
-        ({}, {}, "last-20-0", "of 20 pictures"),
+        ({"limit": 30}, {}, "last-20-0", "of 20 images"),
+        ({}, {}, "last-20-0", "of 20 images"),
         ({"limit": 20}, {"sha256": "1" * 64}, "last-20-0", "of another training"),
         ({"limit": 20}, {"sha256": "1" * 64, "epoch": 2}, "last-20-0", "of epoch 1"),
         (
@@ -363,7 +361,7 @@ class Remembering(NearestShade):
 
 
 @pytest.mark.parametrize("option", ["shifted", "imagenet_o"])
-def test_small_pictures_are_seen_whole_and_unchanged(tmp_path, option):
+def test_small_images_are_seen_whole_and_unchanged(tmp_path, option):
     run = dataclasses.replace(a_run(tmp_path / "run", size=32), model=Remembering())
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     folder = tmp_path / "elsewhere"
@@ -433,7 +431,7 @@ def test_too_little_memory_is_a_sentence(run):
             return super().forward(x)
 
     large = dataclasses.replace(run, model=Large())
-    with pytest.raises(RunError, match="for 128 pictures at a time; give a smaller --batch-size"):
+    with pytest.raises(RunError, match="for 128 images at a time; give a smaller --batch-size"):
         evaluate(large, NOTHING)
     assert evaluate(large, only(batch_size=8)).clean.error == 0
 

@@ -110,7 +110,7 @@ def test_where_earlier_figures_are_kept_is_told(run, digits):
     run("evaluate", "digits", *QUICK, "--limit", "20")
     result = run("evaluate", "digits", *QUICK, "--limit", "30", "--quiet")
     kept = Path("digits") / "metrics-last-20-0.json"
-    assert result.stderr == f"earlier figures, of 20 pictures, are kept in {kept}\n"
+    assert result.stderr == f"earlier figures, of 20 images, are kept in {kept}\n"
     assert result.stdout == ""
     assert (digits / "report-last-20-0.html").exists()
 
@@ -124,7 +124,7 @@ def test_names_that_are_no_text_are_printed(run, digits, tmp_path):
     Image.new("RGB", (32, 32)).save(Path(os.fsdecode(place)) / "0.png")
     result = run("evaluate", "digits", *QUICK[:-2], "--ood", os.fsdecode(place))
     assert result.exit_code == 0, result.stderr
-    assert "Unknown pictures, caf?" in result.stdout
+    assert "Unknown images, caf?" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_told_apart_without_a_mistake_or_not_at_all():
 
 
 def test_the_threshold_reports_at_least_95_percent():
-    """Of twenty unknown pictures nineteen are enough, of nineteen all are needed."""
+    """Of twenty unknown images nineteen are enough, of nineteen all are needed."""
     known = [0.5, 0.05]
     twenty = [0.9] * 19 + [0.1]
     assert fpr_at_95_tpr(twenty, known) == 0

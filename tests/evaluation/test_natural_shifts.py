@@ -10,7 +10,7 @@ CLASSES = ("n01", "n02", "n03", "n04", "n05")
 
 @pytest.fixture
 def folder(tmp_path):
-    """Pictures of three classes, of which the run knows two; red tells which picture it is."""
+    """Images of three classes, of which the run knows two; red tells which image it is."""
     place = tmp_path / "renditions"
     red = 0
     for name, n in (("n04", 2), ("n02", 1), ("n99", 3)):
@@ -21,22 +21,22 @@ def folder(tmp_path):
     return place
 
 
-def test_subset_labels_and_pictures_belong_together(folder):
+def test_subset_labels_and_images_belong_together(folder):
     shift = read_shift(folder, CLASSES, 24)
     assert shift.subset.tolist() == [1, 3]
     assert shift.labels.tolist() == [0, 1, 1]
     assert shift.left_out == ("n99",)
-    pictures = shift.pictures.for_testing(range(3))
-    assert pictures.shape == (3, 24, 24, 3)
-    assert pictures[:, 12, 12, 0].tolist() == [30, 10, 20]
+    images = shift.images.for_testing(range(3))
+    assert images.shape == (3, 24, 24, 3)
+    assert images[:, 12, 12, 0].tolist() == [30, 10, 20]
 
 
-def test_pictures_are_shown_as_in_testing_or_whole(folder):
+def test_images_are_shown_as_in_testing_or_whole(folder):
     x = np.linspace(0, 255, 64).round().astype(np.uint8)
     edge = np.stack([np.tile(x, (64, 1))] * 3, axis=2)
     Image.fromarray(edge).save(folder / "n02" / "0.png")
-    cropped = read_shift(folder, CLASSES, 56).pictures.for_testing([0])[0]
-    whole = read_shift(folder, CLASSES, 64, whole=True).pictures.for_testing([0])[0]
+    cropped = read_shift(folder, CLASSES, 56).images.for_testing([0])[0]
+    whole = read_shift(folder, CLASSES, 64, whole=True).images.for_testing([0])[0]
     assert np.array_equal(whole, edge)
     # 56 of 64 pixels are kept: four are lost on each side.
     assert np.array_equal(cropped, edge[4:-4, 4:-4])
@@ -50,7 +50,7 @@ def test_predictions_are_among_the_folders_classes(folder):
     assert (kept.argmax(axis=1) != shift.labels).mean() == pytest.approx(2 / 3)
 
 
-def test_known_pictures_are_of_the_classes_that_take_part(folder):
+def test_known_images_are_of_the_classes_that_take_part(folder):
     subset = read_shift(folder, CLASSES, 24).subset
     assert of_classes(np.array([3, 0, 1, 4, 3]), subset).tolist() == [0, 2, 4]
     assert of_classes(np.array([0, 2]), subset).tolist() == []
@@ -61,11 +61,11 @@ def test_what_cannot_be_used_is_named(folder, tmp_path):
         read_shift(tmp_path / "nowhere", CLASSES, 24)
     with pytest.raises(RunError, match=r"no folder in .*renditions .*has n02, n04, n99, .*cat"):
         read_shift(folder, ("cat", "dog"), 24)
-    (folder / "n02" / "0.png").write_bytes(b"no picture")
+    (folder / "n02" / "0.png").write_bytes(b"no image")
     shift = read_shift(folder, CLASSES, 24)
-    with pytest.raises(RunError, match=r"n02.0\.png: not a picture"):
-        shift.pictures.for_testing([0])
+    with pytest.raises(RunError, match=r"n02.0\.png: not an image"):
+        shift.images.for_testing([0])
     for path in (*(folder / "n02").iterdir(), *(folder / "n04").iterdir()):
         path.unlink()
-    with pytest.raises(RunError, match="holds no pictures in the folders n02, n04"):
+    with pytest.raises(RunError, match="holds no images in the folders n02, n04"):
         read_shift(folder, CLASSES, 24)

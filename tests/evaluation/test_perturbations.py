@@ -3,22 +3,22 @@ import pytest
 
 from fractalgen.evaluation.shifts.perturbations import FRAMES, NOISE, PERTURBATIONS, sequences
 from fractalgen.evaluation.shifts.warps import rotated, scaled, shifted, tilted, warp
-from tests.evaluation.test_corruptions import smooth_pictures
+from tests.evaluation.test_corruptions import smooth_images
 
-PICTURES = smooth_pictures(6, 32, seed=1)
+IMAGES = smooth_images(6, 32, seed=1)
 INDICES = np.arange(6) + 40
 
 
 @pytest.fixture(scope="module", params=PERTURBATIONS)
 def perturbed(request):
-    return request.param, sequences(PICTURES, INDICES, request.param, 0)
+    return request.param, sequences(IMAGES, INDICES, request.param, 0)
 
 
-def test_a_sequence_depends_on_its_own_picture_alone(perturbed):
+def test_a_sequence_depends_on_its_own_image_alone(perturbed):
     name, whole = perturbed
     assert whole.shape == (6, FRAMES, 32, 32, 3)
     order = np.array([4, 1])
-    np.testing.assert_array_equal(sequences(PICTURES[order], INDICES[order], name, 0), whole[order])
+    np.testing.assert_array_equal(sequences(IMAGES[order], INDICES[order], name, 0), whole[order])
 
 
 def test_frames_change_slowly_and_in_the_end_visibly(perturbed):
@@ -28,7 +28,7 @@ def test_frames_change_slowly_and_in_the_end_visibly(perturbed):
     ends = np.abs(frames[:, -1] - frames[:, 0]).mean(axis=(1, 2, 3))
     assert steps.min() > 0
     if name in NOISE:
-        np.testing.assert_array_equal(whole[:, 0], PICTURES)
+        np.testing.assert_array_equal(whole[:, 0], IMAGES)
         assert steps.max() < 0.04
         return
     assert steps.max() < 0.08
@@ -37,16 +37,16 @@ def test_frames_change_slowly_and_in_the_end_visibly(perturbed):
 
 
 @pytest.mark.parametrize("name", ["brightness", "translate", "rotate", "tilt", "scale"])
-def test_the_middle_frame_is_the_picture(name):
-    whole = sequences(PICTURES, INDICES, name, 0)
-    np.testing.assert_array_equal(whole[:, FRAMES // 2], PICTURES)
+def test_the_middle_frame_is_the_image(name):
+    whole = sequences(IMAGES, INDICES, name, 0)
+    np.testing.assert_array_equal(whole[:, FRAMES // 2], IMAGES)
 
 
 @pytest.mark.parametrize("name", ["gaussian_noise", "shot_noise", "motion_blur", "spatter"])
 def test_seed_and_index_change_what_is_random(name):
-    first = sequences(PICTURES[:1], [0], name, 0)
-    assert (sequences(PICTURES[:1], [1], name, 0) != first).any()
-    assert (sequences(PICTURES[:1], [0], name, 1) != first).any()
+    first = sequences(IMAGES[:1], [0], name, 0)
+    assert (sequences(IMAGES[:1], [1], name, 0) != first).any()
+    assert (sequences(IMAGES[:1], [0], name, 1) != first).any()
 
 
 def test_noise_has_the_published_strength():
@@ -62,7 +62,7 @@ def test_noise_has_the_published_strength():
 @pytest.mark.parametrize(
     "name", ["motion_blur", "zoom_blur", "translate", "rotate", "tilt", "scale"]
 )
-def test_no_border_creeps_into_a_plain_picture(name, level, size):
+def test_no_border_creeps_into_a_plain_image(name, level, size):
     plain = np.full((1, size, size, 3), level, np.uint8)
     np.testing.assert_allclose(sequences(plain, [0], name, 0).astype(int), level, atol=1)
 
@@ -73,30 +73,30 @@ def test_brightness_keeps_hue_and_saturation():
     colour = np.array([120, 60, 30], np.uint8)
     frames = sequences(np.broadcast_to(colour, (1, 4, 4, 3)), [0], "brightness", 0)[0]
     hue, saturation, value = colorsys.rgb_to_hsv(*(colour / 255))
-    for frame, picture in enumerate(frames):
+    for frame, image in enumerate(frames):
         expected = colorsys.hsv_to_rgb(hue, saturation, value + 0.015 * (frame - 15))
-        np.testing.assert_allclose(picture[0, 0] / 255, expected, atol=0.51 / 255)
+        np.testing.assert_allclose(image[0, 0] / 255, expected, atol=0.51 / 255)
 
 
 def test_translate_moves_whole_pixels():
-    whole = sequences(PICTURES, INDICES, "translate", 0)
-    np.testing.assert_array_equal(whole[:, 16, 1:], PICTURES[:, :-1])
-    np.testing.assert_array_equal(whole[:, 17, 1:, 1:], PICTURES[:, :-1, :-1])
+    whole = sequences(IMAGES, INDICES, "translate", 0)
+    np.testing.assert_array_equal(whole[:, 16, 1:], IMAGES[:, :-1])
+    np.testing.assert_array_equal(whole[:, 17, 1:, 1:], IMAGES[:, :-1, :-1])
 
 
 def test_warps_agree_with_pillow():
     from PIL import Image
 
     size = 33  # so that a pixel lies at the centre
-    picture = smooth_pictures(1, size)[0]
-    turned = np.asarray(Image.fromarray(picture).rotate(-10, Image.Resampling.BILINEAR))
+    image = smooth_images(1, size)[0]
+    turned = np.asarray(Image.fromarray(image).rotate(-10, Image.Resampling.BILINEAR))
     inside = slice(8, -8)
-    ours = warp(picture, [rotated(10)])[0]
+    ours = warp(image, [rotated(10)])[0]
     difference = np.abs(ours[inside, inside].astype(int) - turned[inside, inside])
     assert difference.mean() < 2
-    np.testing.assert_array_equal(warp(picture, [rotated(90)])[0], np.rot90(picture, -1))
-    np.testing.assert_array_equal(warp(picture, [shifted(0, 3)])[0][3:], picture[:-3])
-    np.testing.assert_array_equal(warp(picture, [scaled(2)])[0][::2, ::2], picture[8:25, 8:25])
+    np.testing.assert_array_equal(warp(image, [rotated(90)])[0], np.rot90(image, -1))
+    np.testing.assert_array_equal(warp(image, [shifted(0, 3)])[0][3:], image[:-3])
+    np.testing.assert_array_equal(warp(image, [scaled(2)])[0][::2, ::2], image[8:25, 8:25])
 
 
 def test_tilt_foreshortens_in_perspective():

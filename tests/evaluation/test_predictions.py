@@ -27,35 +27,35 @@ class Means(torch.nn.Module):
 
 
 @pytest.fixture
-def pictures():
+def images():
     return np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
 
 
-def by_hand(pictures):
-    return ((pictures.astype(np.float64) / 255 - MEAN) / STD).mean(axis=(1, 2))
+def by_hand(images):
+    return ((images.astype(np.float64) / 255 - MEAN) / STD).mean(axis=(1, 2))
 
 
-def test_outputs_are_those_of_the_normalised_pictures(pictures):
+def test_outputs_are_those_of_the_normalised_images(images):
     model = Means()
-    logits = predict(model, batches_of(pictures, 3), MEAN, STD)
+    logits = predict(model, batches_of(images, 3), MEAN, STD)
     assert logits.dtype == np.float32
-    np.testing.assert_allclose(logits, by_hand(pictures), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logits, by_hand(images), rtol=1e-5, atol=1e-6)
     assert model.seen == [(torch.float32, (n, 3, 8, 8)) for n in (3, 3, 1)]
 
 
-def test_the_network_is_left_in_its_mode_part_by_part(pictures):
+def test_the_network_is_left_in_its_mode_part_by_part(images):
     model = Means()
     model.drop.eval()  # as a frozen part is, in a network that is being trained
-    predict(model, [pictures], MEAN, STD)
+    predict(model, [images], MEAN, STD)
     assert (model.training, model.drop.training) == (True, False)
-    with pytest.raises(ValueError, match="no pictures"), evaluating(model):
+    with pytest.raises(ValueError, match="no images"), evaluating(model):
         predict(model, [], MEAN, STD)
     assert (model.training, model.drop.training) == (True, False)
 
 
-def test_gradients_are_not_kept(pictures):
+def test_gradients_are_not_kept(images):
     model = Means()
-    predict(model, [pictures], MEAN, STD)
+    predict(model, [images], MEAN, STD)
     assert model.scale.grad is None
     assert model.scale.requires_grad
 
@@ -68,7 +68,7 @@ def rounding_accelerator():
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def test_precision_is_the_accelerators(pictures, rounding_accelerator):
+def test_precision_is_the_accelerators(images, rounding_accelerator):
     class Linear(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -81,30 +81,30 @@ def test_precision_is_the_accelerators(pictures, rounding_accelerator):
             return out
 
     model = Linear()
-    exact = predict(model, [pictures], MEAN, STD)
-    rough = predict(model, [pictures], MEAN, STD, accelerator=rounding_accelerator)
+    exact = predict(model, [images], MEAN, STD)
+    rough = predict(model, [images], MEAN, STD, accelerator=rounding_accelerator)
     assert model.seen == [torch.float32, torch.bfloat16]
     assert rough.dtype == np.float32
     np.testing.assert_allclose(rough, exact, atol=0.1)
     assert not np.array_equal(rough, exact)
 
 
-def test_batches_of_an_array_and_of_pictures_in_the_order_asked_for(pictures):
+def test_batches_of_an_array_and_of_images_in_the_order_asked_for(images):
     class OnDisk:
         labels = np.arange(7)
 
         def for_testing(self, indices):
-            return pictures[np.asarray(indices)]
+            return images[np.asarray(indices)]
 
         def __len__(self):
             return 7
 
     order = [5, 0, 6]
-    for source in (pictures, OnDisk()):
+    for source in (images, OnDisk()):
         assert [len(batch) for batch in batches_of(source, 3)] == [3, 3, 1]
-        np.testing.assert_array_equal(np.concatenate(list(batches_of(source, 3))), pictures)
+        np.testing.assert_array_equal(np.concatenate(list(batches_of(source, 3))), images)
         np.testing.assert_array_equal(
-            np.concatenate(list(batches_of(source, 2, order))), pictures[order]
+            np.concatenate(list(batches_of(source, 2, order))), images[order]
         )
 
 
@@ -128,7 +128,7 @@ def test_softmax_of_large_and_small_outputs():
     )
 
 
-def test_answers_for_many_pictures_are_those_of_all_at_once():
+def test_answers_for_many_images_are_those_of_all_at_once():
     logits = np.random.default_rng(0).normal(size=(9000, 5)).astype(np.float32)
     answers = Answers.of(logits, np.zeros(9000, np.int64))
     np.testing.assert_array_equal(answers.predictions, logits.argmax(axis=1))

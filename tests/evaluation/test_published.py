@@ -7,7 +7,7 @@ from PIL import Image
 from fractalgen.evaluation.shifts.corruptions import C_BAR, CORRUPTIONS, GROUPS, IMAGENET_C_BAR
 from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
 from fractalgen.evaluation.shifts.published import read_corruptions, read_perturbations
-from fractalgen.training.datasets.folders import pictures_of_classes
+from fractalgen.training.datasets.folders import images_of_classes
 from fractalgen.training.errors import RunError
 
 N, SIZE, CLASSES = 6, 8, ("cat", "dog", "owl")
@@ -37,9 +37,9 @@ def read(folder, **options):
 
 
 def everything(corruption, severity, batch_size=4):
-    pictures, labels = zip(*corruption.batches(severity, batch_size), strict=True)
-    assert all(len(batch) <= batch_size for batch in pictures)
-    return np.concatenate(pictures), np.concatenate(labels)
+    images, labels = zip(*corruption.batches(severity, batch_size), strict=True)
+    assert all(len(batch) <= batch_size for batch in images)
+    return np.concatenate(images), np.concatenate(labels)
 
 
 def read_first_severities(folder, **options):
@@ -60,14 +60,14 @@ def test_cifar_c(tmp_path, with_labels):
     )
     found = read(folder)
     assert tuple(corruption.name for corruption in found) == CORRUPTIONS
-    pictures, labels = everything(found[4], 3)
-    np.testing.assert_array_equal(pictures, ARRAYS["glass_blur"][2 * N : 3 * N])
+    images, labels = everything(found[4], 3)
+    np.testing.assert_array_equal(images, ARRAYS["glass_blur"][2 * N : 3 * N])
     np.testing.assert_array_equal(labels, LABELS)
 
 
 def test_part_of_the_test_set(cifar_c):
-    pictures, labels = everything(read(cifar_c, indices=[1, 4])[0], 5)
-    np.testing.assert_array_equal(pictures, ARRAYS["gaussian_noise"][[4 * N + 1, 4 * N + 4]])
+    images, labels = everything(read(cifar_c, indices=[1, 4])[0], 5)
+    np.testing.assert_array_equal(images, ARRAYS["gaussian_noise"][[4 * N + 1, 4 * N + 4]])
     np.testing.assert_array_equal(labels, [1, 1])
 
 
@@ -81,12 +81,12 @@ def test_c_bar_and_others(tmp_path):
     ]
 
 
-def test_another_number_of_pictures_with_labels_of_their_own(tmp_path):
+def test_another_number_of_images_with_labels_of_their_own(tmp_path):
     labels = np.array([2, 1, 0, 0])
     np.save(tmp_path / "plasma.npy", ARRAYS["plasma"][:20])
     np.save(tmp_path / "labels.npy", np.tile(labels, 5))
-    pictures, found = everything(read(tmp_path)[0], 2)
-    np.testing.assert_array_equal(pictures, ARRAYS["plasma"][4:8])
+    images, found = everything(read(tmp_path)[0], 2)
+    np.testing.assert_array_equal(images, ARRAYS["plasma"][4:8])
     np.testing.assert_array_equal(found, labels)
     assert "evaluate without a limit" in refusal(tmp_path, indices=[0])
 
@@ -166,7 +166,7 @@ def damage_size(folder):
 
 def damage_length(folder):
     np.save(folder / "snow.npy", ARRAYS["snow"][:25])
-    return folder / "snow.npy", "25 pictures, and labels.npy has 30"
+    return folder / "snow.npy", "25 images, and labels.npy has 30"
 
 
 def damage_labels_length(folder):
@@ -204,17 +204,17 @@ def test_bad_arrays_are_named(cifar_c, damage):
     assert re.search(reason, message)
 
 
-def test_folders_without_pictures(tmp_path):
-    assert "holds no corrupted pictures" in refusal(tmp_path)
+def test_folders_without_images(tmp_path):
+    assert "holds no corrupted images" in refusal(tmp_path)
     assert "does not exist" in refusal(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
     assert "is not a folder" in refusal(tmp_path / "file")
     write_arrays(tmp_path, [])
-    assert "holds no corrupted pictures" in refusal(tmp_path)
+    assert "holds no corrupted images" in refusal(tmp_path)
 
 
 def write_folders(folder, names=CORRUPTIONS, *, in_groups=False, severities="12345"):
-    """Two pictures of each class, of a grey level that tells their severity and label."""
+    """Two images of each class, of a grey level that tells their severity and label."""
     group_of = {name: group for group, names in GROUPS.items() for name in names}
     for name in names:
         above = folder / group_of[name] if in_groups else folder
@@ -224,8 +224,8 @@ def write_folders(folder, names=CORRUPTIONS, *, in_groups=False, severities="123
                 place.mkdir(parents=True)
                 for number in range(2):
                     grey = 50 * i + 10 * label + number
-                    picture = Image.new("RGB", (SIZE, SIZE), (grey, grey, grey))
-                    picture.save(place / f"{number}.png")
+                    image = Image.new("RGB", (SIZE, SIZE), (grey, grey, grey))
+                    image.save(place / f"{number}.png")
     return folder
 
 
@@ -233,33 +233,33 @@ def write_folders(folder, names=CORRUPTIONS, *, in_groups=False, severities="123
 def test_imagenet_c(tmp_path, in_groups):
     found = read(write_folders(tmp_path, in_groups=in_groups))
     assert tuple(corruption.name for corruption in found) == CORRUPTIONS
-    pictures, labels = everything(found[0], 2)
-    assert pictures.shape == (N, SIZE, SIZE, 3)
-    assert pictures[:, 0, 0, 0].tolist() == [50, 51, 60, 61, 70, 71]
+    images, labels = everything(found[0], 2)
+    assert images.shape == (N, SIZE, SIZE, 3)
+    assert images[:, 0, 0, 0].tolist() == [50, 51, 60, 61, 70, 71]
     assert labels.tolist() == [0, 0, 1, 1, 2, 2]
-    pictures, labels = everything(read(tmp_path, indices=[0, 3])[0], 1)
-    assert pictures[:, 0, 0, 0].tolist() == [0, 11]
+    images, labels = everything(read(tmp_path, indices=[0, 3])[0], 1)
+    assert images[:, 0, 0, 0].tolist() == [0, 11]
     assert labels.tolist() == [0, 1]
 
 
 def test_imagenet_c_bar_has_other_names_for_severities(tmp_path):
     write_folders(tmp_path, ["plasma"], severities=["4.75", "7.00", "8.50", "9.25", "10.00"])
-    pictures, _ = everything(read(tmp_path)[0], 5)
-    assert pictures[:, 0, 0, 0].tolist() == [200, 201, 210, 211, 220, 221]
+    images, _ = everything(read(tmp_path)[0], 5)
+    assert images[:, 0, 0, 0].tolist() == [200, 201, 210, 211, 220, 221]
 
 
-def test_bad_folders_of_pictures(tmp_path):
+def test_bad_folders_of_images(tmp_path):
     write_folders(tmp_path, CORRUPTIONS[1:])
     assert "lacks gaussian_noise" in refusal(tmp_path)
     write_folders(tmp_path, CORRUPTIONS[:1])
 
-    picture = tmp_path / "gaussian_noise" / "1" / "dog" / "0.png"
-    good = picture.read_bytes()
-    picture.write_bytes(good[:40])
-    assert str(picture) in refusal(tmp_path)
-    Image.new("RGB", (9, 7)).save(picture)
-    assert f"{picture} has 9 x 7 pixels" in refusal(tmp_path)
-    picture.write_bytes(good)
+    image = tmp_path / "gaussian_noise" / "1" / "dog" / "0.png"
+    good = image.read_bytes()
+    image.write_bytes(good[:40])
+    assert str(image) in refusal(tmp_path)
+    Image.new("RGB", (9, 7)).save(image)
+    assert f"{image} has 9 x 7 pixels" in refusal(tmp_path)
+    image.write_bytes(good)
 
     stranger = tmp_path / "snow" / "4" / "n01440764"
     stranger.mkdir()
@@ -269,27 +269,27 @@ def test_bad_folders_of_pictures(tmp_path):
     assert f"{tmp_path / 'snow'} has 4 severities" in refusal(tmp_path)
 
 
-def test_folders_with_fewer_pictures_are_named_before_any_is_read(tmp_path):
+def test_folders_with_fewer_images_are_named_before_any_is_read(tmp_path):
     write_folders(tmp_path)
     severity = tmp_path / "snow" / "4"
     (severity / "dog" / "0.png").unlink()
-    with pytest.raises(RunError, match=r"has 5 pictures, and .* 6; download") as caught:
+    with pytest.raises(RunError, match=r"has 5 images, and .* 6; download") as caught:
         read(tmp_path)
     assert str(caught.value).startswith(f"{severity} has")
     for path in severity.glob("*/*.png"):
         path.unlink()
-    with pytest.raises(RunError, match="holds no pictures") as caught:
+    with pytest.raises(RunError, match="holds no images") as caught:
         read(tmp_path)
     assert str(severity) in str(caught.value)
 
 
 def test_a_part_of_folders_that_are_not_the_whole_test_set_is_refused(tmp_path):
     write_folders(tmp_path)
-    with pytest.raises(RunError, match="has 6 pictures, and the test set 7"):
+    with pytest.raises(RunError, match="has 6 images, and the test set 7"):
         read_corruptions(tmp_path, np.zeros(7, np.int64), SIZE, CLASSES, [0])
 
 
-def test_folders_are_in_the_order_of_the_test_pictures(tmp_path):
+def test_folders_are_in_the_order_of_the_test_images(tmp_path):
     """A hyphen sorts before the slash: "a-b/0.png" is before "a/0.png"."""
     classes = ("a", "a-b")
     for name in CORRUPTIONS:
@@ -298,15 +298,15 @@ def test_folders_are_in_the_order_of_the_test_pictures(tmp_path):
                 place = tmp_path / name / severity / class_name
                 place.mkdir(parents=True)
                 Image.new("RGB", (SIZE, SIZE), (grey,) * 3).save(place / "0.png")
-    test = pictures_of_classes(tmp_path / "snow" / "3", classes, SIZE, whole=True)
+    test = images_of_classes(tmp_path / "snow" / "3", classes, SIZE, whole=True)
     for indices in ([0, 1], [1]):
         (corruption,) = (
             found
             for found in read_corruptions(tmp_path, test.labels, SIZE, classes, indices)
             if found.name == "snow"
         )
-        pictures, labels = everything(corruption, 3)
-        np.testing.assert_array_equal(pictures, test.for_testing(indices))
+        images, labels = everything(corruption, 3)
+        np.testing.assert_array_equal(images, test.for_testing(indices))
         np.testing.assert_array_equal(labels, test.labels[indices])
 
 
@@ -335,7 +335,7 @@ def test_cifar_p(cifar_p):
         (np.zeros((N, 1, SIZE, SIZE, 3), np.uint8), "one frame a sequence"),
         (np.zeros((0, 3, SIZE, SIZE, 3), np.uint8), "has no sequences"),
         (np.zeros((N, 3, 16, 16, 3), np.uint8), "16 x 16 pixels"),
-        (np.zeros((N - 1, 3, SIZE, SIZE, 3), np.uint8), "has 5 pictures, and the test set 6"),
+        (np.zeros((N - 1, 3, SIZE, SIZE, 3), np.uint8), "has 5 images, and the test set 6"),
         (None, "lacks tilt"),
     ],
 )

@@ -17,11 +17,11 @@ VOID = {"meta", "link", "img", "br"}
 
 
 class Reader(HTMLParser):
-    """Keeps the text, the pictures and the rectangles of a page; every tag must be closed."""
+    """Keeps the text, the images and the rectangles of a page; every tag must be closed."""
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.text, self.pictures, self.rectangles = [], [], [], []
+        self.open, self.text, self.images, self.rectangles = [], [], [], []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -30,7 +30,7 @@ class Reader(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
         if tag == "img":
-            self.pictures.append(dict(attrs))
+            self.images.append(dict(attrs))
         if tag == "rect":
             self.rectangles.append(dict(attrs))
 
@@ -49,8 +49,8 @@ class Reader(HTMLParser):
         return " ".join(filter(None, self.text))
 
 
-def pixels(picture):
-    kind, data = re.fullmatch(r"data:image/(png|jpeg);base64,(.+)", picture["src"]).groups()
+def pixels(element):
+    kind, data = re.fullmatch(r"data:image/(png|jpeg);base64,(.+)", element["src"]).groups()
     image = Image.open(io.BytesIO(base64.b64decode(data)))
     assert image.format.lower() == kind
     return np.asarray(image)
@@ -63,7 +63,7 @@ def test_page_holds_the_figures_and_where_they_come_from():
         "Seed 0, last checkpoint, epoch 12",
         "41.20% lower is better",
         "97.34% higher is better",
-        "L-inf 2/255, 20 steps of 0.5/255, 1,000 of 10,000 test pictures",
+        "L-inf 2/255, 20 steps of 0.5/255, 1,000 of 10,000 test images",
         "gaussian noise 30.0%",
         "gaussian noise 10.0% 20.0% 30.0% 40.0% 50.0% 30.0%",
         "checkpoint sha256 " + "5f2b" * 16,
@@ -82,34 +82,32 @@ def test_page_leaves_out_what_was_not_measured():
     assert not re.search(r"orruption|PGD|AUROC|Flip|Natural|Mistakes|The mixing set|Views", words)
 
 
-def test_pictures_are_the_samples_themselves():
+def test_images_are_the_samples_themselves():
     shown = samples(size=28)
     found = {
-        picture["alt"]: pixels(picture) for picture in Reader(page(full_results(), shown)).pictures
+        element["alt"]: pixels(element) for element in Reader(page(full_results(), shown)).images
     }
     assert len(found) == 8 + 2 + 6 + 2 + 2
-    np.testing.assert_array_equal(found["Training picture 2"], shown.training_pictures[1])
-    np.testing.assert_array_equal(
-        found["View 3 of training picture 1"], shown.augmented_views[0, 2]
-    )
+    np.testing.assert_array_equal(found["Training image 2"], shown.training_images[1])
+    np.testing.assert_array_equal(found["View 3 of training image 1"], shown.augmented_views[0, 2])
     np.testing.assert_array_equal(
         found["JPEG compression, severity 3"],
         shown.corruptions["generated"]["jpeg_compression"][0],
     )
-    np.testing.assert_array_equal(found["Test picture, <1> & 7"], shown.mistakes[1])
+    np.testing.assert_array_equal(found["Test image, <1> & 7"], shown.mistakes[1])
 
 
 @pytest.mark.parametrize(("size", "side"), [(8, 64), (28, 56), (32, 64), (36, 72), (224, 72)])
-def test_small_pictures_are_enlarged_a_whole_number_of_times(size, side):
-    picture = Reader(
-        page(clean_results(), Samples(np.zeros((1, size, size, 3), np.uint8)))
-    ).pictures[0]
-    assert (picture["width"], picture["height"]) == (str(side), str(side))
-    assert pixels(picture).shape == (size, size, 3)
+def test_small_images_are_enlarged_a_whole_number_of_times(size, side):
+    element = Reader(page(clean_results(), Samples(np.zeros((1, size, size, 3), np.uint8)))).images[
+        0
+    ]
+    assert (element["width"], element["height"]) == (str(side), str(side))
+    assert pixels(element).shape == (size, size, 3)
 
 
-def test_corrupted_pictures_stand_beside_the_figures_of_their_source():
-    """Both results have the same corruptions, and of the first there are no pictures."""
+def test_corrupted_images_stand_beside_the_figures_of_their_source():
+    """Both results have the same corruptions, and of the first there are no images."""
     results = full_results()
     (generated,) = results.corruptions
     published = dataclasses.replace(generated, source="CIFAR-10-C")
@@ -126,7 +124,7 @@ def test_names_are_text_and_not_markup():
     corruption = dataclasses.replace(results.corruptions[0], source="<b>published")
     text = page(dataclasses.replace(results, corruptions=(corruption,)))
     reader = Reader(text)
-    assert reader.pictures == []
+    assert reader.images == []
     assert name in reader.words()
     assert "<script" not in text
     assert "<b>" not in text
@@ -165,10 +163,10 @@ def test_reliability_diagram_puts_each_bin_at_its_confidence():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"set_pictures": np.zeros((2, 8, 8, 3), np.float32)},
-        {"set_pictures": np.zeros((8, 8, 3), np.uint8)},
+        {"set_images": np.zeros((2, 8, 8, 3), np.float32)},
+        {"set_images": np.zeros((8, 8, 3), np.uint8)},
         {
-            "training_pictures": np.zeros((2, 8, 8, 3), np.uint8),
+            "training_images": np.zeros((2, 8, 8, 3), np.uint8),
             "augmented_views": np.zeros((3, 1, 8, 8, 3), np.uint8),
         },
         {
@@ -179,5 +177,5 @@ def test_reliability_diagram_puts_each_bin_at_its_confidence():
     ],
 )
 def test_samples_that_do_not_go_together_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"set_pictures|augmented_views|fog|mistake_captions"):
+    with pytest.raises(ValueError, match=r"set_images|augmented_views|fog|mistake_captions"):
         Samples(**wrong)

@@ -21,11 +21,11 @@ def test_table_shows_every_figure_with_its_direction_and_settings():
     # Means over severities, by hand.
     assert line_with(text, "gaussian noise") == "gaussian noise 30.0% JPEG compression 8.0%"
     assert "6.00%" in line_with(text, "mean flip rate")
-    assert "L-inf 2/255, 20 steps of 0.5/255, 1,000 of 10,000 test pictures" in text
+    assert "L-inf 2/255, 20 steps of 0.5/255, 1,000 of 10,000 test images" in text
     assert "41.20%" in line_with(text, "error under PGD")
     assert line_with(text, "AUROC") == "AUROC 97.34% higher is better"
     assert line_with(text, "FPR at 95% recall") == "FPR at 95% recall 9.31% lower is better"
-    assert "Natural shift, ImageNet-R (30,000 pictures of 200 classes)" in text
+    assert "Natural shift, ImageNet-R (30,000 images of 200 classes)" in text
 
 
 def test_one_of_something_is_no_plural():
@@ -44,12 +44,12 @@ def test_one_of_something_is_no_plural():
         natural_shifts=(shift,),
     )
     text = table(results)
-    assert "(1 picture)" in text
-    assert "(1 test picture, 1 kind, 1 severity)" in text
-    assert "(1 test picture, 1 kind)" in text
-    assert "L-inf 2/255, 1 step of 0.5/255, 1 test picture" in text
-    assert "(1 picture of 1 class)" in text
-    assert "1 test picture<" in page(results)
+    assert "(1 image)" in text
+    assert "(1 test image, 1 kind, 1 severity)" in text
+    assert "(1 test image, 1 kind)" in text
+    assert "L-inf 2/255, 1 step of 0.5/255, 1 test image" in text
+    assert "(1 image of 1 class)" in text
+    assert "1 test image<" in page(results)
 
 
 def test_table_leaves_out_what_was_not_measured():
@@ -58,8 +58,8 @@ def test_table_leaves_out_what_was_not_measured():
 
 
 def test_a_limit_is_told_only_where_there_was_one():
-    assert "of 10,000 test pictures" in table(full_results(n=9_999))
-    assert "of 10,000 test pictures" not in table(full_results(n=10_000))
+    assert "of 10,000 test images" in table(full_results(n=9_999))
+    assert "of 10,000 test images" not in table(full_results(n=10_000))
 
 
 def test_table_fits_80_columns_of_plain_characters_whatever_the_names():

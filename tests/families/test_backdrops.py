@@ -11,9 +11,9 @@ COLORS = ("#102030", "#405060", "#805030")
 BACKDROPS = [sample_backdrop(np.random.default_rng(seed), COLORS) for seed in range(60)]
 
 
-def halved(picture):
-    size = len(picture) // 2
-    return picture.reshape(size, 2, size, 2, 3).astype(float).mean(axis=(1, 3))
+def halved(image):
+    size = len(image) // 2
+    return image.reshape(size, 2, size, 2, 3).astype(float).mean(axis=(1, 3))
 
 
 def test_every_texture_and_gradient_occurs():

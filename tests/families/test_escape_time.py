@@ -25,7 +25,7 @@ def many() -> list[EscapeTimeParams]:
 
 
 @pytest.fixture(scope="module")
-def pictures(many):
+def images(many):
     return [EscapeTime().render(replace(params, supersample=1), 64) for params in many]
 
 
@@ -64,17 +64,17 @@ def test_julia_constants_escape(many):
             assert abs(z) > 4, params
 
 
-def test_no_picture_is_dull(pictures):
-    seen = [interest(rgb) for rgb in pictures]
+def test_no_image_is_dull(images):
+    seen = [interest(rgb) for rgb in images]
     assert min(s.contrast for s in seen) >= 100
     assert min(s.edged_tiles for s in seen) >= 0.5
     assert max(s.grain for s in seen) <= 0.8
 
 
-def test_no_two_pictures_look_alike(pictures):
+def test_no_two_images_look_alike(images):
     """As 8 x 8 thumbnails, mirrored ones included."""
     small = np.array(
-        [np.asarray(Image.fromarray(p).resize((8, 8), Image.Resampling.BOX)) for p in pictures]
+        [np.asarray(Image.fromarray(p).resize((8, 8), Image.Resampling.BOX)) for p in images]
     ).astype(float)
     for variant in (small, small[:, :, ::-1], small[:, ::-1]):
         gap = np.abs(small[:, None] - variant[None]).mean(axis=(2, 3, 4))
@@ -82,18 +82,18 @@ def test_no_two_pictures_look_alike(pictures):
         assert gap.min() > 8
 
 
-def test_hues_go_round_the_circle(pictures):
+def test_hues_go_round_the_circle(images):
     hues = np.zeros(12)
-    for picture in pictures:
-        hsv = np.asarray(Image.fromarray(picture).convert("HSV")).astype(float)
+    for image in images:
+        hsv = np.asarray(Image.fromarray(image).convert("HSV")).astype(float)
         hues += np.histogram(hsv[..., 0], bins=12, range=(0, 256), weights=hsv[..., 1])[0]
     share = hues / hues.sum()
     assert share.max() < 0.2
     assert share.min() > 0.02
 
 
-def test_a_picture_is_the_same_at_another_size(many):
-    """Half of a large picture's size in boxes is close to the picture drawn small."""
+def test_a_image_is_the_same_at_another_size(many):
+    """Half of a large image's size in boxes is close to the image drawn small."""
     shallow = [p for p in many if p.viewport.width > 0.05][:12]
     for params in shallow:
         small = EscapeTime().render(replace(params, supersample=4), 64).astype(float)

@@ -25,7 +25,7 @@ def specs():
 
 
 @pytest.fixture(scope="module")
-def pictures(specs):
+def images(specs):
     return np.stack([FAMILY.render(spec.params, 64) for spec in specs])
 
 
@@ -48,15 +48,15 @@ def test_params_come_back_from_json_and_draw_the_same(specs):
         np.testing.assert_array_equal(FAMILY.render(params, 32), FAMILY.render(spec.params, 32))
 
 
-def test_no_picture_is_flat_or_of_one_tone(specs, pictures):
+def test_no_image_is_flat_or_of_one_tone(specs, images):
     assert max(spec.attempt for spec in specs) < MAX_ATTEMPTS
-    flat = pictures.reshape(len(pictures), -1, 3).astype(float)
+    flat = images.reshape(len(images), -1, 3).astype(float)
     assert flat.std(axis=1).max(axis=1).min() > 20
     assert np.ptp(flat, axis=1).max(axis=1).min() > 100
 
 
-def test_pictures_are_unlike_each_other(pictures):
-    light = opponents(pictures)[0].reshape(len(pictures), -1)
+def test_images_are_unlike_each_other(images):
+    light = opponents(images)[0].reshape(len(images), -1)
     light -= light.mean(axis=1, keepdims=True)
     light /= np.sqrt((light**2).sum(axis=1, keepdims=True))
     alike = np.abs(light @ light.T)
@@ -71,22 +71,22 @@ def test_neighbouring_pixels_agree_as_noise_would_not(specs):
         assert np.corrcoef(light[1:].ravel(), light[:-1].ravel())[0, 1] > 0.4
 
 
-def test_colours_covary_as_in_natural_pictures(pictures):
-    axes = opponents(pictures).reshape(3, -1)
+def test_colours_covary_as_in_natural_images(images):
+    axes = opponents(images).reshape(3, -1)
     light, blue_red, green = axes.var(axis=1)
     assert light > 2 * blue_red > 3 * green
     correlation = np.corrcoef(axes)
     assert np.abs(correlation - np.eye(3)).max() < 0.25
 
 
-def test_hues_of_many_pictures_go_round_the_circle(pictures):
-    hue, saturation = hues(pictures.reshape(-1, 64, 3))
+def test_hues_of_many_images_go_round_the_circle(images):
+    hue, saturation = hues(images.reshape(-1, 64, 3))
     shares = np.histogram(hue, 12, (0, 1), weights=saturation)[0] / saturation.sum()
     assert shares.min() > 0.02
     assert shares.max() < 0.25
 
 
-def test_spectrum_falls_as_in_natural_pictures(specs):
+def test_spectrum_falls_as_in_natural_images(specs):
     size, power = 128, 0.0
     window = np.outer(np.hanning(size), np.hanning(size))
     for spec in specs[:120]:
@@ -100,11 +100,11 @@ def test_spectrum_falls_as_in_natural_pictures(specs):
     assert -3.0 < slope < -1.3
 
 
-def test_a_larger_picture_is_the_same_in_finer_detail(specs):
+def test_a_larger_image_is_the_same_in_finer_detail(specs):
     for spec in specs[:60]:
         small = FAMILY.render(spec.params, 64).astype(int)
         large = FAMILY.render(spec.params, 192).astype(int)
-        # With three times the pixels, every third centre is one of the small picture's.
+        # With three times the pixels, every third centre is one of the small image's.
         difference = np.abs(large[1::3, 1::3] - small)
         assert np.mean(difference > 2) < 0.001
 
@@ -127,14 +127,14 @@ def test_gratings_stay_within_what_256_pixels_show(specs):
         assert all(np.hypot(one.u, one.v) < 41 for one in filters)
 
 
-def test_the_gate_refuses_a_flat_picture(specs):
+def test_the_gate_refuses_a_flat_image(specs):
     params = specs[0].params
     silent = tuple(dataclasses.replace(unit, threshold=90.0) for unit in params.units)
     assert not FAMILY.accepts(dataclasses.replace(params, units=silent))
     assert FAMILY.accepts(params)
 
 
-def test_a_palette_colours_every_picture():
+def test_a_palette_colours_every_image():
     family = Features(palette="#100000,#ff2010,#ffe0d0")
     for index in range(10):
         rgb = family.render(sample_spec(family, 0, index).params, 64)
@@ -211,9 +211,9 @@ def test_numbers_at_their_bounds_still_draw(number, cells, colors):
         mean=(number,) * 3,
         colors=colors,
     )
-    picture = FAMILY.render(params, 17)
-    assert picture.shape == (17, 17, 3)
-    assert number or len(np.unique(picture)) == 1
+    image = FAMILY.render(params, 17)
+    assert image.shape == (17, 17, 3)
+    assert number or len(np.unique(image)) == 1
 
 
 def test_every_processor_draws_the_same_bits():

@@ -23,13 +23,13 @@ def thumbs(specs):
     return np.array([FAMILY.render(spec.params, 64) for spec in specs])
 
 
-def oklab(pictures):
-    return linear_to_oklab(SRGB8_TO_LINEAR[pictures].astype(np.float64))
+def oklab(images):
+    return linear_to_oklab(SRGB8_TO_LINEAR[images].astype(np.float64))
 
 
-def boxed(picture, size):
-    step = len(picture) // size
-    return picture.reshape(size, step, size, step, 3).astype(float).mean(axis=(1, 3))
+def boxed(image, size):
+    step = len(image) // size
+    return image.reshape(size, step, size, step, 3).astype(float).mean(axis=(1, 3))
 
 
 def test_json_round_trip_is_short_and_exact(specs):
@@ -65,7 +65,7 @@ def test_every_fractal_stands_out_from_its_background(specs):
     assert np.median(contrast) > 0.2
 
 
-def test_no_two_pictures_are_nearly_alike(thumbs):
+def test_no_two_images_are_nearly_alike(thumbs):
     lightness = oklab(np.array([boxed(thumb, 16) for thumb in thumbs]).astype(np.uint8))[..., 0]
     flat = lightness.reshape(len(thumbs), -1)
     flat = (flat - flat.mean(axis=1, keepdims=True)) / flat.std(axis=1, keepdims=True)
@@ -86,7 +86,7 @@ def test_hues_have_no_favourite(thumbs):
 
 
 @pytest.mark.parametrize("index", range(6))
-def test_a_larger_picture_is_the_same_picture(specs, index):
+def test_a_larger_image_is_the_same_image(specs, index):
     base = FAMILY.render(specs[index].params, 256)
     for size in (512, 1024):
         large = FAMILY.render(specs[index].params, size)

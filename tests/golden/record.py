@@ -1,4 +1,4 @@
-"""``python -m tests.golden.record``: record anew what pictures look like.
+"""``python -m tests.golden.record``: record anew what images look like.
 
 Only for a change that is meant to change pixels; CHANGELOG.md then says so.
 """

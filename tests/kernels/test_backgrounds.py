@@ -76,17 +76,17 @@ def test_radial_gradient_counts_turns_from_its_centre():
 
 
 def test_conic_gradient_has_no_seam():
-    picture = painted(3, center=(0.5, 0.5))
-    step = np.abs((np.diff(picture, axis=0) + 128) % 256 - 128)
+    image = painted(3, center=(0.5, 0.5))
+    step = np.abs((np.diff(image, axis=0) + 128) % 256 - 128)
     away = np.abs(np.arange(64) - 31.5) > 12
     assert step[:, away].max() <= 4
-    assert len(np.unique(picture)) > 200
+    assert len(np.unique(image)) > 200
 
 
-def test_field_is_interpolated_over_the_picture():
+def test_field_is_interpolated_over_the_image():
     slope = np.tile(np.linspace(0, 1, 17, dtype=F), (17, 1))
     expected = np.tile(np.arange(64) * 4 + 2, (64, 1))
     assert np.abs(painted(0, noise=1.0, field=slope) - expected).max() <= 1
-    # With a node more on either side the picture still spans the 16 cells in the middle.
+    # With a node more on either side the image still spans the 16 cells in the middle.
     wide = np.tile(((np.arange(18) - 0.5) / 16).astype(F), (18, 1))
     assert np.abs(painted(0, noise=1.0, field=wide) - expected).max() <= 1

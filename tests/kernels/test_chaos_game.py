@@ -54,7 +54,7 @@ def numpy_chaos_game(maps, weights, tones, n_points, size, stream):
 
 @pytest.mark.parametrize("stream", [1, 2**63 - 1])
 def test_histogram_is_that_of_a_plain_numpy_chaos_game(stream):
-    # A fern that reaches beyond three edges of the picture.
+    # A fern that reaches beyond three edges of the image.
     maps = np.array(
         [
             (0.85, 0.14, -0.1, -0.14, 0.85, 0.12),

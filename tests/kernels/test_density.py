@@ -80,7 +80,7 @@ def test_exposure_is_the_logarithmic_curve_up_to_white(shift, gain):
     assert curve[level(1 << shift), 1] == 0.0
 
 
-def test_exposure_of_an_even_picture_keeps_sparse_parts_dim():
+def test_exposure_of_an_even_image_keeps_sparse_parts_dim():
     curve = exposed(np.ones(100), 0, 20.0)
     assert 0.2 < curve[level(1), 0] < 0.9
     assert curve[level(4)].tolist() == [1.0, 1.0]

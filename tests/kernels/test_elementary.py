@@ -67,7 +67,7 @@ def test_exact_cases(values):
 
 
 def test_the_bits_are_pinned(values):
-    """These hold on every processor; a change here changes every recorded picture."""
+    """These hold on every processor; a change here changes every recorded image."""
     x = np.array([0.3, 1.7, 1000.5, 2.0**-15], np.float32)
     y = np.array([0.1, -0.37, 3.3, -5.9], np.float32)
     out = np.empty((6, 4), np.float32)

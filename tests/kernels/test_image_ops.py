@@ -12,7 +12,7 @@ KINDS = ("noise", "gradient", "constant", "two values", "clouds")
 GUARD = 64
 
 
-def picture(kind, height, width, seed):
+def image(kind, height, width, seed):
     rng = np.random.default_rng(seed)
     shape = (height, width, 3)
     if kind == "noise":
@@ -61,13 +61,13 @@ def check(op, amount, pixels):
     level=st.one_of(st.sampled_from([0.1, 2.5, 5.0, 10.0]), st.floats(0.001, 10)),
     sign=st.sampled_from([1, -1]),
 )
-def test_every_operation_gives_pillows_picture(op, kind, height, width, seed, level, sign):
+def test_every_operation_gives_pillows_image(op, kind, height, width, seed, level, sign):
     amount = reference.amount_of(op, level, sign, (width, height))
-    check(op, amount, picture(kind, height, width, seed))
+    check(op, amount, image(kind, height, width, seed))
 
 
 @pytest.mark.parametrize("op", IMAGE_OPS)
-def test_small_and_narrow_pictures(op):
+def test_small_and_narrow_images(op):
     for height, width in [
         (1, 1),
         (1, 2),
@@ -82,14 +82,14 @@ def test_small_and_narrow_pictures(op):
         for sign in (1, -1):
             for level in (0.1, 3.0, 10.0):
                 amount = reference.amount_of(op, level, sign, (width, height))
-                check(op, amount, picture("noise", height, width, height + 100 * width))
+                check(op, amount, image("noise", height, width, height + 100 * width))
 
 
 @pytest.mark.parametrize(
     "op", [op for op in IMAGE_OPS if op not in ("rotate", "shear-x", "shear-y")]
 )
 def test_operations_without_fractions_of_pixels_are_exact(op):
-    pixels = picture("clouds", 61, 83, 5)
+    pixels = image("clouds", 61, 83, 5)
     for level in (0.1, 1.0, 2.7, 4.9, 8.0, 10.0):
         amount = float(np.float32(reference.amount_of(op, level, -1, (83, 61))))
         theirs = np.asarray(reference.apply_image_op(Image.fromarray(pixels), op, amount))
@@ -105,8 +105,8 @@ def test_rotations_by_thirty_degrees_agree_on_the_edge():
             np.testing.assert_array_equal(compiled("rotate", degrees, pixels), np.asarray(theirs))
 
 
-def test_translations_beyond_the_picture_are_black():
-    pixels = picture("noise", 9, 12, 0)
+def test_translations_beyond_the_image_are_black():
+    pixels = image("noise", 9, 12, 0)
     for op, amount in [("translate-x", 12), ("translate-x", -40), ("translate-y", 9)]:
         assert not compiled(op, amount, pixels).any()
 
@@ -137,7 +137,7 @@ def test_amounts_are_the_references_in_single_precision(op, level, sign, height,
 def test_a_box_of_the_result_is_a_part_of_the_whole(op, height, width, level, sign, data):
     top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
     tall, wide = data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left))
-    pixels = picture("noise", height, width, 1)
+    pixels = image("noise", height, width, 1)
     amount = reference.amount_of(op, level, sign, (width, height))
     part = np.s_[top : top + tall, left : left + wide]
     whole = compiled(op, amount, pixels)

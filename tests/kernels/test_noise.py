@@ -72,7 +72,7 @@ def test_fields_and_seeds_differ():
         assert abs(np.corrcoef(first, other.ravel())[0, 1]) < 0.25
 
 
-def test_a_finer_picture_shows_the_same_noise():
+def test_a_finer_image_shows_the_same_noise():
     lattice = lattice_of(11, 2, 6)
     coarse, fine = field_of(lattice, 6, 32), field_of(lattice, 6, 96)
     # With three times the pixels, every third centre is one of the coarse centres.

@@ -41,7 +41,7 @@ def test_the_number_of_workers_changes_nothing(tmp_path, workers):
 
 
 def test_the_order_changes_nothing(tmp_path):
-    """Halves drawn last half first, and single pictures in any order, give the same set."""
+    """Halves drawn last half first, and single images in any order, give the same set."""
     whole = ifs_recipe(10)
     build(whole, tmp_path / "whole")
     build(ifs_recipe(5, start=5), tmp_path / "halves")
@@ -75,7 +75,7 @@ def test_what_is_there_is_kept_and_what_is_missing_is_drawn(small_set):
     assert tree(small_set) == before
 
 
-def test_a_truncated_picture_and_one_of_another_seed_are_drawn_again(small_set):
+def test_a_truncated_image_and_one_of_another_seed_are_drawn_again(small_set):
     before = tree(small_set)
     (small_set / "ifs/000002.jpg").write_bytes(before["ifs/000002.jpg"][:-1])
     path = small_set / "manifest.jsonl"
@@ -90,7 +90,7 @@ def test_a_set_resumes_from_any_state_of_its_manifest(small_set):
     path = small_set / "manifest.jsonl"
     data = before["manifest.jsonl"]
     lines = data.splitlines(keepends=True)
-    (small_set / "ifs/.fractalgen-000002.jpg.part").write_bytes(b"half a picture")
+    (small_set / "ifs/.fractalgen-000002.jpg.part").write_bytes(b"half an image")
     for state in (b"", data[:100], data[:-1], b"".join(lines[:3]), b"".join(lines[::-1]), data * 2):
         path.write_bytes(state)
         build(ifs_recipe(), small_set)
@@ -142,7 +142,7 @@ def test_overwriting_with_another_seed_removes_every_generated_family(small_set)
 
 
 def test_overwriting_removes_what_a_crash_left_without_a_record(small_set):
-    """A picture is in place before its line in the manifest is."""
+    """An image is in place before its line in the manifest is."""
     path = small_set / "manifest.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:3]))
@@ -176,7 +176,7 @@ def test_a_folder_that_is_no_set_is_not_drawn_over(tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_foreign_file_with_the_name_of_a_picture_is_not_overwritten(small_set, overwrite):
+def test_a_foreign_file_with_the_name_of_a_image_is_not_overwritten(small_set, overwrite):
     (small_set / "ifs/000008.jpg").write_text("mine")
     before = tree(small_set)
     with pytest.raises(SetError, match=r"ifs/000008.jpg is there already"):

@@ -28,7 +28,7 @@ def noise(seed, size=(20, 30)):
 
 @pytest.fixture
 def mine(tmp_path):
-    """A user's folder: five usable pictures, two that are not, and other things."""
+    """A user's folder: five usable images, two that are not, and other things."""
     folder = tmp_path / "mine"
     (folder / "deep/er").mkdir(parents=True)
     (folder / ".thumbs").mkdir()
@@ -39,7 +39,7 @@ def mine(tmp_path):
     noise(4).save(folder / "deep/er/übergröße, 4.bmp")
     (folder / "broken.jpg").write_bytes((folder / "a.JPG").read_bytes()[:300])
     noise(5).save(folder / "moving.gif", save_all=True, append_images=[noise(6)])
-    (folder / "readme.txt").write_text("no picture")
+    (folder / "readme.txt").write_text("no image")
     noise(7).save(folder / ".thumbs/t.png")
     noise(8).save(folder / ".hidden.png")
     return folder
@@ -90,7 +90,7 @@ def test_a_collection_resumes_to_the_same_set(mine, tmp_path):
         assert tree(out) == whole
 
 
-def test_new_pictures_follow_and_known_ones_keep_their_numbers(mine, tmp_path):
+def test_new_images_follow_and_known_ones_keep_their_numbers(mine, tmp_path):
     out = tmp_path / "set"
     build(EMPTY, out, collected={"extra": str(mine)})
     noise(9).save(mine / "aa.png")
@@ -115,7 +115,7 @@ def test_collected_features_take_the_place_of_generated_ones(mine, tmp_path):
     assert tree(generated) == tree(out)
 
 
-def test_extra_pictures_stay_when_the_rest_is_overwritten(mine, tmp_path):
+def test_extra_images_stay_when_the_rest_is_overwritten(mine, tmp_path):
     out = tmp_path / "set"
     build(ifs_recipe(2), out, collected={"extra": str(mine)})
     build(ifs_recipe(2, seed=4), out, overwrite=True)
@@ -157,7 +157,7 @@ def test_the_users_own_files_in_a_set_are_not_written_over(mine, tmp_path):
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_repair_mends_collected_pictures_whose_records_are_lost(mine, tmp_path, gone):
+def test_a_repair_mends_collected_images_whose_records_are_lost(mine, tmp_path, gone):
     out = tmp_path / "set"
     build(ifs_recipe(2), out, collected={"extra": str(mine)})
     whole = tree(out)
@@ -188,7 +188,7 @@ def test_the_set_itself_is_no_source(mine, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe")
-def test_a_pipe_named_like_a_picture_does_not_hang(tmp_path):
+def test_a_pipe_named_like_a_image_does_not_hang(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     noise(0).save(folder / "a.png")
@@ -199,11 +199,11 @@ def test_a_pipe_named_like_a_picture_does_not_hang(tmp_path):
     ]
 
 
-def test_a_place_without_pictures_is_refused(tmp_path):
+def test_a_place_without_images_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").touch()
     for name, message in (
-        ("empty", "holds no pictures"),
+        ("empty", "holds no images"),
         ("file.txt", "neither a folder nor a zip"),
         ("nowhere", "does not exist"),
     ):
@@ -213,7 +213,7 @@ def test_a_place_without_pictures_is_refused(tmp_path):
 
 @pytest.fixture
 def archive(mine, tmp_path):
-    path = tmp_path / "served" / "pictures.zip"
+    path = tmp_path / "served" / "images.zip"
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name in sorted(mine.rglob("*")):
@@ -249,7 +249,7 @@ class _Server(http.server.SimpleHTTPRequestHandler):
             self.wfile.write(b"PK" * 100)
         elif path == "/moved.zip":
             self.send_response(302)
-            self.send_header("Location", "/pictures.zip")
+            self.send_header("Location", "/images.zip")
             self.end_headers()
         else:
             super().do_GET()
@@ -280,8 +280,8 @@ def test_an_archive_is_fetched_from_the_web(address, archive, tmp_path):
     fetched, local = tree(tmp_path / "fetched"), tree(tmp_path / "local")
     urls = {record["origin"].pop("url") for record in records(tmp_path / "fetched")}
     assert urls == {f"{address}/moved.zip"}
-    pictures = {name for name in local if name.startswith("extra/")}
-    assert {name: fetched[name] for name in pictures} == {name: local[name] for name in pictures}
+    images = {name for name in local if name.startswith("extra/")}
+    assert {name: fetched[name] for name in images} == {name: local[name] for name in images}
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_an_archive_of_a_later_kind_is_refused_by_name(archive, tmp_path):
     at = data.index(b"PK\x01\x02")
     data[at + 6 : at + 8] = (99).to_bytes(2, "little")
     archive.write_bytes(data)
-    with pytest.raises(SetError, match=r"pictures\.zip is not a sound zip archive.*9\.9"):
+    with pytest.raises(SetError, match=r"images\.zip is not a sound zip archive.*9\.9"):
         build(EMPTY, tmp_path / "set", collected={"extra": str(archive)})
 
 
@@ -331,12 +331,12 @@ def test_nobody_listens(tmp_path):
 def test_bounds_hold_whatever_the_server_or_the_archive_says(
     address, archive, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sources, "MAX_PICTURE_BYTES", 1000)
+    monkeypatch.setattr(sources, "MAX_IMAGE_BYTES", 1000)
     summary = build(EMPTY, tmp_path / "a", collected={"extra": str(archive)})
     assert "b.png" in {refusal.path for refusal in summary.refused if "larger" in refusal.reason}
     monkeypatch.setattr(sources, "MAX_ARCHIVE_BYTES", 1000)
     with pytest.raises(SetError, match="larger than"):
-        build(EMPTY, tmp_path / "b", collected={"extra": f"{address}/pictures.zip"})
+        build(EMPTY, tmp_path / "b", collected={"extra": f"{address}/images.zip"})
 
 
 def test_secrets_in_an_address_are_not_recorded():

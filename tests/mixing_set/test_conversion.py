@@ -110,7 +110,7 @@ def test_a_transparent_colour_of_plain_rgb_becomes_black():
 
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_the_cameras_orientation_is_applied(orientation):
-    """The stored picture is white in one corner; upright it lies where the tag's meaning says."""
+    """The stored image is white in one corner; upright it lies where the tag's meaning says."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     rgb, extension = to_rgb(encoded(Image.fromarray(RGB), exif=exif))
@@ -129,7 +129,7 @@ def test_cmyk_is_converted_as_ink_on_paper():
         assert np.abs(rgb[4, 4].astype(int) - (255, 0, 0)).max() <= 4
 
 
-def test_an_unusable_profile_does_not_stop_a_cmyk_picture():
+def test_an_unusable_profile_does_not_stop_a_cmyk_image():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for data in (profile, b"nonsense"):
         ink = Image.new("CMYK", (8, 8), (0, 0, 0, 255))
@@ -164,10 +164,10 @@ def animation(file_format):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not a picture"),
-        (b"hello" * 100, "not a picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        (b"", "not an image"),
+        (b"hello" * 100, "not an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
         (encoded(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG")[:-400], "damaged"),
         (encoded(Image.effect_noise((64, 64), 50).convert("RGB"))[:-400], "damaged"),
         (encoded(Image.fromarray(RGB)).replace(b"IDAT", b"IDAX"), "damaged"),

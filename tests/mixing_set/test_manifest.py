@@ -61,10 +61,10 @@ def test_what_is_no_line_is_a_value_error(text):
         ({"file": "ifs/../../000000.jpg"}, "leaves the set"),
         ({"file": "ifs/000000.jpg.exe"}, "not the path"),
         ({"file": ".git/000000.jpg"}, "not the path"),
-        ({"file": "ifs/000001.jpg"}, "another picture's"),
+        ({"file": "ifs/000001.jpg"}, "another image's"),
         ({"file": 3}, "not text"),
-        ({"family": "features"}, "another picture's"),
-        ({"index": 1}, "another picture's"),
+        ({"family": "features"}, "another image's"),
+        ({"index": 1}, "another image's"),
         ({"size": [8]}, "size"),
         ({"size": [8, -8]}, "size"),
         ({"bytes": 5.5}, "bytes"),
@@ -121,7 +121,7 @@ def test_what_a_full_disk_leaves_of_a_line_is_taken_back(tmp_path):
     assert (tmp_path / "manifest.jsonl").read_text() == "".join(f"{line}\n" for line in lines)
 
 
-def test_of_two_lines_of_a_picture_the_last_counts(tmp_path):
+def test_of_two_lines_of_a_image_the_last_counts(tmp_path):
     first, second = record(3), Record("ifs/000003.jpg", 8, 8, 9, "2" * 64, "3" * 64, 0, 1, "{}")
     (tmp_path / "manifest.jsonl").write_text(f"{first.to_line()}\n{second.to_line()}\n")
     assert read_manifest(tmp_path).records == {("ifs", 3): second}

@@ -15,7 +15,7 @@ from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
 
 
 def after(n):
-    """Make a progress that is interrupted, as by a Ctrl-C, when `n` pictures are done."""
+    """Make a progress that is interrupted, as by a Ctrl-C, when `n` images are done."""
 
     def progress(done, total):
         if done == n:
@@ -105,7 +105,7 @@ def mine(tmp_path):
     return folders
 
 
-def test_collected_pictures_of_another_place_are_another_call(tmp_path, mine):
+def test_collected_images_of_another_place_are_another_call(tmp_path, mine):
     folder = tmp_path / "set"
     recipe = Recipe(SIZE)
     build(recipe, folder, collected={"extra": mine[0]})

@@ -85,8 +85,8 @@ def test_a_fault_is_named_by_file_and_line(written, text, line, message):
     assert message in str(caught.value)
 
 
-def test_a_recipe_without_pictures_and_one_that_is_not_there(written, tmp_path):
-    with pytest.raises(RecipeError, match="no pictures"):
+def test_a_recipe_without_images_and_one_that_is_not_there(written, tmp_path):
+    with pytest.raises(RecipeError, match="no images"):
         read_recipe(written("size = 64\n"))
     with pytest.raises(RecipeError, match="No such file"):
         read_recipe(tmp_path / "nowhere.toml")

@@ -10,7 +10,7 @@ from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import ifs_recipe, names_in, tree
 
 
-def picture(folder, index):
+def image(folder, index):
     return folder / f"ifs/{index:06d}.jpg"
 
 
@@ -18,21 +18,21 @@ def test_a_sound_set_passes_and_is_left_as_it_is(small_set):
     before = tree(small_set)
     report = verify(small_set, redraw=4)
     assert report.ok
-    assert (report.n_pictures, report.n_redrawn) == (6, 4)
+    assert (report.n_images, report.n_redrawn) == (6, 4)
     assert verify(small_set, redraw=100).n_redrawn == 6
     assert tree(small_set) == before
 
 
 def damage(folder):
-    picture(folder, 0).unlink()
-    data = picture(folder, 1).read_bytes()
-    picture(folder, 1).write_bytes(data[:-7])
-    data = bytearray(picture(folder, 2).read_bytes())
+    image(folder, 0).unlink()
+    data = image(folder, 1).read_bytes()
+    image(folder, 1).write_bytes(data[:-7])
+    data = bytearray(image(folder, 2).read_bytes())
     data[-20] ^= 1
-    picture(folder, 2).write_bytes(data)
-    picture(folder, 3).write_bytes(picture(folder, 3).read_bytes() + b"x")
-    picture(folder, 4).unlink()
-    picture(folder, 4).symlink_to(picture(folder, 5))
+    image(folder, 2).write_bytes(data)
+    image(folder, 3).write_bytes(image(folder, 3).read_bytes() + b"x")
+    image(folder, 4).unlink()
+    image(folder, 4).symlink_to(image(folder, 5))
     (folder / "ifs/holiday.jpg").write_text("mine")
     (folder / "ifs/.DS_Store").write_text("nobody's")
     (folder / "notes.txt").write_text("mine")
@@ -52,12 +52,12 @@ def test_each_kind_of_fault_is_found(small_set):
 def test_a_repair_redraws_just_the_broken_and_leaves_the_foreign(small_set):
     before = tree(small_set)
     damage(small_set)
-    untouched = picture(small_set, 5).stat()
+    untouched = image(small_set, 5).stat()
     summary = repair(small_set)
     assert summary.ok
     assert summary.n_drawn == 5
     assert "ifs/holiday.jpg" in summary.notes[0]
-    assert picture(small_set, 5).stat() == untouched
+    assert image(small_set, 5).stat() == untouched
     foreign = {"ifs/holiday.jpg", "ifs/.DS_Store", "notes.txt"}
     after = tree(small_set)
     assert foreign <= set(after)
@@ -89,7 +89,7 @@ def test_a_record_of_another_seed_or_size_is_altered(small_set):
 
 
 def test_redrawing_finds_what_hashes_cannot(small_set):
-    """A record whose params are another picture's passes every hash of files."""
+    """A record whose params are another image's passes every hash of files."""
     path = small_set / "manifest.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines[0]["params"], lines[1]["params"] = lines[1]["params"], lines[0]["params"]
@@ -107,7 +107,7 @@ def test_options_of_another_release_are_refused_in_words(small_set, options):
     described = json.loads(path.read_text())
     described["recipe"]["families"]["ifs"]["options"] = options
     path.write_text(json.dumps(described))
-    picture(small_set, 0).unlink()
+    image(small_set, 0).unlink()
     with pytest.raises(SetError, match=r"wings|embr"):
         repair(small_set)
 
@@ -149,4 +149,4 @@ def test_damaged_params_differ_when_redrawn_and_are_no_traceback(small_set, dama
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert verify(small_set, redraw=6).differing == ("ifs/000002.jpg",)
     with pytest.raises(SetError, match=r"params of ifs/000002\.jpg"):
-        redraw(*find_record(picture(small_set, 2)), 16)
+        redraw(*find_record(image(small_set, 2)), 16)

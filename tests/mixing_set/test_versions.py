@@ -136,7 +136,7 @@ def before():
     }
 
 
-def test_one_more_palette_file_changes_no_picture(before, one_more_palette):
+def test_one_more_palette_file_changes_no_image(before, one_more_palette):
     assert palettes.names()[0] == "aaa"
     assert sample("ifs", palette="aaa").params != sample("ifs").params
     for (family, index), spec in before.items():

@@ -11,9 +11,9 @@ collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["*"]
 
 
 @pytest.fixture(scope="session")
-def mixing_pictures(tmp_path_factory):
-    """A folder of pictures to mix with."""
-    folder = tmp_path_factory.mktemp("pictures")
+def mixing_images(tmp_path_factory):
+    """A folder of images to mix with."""
+    folder = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(5)
     for number in range(8):
         coarse = rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)
@@ -23,7 +23,7 @@ def mixing_pictures(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
-    """Keep banks and corrupted pictures out of the user's cache; the kernels' code may be there."""
+    """Keep banks and corrupted images out of the user's cache; the kernels' code may be there."""
     if _CACHE_FOLDER is not None:
         monkeypatch.setenv("NUMBA_CACHE_DIR", _CACHE_FOLDER)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

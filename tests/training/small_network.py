@@ -20,13 +20,13 @@ def build(n_classes, image_size):
     )
 
 
-def main(out, pictures):
+def main(out, images):
     torch.set_num_threads(1)
     MODELS.add("group-norm", ModelEntry("group-norm", build, ""))
     config = configure(
         model="group-norm", epochs=2, batch_size=128, image_size=8, learning_rate=0.02
     )
-    train(config, Path(out), set_folder=Path(pictures))
+    train(config, Path(out), set_folder=Path(images))
 
 
 if __name__ == "__main__":

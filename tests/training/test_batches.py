@@ -13,7 +13,7 @@ SIZE = 12
 
 
 class Plain:
-    """Pictures without crops, so that what goes into the augmenter is known."""
+    """Images without crops, so that what goes into the augmenter is known."""
 
     def __init__(self, n):
         rng = np.random.default_rng(3)
@@ -50,7 +50,7 @@ def epoch_of(order, epoch):
     return list(order)
 
 
-def test_an_epoch_has_every_picture_once_but_for_the_rest():
+def test_an_epoch_has_every_image_once_but_for_the_rest():
     order = EpochOrder(30, 8, seed=1)
     assert len(order) == 3
     seen = [index for _, batch in epoch_of(order, 0) for index in batch]
@@ -99,7 +99,7 @@ def test_views_are_the_augmenter_s_for_seed_epoch_and_index(data, aug):
     np.testing.assert_array_equal(second.numpy(), expected[1])
 
 
-def test_crops_change_with_epoch_picture_and_seed(data):
+def test_crops_change_with_epoch_image_and_seed(data):
     def crop(seed, epoch, index):
         (views, _) = TrainingBatches(data, None, None, seed)[epoch, [index]]
         return float(views[0][0, 0, 0, 0])
@@ -136,7 +136,7 @@ def test_workers_make_the_batches_of_one_process(data, aug):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_what_is_wrong_with_a_picture_arrives_in_its_own_words(data, monkeypatch, workers):
+def test_what_is_wrong_with_a_image_arrives_in_its_own_words(data, monkeypatch, workers):
     def unreadable(self, indices, seeds):
         raise RunError("photos/cat/3.jpg cannot be read")
 

@@ -32,9 +32,9 @@ def sgd(network):
 
 
 def step(network, optimizer, seed):
-    pictures = torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
+    images = torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
     optimizer.zero_grad()
-    network(pictures).square().mean().backward()
+    network(images).square().mean().backward()
     optimizer.step()
 
 

@@ -19,8 +19,8 @@ def digits(tmp_path_factory):
     return load_data("digits", data_dir=tmp_path_factory.mktemp("data"))
 
 
-def everything(pictures):
-    return pictures.for_testing(range(len(pictures)))
+def everything(images):
+    return images.for_testing(range(len(images)))
 
 
 def test_digits_are_scikit_learns_each_once(digits):
@@ -68,14 +68,14 @@ def test_no_crop_cuts_a_digit_and_none_is_mirrored(size, tmp_path):
             assert set(np.rint(moved)) == set(range(-(size // 16), size // 16 + 1))
 
 
-def middle(pictures, axis):
+def middle(images, axis):
     """Where the centre of mass is along an axis."""
     other = 3 - axis
-    profile = pictures[..., 0].sum(axis=other, dtype=float)
+    profile = images[..., 0].sum(axis=other, dtype=float)
     return profile @ np.arange(profile.shape[1]) / profile.sum(axis=1)
 
 
-def test_pictures_depend_on_index_and_seed_alone(digits):
+def test_images_depend_on_index_and_seed_alone(digits):
     seeds = {index: seed_for(3, 1, index) for index in (5, 900, 17)}
     together = digits.train.for_training(list(seeds), list(seeds.values()))
     for place, (index, seed) in enumerate(seeds.items()):
@@ -85,13 +85,13 @@ def test_pictures_depend_on_index_and_seed_alone(digits):
     assert digits.train.for_testing([]).shape == (0, 32, 32, 3)
 
 
-def test_mean_and_deviation_are_those_of_the_training_pictures(digits):
+def test_mean_and_deviation_are_those_of_the_training_images(digits):
     pixels = everything(digits.train) / 255
     assert digits.mean == pytest.approx(pixels.mean(axis=(0, 1, 2)), rel=1e-10)
     assert digits.std == pytest.approx(pixels.std(axis=(0, 1, 2)), rel=1e-10)
 
 
-def test_statistics_of_many_coloured_pictures_and_of_one_value():
+def test_statistics_of_many_coloured_images_and_of_one_value():
     pixels = np.random.default_rng(0).integers(0, 256, (5000, 3, 2, 3), np.uint8)
     pixels[..., 1] //= 3
     mean, std = channel_statistics(pixels)

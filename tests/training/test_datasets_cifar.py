@@ -48,13 +48,13 @@ def small(request, tmp_path, monkeypatch):
     return name, kind, tmp_path / "published", pixels, labels, tuple(names)
 
 
-def test_pictures_and_labels_are_those_of_the_files(small, capfd):
+def test_images_and_labels_are_those_of_the_files(small, capfd):
     name, _, folder, pixels, labels, names = small
     data = load_data(name, data_dir=folder)
     for part, published in ((data.train, "train_list"), (data.test, "test_list")):
         planes = np.concatenate(pixels[published]).reshape(-1, 3, 32, 32)
-        pictures = part.for_testing(range(len(part)))
-        assert np.array_equal(pictures, planes.transpose(0, 2, 3, 1))
+        images = part.for_testing(range(len(part)))
+        assert np.array_equal(images, planes.transpose(0, 2, 3, 1))
         assert part.labels.tolist() == labels[published]
         assert part.labels.dtype == np.int64
     assert (data.name, data.classes, data.size) == (name, names, 32)

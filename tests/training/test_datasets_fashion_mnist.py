@@ -54,7 +54,7 @@ def test_files_are_read_where_they_are(tmp_path, packed, within):
     assert data.classes == tuple(FashionMNIST.classes)
 
 
-def test_training_pictures_are_cropped_and_mirrored(tmp_path):
+def test_training_images_are_cropped_and_mirrored(tmp_path):
     write(tmp_path / "data", packed=True)
     train = load_data("fashion-mnist", data_dir=tmp_path / "data").train
     plain = train.for_testing([4])[0]
@@ -101,15 +101,15 @@ def test_damaged_files_are_named(tmp_path):
     assert "cut short or damaged" in refused(images, packed[:5000] + b"?" * 20 + packed[5020:])
     assert "is cut short; remove" in refused(images, plain[:-1])
     assert "longer than its header says" in refused(images, plain + b"?")
-    assert "not an idx file of 28 x 28 pictures" in refused(images, gzip.compress(b""))
-    assert "not an idx file of 28 x 28 pictures" in refused(images, idx((30, 28, 27), 0))
-    assert "not an idx file of 28 x 28 pictures" in refused(images, b"<html>not found</html>")
+    assert "not an idx file of 28 x 28 images" in refused(images, gzip.compress(b""))
+    assert "not an idx file of 28 x 28 images" in refused(images, idx((30, 28, 27), 0))
+    assert "not an idx file of 28 x 28 images" in refused(images, b"<html>not found</html>")
     assert "not an idx file of labels" in refused(labels, plain)
-    assert "30 pictures and" in refused(labels, idx((29,), 0))
+    assert "30 images and" in refused(labels, idx((29,), 0))
     assert "has the label 10; the classes are 0 to 9" in refused(labels, idx((30,), 1)[:-1] + b"\n")
     empty = idx((0, 28, 28), 0)
     labels.write_bytes(idx((0,), 0))
-    assert "holds no pictures" in refused(images, empty)
+    assert "holds no images" in refused(images, empty)
 
 
 @pytest.fixture

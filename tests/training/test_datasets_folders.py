@@ -7,11 +7,11 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, Resize
 
 from fractalgen.training.datasets import load_data
-from fractalgen.training.datasets.folders import FolderPictures
+from fractalgen.training.datasets.folders import FolderImages
 from fractalgen.training.errors import RunError
 
 
-def picture(width, height, seed):
+def draw_image(width, height, seed):
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
     return small.resize((width, height), Image.Resampling.BICUBIC)
@@ -19,7 +19,7 @@ def picture(width, height, seed):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes with two pictures each to train on and one to test; and things to pass over."""
+    """Two classes with two images each to train on and one to test; and things to pass over."""
     place = tmp_path / "photos"
     seed = 0
     for part, n in (("train", 2), ("val", 1)):
@@ -27,9 +27,9 @@ def folder(tmp_path):
             (place / part / name).mkdir(parents=True)
             for index in range(n):
                 seed += 1
-                picture(70 + seed, 50, seed).save(place / part / name / f"{index}.png")
+                draw_image(70 + seed, 50, seed).save(place / part / name / f"{index}.png")
     (place / "train" / ".hidden").mkdir()
-    picture(9, 9, 0).save(place / "train" / "loose.png")
+    draw_image(9, 9, 0).save(place / "train" / "loose.png")
     (place / "train" / "cat" / "notes.txt").write_text("cats")
     return place
 
@@ -54,22 +54,22 @@ def test_classes_labels_and_sizes(folder):
 @pytest.mark.parametrize(("width", "height"), [(500, 375), (375, 500), (256, 256), (61, 40)])
 @pytest.mark.parametrize("size", [224, 64])
 def test_testing_is_torchvisions_resize_and_centre_crop(tmp_path, width, height, size):
-    image = picture(width, height, 3)
+    image = draw_image(width, height, 3)
     image.save(tmp_path / "a.png")
-    ours = FolderPictures(tmp_path, ["a.png"], np.zeros(1, np.int64), size).for_testing([0])[0]
+    ours = FolderImages(tmp_path, ["a.png"], np.zeros(1, np.int64), size).for_testing([0])[0]
     theirs = Compose([Resize(round(size * 256 / 224)), CenterCrop(size)])(image)
     assert np.abs(ours.astype(int) - np.asarray(theirs)).max() <= 1
 
 
-def test_the_whole_of_a_small_square_picture_is_shown_if_asked_for(tmp_path):
-    image = picture(32, 32, 3)
+def test_the_whole_of_a_small_square_image_is_shown_if_asked_for(tmp_path):
+    image = draw_image(32, 32, 3)
     image.save(tmp_path / "a.png")
-    pictures = FolderPictures(tmp_path, ["a.png"], np.zeros(1, np.int64), 32, whole=True)
-    assert np.array_equal(pictures.for_testing([0])[0], np.asarray(image))
+    images = FolderImages(tmp_path, ["a.png"], np.zeros(1, np.int64), 32, whole=True)
+    assert np.array_equal(images.for_testing([0])[0], np.asarray(image))
 
 
 def coordinates(width, height):
-    """A picture whose red tells how far right, and whose green how far down."""
+    """An image whose red tells how far right, and whose green how far down."""
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return Image.fromarray(np.stack([x, y, 0 * x], axis=2).round().astype(np.uint8))
 
@@ -77,8 +77,8 @@ def coordinates(width, height):
 @pytest.mark.parametrize(("width", "height"), [(300, 200), (200, 300), (900, 60)])
 def test_training_takes_parts_of_the_published_areas_and_shapes(tmp_path, width, height):
     coordinates(width, height).save(tmp_path / "a.png")
-    pictures = FolderPictures(tmp_path, ["a.png"], np.zeros(1, np.int64), 32)
-    views = pictures.for_training([0] * 300, list(range(300))).astype(float)
+    images = FolderImages(tmp_path, ["a.png"], np.zeros(1, np.int64), 32)
+    views = images.for_training([0] * 300, list(range(300))).astype(float)
     # Half a pixel of the view lies beyond its outermost centres, on each side.
     red = views[..., 0][:, :, [0, -1]].mean(axis=1)
     green = views[..., 1][:, [0, -1]].mean(axis=2)
@@ -101,7 +101,7 @@ def test_training_takes_parts_of_the_published_areas_and_shapes(tmp_path, width,
         assert middle.mean() > 0.2
 
 
-def test_a_training_view_depends_on_picture_and_seed_alone(folder):
+def test_a_training_view_depends_on_image_and_seed_alone(folder):
     train = load(folder, image_size=32).train
     together = train.for_training([0, 3, 0], [5, 6, 2**64 - 1])
     assert np.array_equal(train.for_training([3], [6])[0], together[1])
@@ -110,7 +110,7 @@ def test_a_training_view_depends_on_picture_and_seed_alone(folder):
     assert np.array_equal(copy.for_training([0, 3, 0], [5, 6, 2**64 - 1]), together)
 
 
-def test_grey_and_transparent_pictures_and_strange_names_are_read(folder):
+def test_grey_and_transparent_images_and_strange_names_are_read(folder):
     place = folder / "val" / "cat"
     Image.new("L", (30, 30), 200).save(place / "grün ☘.png")
     Image.new("RGBA", (30, 30), (255, 0, 0, 0)).save(place / "clear.webp", lossless=True)
@@ -133,12 +133,12 @@ def test_classes_have_to_be_the_same_and_not_empty(folder):
     with pytest.raises(RunError, match=r"val has classes that .*train has not: bird"):
         load(folder)
     (folder / "train" / "bird").mkdir()
-    with pytest.raises(RunError, match=r"train has no pictures of these classes: bird"):
+    with pytest.raises(RunError, match=r"train has no images of these classes: bird"):
         load(folder)
-    picture(30, 30, 0).save(folder / "train" / "bird" / "a.jpg")
-    with pytest.raises(RunError, match=r"val has no pictures of these classes: bird"):
+    draw_image(30, 30, 0).save(folder / "train" / "bird" / "a.jpg")
+    with pytest.raises(RunError, match=r"val has no images of these classes: bird"):
         load(folder)
-    picture(30, 30, 0).save(folder / "val" / "bird" / "a.jpg")
+    draw_image(30, 30, 0).save(folder / "val" / "bird" / "a.jpg")
     assert load(folder).test.labels.tolist() == [0, 1, 2]
     for name in ("bird", "dog"):
         shutil.rmtree(folder / "train" / name)
@@ -147,10 +147,10 @@ def test_classes_have_to_be_the_same_and_not_empty(folder):
         load(folder)
 
 
-def test_folders_without_pictures_or_classes(folder):
+def test_folders_without_images_or_classes(folder):
     for name in ("cat", "dog"):
         (folder / "val" / name / "0.png").unlink()
-    with pytest.raises(RunError, match="val holds no pictures"):
+    with pytest.raises(RunError, match="val holds no images"):
         load(folder)
     for name in ("cat", "dog"):
         (folder / "val" / name).rmdir()
@@ -158,7 +158,7 @@ def test_folders_without_pictures_or_classes(folder):
         load(folder)
 
 
-def test_an_unreadable_picture_is_named(folder):
+def test_an_unreadable_image_is_named(folder):
     path = folder / "val" / "dog" / "0.png"
     path.write_bytes(path.read_bytes()[:-500])
     test = load(folder).test

@@ -102,8 +102,8 @@ def norm(x, weights, name):
 def test_wide_resnet_is_the_papers_as_a_function():
     """x + conv(relu(norm(conv(relu(norm(x)))))); a new width is convolved from relu(norm(x))."""
     network = with_full_norms(create_model("wrn-16-1", 5, 8))
-    weights, pictures = network.state_dict(), torch.randn(2, 3, 8, 8).double()
-    x = functional.conv2d(pictures, weights["stem.weight"], padding=1)
+    weights, images = network.state_dict(), torch.randn(2, 3, 8, 8).double()
+    x = functional.conv2d(images, weights["stem.weight"], padding=1)
     for stage, stride in (("stage1", 1), ("stage2", 2), ("stage3", 2)):
         for block, step in ((f"{stage}.0", stride), (f"{stage}.1", 1)):
             active = norm(x, weights, f"{block}.norm1").relu()
@@ -114,14 +114,14 @@ def test_wide_resnet_is_the_papers_as_a_function():
             x = x + functional.conv2d(inner, weights[f"{block}.conv2.weight"], None, 1, 1)
     x = norm(x, weights, "end.0").relu().mean(dim=(2, 3))
     expected = x @ weights["fc.weight"].T + weights["fc.bias"]
-    torch.testing.assert_close(network(pictures), expected)
+    torch.testing.assert_close(network(images), expected)
 
 
 def test_thin_resnet_is_the_papers_as_a_function():
     """relu(x + norm(conv(relu(norm(conv(x)))))); new channels of the shortcut are 0."""
     network = with_full_norms(create_model("resnet-8", 5, 8))
-    weights, pictures = network.state_dict(), torch.randn(2, 3, 8, 8).double()
-    x = functional.conv2d(pictures, weights["stem.0.weight"], padding=1)
+    weights, images = network.state_dict(), torch.randn(2, 3, 8, 8).double()
+    x = functional.conv2d(images, weights["stem.0.weight"], padding=1)
     x = norm(x, weights, "stem.1").relu()
     for block, stride in (("stage1.0", 1), ("stage2.0", 2), ("stage3.0", 2)):
         inner = functional.conv2d(x, weights[f"{block}.conv1.weight"], None, stride, 1)
@@ -133,11 +133,11 @@ def test_thin_resnet_is_the_papers_as_a_function():
             x = torch.cat([x, torch.zeros_like(x)], dim=1)
         x = (x + inner).relu()
     expected = x.mean(dim=(2, 3)) @ weights["fc.weight"].T + weights["fc.bias"]
-    torch.testing.assert_close(network(pictures), expected)
+    torch.testing.assert_close(network(images), expected)
 
 
 @pytest.mark.parametrize("name", ["resnet-18", "resnext-29-4x32"])
-def test_the_first_layers_keep_the_size_of_small_pictures(name):
+def test_the_first_layers_keep_the_size_of_small_images(name):
     network, seen = create_model(name, 5, 8), []
     for module in network.modules():
         if isinstance(module, Bottleneck | BasicBlock):
@@ -154,9 +154,9 @@ def test_the_vision_transformer_is_timms_as_a_function():
     nn.init.normal_(ours.heads.head.weight)
     theirs = timm.create_model("vit_small_patch16_224", img_size=32, num_classes=7).eval()
     theirs.load_state_dict(in_timms_names(ours.state_dict()))
-    pictures = torch.randn(2, 3, 32, 32)
+    images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
-        torch.testing.assert_close(ours(pictures), theirs(pictures), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
 
 
 def in_timms_names(weights):
@@ -184,7 +184,7 @@ def in_timms_names(weights):
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "wrn-28-10"])
 @pytest.mark.parametrize("size", [8, 15])
-def test_small_networks_take_pictures_of_any_size(name, size):
+def test_small_networks_take_images_of_any_size(name, size):
     network = create_model(name, 5, size)
     logits = network(torch.randn(2, 3, size, size))
     assert logits.shape == (2, 5)
@@ -196,11 +196,11 @@ def test_small_networks_take_pictures_of_any_size(name, size):
 def test_networks_run_channels_last_in_bfloat16(name):
     size = max(16, MODELS[name].least_size)
     network = create_model(name, 5, size).to(memory_format=torch.channels_last).eval()
-    pictures = torch.randn(2, 3, size, size)
+    images = torch.randn(2, 3, size, size)
     with torch.no_grad():
-        exact = network(pictures)
+        exact = network(images)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = network(pictures.to(memory_format=torch.channels_last))
+            logits = network(images.to(memory_format=torch.channels_last))
     scale = float(exact.abs().max())
     torch.testing.assert_close(logits.float(), exact, rtol=0.1, atol=0.1 * scale + 1e-3)
 
@@ -208,10 +208,10 @@ def test_networks_run_channels_last_in_bfloat16(name):
 @pytest.mark.parametrize("name", ["wrn-16-1", "resnet-8"])
 def test_networks_compile_as_one_graph(name):
     network = create_model(name, 5, 8).eval()
-    pictures = torch.randn(2, 3, 8, 8)
+    images = torch.randn(2, 3, 8, 8)
     compiled = torch.compile(network, backend="eager", fullgraph=True)
     with torch.no_grad():
-        torch.testing.assert_close(compiled(pictures), network(pictures))
+        torch.testing.assert_close(compiled(images), network(images))
 
 
 def test_fresh_weights_are_a_function_of_pytorchs_seed():
@@ -239,11 +239,11 @@ def test_convolutions_start_normal_with_variance_two_over_fan_out(name):
 
 def test_dropout_is_for_training_only():
     network = create_model("wrn-40-4", 5, 8)
-    pictures = torch.randn(2, 3, 8, 8)
+    images = torch.randn(2, 3, 8, 8)
     with torch.no_grad():
-        assert not torch.equal(network(pictures), network(pictures))
+        assert not torch.equal(network(images), network(images))
         network.eval()
-        assert torch.equal(network(pictures), network(pictures))
+        assert torch.equal(network(images), network(images))
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,10 @@ def launched(command, folder):
     return done
 
 
-def test_two_processes_agree_with_one(tmp_path, mixing_pictures):
+def test_two_processes_agree_with_one(tmp_path, mixing_images):
     together, alone = tmp_path / "together", tmp_path / "alone"
-    launched(["-m", "tests.training.small_network", together, mixing_pictures], tmp_path)
-    main(alone, mixing_pictures)
+    launched(["-m", "tests.training.small_network", together, mixing_images], tmp_path)
+    main(alone, mixing_images)
     ours, theirs = (RunFolder(folder).records() for folder in (together, alone))
     for one, other in zip(ours, theirs, strict=True):
         assert one.loss == pytest.approx(other.loss, rel=1e-4)
@@ -47,8 +47,8 @@ def test_two_processes_agree_with_one(tmp_path, mixing_pictures):
         torch.testing.assert_close(value, second[name], rtol=1e-3, atol=1e-4)
 
 
-def test_the_command_trains_in_two_processes_and_speaks_once(tmp_path, mixing_pictures):
-    command = ["-m", "fractalgen", "train-with-set", str(mixing_pictures), "--image-size", "8"]
+def test_the_command_trains_in_two_processes_and_speaks_once(tmp_path, mixing_images):
+    command = ["-m", "fractalgen", "train-with-set", str(mixing_images), "--image-size", "8"]
     done = launched([*command, "--epochs", "1", "--out", "run"], tmp_path)
     assert done.stdout.count("test error") == 1
     assert done.stderr.count("epoch 1/1") == 1

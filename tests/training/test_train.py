@@ -48,14 +48,14 @@ def assert_same_weights(one, other):
         assert torch.equal(value, theirs[name]), name
 
 
-def train_here(config, folder, mixing_pictures, **options):
-    return train(config, folder, set_folder=mixing_pictures, data_dir=folder / "data", **options)
+def train_here(config, folder, mixing_images, **options):
+    return train(config, folder, set_folder=mixing_images, data_dir=folder / "data", **options)
 
 
 @pytest.fixture(scope="module")
-def whole_run(tmp_path_factory, mixing_pictures):
+def whole_run(tmp_path_factory, mixing_images):
     folder = tmp_path_factory.mktemp("whole") / "run"
-    outcome = train_here(config_of(), folder, mixing_pictures)
+    outcome = train_here(config_of(), folder, mixing_images)
     return folder, outcome
 
 
@@ -99,7 +99,7 @@ class StopError(Exception):
 
 @pytest.mark.parametrize("stop_at", [(1, 10), (3, 1)])
 def test_a_run_that_was_interrupted_ends_with_the_same_weights(
-    whole_run, tmp_path, mixing_pictures, stop_at
+    whole_run, tmp_path, mixing_images, stop_at
 ):
     def stop(report):
         if (report.epoch, report.step) >= stop_at:
@@ -107,16 +107,16 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
 
     folder = tmp_path / "run"
     with pytest.raises(StopError):
-        train_here(config_of(), folder, mixing_pictures, listeners=Listeners(step=stop))
-    outcome = train_here(config_of(), folder, mixing_pictures, resume=True)
+        train_here(config_of(), folder, mixing_images, listeners=Listeners(step=stop))
+    outcome = train_here(config_of(), folder, mixing_images, resume=True)
     assert outcome.epochs_before == stop_at[0] - 1
     assert len(outcome.records) == 3
     assert_same_weights(folder, whole_run[0])
 
 
-def test_workers_do_not_change_the_weights(whole_run, tmp_path, mixing_pictures):
+def test_workers_do_not_change_the_weights(whole_run, tmp_path, mixing_images):
     folder = tmp_path / "run"
-    train_here(config_of(), folder, mixing_pictures, hardware=Hardware(workers=2))
+    train_here(config_of(), folder, mixing_images, hardware=Hardware(workers=2))
     assert_same_weights(folder, whole_run[0])
 
 
@@ -144,8 +144,8 @@ def test_dropout_too_goes_on_where_it_was(tmp_path, monkeypatch, workers):
     assert_same_weights(whole, resumed)
 
 
-def test_a_killed_run_goes_on(whole_run, tmp_path, mixing_pictures):
-    command = [sys.executable, "-m", "fractalgen", "train-with-set", str(mixing_pictures)]
+def test_a_killed_run_goes_on(whole_run, tmp_path, mixing_images):
+    command = [sys.executable, "-m", "fractalgen", "train-with-set", str(mixing_images)]
     command += ["--image-size", "8", "--batch-size", "128", "--epochs", "3", "--out", "run"]
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     process = subprocess.Popen(
@@ -160,23 +160,23 @@ def test_a_killed_run_goes_on(whole_run, tmp_path, mixing_pictures):
     process.communicate()
     folder = tmp_path / "run"
     assert read_checkpoint(folder / "last.safetensors").epoch < 3
-    outcome = train_here(config_of(), folder, mixing_pictures, resume=True)
+    outcome = train_here(config_of(), folder, mixing_images, resume=True)
     assert 1 <= outcome.epochs_before < 3
     assert_same_weights(folder, whole_run[0])
 
 
-def test_a_finished_run_that_is_resumed_stays_as_it_is(whole_run, mixing_pictures):
+def test_a_finished_run_that_is_resumed_stays_as_it_is(whole_run, mixing_images):
     folder, _ = whole_run
     before = (folder / "last.safetensors").read_bytes()
-    outcome = train_here(config_of(), folder, mixing_pictures, resume=True)
+    outcome = train_here(config_of(), folder, mixing_images, resume=True)
     assert outcome.epochs_before == 3
     assert len(outcome.records) == 3
     assert (folder / "last.safetensors").read_bytes() == before
 
 
-def test_another_configuration_is_not_resumed(whole_run, mixing_pictures):
+def test_another_configuration_is_not_resumed(whole_run, mixing_images):
     with pytest.raises(RunUsageError, match=r"k 3 \(now 2\)"):
-        train_here(config_of(k=2), whole_run[0], mixing_pictures, resume=True)
+        train_here(config_of(k=2), whole_run[0], mixing_images, resume=True)
 
 
 class Diverging(torch.nn.Module):
@@ -187,20 +187,20 @@ class Diverging(torch.nn.Module):
         self.layer = torch.nn.Linear(3 * image_size**2, n_classes)
         self.register_buffer("n_batches", torch.zeros(()))
 
-    def forward(self, pictures):
+    def forward(self, images):
         if self.training:
             self.n_batches += 1
         good = torch.where(self.n_batches > 15, torch.nan, 1.0)
-        return self.layer(pictures.flatten(1)) * good
+        return self.layer(images.flatten(1)) * good
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
-    tmp_path, mixing_pictures, monkeypatch
+    tmp_path, mixing_images, monkeypatch
 ):
     monkeypatch.setitem(MODELS._entries, "diverging", ModelEntry("diverging", Diverging, ""))
     folder = tmp_path / "run"
     with pytest.raises(RunError, match=r"loss became nan at step 5 of 11 in epoch 2"):
-        train_here(config_of(model="diverging"), folder, mixing_pictures)
+        train_here(config_of(model="diverging"), folder, mixing_images)
     kept = read_checkpoint(folder / "last.safetensors")
     assert kept.epoch == 1
     assert all(torch.isfinite(value).all() for value in kept.model.values())
@@ -222,36 +222,36 @@ class Poison(torch.autograd.Function):
 class Breaking(Diverging):
     """Is broken by the last step of its second epoch, whose loss is still a number."""
 
-    def forward(self, pictures):
+    def forward(self, images):
         if self.training:
             self.n_batches += 1
-        logits = self.layer(pictures.flatten(1))
+        logits = self.layer(images.flatten(1))
         return Poison.apply(logits) if self.n_batches == 22 else logits
 
 
 def test_weights_that_the_last_step_broke_do_not_replace_the_good_ones(
-    tmp_path, mixing_pictures, monkeypatch
+    tmp_path, mixing_images, monkeypatch
 ):
     monkeypatch.setitem(MODELS._entries, "breaking", ModelEntry("breaking", Breaking, ""))
     folder = tmp_path / "run"
     with pytest.raises(RunError, match=r"layer\.weight is no longer finite after epoch 2"):
-        train_here(config_of(model="breaking", learning_rate=0.01), folder, mixing_pictures)
+        train_here(config_of(model="breaking", learning_rate=0.01), folder, mixing_images)
     assert read_checkpoint(folder / "last.safetensors").epoch == 1
     assert len(RunFolder(folder).records()) == 1
 
 
-def test_going_on_and_starting_anew_do_not_go_together(whole_run, mixing_pictures):
+def test_going_on_and_starting_anew_do_not_go_together(whole_run, mixing_images):
     folder, _ = whole_run
     before = (folder / "last.safetensors").read_bytes()
     with pytest.raises(RunUsageError, match="give one of them"):
-        train_here(config_of(), folder, mixing_pictures, resume=True, overwrite=True)
+        train_here(config_of(), folder, mixing_images, resume=True, overwrite=True)
     assert (folder / "last.safetensors").read_bytes() == before
 
 
-def test_two_processes_do_not_train_in_one_folder(whole_run, mixing_pictures):
+def test_two_processes_do_not_train_in_one_folder(whole_run, mixing_images):
     folder, _ = whole_run
     with locked(folder), pytest.raises(SetError, match="another fractalgen"):
-        train_here(config_of(), folder, mixing_pictures, resume=True)
+        train_here(config_of(), folder, mixing_images, resume=True)
 
 
 def test_a_run_that_goes_on_does_not_need_its_first_weights(tmp_path):
@@ -291,15 +291,15 @@ def folder_config(photos, **given):
     )
 
 
-def test_a_folder_of_photographs(tmp_path, mixing_pictures):
+def test_a_folder_of_photographs(tmp_path, mixing_images):
     config = folder_config(photo_folder(tmp_path / "photos"), learning_rate=0.01)
-    outcome = train_here(config, tmp_path / "run", mixing_pictures)
+    outcome = train_here(config, tmp_path / "run", mixing_images)
     assert len(outcome.records) == 2
 
 
-def test_a_test_picture_that_cannot_be_read_is_found_before_an_epoch_is_spent(tmp_path):
+def test_a_test_image_that_cannot_be_read_is_found_before_an_epoch_is_spent(tmp_path):
     photos = photo_folder(tmp_path / "photos")
-    (photos / "val" / "dog" / "1.png").write_bytes(b"not a picture")
+    (photos / "val" / "dog" / "1.png").write_bytes(b"not an image")
     steps = []
     with pytest.raises(RunError, match=r"val/dog/1\.png"):
         train(
@@ -324,7 +324,7 @@ def test_a_run_is_overwritten_only_when_the_new_one_can_begin(tmp_path):
     config = folder_config(photos, method="vanilla")
     train(config, tmp_path / "run")
     before = (tmp_path / "run" / "last.safetensors").read_bytes()
-    (photos / "val" / "cat" / "0.png").write_bytes(b"not a picture")
+    (photos / "val" / "cat" / "0.png").write_bytes(b"not an image")
     with pytest.raises(RunError, match=r"val/cat/0\.png"):
         train(config, tmp_path / "run", overwrite=True)
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
@@ -355,33 +355,33 @@ def test_data_that_changed_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"batch_size": 5000}, r"5,000 is more than the 1,\d\d\d training pictures of digits"),
+        ({"batch_size": 5000}, r"5,000 is more than the 1,\d\d\d training images of digits"),
         ({"model": "vit-small"}, "16"),
         ({"k": 99}, "k must be a whole number from 1 to 8"),
         ({"levels": ("pixels",)}, "did you mean 'pixel'"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_is_written(
-    tmp_path, mixing_pictures, given, message
+    tmp_path, mixing_images, given, message
 ):
     with pytest.raises(RunUsageError, match=message):
-        train_here(config_of(**given), tmp_path / "run", mixing_pictures)
+        train_here(config_of(**given), tmp_path / "run", mixing_images)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_device_that_is_not_there_is_refused(tmp_path, mixing_pictures):
+def test_a_device_that_is_not_there_is_refused(tmp_path, mixing_images):
     if torch.cuda.is_available():
         pytest.skip("there is one here")
     with pytest.raises(RunUsageError, match="the device 'cuda' is not there"):
-        train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(device="cuda"))
+        train_here(config_of(), tmp_path, mixing_images, hardware=Hardware(device="cuda"))
     for name in ("gpu", "meta"):
         with pytest.raises(RunUsageError, match=f"the device '{name}' is not there"):
-            train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(device=name))
+            train_here(config_of(), tmp_path, mixing_images, hardware=Hardware(device=name))
 
 
-def test_more_workers_than_processors_are_refused(tmp_path, mixing_pictures):
+def test_more_workers_than_processors_are_refused(tmp_path, mixing_images):
     with pytest.raises(RunUsageError, match="100000 workers are more than"):
-        train_here(config_of(), tmp_path, mixing_pictures, hardware=Hardware(workers=100_000))
+        train_here(config_of(), tmp_path, mixing_images, hardware=Hardware(workers=100_000))
 
 
 class TestSets:
@@ -400,14 +400,14 @@ class TestSets:
 
     def test_an_empty_set(self, tmp_path):
         (tmp_path / "empty").mkdir()
-        with pytest.raises(Exception, match="no pictures") as raised:
+        with pytest.raises(Exception, match="no images") as raised:
             train_here(config_of(), tmp_path / "run", tmp_path / "empty")
         assert type(raised.value).__name__ == "BankError"
 
     def test_a_set_that_fails_verification(self, tmp_path, own_set):
-        picture = own_set / "ifs" / "000002.jpg"
-        picture.write_bytes(picture.read_bytes()[:-20])
-        with pytest.raises(RunError, match=r"1 of its pictures are missing or altered.*--repair"):
+        image = own_set / "ifs" / "000002.jpg"
+        image.write_bytes(image.read_bytes()[:-20])
+        with pytest.raises(RunError, match=r"1 of its images are missing or altered.*--repair"):
             train_here(config_of(), tmp_path / "run", own_set)
         assert not (tmp_path / "run").exists()
 

@@ -14,9 +14,9 @@ QUICK = ("--image-size", "8", "--batch-size", "128", "--epochs", "1")
 
 
 @pytest.fixture
-def train(run, mixing_pictures):
-    def train_here(*arguments, pictures=mixing_pictures):
-        return run("train-with-set", pictures, *QUICK, *arguments)
+def train(run, mixing_images):
+    def train_here(*arguments, images=mixing_images):
+        return run("train-with-set", images, *QUICK, *arguments)
 
     return train_here
 
@@ -146,13 +146,13 @@ def test_a_device_that_is_absent(train):
 
 
 def test_a_set_that_is_absent_or_empty(train, tmp_path):
-    absent = train(pictures=tmp_path / "nowhere")
+    absent = train(images=tmp_path / "nowhere")
     assert absent.exit_code == 1
     assert "does not exist; 'fractalgen build-set" in absent.stderr
     (tmp_path / "empty").mkdir()
-    empty = train(pictures=tmp_path / "empty")
+    empty = train(images=tmp_path / "empty")
     assert empty.exit_code == 1
-    assert "no pictures" in empty.stderr
+    assert "no images" in empty.stderr
 
 
 def test_a_checkpoint_that_is_truncated_is_not_lost(train, tmp_path):
@@ -165,8 +165,8 @@ def test_a_checkpoint_that_is_truncated_is_not_lost(train, tmp_path):
     assert len(checkpoint.read_bytes()) == 1000
 
 
-def test_an_interruption_says_how_to_go_on(tmp_path, mixing_pictures):
-    command = [sys.executable, "-m", "fractalgen", "train-with-set", str(mixing_pictures)]
+def test_an_interruption_says_how_to_go_on(tmp_path, mixing_images):
+    command = [sys.executable, "-m", "fractalgen", "train-with-set", str(mixing_images)]
     command += ["--image-size", "8", "--epochs", "500", "--out", "run"]
     process = subprocess.Popen(
         command,

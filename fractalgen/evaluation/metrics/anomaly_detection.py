@@ -1,4 +1,4 @@
-"""How well a score tells unknown pictures, the positives, from known ones."""
+"""How well a score tells unknown images, the positives, from known ones."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,7 @@ __all__ = ["anomaly_scores", "aupr", "auroc", "fpr_at_95_tpr"]
 
 
 def anomaly_scores(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Return the negative maximum softmax probability of each picture.
+    """Return the negative maximum softmax probability of each image.
 
     Source: Hendrycks and Gimpel, "A baseline for detecting misclassified and out-of-distribution
     examples in neural networks", ICLR 2017.
@@ -36,7 +36,7 @@ def anomaly_scores(probabilities: ArrayLike) -> NDArray[np.float64]:
 def auroc(unknown: ArrayLike, known: ArrayLike) -> float:
     """Return the area under the receiver operating characteristic.
 
-    It is the probability that an unknown picture has a higher score than a known one, where a
+    It is the probability that an unknown image has a higher score than a known one, where a
     tie counts a half.
 
     Parameters
@@ -66,7 +66,7 @@ def aupr(unknown: ArrayLike, known: ArrayLike) -> float:
     AP = sum over thresholds i, from the highest score down, of (R_i - R_(i-1)) * P_i with
     precision P and recall R; equal scores are one threshold. Parameters and errors are those of
     `auroc`. Chance is n / (n + m), so that figures compare only between equal shares of unknown
-    pictures.
+    images.
     """
     caught, alarms = _counts(unknown, known)
     precision = caught / (caught + alarms)
@@ -74,9 +74,9 @@ def aupr(unknown: ArrayLike, known: ArrayLike) -> float:
 
 
 def fpr_at_95_tpr(unknown: ArrayLike, known: ArrayLike) -> float:
-    """Return the share of known pictures reported where 95% of the unknown ones are, or just over.
+    """Return the share of known images reported where 95% of the unknown ones are, or just over.
 
-    The threshold is the highest score that reports at least 95% of the unknown pictures, itself
+    The threshold is the highest score that reports at least 95% of the unknown images, itself
     included. Parameters and errors are those of `auroc`; lower is better.
     """
     caught, alarms = _counts(unknown, known)
@@ -85,7 +85,7 @@ def fpr_at_95_tpr(unknown: ArrayLike, known: ArrayLike) -> float:
 
 
 def _counts(unknown: ArrayLike, known: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count unknown and known pictures at or above each score that occurs, highest first."""
+    """Count unknown and known images at or above each score that occurs, highest first."""
     positive, negative = finite("unknown", unknown), finite("known", known)
     scores = np.concatenate([positive, negative])
     order = np.argsort(-scores, kind="stable")

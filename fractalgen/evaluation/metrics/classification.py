@@ -1,4 +1,4 @@
-"""How often a classifier is wrong, on pictures as they are and on corrupted ones."""
+"""How often a classifier is wrong, on images as they are and on corrupted ones."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType

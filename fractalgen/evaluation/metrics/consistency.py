@@ -1,4 +1,4 @@
-"""How steady predictions are along sequences of slowly changing pictures."""
+"""How steady predictions are along sequences of slowly changing images."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The error on pictures that were changed against the network."""
+"""The error on images that were changed against the network."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def _attack(subject: Subject, options: EvaluationOptions, progress: Progress) ->
     predictions = np.empty(len(subject), np.int64)
     done = 0
     with evaluating(subject.model):
-        for batch in subject.pictures():
+        for batch in subject.images():
             part = slice(done, done + len(batch))
             pixels = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2).contiguous()
             attacked = pgd(
@@ -52,7 +52,7 @@ def _attack(subject: Subject, options: EvaluationOptions, progress: Progress) ->
             with torch.inference_mode():
                 predictions[part] = model(attacked).argmax(dim=1).cpu().numpy()
             done += len(batch)
-            progress("attacked pictures", done, len(subject))
+            progress("attacked images", done, len(subject))
     return AdversarialResult(
         error=error_rate(predictions, labels),
         norm=options.pgd_norm,

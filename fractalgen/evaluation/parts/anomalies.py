@@ -1,4 +1,4 @@
-"""Whether the network is less sure of pictures of nothing that it knows."""
+"""Whether the network is less sure of images of nothing that it knows."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from fractalgen.evaluation.shifts.natural_shifts import (
     read_shift,
     restricted,
 )
-from fractalgen.evaluation.shifts.unknown_pictures import (
+from fractalgen.evaluation.shifts.unknown_images import (
     NAMES,
-    UnknownPictures,
+    UnknownImages,
     is_of_data_set,
     is_path,
-    unknown_pictures,
+    unknown_images,
 )
 from fractalgen.evaluation.subject import Part, Progress, Subject, counted
 from fractalgen.training.errors import RunError, RunUsageError
@@ -44,7 +44,7 @@ _KNOWN_FOR_EACH_UNKNOWN = 5
 def anomaly_parts(
     subject: Subject, options: EvaluationOptions, *, set_folder: Path | None, data_dir: Path
 ) -> list[Part]:
-    """Plan a part for each source of unknown pictures.
+    """Plan a part for each source of unknown images.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def anomaly_parts(
     RunUsageError
         If there is no such source, or it is what the network was trained on.
     RunError
-        If a source does not exist, or holds no pictures.
+        If a source does not exist, or holds no images.
     """
     parts: list[Part] = []
     sources = options.unknown_sources(has_set=set_folder is not None)
@@ -66,10 +66,10 @@ def anomaly_parts(
     for source in sources:
         if is_of_data_set(source, subject.data.name):
             raise RunUsageError(
-                f"the network knows {source}: those pictures are not unknown; give others by --ood"
+                f"the network knows {source}: those images are not unknown; give others by --ood"
             )
         open_some = functools.partial(
-            unknown_pictures,
+            unknown_images,
             source,
             size=subject.data.size,
             seed=subject.seed,
@@ -81,14 +81,14 @@ def anomaly_parts(
     if options.imagenet_o is not None:
         folder = options.imagenet_o
         shift = read_shift(
-            folder, subject.data.classes, subject.data.size, whole=subject.sees_whole_pictures
+            folder, subject.data.classes, subject.data.size, whole=subject.sees_whole_images
         )
         if not len(of_classes(subject.labels, shift.subset)):
             raise RunError(
-                f"no test picture is of the classes in {folder}; leave --imagenet-o out, or "
-                "measure more pictures"
+                f"no test image is of the classes in {folder}; leave --imagenet-o out, or "
+                "measure more images"
             )
-        unknown = options.chosen(len(shift.pictures))
+        unknown = options.chosen(len(shift.images))
         parts.append(functools.partial(_within_classes, names[folder], shift, unknown, subject))
     return parts
 
@@ -103,14 +103,14 @@ def _names(sources: Sequence[str], imagenet_o: Path | None) -> dict[str | Path, 
 
 def _against_unknown(
     source: str,
-    open_some: Callable[..., UnknownPictures],
+    open_some: Callable[..., UnknownImages],
     subject: Subject,
     results: Results,
     progress: Progress,
 ) -> Results:
-    pictures = open_some(n=max(1, len(subject) // _KNOWN_FOR_EACH_UNKNOWN))
-    batches = pictures.batches(subject.batch_size)
-    unknown = subject.logits(counted(batches, source, len(pictures), progress))
+    images = open_some(n=max(1, len(subject) // _KNOWN_FOR_EACH_UNKNOWN))
+    batches = images.batches(subject.batch_size)
+    unknown = subject.logits(counted(batches, source, len(images), progress))
     known = subject.clean_logits(progress)[subject.indices]
     return _with(results, source, unknown, known)
 
@@ -123,8 +123,8 @@ def _within_classes(
     results: Results,
     progress: Progress,
 ) -> Results:
-    """Compare with test pictures of the classes that the folders name, and among those alone."""
-    batches = batches_of(shift.pictures, subject.batch_size, chosen)
+    """Compare with test images of the classes that the folders name, and among those alone."""
+    batches = batches_of(shift.images, subject.batch_size, chosen)
     unknown = subject.logits(counted(batches, source, len(chosen), progress))
     of_these = subject.indices[of_classes(subject.labels, shift.subset)]
     known = subject.clean_logits(progress)[of_these]

@@ -1,4 +1,4 @@
-"""Error and calibration on the test pictures as they are."""
+"""Error and calibration on the test images as they are."""
 
 from fractalgen.evaluation.metrics.calibration import (
     reliability_bins,
@@ -13,7 +13,7 @@ __all__ = ["clean_result"]
 
 
 def clean_result(answers: Answers) -> CleanResult:
-    """Return what is known from the answers for all test pictures."""
+    """Return what is known from the answers for all test images."""
     confidence, correct = answers.confidence, answers.correct
     return CleanResult(
         error=error_rate(answers.predictions, answers.labels),

@@ -1,4 +1,4 @@
-"""How often predictions change along sequences of slowly perturbed pictures."""
+"""How often predictions change along sequences of slowly perturbed images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def consistency_parts(subject: Subject, options: EvaluationOptions) -> list[Part
     Raises
     ------
     RunError
-        If a folder does not hold what it should, or what makes the pictures cannot be imported.
+        If a folder does not hold what it should, or what makes the images cannot be imported.
     """
     source = options.perturbation_source
     if source is None:
@@ -82,7 +82,7 @@ def _measured(
 
 def _generated(subject: Subject, name: str) -> Iterator[NDArray[np.uint8]]:
     some = max(1, 4 * subject.batch_size // FRAMES)
-    for indices, pictures in subject.chunks():
+    for indices, images in subject.chunks():
         for start in range(0, len(indices), some):
             part = slice(start, start + some)
-            yield sequences(pictures[part], indices[part], name, subject.seed)
+            yield sequences(images[part], indices[part], name, subject.seed)

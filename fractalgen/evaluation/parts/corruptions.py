@@ -1,4 +1,4 @@
-"""The error on corrupted pictures, made here or published."""
+"""The error on corrupted images, made here or published."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ class _Kind(NamedTuple):
 def corruption_parts(
     subject: Subject, options: EvaluationOptions, shown: dict[str, _Shown]
 ) -> list[Part]:
-    """Plan a part for each source of corrupted pictures.
+    """Plan a part for each source of corrupted images.
 
     Parameters
     ----------
     shown : dict
-        Gets, by source and then by corruption, one picture at severity 3 when that is measured,
+        Gets, by source and then by corruption, one image at severity 3 when that is measured,
         uint8 of shape (1, size, size, 3).
 
     Raises
     ------
     RunError
-        If a folder does not hold what it should, or what makes the pictures cannot be imported.
+        If a folder does not hold what it should, or what makes the images cannot be imported.
     """
     parts: list[Part] = []
     sources = options.corruption_sources
@@ -134,12 +134,12 @@ def _comparable(errors: dict[str, tuple[float, ...]], subject: Subject) -> bool:
 
 
 def _generated(subject: Subject, name: str, shown: _Shown, progress: Progress) -> list[Answers]:
-    """Corrupt the chosen test pictures, and ask the network."""
+    """Corrupt the chosen test images, and ask the network."""
     total = len(SEVERITIES) * len(subject)
     parts: list[list[Answers]] = [[] for _ in SEVERITIES]
     done = 0
-    for indices, pictures in subject.chunks():
-        batches = _corrupted_batches(subject, name, indices, pictures, progress)
+    for indices, images in subject.chunks():
+        batches = _corrupted_batches(subject, name, indices, images, progress)
         batches = _showing(batches, (_SHOWN_SEVERITY - 1) * len(indices), name, shown)
         logits = subject.logits(counted(batches, _words(name), total, progress, done))
         labels = subject.data.test.labels[indices]
@@ -153,23 +153,23 @@ def _corrupted_batches(
     subject: Subject,
     name: str,
     indices: NDArray[np.int64],
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     progress: Progress,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the pictures at severity 1, then at severity 2, and so on."""
+    """Yield the images at severity 1, then at severity 2, and so on."""
     n_bytes = 3 * subject.data.size**2 * len(subject) * len(SEVERITIES) * len(CORRUPTIONS)
     if n_bytes > _MOST_CACHED_BYTES:
-        return rebatched(corrupted_parts(pictures, indices, name, subject.seed), subject.batch_size)
+        return rebatched(corrupted_parts(images, indices, name, subject.seed), subject.batch_size)
     stacked = corrupted_cached(
         subject.data.name,
-        pictures,
+        images,
         indices,
         name,
         subject.seed,
         progress=functools.partial(progress, f"making {_words(name)}"),
         labels=subject.data.test.labels[indices],
     )
-    flat = stacked.reshape(-1, *pictures.shape[1:])
+    flat = stacked.reshape(-1, *images.shape[1:])
     return batches_of(flat, subject.batch_size)
 
 
@@ -179,7 +179,7 @@ def _published(
     shown: _Shown,
     progress: Progress,
 ) -> list[Answers]:
-    """Ask the network about published pictures; the number of them may be another."""
+    """Ask the network about published images; the number of them may be another."""
     what = _words(corruption.name)
     total = len(SEVERITIES) * len(subject) if subject.is_part else None
     parts = []
@@ -200,15 +200,15 @@ def _noting_labels(
     batches: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64]]],
     labels: list[NDArray[np.int64]],
 ) -> Iterator[NDArray[np.uint8]]:
-    for pictures, their_labels in batches:
+    for images, their_labels in batches:
         labels.append(their_labels)
-        yield pictures
+        yield images
 
 
 def _showing(
     batches: Iterable[NDArray[np.uint8]], at: int, name: str, shown: _Shown
 ) -> Iterator[NDArray[np.uint8]]:
-    """Pass batches on, and keep the picture at a place, unless one of that name was kept."""
+    """Pass batches on, and keep the image at a place, unless one of that name was kept."""
     for batch in batches:
         if 0 <= at < len(batch):
             shown.setdefault(name, np.array(batch[at : at + 1]))

@@ -1,4 +1,4 @@
-"""The error on pictures of some of the classes from elsewhere."""
+"""The error on images of some of the classes from elsewhere."""
 
 import dataclasses
 import functools
@@ -23,15 +23,15 @@ def natural_shift_parts(subject: Subject, options: EvaluationOptions) -> list[Pa
     Raises
     ------
     RunError
-        If a folder has no pictures of the run's classes.
+        If a folder has no images of the run's classes.
     """
     parts: list[Part] = []
     names = names_of_sources(options.shifted)
     for folder, name in zip(options.shifted, names, strict=True):
         shift = read_shift(
-            folder, subject.data.classes, subject.data.size, whole=subject.sees_whole_pictures
+            folder, subject.data.classes, subject.data.size, whole=subject.sees_whole_images
         )
-        chosen = options.chosen(len(shift.pictures))
+        chosen = options.chosen(len(shift.images))
         parts.append(functools.partial(_measured, name, shift, chosen, subject))
     return parts
 
@@ -44,7 +44,7 @@ def _measured(
     results: Results,
     progress: Progress,
 ) -> Results:
-    batches = batches_of(shift.pictures, subject.batch_size, chosen)
+    batches = batches_of(shift.images, subject.batch_size, chosen)
     logits = subject.logits(counted(batches, source, len(chosen), progress))
     answers = Answers.of(restricted(logits, shift.subset), shift.labels[chosen])
     result = NaturalShiftResult(

@@ -14,9 +14,9 @@ from fractalgen.evaluation.report.charts import (
 )
 from fractalgen.evaluation.report.counts import count_of
 from fractalgen.evaluation.report.gallery import galleries
+from fractalgen.evaluation.report.images import Samples, img
 from fractalgen.evaluation.report.names import written
 from fractalgen.evaluation.report.origin import origin
-from fractalgen.evaluation.report.pictures import Samples, img
 from fractalgen.evaluation.report.sections import Figure, Section, percent, sections, spelled_out
 from fractalgen.evaluation.report.style import STYLE
 from fractalgen.evaluation.results import CleanResult, ConsistencyResult, CorruptionResult, Results
@@ -25,7 +25,7 @@ __all__ = ["Samples", "page"]
 
 _SHORT = 24
 
-_Pictures = Mapping[str, NDArray[np.uint8]]
+_Images = Mapping[str, NDArray[np.uint8]]
 _Severities = Sequence[int]
 
 
@@ -37,7 +37,7 @@ def page(results: Results, samples: Samples | None = None) -> str:
     results : Results
         What was not measured is absent from the page.
     samples : Samples, optional
-        Pictures, which become part of the page.
+        Images, which become part of the page.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def _header(names: Iterable[str], results: Results) -> str:
         details.append(f"{results.checkpoint['name']} checkpoint")
     if results.checkpoint.get("epoch") is not None:
         details.append(f"epoch {results.checkpoint['epoch']}")
-    details.append(count_of(results.clean.n, "test picture"))
+    details.append(count_of(results.clean.n, "test image"))
     title = ", ".join(
         f"<span>{escape(name)}</span>" if len(name) <= _SHORT else escape(name) for name in names
     )
@@ -132,7 +132,7 @@ def _row(figure: Figure) -> str:
 
 
 def _corruption_parts(results: Results, samples: Samples) -> list[str]:
-    """Return a part for each result, with the pictures of its source."""
+    """Return a part for each result, with the images of its source."""
     own = samples.corruptions
     return [
         _corruptions(result, results.clean.error, own.get(result.source, {}), samples.severities)
@@ -141,7 +141,7 @@ def _corruption_parts(results: Results, samples: Samples) -> list[str]:
 
 
 def _corruptions(
-    result: CorruptionResult, clean_error: float, pictures: _Pictures, severities: _Severities
+    result: CorruptionResult, clean_error: float, images: _Images, severities: _Severities
 ) -> str:
     top = scale_top([error for errors in result.errors.values() for error in errors])
     cards = []
@@ -149,10 +149,10 @@ def _corruptions(
         mean = percent(sum(errors) / len(errors), 1)
         cards.append(
             f'<figure class="card"><figcaption><span>{escape(spelled_out(name))}</span>'
-            f"<span>{mean}</span></figcaption>{_corrupted(name, pictures, severities)}"
+            f"<span>{mean}</span></figcaption>{_corrupted(name, images, severities)}"
             f"{severity_bars(errors, clean_error, top)}</figure>"
         )
-    shown = f" {_severities(severities)}" if pictures else ""
+    shown = f" {_severities(severities)}" if images else ""
     return (
         f"<section>\n<h2>Error by corruption, {escape(result.source)}</h2>\n"
         '<p class="note">Bars: the error from the mildest severity to the harshest; their full '
@@ -162,21 +162,21 @@ def _corruptions(
     )
 
 
-def _corrupted(name: str, pictures: _Pictures, severities: _Severities) -> str:
-    if name not in pictures:
+def _corrupted(name: str, images: _Images, severities: _Severities) -> str:
+    if name not in images:
         return ""
     target = 96 if len(severities) == 1 else 32
     shown = [
-        img(picture, f"{spelled_out(name)}, severity {severity}", target)
-        for severity, picture in zip(severities, pictures[name], strict=True)
+        img(image, f"{spelled_out(name)}, severity {severity}", target)
+        for severity, image in zip(severities, images[name], strict=True)
     ]
-    return f'<div class="pictures">{"".join(shown)}</div>'
+    return f'<div class="images">{"".join(shown)}</div>'
 
 
 def _severities(severities: _Severities) -> str:
     numbers = ", ".join(str(severity) for severity in severities)
     word = "severity" if len(severities) == 1 else "severities"
-    return f"The pictures show one test picture at {word} {numbers}."
+    return f"The images show one test image at {word} {numbers}."
 
 
 def _reliability(clean: CleanResult) -> str:

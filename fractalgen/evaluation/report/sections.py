@@ -54,7 +54,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """What was measured together, on the same pictures.
+    """What was measured together, on the same images.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Section:
     title : str
         Names it for people.
     conditions : str
-        On how many pictures, and how; figures compare only where this is the same.
+        On how many images, and how; figures compare only where this is the same.
     figures : tuple of Figure
         At least one.
     """
@@ -101,7 +101,7 @@ def spelled_out(name: str) -> str:
 
 def _clean(result: CleanResult) -> Section:
     figures = (
-        Figure("error", "clean error", result.error, "Wrong answers on test pictures as they are."),
+        Figure("error", "clean error", result.error, "Wrong answers on test images as they are."),
         Figure(
             "rms_calibration_error", "RMS calibration error", result.rms_calibration_error, _RMS
         ),
@@ -112,7 +112,7 @@ def _clean(result: CleanResult) -> Section:
             "The same without the most confident bin, as published figures of IPMix have it.",
         ),
     )
-    return Section("clean", "Test pictures", count_of(result.n, "picture"), figures)
+    return Section("clean", "Test images", count_of(result.n, "image"), figures)
 
 
 def _corruptions(result: CorruptionResult, n_test: int) -> Section:
@@ -121,7 +121,7 @@ def _corruptions(result: CorruptionResult, n_test: int) -> Section:
             "mean_error",
             "mean corruption error",
             result.mean_error,
-            "Wrong answers on corrupted test pictures, the mean over kinds and severities.",
+            "Wrong answers on corrupted test images, the mean over kinds and severities.",
         )
     ]
     if result.normalized_error is not None:
@@ -138,7 +138,7 @@ def _corruptions(result: CorruptionResult, n_test: int) -> Section:
             "rms_calibration_error",
             "RMS calibration error",
             result.rms_calibration_error,
-            "As above, over all the corrupted pictures.",
+            "As above, over all the corrupted images.",
         )
     )
     figures += _details({name: sum(errors) / len(errors) for name, errors in result.errors.items()})
@@ -157,7 +157,7 @@ def _consistency(result: ConsistencyResult, n_test: int) -> Section:
         "mean_flip_rate",
         "mean flip rate",
         result.mean_flip_rate,
-        "How often the answer changes while a picture slowly moves, turns or gets noisy.",
+        "How often the answer changes while an image slowly moves, turns or gets noisy.",
     )
     return Section(
         f"consistency:{result.source}",
@@ -172,11 +172,11 @@ def _adversarial(result: AdversarialResult, n_test: int) -> Section:
         "error",
         "error under PGD",
         result.error,
-        "Wrong answers when each picture is changed on purpose, within the bound above.",
+        "Wrong answers when each image is changed on purpose, within the bound above.",
     )
     return Section(
         "adversarial",
-        "Adversarial pictures",
+        "Adversarial images",
         f"{_norm(result.norm)} {_pixels(result.epsilon)}, {count_of(result.steps, 'step')} of "
         f"{_pixels(result.step_size)}, {_of(result.n, n_test)}",
         (figure,),
@@ -198,7 +198,7 @@ def _anomaly(result: AnomalyResult, n_test: int) -> Section:
             "auroc",
             "AUROC",
             result.auroc,
-            "How often an unknown picture gets less confidence than a test picture; chance is 50%.",
+            "How often an unknown image gets less confidence than a test image; chance is 50%.",
             higher_is_better=True,
         ),
         Figure(
@@ -213,12 +213,12 @@ def _anomaly(result: AnomalyResult, n_test: int) -> Section:
             "fpr95",
             "FPR at 95% recall",
             result.fpr95,
-            "Test pictures taken for unknown when 95% of the unknown ones are found.",
+            "Test images taken for unknown when 95% of the unknown ones are found.",
         ),
     )
     return Section(
         f"anomalies:{result.source}",
-        f"Unknown pictures, {result.source}",
+        f"Unknown images, {result.source}",
         f"{result.n_unknown:,} unknown, {_of(result.n_known, n_test)}",
         figures,
     )
@@ -226,13 +226,13 @@ def _anomaly(result: AnomalyResult, n_test: int) -> Section:
 
 def _natural_shift(result: NaturalShiftResult) -> Section:
     figures = (
-        Figure("error", "error", result.error, "Wrong answers on pictures from elsewhere."),
+        Figure("error", "error", result.error, "Wrong answers on images from elsewhere."),
         Figure("rms_calibration_error", "RMS calibration error", result.rms_calibration_error),
     )
     return Section(
         f"natural_shifts:{result.source}",
         f"Natural shift, {result.source}",
-        f"{count_of(result.n, 'picture')} of {count_of(result.n_classes, 'class', 'classes')}",
+        f"{count_of(result.n, 'image')} of {count_of(result.n_classes, 'class', 'classes')}",
         figures,
     )
 
@@ -242,6 +242,6 @@ def _details(values: Mapping[str, float]) -> list[Figure]:
 
 
 def _of(n: int, n_test: int) -> str:
-    """Say how many pictures, and of how many where a limit was set."""
-    all_of_them = count_of(n_test, "test picture")
-    return f"{n:,} of {all_of_them}" if n < n_test else count_of(n, "test picture")
+    """Say how many images, and of how many where a limit was set."""
+    all_of_them = count_of(n_test, "test image")
+    return f"{n:,} of {all_of_them}" if n < n_test else count_of(n, "test image")

@@ -79,7 +79,7 @@ thead th:not(:first-child) { text-align: right; padding-right: 0; padding-left: 
   font-size: .875rem; line-height: 1.3; color: var(--ink);
 }
 .card figcaption span:last-child { color: var(--quiet); }
-.card .pictures { margin-bottom: .5rem; }
+.card .images { margin-bottom: .5rem; }
 
 svg { display: block; fill: var(--accent); }
 .bars { width: 100%; max-width: 12rem; overflow: visible; }
@@ -102,11 +102,11 @@ svg { display: block; fill: var(--accent); }
 
 img { display: block; height: auto; image-rendering: pixelated; background: var(--rule); }
 img.smooth { image-rendering: auto; }
-.pictures { display: flex; flex-wrap: wrap; gap: .375rem; }
+.images { display: flex; flex-wrap: wrap; gap: .375rem; }
 .views { display: grid; grid-template-columns: repeat(auto-fill, minmax(17.5rem, 1fr));
   gap: .5rem 2rem; }
-.views .pictures { padding: 4px 0 4px 4px; }
-.views .pictures img:first-child { outline: 2px solid var(--accent); outline-offset: 2px;
+.views .images { padding: 4px 0 4px 4px; }
+.views .images img:first-child { outline: 2px solid var(--accent); outline-offset: 2px;
   margin-right: .375rem; }
 .captioned { display: flex; flex-wrap: wrap; gap: 1.25rem 1rem; }
 .captioned figure { margin: 0; width: 6.5rem; }
@@ -125,7 +125,7 @@ img.smooth { image-rendering: auto; }
   :root { --paper: #fff; --ink: #000; --quiet: #444; --rule: #bbb; --accent: #a33b12; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   section { margin-top: 2rem; }
-  .card, .reliability, .views .pictures, figure, tr { break-inside: avoid; }
+  .card, .reliability, .views .images, figure, tr { break-inside: avoid; }
   h2, .note, th[scope=rowgroup] { break-after: avoid; }
   svg, img { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

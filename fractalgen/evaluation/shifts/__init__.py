@@ -1,1 +1,1 @@
-"""Test pictures that differ from the training pictures: corrupted, perturbed, from elsewhere."""
+"""Test images that differ from the training images: corrupted, perturbed, from elsewhere."""

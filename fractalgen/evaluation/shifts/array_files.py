@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fractalgen.training.errors import RunError
 
-__all__ = ["open_array", "picture_array"]
+__all__ = ["image_array", "open_array"]
 
 
 def open_array(path: Path) -> NDArray[Any]:
@@ -33,8 +33,8 @@ def open_array(path: Path) -> NDArray[Any]:
     raise RunError(f"{path} cannot be read: {problem}; download it again")
 
 
-def picture_array(path: Path, ndim: int, size: int) -> NDArray[np.uint8]:
-    """Map pictures or, with `ndim` 5, sequences of pictures into memory, read-only.
+def image_array(path: Path, ndim: int, size: int) -> NDArray[np.uint8]:
+    """Map images or, with `ndim` 5, sequences of images into memory, read-only.
 
     Raises
     ------
@@ -45,12 +45,12 @@ def picture_array(path: Path, ndim: int, size: int) -> NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.ndim != ndim or array.shape[-1] != 3:
         letters = "n" if ndim == 4 else "n, frames"
         raise RunError(
-            f"{path} is of dtype {array.dtype} and shape {array.shape}; published pictures are "
+            f"{path} is of dtype {array.dtype} and shape {array.shape}; published images are "
             f"uint8 of shape ({letters}, size, size, 3)"
         )
     if array.shape[-3:-1] != (size, size):
         raise RunError(
-            f"{path} has pictures of {array.shape[-2]} x {array.shape[-3]} pixels, and the network "
+            f"{path} has images of {array.shape[-2]} x {array.shape[-3]} pixels, and the network "
             f"was trained with {size} x {size}; give those of this data set"
         )
     return array

@@ -1,4 +1,4 @@
-"""Arrays of pictures in a file that is made once, and made anew when it is damaged."""
+"""Arrays of images in a file that is made once, and made anew when it is damaged."""
 
 import hashlib
 import math

@@ -84,7 +84,7 @@ def choose_names(folder: Path, names: Collection[str]) -> tuple[str, ...]:
         refuse_missing(folder, nearest, names)
     if not names:
         raise RunError(
-            f"{folder} holds no corrupted pictures; give a folder of .npy files such as "
+            f"{folder} holds no corrupted images; give a folder of .npy files such as "
             "CIFAR-10-C, or of folders such as ImageNet-C"
         )
     return tuple(sorted(names))

@@ -1,4 +1,4 @@
-"""Corrupted pictures made here, and kept in the layout in which CIFAR-10-C is published."""
+"""Corrupted images made here, and kept in the layout in which CIFAR-10-C is published."""
 
 import contextlib
 import functools
@@ -23,7 +23,7 @@ from fractalgen.user_cache import default_folder
 
 __all__ = ["DISTRIBUTIONS", "cache_folder", "corrupted", "corrupted_cached"]
 
-# Changes when the same arguments and libraries would give other pictures.
+# Changes when the same arguments and libraries would give other images.
 _VERSION = 1
 
 DISTRIBUTIONS = (
@@ -43,7 +43,7 @@ DISTRIBUTIONS = (
 
 def corrupted_cached(
     data_name: str,
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     indices: Sequence[int] | NDArray[np.int64],
     name: str,
     seed: int,
@@ -52,27 +52,27 @@ def corrupted_cached(
     labels: NDArray[np.int64] | None = None,
     workers: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Return pictures corrupted at severities 1 to 5, from the cache if they were made before.
+    """Return images corrupted at severities 1 to 5, from the cache if they were made before.
 
     The folder of the cache is usable as a published one, with `labels` in it if they are given.
-    Its name has a digest of the pictures, their indices, the seed and the versions of the
+    Its name has a digest of the images, their indices, the seed and the versions of the
     libraries that the pixels depend on, so that nothing stale is ever read.
 
     Parameters
     ----------
     data_name : str
         Of the data set; for the folder's name.
-    pictures, indices, name, seed
+    images, indices, name, seed
         See `corrupted`.
     cache_dir : Path, optional
         None: ``corruptions`` in the user's cache folder for fractalgen. Where it cannot be
-        written, the pictures are made in memory.
+        written, the images are made in memory.
     progress : callable, optional
-        Called with the number of pictures made and that of all.
+        Called with the number of images made and that of all.
     labels : ndarray of int64, shape (n,), optional
-        Written beside the pictures as ``labels.npy``.
+        Written beside the images as ``labels.npy``.
     workers : int, optional
-        Processes for pictures that take long; None: one for each processor, up to 16.
+        Processes for images that take long; None: one for each processor, up to 16.
 
     Returns
     -------
@@ -88,40 +88,40 @@ def corrupted_cached(
     """
     if name not in CORRUPTIONS:
         raise ValueError(f"no such corruption: {name}")
-    folder = cache_folder(data_name, pictures, indices, seed, cache_dir)
-    n = len(pictures)
+    folder = cache_folder(data_name, images, indices, seed, cache_dir)
+    n = len(images)
 
     def parts() -> Iterator[NDArray[np.uint8]]:
         done = 0
-        for part in corrupted_parts(pictures, indices, name, seed, workers):
+        for part in corrupted_parts(images, indices, name, seed, workers):
             done += len(part)
             if progress is not None:
                 progress(done, len(SEVERITIES) * n)
             yield part
 
-    shape = (len(SEVERITIES) * n, *pictures.shape[1:])
+    shape = (len(SEVERITIES) * n, *images.shape[1:])
     flat = cached_array(folder / f"{name}.npy", shape, parts)
     if labels is not None and folder.is_dir():
         _keep_labels(folder / "labels.npy", labels)
-    return flat.reshape(len(SEVERITIES), *pictures.shape)
+    return flat.reshape(len(SEVERITIES), *images.shape)
 
 
 def cache_folder(
     data_name: str,
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     indices: Sequence[int] | NDArray[np.int64],
     seed: int,
     cache_dir: Path | None = None,
 ) -> Path:
-    """Return the folder in which `corrupted_cached` keeps pictures; it need not exist."""
+    """Return the folder in which `corrupted_cached` keeps images; it need not exist."""
     digest = hashlib.sha256(
-        json.dumps([_VERSION, seed, pictures.shape, _library_versions()]).encode()
+        json.dumps([_VERSION, seed, images.shape, _library_versions()]).encode()
     )
     digest.update(np.asarray(indices, np.int64).tobytes())
-    digest.update(np.ascontiguousarray(pictures).data)
+    digest.update(np.ascontiguousarray(images).data)
     readable = re.sub(r"[^A-Za-z0-9_.]+", "-", data_name).strip("-.")[-40:]
     folder = default_folder() / "corruptions" if cache_dir is None else cache_dir
-    return folder / f"{readable}-{pictures.shape[1]}px-{digest.hexdigest()[:16]}"
+    return folder / f"{readable}-{images.shape[1]}px-{digest.hexdigest()[:16]}"
 
 
 @functools.cache

@@ -1,7 +1,7 @@
-"""Calls imagecorruptions so that a picture depends on its seed alone.
+"""Calls imagecorruptions so that an image depends on its seed alone.
 
-It draws from NumPy's global stream, or from a seed that it is given, and reads frost's pictures
-from their files anew for every picture.
+It draws from NumPy's global stream, or from a seed that it is given, and reads frost's images
+from their files anew for every image.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from fractalgen.training.errors import RunError
 __all__ = ["SMALLEST", "corrupted", "import_opencv"]
 
 SMALLEST = 32
-"""Smaller pictures than this, in pixels a side, are padded before they are corrupted."""
+"""Smaller images than this, in pixels a side, are padded before they are corrupted."""
 
 # These draw from a generator of their own, which has to be given its seed.
 _SEEDED_BY_ARGUMENT = ("impulse_noise", "glass_blur")
@@ -31,23 +31,23 @@ _global_stream = threading.Lock()
 
 
 def corrupted(
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     indices: Sequence[int] | NDArray[np.int64],
     name: str,
     severity: int,
     seed: int,
 ) -> NDArray[np.uint8]:
-    """Corrupt pictures with imagecorruptions, as ImageNet-C was made.
+    """Corrupt images with imagecorruptions, as ImageNet-C was made.
 
-    A picture smaller than 32 x 32 is padded to that by reflection, corrupted and cropped again:
+    An image smaller than 32 x 32 is padded to that by reflection, corrupted and cropped again:
     blurs keep their width in pixels. NumPy's global stream is as it was before.
 
     Parameters
     ----------
-    pictures : ndarray of uint8, shape (n, size, size, 3)
+    images : ndarray of uint8, shape (n, size, size, 3)
         RGB; unchanged.
     indices : sequence of n ints
-        Places in the data set: a result depends on `seed`, `name`, `severity`, the picture and its
+        Places in the data set: a result depends on `seed`, `name`, `severity`, the image and its
         index, not on the others or their order.
     name : str
         One of `CORRUPTIONS`.
@@ -69,14 +69,14 @@ def corrupted(
     """
     if name not in CORRUPTIONS or severity not in SEVERITIES:
         raise ValueError(f"no such corruption: {name}, severity {severity}")
-    if pictures.ndim != 4 or pictures.shape[3] != 3 or len(pictures) != len(indices):
-        raise ValueError(f"{len(indices)} indices for pictures of shape {pictures.shape}")
-    if pictures.dtype != np.uint8:
-        raise ValueError(f"pictures must be of dtype uint8, not {pictures.dtype}")
-    height, width = pictures.shape[1:3]
-    padded = _padded(pictures)
+    if images.ndim != 4 or images.shape[3] != 3 or len(images) != len(indices):
+        raise ValueError(f"{len(indices)} indices for images of shape {images.shape}")
+    if images.dtype != np.uint8:
+        raise ValueError(f"images must be of dtype uint8, not {images.dtype}")
+    height, width = images.shape[1:3]
+    padded = _padded(images)
     top, left = (padded.shape[1] - height) // 2, (padded.shape[2] - width) // 2
-    out = np.empty(pictures.shape, np.uint8)
+    out = np.empty(images.shape, np.uint8)
     with _borrowed_library() as library:
         for i, index in enumerate(indices):
             rng = rng_for(seed, f"corruption {name} {severity}", int(index))
@@ -85,21 +85,21 @@ def corrupted(
     return out
 
 
-def _padded(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    missing = [max(0, SMALLEST - side) for side in pictures.shape[1:3]]
+def _padded(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    missing = [max(0, SMALLEST - side) for side in images.shape[1:3]]
     if not any(missing):
-        return pictures
+        return images
     around = [(pixels // 2, pixels - pixels // 2) for pixels in missing]
-    return np.pad(pictures, [(0, 0), *around, (0, 0)], mode="reflect")
+    return np.pad(images, [(0, 0), *around, (0, 0)], mode="reflect")
 
 
 def _one(
-    library: ModuleType, picture: NDArray[np.uint8], name: str, severity: int, seed: int
+    library: ModuleType, image: NDArray[np.uint8], name: str, severity: int, seed: int
 ) -> NDArray[np.uint8]:
     keywords = {"seed": seed} if name in _SEEDED_BY_ARGUMENT else {}
     np.random.seed(seed)  # noqa: NPY002 - the stream that the library draws from
     out: NDArray[np.uint8] = library.corrupt(
-        np.array(picture), severity=severity, corruption_name=name, **keywords
+        np.array(image), severity=severity, corruption_name=name, **keywords
     )
     return out
 
@@ -120,10 +120,10 @@ def _borrowed_library() -> Iterator[ModuleType]:
 
 
 class _RemembersFrost:
-    """OpenCV, but for pictures that were read or enlarged before: those are given again.
+    """OpenCV, but for images that were read or enlarged before: those are given again.
 
-    Frost is the only corruption that reads pictures, from six files; reading them takes most of
-    the time of all fifteen corruptions of small pictures.
+    Frost is the only corruption that reads images, from six files; reading them takes most of
+    the time of all fifteen corruptions of small images.
     """
 
     def __init__(self, opencv: ModuleType) -> None:
@@ -137,17 +137,17 @@ class _RemembersFrost:
     def imread(self, path: Any) -> Any:
         key = str(path)
         if key not in self._read:
-            picture = self._opencv.imread(key)
-            picture.flags.writeable = False
-            self._read[key] = picture
+            image = self._opencv.imread(key)
+            image.flags.writeable = False
+            self._read[key] = image
         return self._read[key]
 
-    def resize(self, picture: Any, dsize: tuple[int, int], interpolation: int) -> Any:
-        if not any(picture is frost for frost in self._read.values()):
-            return self._opencv.resize(picture, dsize=dsize, interpolation=interpolation)
-        key = (id(picture), dsize, interpolation)
+    def resize(self, image: Any, dsize: tuple[int, int], interpolation: int) -> Any:
+        if not any(image is frost for frost in self._read.values()):
+            return self._opencv.resize(image, dsize=dsize, interpolation=interpolation)
+        key = (id(image), dsize, interpolation)
         if key not in self._enlarged:
-            enlarged = self._opencv.resize(picture, dsize=dsize, interpolation=interpolation)
+            enlarged = self._opencv.resize(image, dsize=dsize, interpolation=interpolation)
             enlarged.flags.writeable = False
             self._enlarged[key] = enlarged
         return self._enlarged[key]
@@ -180,6 +180,6 @@ def _imported(name: str) -> Any:
                 "pip install --force-reinstall opencv-python-headless"
             )
         raise RunError(
-            f"making corrupted pictures needs imagecorruptions, and it cannot be imported "
+            f"making corrupted images needs imagecorruptions, and it cannot be imported "
             f"({error}); {advice}"
         ) from None

@@ -1,4 +1,4 @@
-"""Pictures of some of a run's classes from elsewhere: renditions, natural adversarial examples."""
+"""Images of some of a run's classes from elsewhere: renditions, natural adversarial examples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fractalgen.mixing_set.layout import first_few
 from fractalgen.training.datasets.folders import (
-    FolderPictures,
+    FolderImages,
     class_folders,
-    pictures_of_classes,
+    images_of_classes,
 )
 from fractalgen.training.errors import RunError
 
@@ -20,35 +20,35 @@ __all__ = ["NaturalShift", "of_classes", "read_shift", "restricted"]
 
 @dataclass(frozen=True)
 class NaturalShift:
-    """A folder's pictures, and which of the run's classes it has.
+    """A folder's images, and which of the run's classes it has.
 
     Attributes
     ----------
     subset : ndarray of int64, shape (m,)
         The run's classes that have a folder, rising; such as ImageNet-R's 200 of ImageNet's 1,000.
-    pictures : FolderPictures
+    images : FolderImages
         With labels among the subset, from 0 to m - 1.
     left_out : tuple of str
-        Folders of classes that the run has not; their pictures are not among `pictures`.
+        Folders of classes that the run has not; their images are not among `images`.
     """
 
     subset: NDArray[np.int64]
-    pictures: FolderPictures
+    images: FolderImages
     left_out: tuple[str, ...]
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The pictures' classes among the subset, shape (n,)."""
-        return self.pictures.labels
+        """The images' classes among the subset, shape (n,)."""
+        return self.images.labels
 
 
 def read_shift(
     folder: Path, classes: tuple[str, ...], size: int, *, whole: bool = False
 ) -> NaturalShift:
-    """Open a folder with a folder of pictures for each of some classes; no picture is read yet.
+    """Open a folder with a folder of images for each of some classes; no image is read yet.
 
-    Of ImageNet-O the pictures are of none of the classes, and the folders' names say which
-    classes take part: take its `subset` and `pictures`, and compare with `of_classes`.
+    Of ImageNet-O the images are of none of the classes, and the folders' names say which
+    classes take part: take its `subset` and `images`, and compare with `of_classes`.
 
     Parameters
     ----------
@@ -57,19 +57,19 @@ def read_shift(
     classes : tuple of str
         The run's, by label; the folders are named as they are, ImageNet's by WordNet id.
     size : int
-        Side in pixels at which the pictures are read.
+        Side in pixels at which the images are read.
     whole : bool
-        Show all of a square picture, as in the tests of small pictures; otherwise the middle seven
+        Show all of a square image, as in the tests of small images; otherwise the middle seven
         eighths of it, as in those of a folder.
 
     Raises
     ------
     RunError
-        If `folder` has no folder of any of the classes, or no pictures in them.
+        If `folder` has no folder of any of the classes, or no images in them.
     """
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
-        raise RunError(f"{folder} {what}; give one with a folder of pictures for each class")
+        raise RunError(f"{folder} {what}; give one with a folder of images for each class")
     present = class_folders(folder)
     found = set(present) & set(classes)
     subset = [label for label, name in enumerate(classes) if name in found]
@@ -79,9 +79,9 @@ def read_shift(
             f"{first_few(list(present))}, and the classes are {first_few(list(classes))}"
         )
     names = [classes[label] for label in subset]
-    pictures = pictures_of_classes(folder, names, size, whole=whole)
+    images = images_of_classes(folder, names, size, whole=whole)
     left_out = tuple(name for name in present if name not in found)
-    return NaturalShift(np.array(subset, np.int64), pictures, left_out)
+    return NaturalShift(np.array(subset, np.int64), images, left_out)
 
 
 def restricted(logits: NDArray[Any], subset: NDArray[np.int64]) -> NDArray[Any]:
@@ -105,7 +105,7 @@ def restricted(logits: NDArray[Any], subset: NDArray[np.int64]) -> NDArray[Any]:
 
 
 def of_classes(labels: NDArray[np.int64], subset: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return which pictures are of some classes: of ImageNet-O's, the known ones.
+    """Return which images are of some classes: of ImageNet-O's, the known ones.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Sequences of slowly changing pictures, after CIFAR-10-P.
+"""Sequences of slowly changing images, after CIFAR-10-P.
 
 Source of the ten perturbations and of their steps: Hendrycks and Dietterich, "Benchmarking Neural
-Network Robustness to Common Corruptions and Perturbations", ICLR 2019. Beyond its border a picture
+Network Robustness to Common Corruptions and Perturbations", ICLR 2019. Beyond its border an image
 is continued by its mirror image, not by black.
 """
 
@@ -30,20 +30,20 @@ _Perturbation = Callable[[NDArray[np.uint8], np.random.Generator], _Frames]
 
 
 def sequences(
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     indices: Sequence[int] | NDArray[np.int64],
     name: str,
     seed: int,
 ) -> NDArray[np.uint8]:
-    """Perturb pictures slowly.
+    """Perturb images slowly.
 
     Parameters
     ----------
-    pictures : ndarray of uint8, shape (n, size, size, 3)
+    images : ndarray of uint8, shape (n, size, size, 3)
         RGB; unchanged.
     indices : sequence of n ints
-        Places in the data set: a sequence depends on `seed`, `name`, its picture and index, not on
-        the others or their order. So a large set is perturbed some pictures at a time.
+        Places in the data set: a sequence depends on `seed`, `name`, its image and index, not on
+        the others or their order. So a large set is perturbed some images at a time.
     name : str
         One of `PERTURBATIONS`.
     seed : int
@@ -52,7 +52,7 @@ def sequences(
     Returns
     -------
     ndarray of uint8, shape (n, 31, size, size, 3)
-        Of the noises, frame 0 is the picture itself. Of the movements and brightness, frame 15 is.
+        Of the noises, frame 0 is the image itself. Of the movements and brightness, frame 15 is.
 
     Raises
     ------
@@ -63,32 +63,32 @@ def sequences(
     """
     if name not in _BY_NAME:
         raise ValueError(f"no such perturbation: {name}")
-    if pictures.ndim != 4 or pictures.shape[3] != 3 or len(pictures) != len(indices):
-        raise ValueError(f"{len(indices)} indices for pictures of shape {pictures.shape}")
-    if pictures.dtype != np.uint8:
-        raise ValueError(f"pictures must be of dtype uint8, not {pictures.dtype}")
-    out = np.empty((len(pictures), FRAMES, *pictures.shape[1:]), np.uint8)
+    if images.ndim != 4 or images.shape[3] != 3 or len(images) != len(indices):
+        raise ValueError(f"{len(indices)} indices for images of shape {images.shape}")
+    if images.dtype != np.uint8:
+        raise ValueError(f"images must be of dtype uint8, not {images.dtype}")
+    out = np.empty((len(images), FRAMES, *images.shape[1:]), np.uint8)
     for i, index in enumerate(indices):
         rng = rng_for(seed, f"perturbation {name}", int(index))
-        out[i] = _BY_NAME[name](np.ascontiguousarray(pictures[i]), rng)
+        out[i] = _BY_NAME[name](np.ascontiguousarray(images[i]), rng)
     return out
 
 
-def _gaussian_noise(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
-    noise = 0.02 * rng.standard_normal((FRAMES - 1, *picture.shape))
-    return np.concatenate([picture[np.newaxis], _pixels(picture / 255.0 + noise)])
+def _gaussian_noise(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    noise = 0.02 * rng.standard_normal((FRAMES - 1, *image.shape))
+    return np.concatenate([image[np.newaxis], _pixels(image / 255.0 + noise)])
 
 
-def _shot_noise(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+def _shot_noise(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     photons = 700.0
-    counts = rng.poisson(picture / 255.0 * photons, (FRAMES - 1, *picture.shape))
-    return np.concatenate([picture[np.newaxis], _pixels(counts / photons)])
+    counts = rng.poisson(image / 255.0 * photons, (FRAMES - 1, *image.shape))
+    return np.concatenate([image[np.newaxis], _pixels(counts / photons)])
 
 
-def _motion_blur(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+def _motion_blur(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Blur towards a direction that turns by half a circle, from a random one on."""
     opencv = import_opencv()
-    sigma = 1.8 * min(len(picture) / 32, 5 / 3)
+    sigma = 1.8 * min(len(image) / 32, 5 / 3)
     radius = int(np.ceil(10 / 3 * sigma))
     distances = np.linspace(0, radius, 4 * radius + 1)
     weights = np.exp(-0.5 * (distances / sigma) ** 2)
@@ -97,7 +97,7 @@ def _motion_blur(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frame
     for frame in range(FRAMES):
         angle = np.deg2rad(start + 180.0 * frame / (FRAMES - 1))
         kernel = _line(radius, distances * np.cos(angle), distances * np.sin(angle), weights)
-        frames.append(opencv.filter2D(picture, -1, kernel, borderType=opencv.BORDER_REFLECT_101))
+        frames.append(opencv.filter2D(image, -1, kernel, borderType=opencv.BORDER_REFLECT_101))
     return np.stack(frames)
 
 
@@ -116,23 +116,23 @@ def _line(
     return normalized
 
 
-def _zoom_blur(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+def _zoom_blur(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Average ever more enlargements, up to 12%."""
     zooms = [scaled(1 + 0.004 * frame) for frame in range(FRAMES)]
-    total = np.cumsum(warp(picture, zooms), axis=0, dtype=np.float64)
+    total = np.cumsum(warp(image, zooms), axis=0, dtype=np.float64)
     return _pixels(total / np.arange(1, FRAMES + 1).reshape(-1, 1, 1, 1) / 255.0)
 
 
-def _spatter(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+def _spatter(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Let drops of water run down."""
     opencv = import_opencv()
-    size = len(picture)
+    size = len(image)
     per_frame = size / 128
     height = size + int(np.ceil(per_frame * FRAMES)) + 1
     field = opencv.GaussianBlur(rng.standard_normal((height, size)), (0, 0), 1.75 * size / 32)
     threshold, full = np.quantile(field, [0.88, 0.97])
     opacity = 0.6 * np.clip((field - threshold) / (full - threshold), 0, 1)[:, :, np.newaxis]
-    clean = picture / 255.0
+    clean = image / 255.0
     frames = []
     for frame in range(FRAMES):
         top = (FRAMES - frame) * per_frame
@@ -143,20 +143,20 @@ def _spatter(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     return np.stack(frames)
 
 
-def _brightness(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+def _brightness(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Add -22.5% to 22.5% to the value of hue, saturation and value."""
-    clean = picture / 255.0
+    clean = image / 255.0
     value = clean.max(axis=2, keepdims=True)
     shares = np.divide(clean, value, out=np.ones_like(clean), where=value > 0)
     steps = 0.015 * (np.arange(FRAMES) - _MIDDLE).reshape(-1, 1, 1, 1)
     return _pixels(shares * np.clip(value + steps, 0, 1))
 
 
-def _translate(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
-    """Move a pixel a frame, right and down by turns; less in pictures under 32 pixels."""
-    step = min(1.0, len(picture) / 32)
+def _translate(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+    """Move a pixel a frame, right and down by turns; less in images under 32 pixels."""
+    step = min(1.0, len(image) / 32)
     return warp(
-        picture,
+        image,
         [
             shifted(
                 step * ((frame + 1) // 2 - _MIDDLE // 2 - 1), step * (frame // 2 - _MIDDLE // 2)
@@ -166,20 +166,20 @@ def _translate(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     )
 
 
-def _rotate(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+def _rotate(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Turn a degree a frame."""
-    return warp(picture, [rotated(frame - _MIDDLE) for frame in range(FRAMES)])
+    return warp(image, [rotated(frame - _MIDDLE) for frame in range(FRAMES)])
 
 
-def _tilt(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+def _tilt(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Turn out of the plane, three quarters of a degree a frame about both axes."""
     degrees = [0.75 * (frame - _MIDDLE) for frame in range(FRAMES)]
-    return warp(picture, [tilted(angle, len(picture)) for angle in degrees])
+    return warp(image, [tilted(angle, len(image)) for angle in degrees])
 
 
-def _scale(picture: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
+def _scale(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Grow from 70% to 130%."""
-    return warp(picture, [scaled(1 + 0.02 * (frame - _MIDDLE)) for frame in range(FRAMES)])
+    return warp(image, [scaled(1 + 0.02 * (frame - _MIDDLE)) for frame in range(FRAMES)])
 
 
 def _pixels(values: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Corrupts many pictures part by part, in several processes where that saves time.
+"""Corrupts many images part by part, in several processes where that saves time.
 
 Threads would not do: imagecorruptions draws from a stream that all threads share.
 """
@@ -38,62 +38,62 @@ class _Part(NamedTuple):
 
 
 def corrupted_parts(
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     indices: Sequence[int] | NDArray[np.int64],
     name: str,
     seed: int,
     workers: int | None = None,
     worth_seconds: float = _WORTH_PROCESSES_SECONDS,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Corrupt pictures with all five severities, some at a time.
+    """Corrupt images with all five severities, some at a time.
 
     Parameters
     ----------
-    pictures, indices, name, seed
+    images, indices, name, seed
         See `fractalgen.evaluation.shifts.library.corrupted`.
     workers : int, optional
         Processes; None: as many as there are processors to use, up to 16.
     worth_seconds : float
-        Processes are started if the first pictures say that the rest takes longer than this.
+        Processes are started if the first images say that the rest takes longer than this.
 
     Yields
     ------
     ndarray of uint8, shape (m, size, size, 3)
-        All pictures at severity 1 in order, then all at severity 2, and so on.
+        All images at severity 1 in order, then all at severity 2, and so on.
     """
-    size = max(SMALLEST, pictures.shape[1])
+    size = max(SMALLEST, images.shape[1])
     step = max(1, _PIXELS_IN_A_PART // size**2)
     waiting = collections.deque(
-        _Part(severity, start, min(start + step, len(pictures)))
+        _Part(severity, start, min(start + step, len(images)))
         for severity in SEVERITIES
-        for start in range(0, len(pictures), step)
+        for start in range(0, len(images), step)
     )
     workers = min(default_workers(), _MOST_WORKERS) if workers is None else workers
     first = True
     while waiting:
         began = time.monotonic()
-        yield _corrupted_part(pictures, indices, name, seed, waiting.popleft())
+        yield _corrupted_part(images, indices, name, seed, waiting.popleft())
         left = (time.monotonic() - began) * len(waiting)
         # The first part's time holds imports and compilation.
         if workers > 1 and left > worth_seconds and not first:
-            yield from _by_processes(pictures, indices, name, seed, waiting, workers)
+            yield from _by_processes(images, indices, name, seed, waiting, workers)
             workers = 1  # whatever is left now, processes could not do
         first = False
 
 
 def _corrupted_part(
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     indices: Sequence[int] | NDArray[np.int64],
     name: str,
     seed: int,
     part: _Part,
 ) -> NDArray[np.uint8]:
     some = slice(part.start, part.stop)
-    return corrupted(pictures[some], indices[some], name, part.severity, seed)
+    return corrupted(images[some], indices[some], name, part.severity, seed)
 
 
 def _by_processes(
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     indices: Sequence[int] | NDArray[np.int64],
     name: str,
     seed: int,
@@ -113,7 +113,7 @@ def _by_processes(
         while waiting:
             for part in list(waiting)[len(begun) : 2 * workers]:
                 some = slice(part.start, part.stop)
-                arguments = (np.asarray(pictures[some]), list(indices[some]), name, part.severity)
+                arguments = (np.asarray(images[some]), list(indices[some]), name, part.severity)
                 begun.append(pool.submit(corrupted, *arguments, seed))
             done = begun.popleft().result()
             waiting.popleft()

@@ -11,10 +11,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.evaluation.shifts.array_files import open_array, picture_array
+from fractalgen.evaluation.shifts.array_files import image_array, open_array
 from fractalgen.evaluation.shifts.corruptions import SEVERITIES, choose_names, refuse_missing
+from fractalgen.evaluation.shifts.image_folders import read_image_folders
 from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
-from fractalgen.evaluation.shifts.picture_folders import read_picture_folders
 from fractalgen.training.errors import RunError
 
 __all__ = [
@@ -29,7 +29,7 @@ _LABELS = "labels"
 
 
 class PublishedCorruption(Protocol):
-    """Test pictures with one corruption."""
+    """Test images with one corruption."""
 
     @property
     def name(self) -> str:
@@ -38,7 +38,7 @@ class PublishedCorruption(Protocol):
     def batches(
         self, severity: int, batch_size: int
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read pictures (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
+        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +48,26 @@ class CorruptionArray:
     Attributes
     ----------
     name : str
-    pictures : ndarray of uint8, shape (5, n, size, size, 3)
+    images : ndarray of uint8, shape (5, n, size, size, 3)
         By severity.
     labels : ndarray of int64, shape (5, n)
     indices : ndarray of int64
-        The pictures to read.
+        The images to read.
     """
 
     name: str
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     indices: NDArray[np.int64]
 
     def batches(
         self, severity: int, batch_size: int
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read pictures (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
-        pictures, labels = self.pictures[severity - 1], self.labels[severity - 1]
+        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
+        images, labels = self.images[severity - 1], self.labels[severity - 1]
         for start in range(0, len(self.indices), batch_size):
             some = self.indices[start : start + batch_size]
-            yield np.asarray(pictures[some]), labels[some]
+            yield np.asarray(images[some]), labels[some]
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ def read_corruptions(
     classes: Sequence[str],
     indices: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> tuple[PublishedCorruption, ...]:
-    """Read a folder of corrupted test pictures.
+    """Read a folder of corrupted test images.
 
     It has an ``.npy`` file for each corruption, of uint8 and shape (5 n, size, size, 3), severity
-    1 first, and maybe ``labels.npy``; or folders of pictures as ImageNet-C has them
-    (see `fractalgen.evaluation.shifts.picture_folders`). ImageNet-C's fifteen corruptions are
+    1 first, and maybe ``labels.npy``; or folders of images as ImageNet-C has them
+    (see `fractalgen.evaluation.shifts.image_folders`). ImageNet-C's fifteen corruptions are
     read if it has them, else the ten of either C-bar, else whatever there is.
 
     Parameters
@@ -112,16 +112,16 @@ def read_corruptions(
     labels : ndarray of int64, shape (n,)
         The test set's, for arrays that bring none; those that they bring must agree.
     size : int
-        That of the network's pictures.
+        That of the network's images.
     classes : sequence of str
         The test set's, by label.
     indices : sequence of int, optional
-        Read these of the n test pictures only.
+        Read these of the n test images only.
 
     Returns
     -------
     tuple of PublishedCorruption
-        Arrays are mapped, pictures read as they are needed.
+        Arrays are mapped, images read as they are needed.
 
     Raises
     ------
@@ -131,20 +131,20 @@ def read_corruptions(
     _check_folder(folder)
     files = _arrays(folder)
     if not files:
-        return read_picture_folders(folder, size, classes, len(labels), indices)
+        return read_image_folders(folder, size, classes, len(labels), indices)
     all_labels = _labels(folder / f"{_LABELS}.npy", labels, len(classes))
     found = []
     for name in choose_names(folder, [name for name in files if name != _LABELS]):
-        flat = picture_array(files[name], 4, size)
+        flat = image_array(files[name], 4, size)
         if flat.shape[0] != all_labels.size:
             whose = f"{_LABELS}.npy has" if _LABELS in files else "5 severities of the test set are"
             raise RunError(
-                f"{files[name]} has {flat.shape[0]} pictures, and {whose} {all_labels.size}; "
-                "it must be an array (5 n, size, size, 3) of this data set's test pictures"
+                f"{files[name]} has {flat.shape[0]} images, and {whose} {all_labels.size}; "
+                "it must be an array (5 n, size, size, 3) of this data set's test images"
             )
-        pictures = flat.reshape(len(SEVERITIES), -1, *flat.shape[1:])
-        chosen = _chosen(files[name], pictures.shape[1], len(labels), indices)
-        found.append(CorruptionArray(name, pictures, all_labels, chosen))
+        images = flat.reshape(len(SEVERITIES), -1, *flat.shape[1:])
+        chosen = _chosen(files[name], images.shape[1], len(labels), indices)
+        found.append(CorruptionArray(name, images, all_labels, chosen))
     return tuple(found)
 
 
@@ -162,9 +162,9 @@ def read_perturbations(
     ----------
     folder : Path
     size : int
-        That of the network's pictures.
+        That of the network's images.
     n_test : int, optional
-        How many pictures the test set has.
+        How many images the test set has.
     indices : sequence of int, optional
         Read these of the `n_test` sequences only.
 
@@ -178,7 +178,7 @@ def read_perturbations(
     refuse_missing(folder, PERTURBATIONS, files)
     found = []
     for name in PERTURBATIONS:
-        sequences = picture_array(files[name], 5, size)
+        sequences = image_array(files[name], 5, size)
         if sequences.shape[1] < 2:
             raise RunError(f"{files[name]} has one frame a sequence; there must be two or more")
         n = len(sequences)
@@ -192,7 +192,7 @@ def read_perturbations(
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
-        raise RunError(f"{folder} {what}; give one of published pictures")
+        raise RunError(f"{folder} {what}; give one of published images")
 
 
 def _arrays(folder: Path) -> dict[str, Path]:
@@ -209,7 +209,7 @@ def _chosen(
         return np.arange(n)
     if n != n_test:
         raise RunError(
-            f"{path} has {n} pictures, and the test set {n_test}: a part of it cannot be chosen; "
+            f"{path} has {n} images, and the test set {n_test}: a part of it cannot be chosen; "
             "evaluate without a limit"
         )
     return np.asarray(indices, np.int64)
@@ -224,7 +224,7 @@ def _labels(path: Path, labels: NDArray[np.int64], n_classes: int) -> NDArray[np
     if not counted or array.dtype.kind not in "iu":
         raise RunError(
             f"{path} is of dtype {array.dtype} and shape {array.shape}; labels are integers, one "
-            "for each picture at each of 5 severities"
+            "for each image at each of 5 severities"
         )
     read = np.asarray(array, np.int64)
     if read.min() < 0 or read.max() >= n_classes:
@@ -236,6 +236,6 @@ def _labels(path: Path, labels: NDArray[np.int64], n_classes: int) -> NDArray[np
     if by_severity.shape[1] == len(labels) and np.any(by_severity != labels):
         raise RunError(
             f"{path} differs from the labels of the test set; it belongs to another data set, or "
-            "its pictures are in another order"
+            "its images are in another order"
         )
     return by_severity

@@ -1,6 +1,6 @@
-"""Reading: a folder of pictures as one memory-mapped array of small ones."""
+"""Reading: a folder of images as one memory-mapped array of small ones."""
 
 from fractalgen.mixing_set.bank.bank import MixingSet
-from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError
+from fractalgen.mixing_set.bank.errors import BankError, UnreadableImagesError
 
-__all__ = ["BankError", "MixingSet", "UnreadablePicturesError"]
+__all__ = ["BankError", "MixingSet", "UnreadableImagesError"]

@@ -1,4 +1,4 @@
-"""The mixing set as its users read it: small pictures, decoded once, mapped into memory."""
+"""The mixing set as its users read it: small images, decoded once, mapped into memory."""
 
 import operator
 import os
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from fractalgen.arguments import whole_number
 from fractalgen.mixing_set.bank.building import build_bank, refusals
-from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError, unreadable
+from fractalgen.mixing_set.bank.errors import BankError, UnreadableImagesError, unreadable
 from fractalgen.mixing_set.bank.file import BANK_VERSION, About, DamagedError, read_bank
-from fractalgen.mixing_set.bank.folder import PictureFile, content_key, list_pictures
+from fractalgen.mixing_set.bank.folder import ImageFile, content_key, list_images
 from fractalgen.mixing_set.pool import default_workers
 from fractalgen.registry import shown
 from fractalgen.user_cache import default_folder, temporary_folder
@@ -26,18 +26,18 @@ _MOST_WORKERS = 1024
 
 
 class MixingSet:
-    """A read-only bank of pictures, all of one size: what IPMix mixes into a photograph.
+    """A read-only bank of images, all of one size: what IPMix mixes into a photograph.
 
-    The first time a folder is opened at a size, its pictures are decoded and resized by several
+    The first time a folder is opened at a size, its images are decoded and resized by several
     threads into one cache file; afterwards the file is only mapped into memory. Processes on one
     machine share those pages, and a pickled bank is a path, so workers started by fork, spawn or
     forkserver hold no copy.
 
-    A picture's shorter side is brought to `size` (Pillow's bicubic filter, which averages where
+    An image's shorter side is brought to `size` (Pillow's bicubic filter, which averages where
     it makes smaller), and its centre is kept. What is smaller is enlarged. Transparent parts lie
     over black, a camera's orientation is applied.
 
-    The cache file is made anew when a picture is added, removed, renamed or changed. That is
+    The cache file is made anew when an image is added, removed, renamed or changed. That is
     known by names, lengths and times of change; in a fractalgen set by the hashes in its
     manifest, which every file has to match when the bank is made. Files of earlier contents
     stay; any of them may be deleted when no program uses it.
@@ -45,14 +45,14 @@ class MixingSet:
     Parameters
     ----------
     folder : str or path
-        A fractalgen set or any folder of pictures, nested or flat. Hidden files and files whose
-        names do not end as a picture's are ignored.
+        A fractalgen set or any folder of images, nested or flat. Hidden files and files whose
+        names do not end as an image's are ignored.
     size : int
-        Side of the bank's pictures in pixels, 8192 at most. A little more than the training
-        pictures' side leaves room for random crops.
+        Side of the bank's images in pixels, 8192 at most. A little more than the training
+        images' side leaves room for random crops.
     skip_unreadable : bool
-        Leave out pictures that cannot be read, with a warning that names them, where otherwise
-        `UnreadablePicturesError` names them all.
+        Leave out images that cannot be read, with a warning that names them, where otherwise
+        `UnreadableImagesError` names them all.
     cache_dir : str, path or None
         Folder for the cache file. None is ``fractalgen`` in ``$XDG_CACHE_HOME``, ``~/.cache``,
         or what the system has instead; where that cannot be written to, a temporary folder is
@@ -63,11 +63,11 @@ class MixingSet:
     Attributes
     ----------
     size : int
-        Side of the pictures in pixels.
+        Side of the images in pixels.
     files : tuple of str
-        The pictures' paths within the folder, sorted; picture ``i`` is of ``files[i]``.
+        The images' paths within the folder, sorted; image ``i`` is of ``files[i]``.
     array : memmap of uint8, shape (n, size, size, 3)
-        All pictures, RGB, read-only.
+        All images, RGB, read-only.
     path : Path
         The cache file, which ``numpy.load`` reads too.
 
@@ -76,10 +76,10 @@ class MixingSet:
     ValueError
         `size`, `workers` or a path is out of its range, or of another kind.
     BankError
-        A `ValueError`: there is no such folder, it holds no pictures, or the bank cannot be
+        A `ValueError`: there is no such folder, it holds no images, or the bank cannot be
         written to `cache_dir`.
-    UnreadablePicturesError
-        A `BankError`: pictures cannot be read; its `refused` has their names and the reasons.
+    UnreadableImagesError
+        A `BankError`: images cannot be read; its `refused` has their names and the reasons.
 
     Examples
     --------
@@ -104,14 +104,14 @@ class MixingSet:
             raise ValueError(f"skip_unreadable must be True or False, not {shown(skip_unreadable)}")
         source = _as_path("folder", folder)
         place = default_folder() if cache_dir is None else _as_path("cache_dir", cache_dir)
-        pictures = list_pictures(source)
-        key = content_key(pictures)
+        images = list_images(source)
+        key = content_key(images)
 
         def made_in(place: Path) -> Path:
             path = place / f"bank{BANK_VERSION}-{size}-{key}.npy"
-            if not _is_current(path, source, pictures):
+            if not _is_current(path, source, images):
                 build_bank(
-                    source, pictures, size, path, skip_unreadable=skip_unreadable, workers=workers
+                    source, images, size, path, skip_unreadable=skip_unreadable, workers=workers
                 )
             return path
 
@@ -131,7 +131,7 @@ class MixingSet:
         self._open(source, path)
         refused = self._about.refused
         if refused and not skip_unreadable:
-            raise UnreadablePicturesError(str(source), refused)
+            raise UnreadableImagesError(str(source), refused)
         if refused:
             message = unreadable(str(source), refused)
             warnings.warn(f"{message}\nThe bank is without them.", stacklevel=2)
@@ -146,32 +146,32 @@ class MixingSet:
             raise BankError(
                 f"the bank of {folder} cannot be read from {path}: {reason}; open the folder again"
             ) from None
-        self._pictures = self.array.view(np.ndarray)
+        self._images = self.array.view(np.ndarray)
 
     @property
     def size(self) -> int:
-        """Side of the pictures in pixels."""
+        """Side of the images in pixels."""
         return self._about.size
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The pictures' paths within the folder, in the bank's order."""
+        """The images' paths within the folder, in the bank's order."""
         return self._about.files
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def __getitem__(self, index: SupportsIndex) -> NDArray[np.uint8]:
-        """Return picture `index` as a read-only view of shape (size, size, 3)."""
+        """Return image `index` as a read-only view of shape (size, size, 3)."""
         place = operator.index(index)
         if not -len(self) <= place < len(self):
-            raise IndexError(f"the bank has {len(self):,} pictures and none at {place}")
-        picture: NDArray[np.uint8] = self._pictures[place]
-        return picture
+            raise IndexError(f"the bank has {len(self):,} images and none at {place}")
+        image: NDArray[np.uint8] = self._images[place]
+        return image
 
     def __repr__(self) -> str:
-        n_pictures = f"{len(self):,} pictures of {self.size} x {self.size}"
-        return f"<MixingSet {str(self._folder)!r}: {n_pictures}>"
+        n_images = f"{len(self):,} images of {self.size} x {self.size}"
+        return f"<MixingSet {str(self._folder)!r}: {n_images}>"
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self._folder, "path": self.path, "key": self._about.key}
@@ -189,12 +189,12 @@ def _as_path(name: str, path: Any) -> Path:
     return Path(text)
 
 
-def _is_current(path: Path, folder: Path, pictures: Sequence[PictureFile]) -> bool:
+def _is_current(path: Path, folder: Path, images: Sequence[ImageFile]) -> bool:
     """Whether the file is a whole bank, and what it is without still cannot be read."""
     try:
         about: About = read_bank(path)[1]
     except (OSError, DamagedError):
         return False
     left_out = {name for name, _ in about.refused}
-    doubtful = [picture for picture in pictures if picture.name in left_out]
+    doubtful = [image for image in images if image.name in left_out]
     return refusals(folder, doubtful, about.size) == about.refused

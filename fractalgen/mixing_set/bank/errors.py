@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from fractalgen.mixing_set.layout import SetError
 
-__all__ = ["BankError", "UnreadablePicturesError"]
+__all__ = ["BankError", "UnreadableImagesError"]
 
 
 class BankError(SetError, ValueError):
     """A bank that cannot be made or opened; the message says why and what to do."""
 
 
-class UnreadablePicturesError(BankError):
-    """Pictures that cannot be read, all of them named in the message.
+class UnreadableImagesError(BankError):
+    """Images that cannot be read, all of them named in the message.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class UnreadablePicturesError(BankError):
 
 
 def unreadable(folder: str, refused: Sequence[tuple[str, str]]) -> str:
-    """Return the sentence that names unreadable pictures, a line for each."""
-    pictures = "1 picture" if len(refused) == 1 else f"{len(refused):,} pictures"
+    """Return the sentence that names unreadable images, a line for each."""
+    images = "1 image" if len(refused) == 1 else f"{len(refused):,} images"
     lines = [f"  {name}: {reason}" for name, reason in refused]
-    return "\n".join([f"{pictures} in {folder} cannot be read:", *lines])
+    return "\n".join([f"{images} in {folder} cannot be read:", *lines])

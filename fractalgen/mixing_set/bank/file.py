@@ -33,11 +33,11 @@ class About(NamedTuple):
     key : str
         Of the folder's content.
     size : int
-        Side of the pictures in pixels.
+        Side of the images in pixels.
     files : tuple of str
-        The pictures' paths within the folder, in order.
+        The images' paths within the folder, in order.
     refused : tuple of (str, str)
-        Paths of pictures that were left out, and the reasons.
+        Paths of images that were left out, and the reasons.
     """
 
     key: str
@@ -52,7 +52,7 @@ class About(NamedTuple):
 
 
 class BankWriter:
-    """Writes a bank picture by picture, so that it is never in memory as a whole.
+    """Writes a bank image by image, so that it is never in memory as a whole.
 
     The file is no bank until `finish` returns.
     """
@@ -61,9 +61,9 @@ class BankWriter:
         self._file = file
         file.write(bytes(_HEADER_BYTES))
 
-    def append(self, pictures: NDArray[np.uint8]) -> None:
-        """Write some pictures, of shape (n, size, size, 3)."""
-        self._file.write(np.ascontiguousarray(pictures).data)
+    def append(self, images: NDArray[np.uint8]) -> None:
+        """Write some images, of shape (n, size, size, 3)."""
+        self._file.write(np.ascontiguousarray(images).data)
 
     def finish(self, about: About) -> None:
         """Write what the bank was made from, then the header, and wait for the disk."""
@@ -89,8 +89,8 @@ def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], About]:
         raise DamagedError("it is not a regular file")
     with path.open("rb") as file:
         about = _read_about(file)
-        pictures = np.memmap(file, np.uint8, mode="r", offset=_HEADER_BYTES, shape=about.shape)
-    return pictures, about
+        images = np.memmap(file, np.uint8, mode="r", offset=_HEADER_BYTES, shape=about.shape)
+    return images, about
 
 
 def _read_about(file: IO[bytes]) -> About:
@@ -112,10 +112,10 @@ def _read_about(file: IO[bytes]) -> About:
             raise ValueError("no bank")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedError("what it was made from cannot be read") from None
-    n_pictures, height, width, channels = about.shape
-    n_pixels = n_pictures * height * width * channels
+    n_images, height, width, channels = about.shape
+    n_pixels = n_images * height * width * channels
     if _HEADER_BYTES + n_pixels + n_text + _FOOTER.size != length:
-        raise DamagedError("of another length than its pictures")
+        raise DamagedError("of another length than its images")
     file.seek(0)
     if file.read(_HEADER_BYTES) != _header(about.shape):
         raise DamagedError("its header is another array's")

@@ -1,4 +1,4 @@
-"""Which pictures a folder holds, and a key that changes when one of them does."""
+"""Which images a folder holds, and a key that changes when one of them does."""
 
 import hashlib
 import os
@@ -10,15 +10,15 @@ from fractalgen.mixing_set.bank.errors import BankError
 from fractalgen.mixing_set.conversion import SUFFIXES
 from fractalgen.mixing_set.layout import MANIFEST_FILE, SET_FILE
 
-__all__ = ["PictureFile", "content_key", "list_pictures"]
+__all__ = ["ImageFile", "content_key", "list_images"]
 
 _MOST_FOLDERS = 200_000
 _HASH_FIELD = b'"file_sha256":"'
 _NAME_FIELD = b'{"file":"'
 
 
-class PictureFile(NamedTuple):
-    """A file that is taken for a picture by its name.
+class ImageFile(NamedTuple):
+    """A file that is taken for an image by its name.
 
     Attributes
     ----------
@@ -37,36 +37,36 @@ class PictureFile(NamedTuple):
     modified: int = 0
 
 
-def list_pictures(folder: Path) -> list[PictureFile]:
-    """Return a folder's pictures, nested ones too, sorted by name on every file system.
+def list_images(folder: Path) -> list[ImageFile]:
+    """Return a folder's images, nested ones too, sorted by name on every file system.
 
-    Hidden files and folders, and files whose names do not end as a picture's, are left out.
+    Hidden files and folders, and files whose names do not end as an image's, are left out.
     Links are followed, but not back into a folder that is being read.
 
     Raises
     ------
     BankError
-        If there is no such folder, it cannot be read, it holds no pictures, or its folders have no
+        If there is no such folder, it cannot be read, it holds no images, or its folders have no
         end.
     """
     try:
         if not folder.is_dir():
             what = "is not a folder" if folder.exists() else "does not exist"
-            raise BankError(f"{folder} {what}; give a folder of pictures")
+            raise BankError(f"{folder} {what}; give a folder of images")
         found = _found(folder, _recorded_hashes(folder))
     except OSError as error:
         place = error.filename or folder
         raise BankError(f"{place} cannot be read: {error.strerror or error}") from None
     if not found:
         raise BankError(
-            f"{folder} holds no pictures: no file in it or below it has a name that ends in "
+            f"{folder} holds no images: no file in it or below it has a name that ends in "
             f"{', '.join(sorted(SUFFIXES))}"
         )
     return sorted(found)
 
 
-def _found(folder: Path, recorded: dict[str, str]) -> list[PictureFile]:
-    """Return a folder's pictures, in any order.
+def _found(folder: Path, recorded: dict[str, str]) -> list[ImageFile]:
+    """Return a folder's images, in any order.
 
     Links that lead from folder to folder can make more paths than anyone can wait for.
     """
@@ -81,7 +81,7 @@ def _found(folder: Path, recorded: dict[str, str]) -> list[PictureFile]:
         if n_folders > _MOST_FOLDERS:
             raise BankError(
                 f"{folder} has more than {_MOST_FOLDERS:,} folders in it; give one that is nearer "
-                "to the pictures, or remove links that lead from folder to folder"
+                "to the images, or remove links that lead from folder to folder"
             )
         with os.scandir(path) as entries:
             for entry in entries:
@@ -94,7 +94,7 @@ def _found(folder: Path, recorded: dict[str, str]) -> list[PictureFile]:
                         folders.append((entry.path, name + "/", (*above, identity)))
                 elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - faster
                     sha256 = recorded.get(name)
-                    found.append(PictureFile(name, sha256) if sha256 else _picture(entry, name))
+                    found.append(ImageFile(name, sha256) if sha256 else _image(entry, name))
     return found
 
 
@@ -105,12 +105,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _picture(entry: os.DirEntry[str], name: str) -> PictureFile:
+def _image(entry: os.DirEntry[str], name: str) -> ImageFile:
     try:
         status = entry.stat()
     except OSError:  # listed all the same, so that reading it says what is wrong
-        return PictureFile(name, None)
-    return PictureFile(name, None, status.st_size, status.st_mtime_ns)
+        return ImageFile(name, None)
+    return ImageFile(name, None, status.st_size, status.st_mtime_ns)
 
 
 def _identity(folder: Path | str) -> tuple[int, int]:
@@ -118,16 +118,16 @@ def _identity(folder: Path | str) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def content_key(pictures: Sequence[PictureFile]) -> str:
-    """Return 32 hexadecimal digits that name what the pictures are.
+def content_key(images: Sequence[ImageFile]) -> str:
+    """Return 32 hexadecimal digits that name what the images are.
 
-    They are made of each picture's name and recorded hash, or else its length and time of
-    change. So a set that is copied keeps its key, and a new, renamed, removed or redrawn picture
+    They are made of each image's name and recorded hash, or else its length and time of
+    change. So a set that is copied keeps its key, and a new, renamed, removed or redrawn image
     changes it.
     """
     lines = [
         f"{name}\0{sha256 or f'{n_bytes} {modified}'}\0"
-        for name, sha256, n_bytes, modified in pictures
+        for name, sha256, n_bytes, modified in images
     ]
     text = "".join(lines).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(text, digest_size=16).hexdigest()
@@ -137,7 +137,7 @@ def _recorded_hashes(folder: Path) -> dict[str, str]:
     """Return the files' hashes by their names, of a fractalgen set; nothing of other folders.
 
     The whole of a record is not read, which takes ten times as long as opening a bank may. A
-    line that is torn or written otherwise is passed over; its picture counts by its time of
+    line that is torn or written otherwise is passed over; its image counts by its time of
     change.
     """
     hashes: dict[bytes, bytes] = {}

@@ -21,7 +21,7 @@ _SIZE = 32
 def load_cifar10(
     data_dir: Path, image_size: int | None = None, progress: Progress | None = None
 ) -> ImageData:
-    """Load CIFAR-10 by torchvision, or fetch it; training pictures are also mirrored.
+    """Load CIFAR-10 by torchvision, or fetch it; training images are also mirrored.
 
     Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 

@@ -17,7 +17,7 @@ _OWN_SIZE = 8
 _SIZE = 32
 _DARKEST = 16
 _FRAME = 2
-# What a picture shows, in pixels of the original; a third of it is the frame, so that enlarged
+# What an image shows, in pixels of the original; a third of it is the frame, so that enlarged
 # strokes end well inside.
 _SHOWN = _OWN_SIZE * 4 / 3
 
@@ -27,8 +27,8 @@ def load_digits(
 ) -> ImageData:
     """Load the digits, 32 x 32 or of another size; nothing is read from `data_dir`.
 
-    Every fifth picture of a class, in scikit-learn's order, is for testing. A digit fills three
-    quarters of its picture, and no random crop cuts any of it off. No mirror images: of most
+    Every fifth image of a class, in scikit-learn's order, is for testing. A digit fills three
+    quarters of its image, and no random crop cuts any of it off. No mirror images: of most
     digits they are none.
 
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
@@ -63,22 +63,22 @@ def load_digits(
 
 
 def _enlarged(images: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """Bring pictures with levels from 0 to 16 to grey ones, shape (n, size, size, 1)."""
+    """Bring images with levels from 0 to 16 to grey ones, shape (n, size, size, 1)."""
     levels = np.pad(images * (255 / _DARKEST), ((0, 0), (_FRAME, _FRAME), (_FRAME, _FRAME)))
     side = levels.shape[1]
     start, end = (side - _SHOWN) / 2, (side + _SHOWN) / 2
     out = np.empty((len(images), size, size, 1), np.uint8)
-    for index, picture in enumerate(levels.astype(np.float32)):
-        wide = _stretched(picture, (size, side), (start, 0, end, side))
+    for index, digit in enumerate(levels.astype(np.float32)):
+        wide = _stretched(digit, (size, side), (start, 0, end, side))
         out[index, ..., 0] = np.rint(_stretched(wide, (size, size), (0, start, size, end)))
     return out
 
 
 def _stretched(
-    picture: NDArray[np.float32], size: tuple[int, int], box: tuple[float, float, float, float]
+    digit: NDArray[np.float32], size: tuple[int, int], box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
     """Stretch along one axis: where ripples of both met, they would leave specks beside ink."""
-    image = Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC, box)
+    image = Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC, box)
     clipped: NDArray[np.float32] = np.clip(np.asarray(image), 0, 255)
     return clipped
 

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 grey pictures of clothes, 28 x 28 pixels."""
+"""Fashion-MNIST: 70,000 grey images of clothes, 28 x 28 pixels."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def load_fashion_mnist(
 
     They are looked for in ``FashionMNIST/raw`` in `data_dir`, where torchvision keeps them, in
     `data_dir` itself, and where Debian's package dataset-fashion-mnist puts them; each may be
-    packed by gzip or not. Training pictures are also mirrored.
+    packed by gzip or not. Training images are also mirrored.
 
     Source: H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a novel image dataset for
     benchmarking machine learning algorithms", 2017.
@@ -98,11 +98,11 @@ def _labelled(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np
     pixels, classes = read_idx(images, (_SIZE, _SIZE)), read_idx(labels, ())
     if len(pixels) != len(classes):
         raise RunError(
-            f"{images} has {len(pixels):,} pictures and {labels} has {len(classes):,} labels; "
+            f"{images} has {len(pixels):,} images and {labels} has {len(classes):,} labels; "
             "get both anew from one place"
         )
     if not len(pixels):
-        raise RunError(f"{images} holds no pictures")
+        raise RunError(f"{images} holds no images")
     if classes.max() >= len(_CLASSES):
         raise RunError(f"{labels} has the label {classes.max()}; the classes are 0 to 9")
     return pixels[..., None], classes.astype(np.int64)

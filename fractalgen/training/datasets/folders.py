@@ -1,4 +1,4 @@
-"""Folders of pictures with a folder for each class, such as ImageNet's."""
+"""Folders of images with a folder for each class, such as ImageNet's."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,26 +9,26 @@ from numpy.typing import NDArray
 
 from fractalgen.augment.threads import ThreadTeam
 from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.folder import list_pictures
+from fractalgen.mixing_set.bank.folder import list_images
 from fractalgen.mixing_set.layout import first_few
 from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.datasets.picture_files import (
-    read_picture,
+from fractalgen.training.datasets.image_files import (
+    read_image,
     shorter_side,
     testing_view,
     training_view,
 )
 from fractalgen.training.errors import RunError
 
-__all__ = ["FolderPictures", "class_folders", "load_folder", "pictures_of_classes"]
+__all__ = ["FolderImages", "class_folders", "images_of_classes", "load_folder"]
 
 _SIZE = 224
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
 
-class FolderPictures:
-    """Labelled pictures that are decoded when they are asked for.
+class FolderImages:
+    """Labelled images that are decoded when they are asked for.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class FolderPictures:
     size : int
         Side in pixels at which they are read.
     whole : bool
-        Test on the whole of a square picture, not on the middle seven eighths of it.
+        Test on the whole of a square image, not on the middle seven eighths of it.
     """
 
     def __init__(
@@ -64,33 +64,33 @@ class FolderPictures:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The class of each picture, shape (n,)."""
+        """The class of each image, shape (n,)."""
         return self._labels
 
     def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the centres of pictures, shape (len(indices), size, size, 3).
+        """Return the centres of images, shape (len(indices), size, size, 3).
 
-        See `fractalgen.training.datasets.picture_files.testing_view`. RunError names a picture
+        See `fractalgen.training.datasets.image_files.testing_view`. RunError names an image
         that cannot be read.
         """
 
         def view(place: int) -> NDArray[np.uint8]:
-            picture = read_picture(self.path(indices[place]))
-            return testing_view(picture, self._size, self._shorter_side)
+            image = read_image(self.path(indices[place]))
+            return testing_view(image, self._size, self._shorter_side)
 
         return self._read(view, len(indices))
 
     def for_training(
         self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
     ) -> NDArray[np.uint8]:
-        """Return a random part of each picture, or of its mirror image, of the same shape.
+        """Return a random part of each image, or of its mirror image, of the same shape.
 
-        See `fractalgen.training.datasets.picture_files.training_view`. RunError names a picture
+        See `fractalgen.training.datasets.image_files.training_view`. RunError names an image
         that cannot be read.
         """
 
         def view(place: int) -> NDArray[np.uint8]:
-            return training_view(read_picture(self.path(indices[place])), self._size, seeds[place])
+            return training_view(read_image(self.path(indices[place])), self._size, seeds[place])
 
         return self._read(view, len(indices))
 
@@ -106,7 +106,7 @@ class FolderPictures:
         return out
 
     def path(self, index: int | np.int64) -> Path:
-        """Return where a picture is."""
+        """Return where an image is."""
         return self._folder / os.fsdecode(self._names[index])
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class FolderPictures:
 def load_folder(folder: Path, image_size: int | None = None) -> ImageData:
     """Open a data set of two folders, ``train`` and ``val``, with a folder for each class in both.
 
-    No picture is read yet. Mean and standard deviation are ImageNet's, as pretrained networks
+    No image is read yet. Mean and standard deviation are ImageNet's, as pretrained networks
     want them.
 
     Parameters
@@ -135,7 +135,7 @@ def load_folder(folder: Path, image_size: int | None = None) -> ImageData:
         if not (folder / part).is_dir():
             raise RunError(
                 f"{folder / part} is not a folder; the data set needs {folder / 'train'} and "
-                f"{folder / 'val'}, with a folder of pictures for each class in both"
+                f"{folder / 'val'}, with a folder of images for each class in both"
             )
     size = image_size or _SIZE
     train, val = folder / "train", folder / "val"
@@ -145,13 +145,13 @@ def load_folder(folder: Path, image_size: int | None = None) -> ImageData:
     strangers = [name for name in class_folders(val) if name not in set(classes)]
     if strangers:
         raise RunError(f"{val} has classes that {train} has not: {first_few(strangers)}")
-    training = pictures_of_classes(train, classes, size)
-    testing = pictures_of_classes(val, classes, size)
-    for place, pictures in ((train, training), (val, testing)):
-        present = np.bincount(pictures.labels, minlength=len(classes)) > 0
+    training = images_of_classes(train, classes, size)
+    testing = images_of_classes(val, classes, size)
+    for place, images in ((train, training), (val, testing)):
+        present = np.bincount(images.labels, minlength=len(classes)) > 0
         empty = [name for name, found in zip(classes, present, strict=True) if not found]
         if empty:
-            raise RunError(f"{place} has no pictures of these classes: {first_few(empty)}")
+            raise RunError(f"{place} has no images of these classes: {first_few(empty)}")
     return ImageData(f"folder:{folder}", training, testing, classes, size, _MEAN, _STD)
 
 
@@ -171,40 +171,40 @@ def class_folders(folder: Path) -> tuple[str, ...]:
     except OSError as error:
         raise RunError(f"cannot read {folder}: {error.strerror or error}") from None
     if not names:
-        raise RunError(f"{folder} has no folders in it; put each class's pictures into one")
+        raise RunError(f"{folder} has no folders in it; put each class's images into one")
     return tuple(names)
 
 
-def pictures_of_classes(
+def images_of_classes(
     folder: Path, classes: Sequence[str], size: int, *, whole: bool = False
-) -> FolderPictures:
-    """Find the pictures in the folders of some classes; what lies in others is left out.
+) -> FolderImages:
+    """Find the images in the folders of some classes; what lies in others is left out.
 
     Parameters
     ----------
     folder : Path
         Holds the folders.
     classes : sequence of str
-        Their names; a picture's label is its folder's place among them.
+        Their names; an image's label is its folder's place among them.
     size, whole
-        See `FolderPictures`.
+        See `FolderImages`.
 
     Raises
     ------
     RunError
-        If there are no pictures, or `folder` cannot be read.
+        If there are no images, or `folder` cannot be read.
     """
     label_of = {name: label for label, name in enumerate(classes)}
     try:
-        pictures = list_pictures(folder)
+        images = list_images(folder)
     except BankError as error:
         raise RunError(str(error)) from None
     labelled = [
-        (picture.name, label_of[picture.name.split("/", 1)[0]])
-        for picture in pictures
-        if "/" in picture.name and picture.name.split("/", 1)[0] in label_of
+        (image.name, label_of[image.name.split("/", 1)[0]])
+        for image in images
+        if "/" in image.name and image.name.split("/", 1)[0] in label_of
     ]
     if not labelled:
-        raise RunError(f"{folder} holds no pictures in the folders {first_few(list(classes))}")
+        raise RunError(f"{folder} holds no images in the folders {first_few(list(classes))}")
     names, labels = zip(*labelled, strict=True)
-    return FolderPictures(folder, names, np.array(labels, np.int64), size, whole=whole)
+    return FolderImages(folder, names, np.array(labels, np.int64), size, whole=whole)

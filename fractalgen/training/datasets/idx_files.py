@@ -12,7 +12,7 @@ from fractalgen.training.errors import RunError
 
 __all__ = ["read_idx"]
 
-_BYTES = 8  # the code of unsigned bytes; no other kind is in use for pictures
+_BYTES = 8  # the code of unsigned bytes; no other kind is in use for images
 _GZIP = b"\x1f\x8b"
 
 
@@ -62,7 +62,7 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _kind(item_shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, item_shape)) + " pictures" if item_shape else "labels"
+    return " x ".join(map(str, item_shape)) + " images" if item_shape else "labels"
 
 
 def _again(path: Path) -> str:

@@ -9,16 +9,16 @@ from PIL import Image
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.datasets.random_crops import random_crops
 
-__all__ = ["InMemoryPictures", "channel_statistics", "in_memory_data"]
+__all__ = ["InMemoryImages", "channel_statistics", "in_memory_data"]
 
-_PICTURES_AT_ONCE = 4096
+_IMAGES_AT_ONCE = 4096
 
 
-class InMemoryPictures:
-    """Labelled pictures in one array.
+class InMemoryImages:
+    """Labelled images in one array.
 
     They are kept as they came, and brought to their size (Pillow's bicubic filter, which averages
-    where it makes smaller) and to three channels when they are read. So 50,000 small pictures at
+    where it makes smaller) and to three channels when they are read. So 50,000 small images at
     224 x 224 need no 7 GB.
 
     Parameters
@@ -52,17 +52,17 @@ class InMemoryPictures:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The class of each picture, shape (n,)."""
+        """The class of each image, shape (n,)."""
         return self._labels
 
     def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return pictures as they are, shape (len(indices), size, size, 3)."""
+        """Return images as they are, shape (len(indices), size, size, 3)."""
         return _as_rgb(self._read(indices))
 
     def for_training(
         self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
     ) -> NDArray[np.uint8]:
-        """Return a random crop of each zero-padded picture, or of its mirror image.
+        """Return a random crop of each zero-padded image, or of its mirror image.
 
         See `fractalgen.training.datasets.random_crops.random_crops`.
         """
@@ -89,13 +89,13 @@ def in_memory_data(
     padding: int,
     mirror: bool,
 ) -> ImageData:
-    """Make a data set of arrays; see `InMemoryPictures`.
+    """Make a data set of arrays; see `InMemoryImages`.
 
-    Mean and standard deviation are those of the training pictures before they are resized.
+    Mean and standard deviation are those of the training images before they are resized.
     """
     mean, std = channel_statistics(train[0])
     training, testing = (
-        InMemoryPictures(*part, size=size, padding=padding, mirror=mirror) for part in (train, test)
+        InMemoryImages(*part, size=size, padding=padding, mirror=mirror) for part in (train, test)
     )
     return ImageData(name, training, testing, classes, size, mean, std)
 
@@ -113,8 +113,8 @@ def channel_statistics(
         One channel counts as three that are equal.
     """
     sums = squares = np.zeros(pixels.shape[1:], np.uint64)
-    for start in range(0, len(pixels), _PICTURES_AT_ONCE):
-        some = pixels[start : start + _PICTURES_AT_ONCE]
+    for start in range(0, len(pixels), _IMAGES_AT_ONCE):
+        some = pixels[start : start + _IMAGES_AT_ONCE]
         sums = sums + some.sum(axis=0, dtype=np.uint64)
         squared = np.multiply(some, some, dtype=np.uint16)
         squares = squares + squared.sum(axis=0, dtype=np.uint64)
@@ -137,8 +137,8 @@ def _three(values: list[float]) -> tuple[float, float, float]:
 def _resized(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     grey = pixels.shape[3] == 1
     out = np.empty((len(pixels), size, size, pixels.shape[3]), np.uint8)
-    for index, picture in enumerate(pixels):
-        image = Image.fromarray(picture[..., 0] if grey else picture)
+    for index, one in enumerate(pixels):
+        image = Image.fromarray(one[..., 0] if grey else one)
         resized = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
         out[index] = resized[..., None] if grey else resized
     return out

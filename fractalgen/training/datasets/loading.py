@@ -68,7 +68,7 @@ def load_data(
         If the data set is damaged, or can be neither found nor fetched.
     """
     if image_size is not None and image_size < _LEAST_SIZE:
-        raise RunUsageError(f"pictures need {_LEAST_SIZE} pixels a side or more, not {image_size}")
+        raise RunUsageError(f"images need {_LEAST_SIZE} pixels a side or more, not {image_size}")
     if name.startswith(FOLDER_PREFIX):
         place = name[len(FOLDER_PREFIX) :]
         if not place:

@@ -1,4 +1,4 @@
-"""Random crops of zero-padded pictures, and their mirror images: the training of small pictures."""
+"""Random crops of zero-padded images, and their mirror images: the training of small images."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,16 @@ _LOW_BITS = np.uint64(0xFFFFFFFF)
 
 
 def random_crops(
-    pictures: NDArray[np.uint8], seeds: Sequence[int], padding: int, *, mirror: bool
+    images: NDArray[np.uint8], seeds: Sequence[int], padding: int, *, mirror: bool
 ) -> NDArray[np.uint8]:
-    """Pad pictures with zeros, and cut a window of the former size out of each.
+    """Pad images with zeros, and cut a window of the former size out of each.
 
-    All (2 * `padding` + 1)**2 windows are equally likely, as are a picture and its mirror image;
-    which one it is depends on the picture's seed alone.
+    All (2 * `padding` + 1)**2 windows are equally likely, as are an image and its mirror image;
+    which one it is depends on the image's seed alone.
 
     Parameters
     ----------
-    pictures : ndarray of uint8, shape (n, size, size, channels)
+    images : ndarray of uint8, shape (n, size, size, channels)
         Not changed.
     seeds : sequence of n ints
         From 0 to 2**64 - 1.
@@ -38,8 +38,8 @@ def random_crops(
     -------
     ndarray of uint8, shape (n, size, size, channels)
     """
-    n, size = pictures.shape[:2]
-    padded = np.pad(pictures, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    n, size = images.shape[:2]
+    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     windows = sliding_window_view(padded, (size, size), axis=(1, 2))
     top, left, flip = _drawn(np.array(seeds, np.uint64), 2 * padding + 1)
     crops: NDArray[np.uint8] = np.moveaxis(windows[np.arange(n), top, left], 1, 3)

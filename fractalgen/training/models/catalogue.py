@@ -19,15 +19,15 @@ class ModelEntry:
     name : str
         As it is asked for.
     build : callable
-        From the number of classes and the pictures' size in pixels to a ``torch.nn.Module``.
+        From the number of classes and the images' size in pixels to a ``torch.nn.Module``.
     summary : str
         One line for the help page.
     for_folders : bool
-        Made for photographs of 100 pixels and more, not for small pictures.
+        Made for photographs of 100 pixels and more, not for small images.
     least_size : int
-        The smallest pictures, in pixels a side.
+        The smallest images, in pixels a side.
     size_multiple : int
-        The pictures' size is a multiple of this.
+        The images' size is a multiple of this.
     head : str
         The last layer's name, whose shape depends on the number of classes.
     published_weights : str or None
@@ -150,7 +150,7 @@ def create_model(name: str, n_classes: int, image_size: int) -> Any:
     Raises
     ------
     RunUsageError
-        If there is no such network, or it cannot take pictures of this size.
+        If there is no such network, or it cannot take images of this size.
     """
     try:
         entry = MODELS[name]
@@ -158,7 +158,7 @@ def create_model(name: str, n_classes: int, image_size: int) -> Any:
         raise RunUsageError(str(error)) from None
     if image_size < entry.least_size:
         raise RunUsageError(
-            f"{name} needs pictures of at least {entry.least_size} pixels a side, not {image_size};"
+            f"{name} needs images of at least {entry.least_size} pixels a side, not {image_size};"
             f" give --image-size {entry.least_size} or more, or another --model"
         )
     if image_size % entry.size_multiple:

@@ -1,4 +1,4 @@
-"""Residual networks in the forms for small pictures: a 3x3 stem, and no pooling after it."""
+"""Residual networks in the forms for small images: a 3x3 stem, and no pooling after it."""
 
 import torch
 from torch import nn
@@ -52,7 +52,7 @@ def thin_resnet(depth: int, n_classes: int) -> nn.Module:
 
 
 def resnext(depth: int, cardinality: int, base_width: int, n_classes: int) -> nn.Module:
-    """Return the ResNeXt for small pictures.
+    """Return the ResNeXt for small images.
 
     Source: Xie et al., "Aggregated residual transformations for deep neural networks", CVPR 2017,
     section 5.3. The width of its groups is `base_width` in the first stage.
@@ -84,7 +84,7 @@ def resnext(depth: int, cardinality: int, base_width: int, n_classes: int) -> nn
 
 
 def resnet_18(n_classes: int) -> nn.Module:
-    """Return torchvision's ResNet-18 with a stem for small pictures.
+    """Return torchvision's ResNet-18 with a stem for small images.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016, table 1.
     """

@@ -1,4 +1,4 @@
-"""What the networks for small pictures have in common: three stages, then one linear layer."""
+"""What the networks for small images have in common: three stages, then one linear layer."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def three_stages(
     end: nn.Module,
     n_classes: int,
 ) -> nn.Module:
-    """Return a classifier for pictures of any size, with fresh weights.
+    """Return a classifier for images of any size, with fresh weights.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def three_stages(
     widths : tuple of 4 ints
         Channels after the stem and after each stage.
     end : Module
-        Between the last stage and the mean over the picture.
+        Between the last stage and the mean over the image.
     n_classes : int
         Outputs.
     """

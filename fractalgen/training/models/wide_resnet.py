@@ -34,7 +34,7 @@ class _PreActivationBlock(nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 def wide_resnet(depth: int, width: int, dropout: float, n_classes: int) -> nn.Module:
-    """Return WRN-depth-width for small pictures.
+    """Return WRN-depth-width for small images.
 
     Source: Zagoruyko and Komodakis, "Wide residual networks", BMVC 2016.
 

@@ -8,11 +8,11 @@ from PIL import Image
 
 from fractalgen.mixing_set.bank import MixingSet
 from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.picture import read_square
+from fractalgen.mixing_set.bank.image import read_square
 from tests.mixing_set.small_sets import names_in
 
 
-def save_picture(path, seed, side=20):
+def save_image(path, seed, side=20):
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(path)
@@ -20,10 +20,10 @@ def save_picture(path, seed, side=20):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five pictures at two depths."""
+    """Five images at two depths."""
     for seed, name in enumerate(["b.png", "a.png", "deep/c.png", "deep/d.bmp", "deep/er/e.jpg"]):
-        save_picture(tmp_path / "pictures" / name, seed)
-    return tmp_path / "pictures"
+        save_image(tmp_path / "images" / name, seed)
+    return tmp_path / "images"
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def cache(tmp_path):
     return tmp_path / "cache"
 
 
-def test_a_bank_holds_the_pictures_in_the_order_of_their_names(folder, cache):
+def test_a_bank_holds_the_images_in_the_order_of_their_names(folder, cache):
     bank = MixingSet(folder, size=12, cache_dir=cache)
     assert bank.files == ("a.png", "b.png", "deep/c.png", "deep/d.bmp", "deep/er/e.jpg")
     assert len(bank) == 5
     assert bank.size == 12
     assert bank.array.shape == (5, 12, 12, 3)
-    for name, picture in zip(bank.files, bank, strict=True):
-        assert np.array_equal(picture, read_square(folder / name, 12))
+    for name, image in zip(bank.files, bank, strict=True):
+        assert np.array_equal(image, read_square(folder / name, 12))
 
 
 def test_a_bank_cannot_be_written_to(folder, cache):
@@ -61,7 +61,7 @@ def test_indices_are_as_a_lists(folder, cache):
 
 def test_a_bank_says_what_it_is(folder, cache):
     text = repr(MixingSet(folder, size=12, cache_dir=cache))
-    assert text == f"<MixingSet {str(folder)!r}: 5 pictures of 12 x 12>"
+    assert text == f"<MixingSet {str(folder)!r}: 5 images of 12 x 12>"
 
 
 def test_a_fractalgen_set_becomes_a_bank(small_set, cache):
@@ -73,10 +73,10 @@ def test_a_fractalgen_set_becomes_a_bank(small_set, cache):
 @pytest.mark.parametrize("workers", [1, 3])
 def test_the_number_of_workers_changes_nothing(tmp_path, workers):
     for seed in range(150):
-        save_picture(tmp_path / "many" / f"{seed}.bmp", seed, side=4)
+        save_image(tmp_path / "many" / f"{seed}.bmp", seed, side=4)
     bank = MixingSet(tmp_path / "many", 4, cache_dir=tmp_path / "cache", workers=workers)
-    for name, picture in zip(bank.files, bank, strict=True):
-        assert np.array_equal(picture, np.asarray(Image.open(tmp_path / "many" / name)))
+    for name, image in zip(bank.files, bank, strict=True):
+        assert np.array_equal(image, np.asarray(Image.open(tmp_path / "many" / name)))
 
 
 def test_the_cache_is_used_again(folder, cache):
@@ -90,7 +90,7 @@ def test_the_cache_is_used_again(folder, cache):
 def test_another_size_and_another_content_are_other_files(folder, cache):
     small = MixingSet(folder, size=12, cache_dir=cache)
     large = MixingSet(folder, size=13, cache_dir=cache)
-    save_picture(folder / "a.png", seed=77)
+    save_image(folder / "a.png", seed=77)
     changed = MixingSet(folder, size=12, cache_dir=cache)
     assert len({bank.path for bank in (small, large, changed)}) == 3
     assert not np.array_equal(changed[0], small[0])
@@ -126,8 +126,8 @@ def test_a_pickled_bank_is_a_path(folder, cache):
 
 def test_a_pickled_bank_works_in_another_current_folder(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    data = pickle.dumps(MixingSet("pictures", size=12, cache_dir="cache"))
-    monkeypatch.chdir(tmp_path / "pictures")
+    data = pickle.dumps(MixingSet("images", size=12, cache_dir="cache"))
+    monkeypatch.chdir(tmp_path / "images")
     assert len(pickle.loads(data)) == 5
 
 
@@ -137,7 +137,7 @@ def test_a_pickled_bank_whose_file_is_gone_says_so(folder, cache):
     bank.path.unlink()
     with pytest.raises(BankError, match=r"No such file.*open the folder again"):
         pickle.loads(data)
-    save_picture(folder / "f.png", seed=5)
+    save_image(folder / "f.png", seed=5)
     MixingSet(folder, size=12, cache_dir=cache).path.replace(bank.path)
     with pytest.raises(BankError, match="no longer the bank"):
         pickle.loads(data)
@@ -172,7 +172,7 @@ def open_together(folder, cache, barrier, connection):
 
 def test_two_processes_may_build_at_once(tmp_path, cache):
     for seed in range(60):
-        save_picture(tmp_path / "many" / f"{seed}.png", seed)
+        save_image(tmp_path / "many" / f"{seed}.png", seed)
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
     ends, processes = [], []

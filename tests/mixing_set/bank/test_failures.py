@@ -9,21 +9,21 @@ import pytest
 from PIL import Image
 
 from fractalgen.mixing_set.bank import MixingSet
-from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError
+from fractalgen.mixing_set.bank.errors import BankError, UnreadableImagesError
 from fractalgen.mixing_set.layout import SetError
 from tests.mixing_set.small_sets import names_in
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two pictures, one of which is cut short, and a text that is named as a picture."""
-    (tmp_path / "pictures").mkdir()
+    """Two images, one of which is cut short, and a text that is named as an image."""
+    (tmp_path / "images").mkdir()
     for name in ("a.png", "z.png"):
-        Image.effect_noise((40, 40), 50).save(tmp_path / "pictures" / name)
-    truncated = tmp_path / "pictures" / "b.png"
-    truncated.write_bytes((tmp_path / "pictures" / "a.png").read_bytes()[:-300])
-    (tmp_path / "pictures" / "c.jpg").write_text("no picture")
-    return tmp_path / "pictures"
+        Image.effect_noise((40, 40), 50).save(tmp_path / "images" / name)
+    truncated = tmp_path / "images" / "b.png"
+    truncated.write_bytes((tmp_path / "images" / "a.png").read_bytes()[:-300])
+    (tmp_path / "images" / "c.jpg").write_text("no image")
+    return tmp_path / "images"
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def cache(tmp_path):
     return tmp_path / "cache"
 
 
-def test_unreadable_pictures_are_all_named(folder, cache):
-    with pytest.raises(UnreadablePicturesError) as caught:
+def test_unreadable_images_are_all_named(folder, cache):
+    with pytest.raises(UnreadableImagesError) as caught:
         MixingSet(folder, cache_dir=cache)
     message = str(caught.value)
-    assert "2 pictures" in message
+    assert "2 images" in message
     assert "b.png: damaged" in message
-    assert "c.jpg: not a picture" in message
+    assert "c.jpg: not an image" in message
     assert "a.png" not in message
     assert "skip_unreadable" in message
     assert [name for name, _ in caught.value.refused] == ["b.png", "c.jpg"]
@@ -47,9 +47,9 @@ def test_unreadable_pictures_are_all_named(folder, cache):
     assert str(pickle.loads(pickle.dumps(caught.value))) == message
 
 
-def test_unreadable_pictures_are_skipped_with_a_warning_each_time(folder, cache):
+def test_unreadable_images_are_skipped_with_a_warning_each_time(folder, cache):
     for _ in range(2):
-        with pytest.warns(UserWarning, match=r"(?s)2 pictures.*b\.png.*c\.jpg.*without") as caught:
+        with pytest.warns(UserWarning, match=r"(?s)2 images.*b\.png.*c\.jpg.*without") as caught:
             bank = MixingSet(folder, skip_unreadable=True, cache_dir=cache)
         assert caught[0].filename == __file__
         assert bank.files == ("a.png", "z.png")
@@ -57,14 +57,14 @@ def test_unreadable_pictures_are_skipped_with_a_warning_each_time(folder, cache)
     assert len(names_in(cache)) == 1
 
 
-def test_a_bank_without_unreadable_pictures_is_not_taken_for_a_whole_one(folder, cache):
+def test_a_bank_without_unreadable_images_is_not_taken_for_a_whole_one(folder, cache):
     with pytest.warns(UserWarning, match="b.png"):
         MixingSet(folder, skip_unreadable=True, cache_dir=cache)
-    with pytest.raises(UnreadablePicturesError, match=r"(?s)b\.png.*c\.jpg"):
+    with pytest.raises(UnreadableImagesError, match=r"(?s)b\.png.*c\.jpg"):
         MixingSet(folder, cache_dir=cache)
 
 
-def test_a_picture_that_can_be_read_again_is_taken_in(small_set, cache):
+def test_a_image_that_can_be_read_again_is_taken_in(small_set, cache):
     """The manifest, and so the bank's name, stays the same while a set is repaired."""
     path = small_set / "ifs" / "000002.jpg"
     sound = path.read_bytes()
@@ -81,13 +81,13 @@ def test_a_picture_that_can_be_read_again_is_taken_in(small_set, cache):
 def test_skipping_everything_is_an_error(folder, cache):
     (folder / "a.png").unlink()
     (folder / "z.png").unlink()
-    with pytest.raises(BankError, match="none of the 2 pictures"):
+    with pytest.raises(BankError, match="none of the 2 images"):
         MixingSet(folder, skip_unreadable=True, cache_dir=cache)
 
 
-def test_a_sets_picture_that_is_not_the_recorded_one_is_refused(small_set, cache):
+def test_a_sets_image_that_is_not_the_recorded_one_is_refused(small_set, cache):
     Image.new("RGB", (24, 24)).save(small_set / "ifs" / "000002.jpg")
-    with pytest.raises(UnreadablePicturesError, match=r"ifs/000002\.jpg: another file") as caught:
+    with pytest.raises(UnreadableImagesError, match=r"ifs/000002\.jpg: another file") as caught:
         MixingSet(small_set, cache_dir=cache)
     assert len(caught.value.refused) == 1
 
@@ -117,7 +117,7 @@ def test_options_are_checked_and_named(folder, cache, options, message):
     assert not cache.exists()
 
 
-@pytest.mark.parametrize("folder", [None, 3, "", b"pictures", ["pictures"], "pic\0tures"])
+@pytest.mark.parametrize("folder", [None, 3, "", b"images", ["images"], "pic\0tures"])
 def test_what_is_no_path_is_refused(cache, folder):
     with pytest.raises(ValueError, match="folder must be a path, not"):
         MixingSet(folder, cache_dir=cache)
@@ -133,7 +133,7 @@ def test_places_that_a_bank_does_not_have(folder, cache):
         bank = MixingSet(folder, skip_unreadable=True, cache_dir=cache)
     assert np.array_equal(bank[-2], bank[0])
     for place in (2, -3, 10**30):
-        with pytest.raises(IndexError, match=f"the bank has 2 pictures and none at {place}"):
+        with pytest.raises(IndexError, match=f"the bank has 2 images and none at {place}"):
             bank[place]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fractalgen.mixing_set.bank.file import About, BankWriter, DamagedError, read_bank
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (5, 7, 7, 3), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 7, 7, 3), np.uint8)
 ABOUT = About("key", 7, tuple(f"{i}.png" for i in range(5)), (("bad\udcff.png", "damaged"),))
 
 
@@ -15,28 +15,28 @@ def path(tmp_path):
     path = tmp_path / "bank.npy"
     with path.open("wb") as file:
         writer = BankWriter(file)
-        writer.append(PICTURES[:2])
-        writer.append(PICTURES[2:])
+        writer.append(IMAGES[:2])
+        writer.append(IMAGES[2:])
         writer.finish(ABOUT)
     return path
 
 
 def test_what_was_written_is_read(path):
-    pictures, about = read_bank(path)
+    images, about = read_bank(path)
     assert about == ABOUT
-    assert np.array_equal(pictures, PICTURES)
-    assert not pictures.flags.writeable
+    assert np.array_equal(images, IMAGES)
+    assert not images.flags.writeable
 
 
 def test_numpy_reads_the_file_by_itself(path):
-    assert np.array_equal(np.load(path), PICTURES)
-    assert np.array_equal(np.load(path, mmap_mode="r"), PICTURES)
+    assert np.array_equal(np.load(path), IMAGES)
+    assert np.array_equal(np.load(path, mmap_mode="r"), IMAGES)
 
 
 def test_a_bank_is_none_until_it_is_finished(tmp_path):
     path = tmp_path / "bank.npy"
     with path.open("wb") as file:
-        BankWriter(file).append(PICTURES)
+        BankWriter(file).append(IMAGES)
     with pytest.raises(DamagedError):
         read_bank(path)
 

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.folder import content_key, list_pictures
+from fractalgen.mixing_set.bank.folder import content_key, list_images
 
 
 def fill(folder, *names):
@@ -15,14 +15,14 @@ def fill(folder, *names):
 
 
 def names(folder):
-    return [picture.name for picture in list_pictures(folder)]
+    return [image.name for image in list_images(folder)]
 
 
 def key(folder):
-    return content_key(list_pictures(folder))
+    return content_key(list_images(folder))
 
 
-def test_pictures_are_listed_by_name_at_every_depth(tmp_path):
+def test_images_are_listed_by_name_at_every_depth(tmp_path):
     fill(tmp_path, "b.PNG", "a/z.jpg", "a/b/c.webp", "a-b.jpeg", "c.tif")
     assert names(tmp_path) == ["a-b.jpeg", "a/b/c.webp", "a/z.jpg", "b.PNG", "c.tif"]
 
@@ -46,15 +46,15 @@ def test_links_are_followed_but_not_round_and_round(tmp_path):
     [
         ("missing", "does not exist"),
         ("a.png", "is not a folder"),
-        ("empty", "holds no pictures"),
-        ("texts", r"holds no pictures.*\.png"),
+        ("empty", "holds no images"),
+        ("texts", r"holds no images.*\.png"),
     ],
 )
-def test_a_folder_without_pictures_is_refused_in_words(tmp_path, name, message):
+def test_a_folder_without_images_is_refused_in_words(tmp_path, name, message):
     fill(tmp_path, "a.png", "texts/a.txt")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BankError, match=message):
-        list_pictures(tmp_path / name)
+        list_images(tmp_path / name)
 
 
 def test_every_change_of_a_plain_folder_changes_its_key(tmp_path):
@@ -81,14 +81,14 @@ def test_a_copied_set_keeps_its_key(small_set, tmp_path):
     for path in copied.rglob("*.jpg"):
         os.utime(path, ns=(1, 1))
     assert key(copied) == key(small_set)
-    assert all(picture.sha256 for picture in list_pictures(copied))
+    assert all(image.sha256 for image in list_images(copied))
 
 
 def test_the_last_whole_line_of_a_manifest_counts(small_set):
     before = key(small_set)
     manifest = small_set / "manifest.jsonl"
     lines = manifest.read_text().splitlines(keepends=True)
-    hash_of_first = list_pictures(small_set)[0].sha256
+    hash_of_first = list_images(small_set)[0].sha256
     altered = lines[0].replace(hash_of_first, "0" * 64)
     manifest.write_text(altered + "".join(lines) + altered[:-1])
     assert key(small_set) == before
@@ -96,7 +96,7 @@ def test_the_last_whole_line_of_a_manifest_counts(small_set):
     assert key(small_set) != before
 
 
-def test_a_picture_that_no_manifest_records_counts_by_its_time(small_set):
+def test_a_image_that_no_manifest_records_counts_by_its_time(small_set):
     before = key(small_set)
     fill(small_set, "ifs/mine.jpg")
     added = key(small_set)
@@ -107,4 +107,4 @@ def test_a_picture_that_no_manifest_records_counts_by_its_time(small_set):
 def test_a_manifest_of_another_program_is_passed_over(tmp_path):
     fill(tmp_path, "a.png", "set.json")
     (tmp_path / "manifest.jsonl").write_bytes(b'{"file":"a.png"}\n\xff\xfe{]\n{"file":"a.png\n')
-    assert list_pictures(tmp_path)[0].sha256 is None
+    assert list_images(tmp_path)[0].sha256 is None

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fractalgen.mixing_set.bank import MixingSet
 from fractalgen.mixing_set.bank import folder as folder_module
-from fractalgen.mixing_set.bank.errors import BankError, UnreadablePicturesError
+from fractalgen.mixing_set.bank.errors import BankError, UnreadableImagesError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
 
@@ -32,9 +32,9 @@ def _no_waiting():
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "pictures").mkdir()
-    Image.effect_noise((40, 40), 50).save(tmp_path / "pictures" / "a.png")
-    return tmp_path / "pictures"
+    (tmp_path / "images").mkdir()
+    Image.effect_noise((40, 40), 50).save(tmp_path / "images" / "a.png")
+    return tmp_path / "images"
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def make(kind, path, monkeypatch):
 KINDS = ("pipe", "socket", "device", "circle")
 
 
-def test_special_files_named_as_pictures_are_named_or_skipped(folder, cache, monkeypatch):
+def test_special_files_named_as_images_are_named_or_skipped(folder, cache, monkeypatch):
     for kind in KINDS:
         make(kind, folder / f"{kind}.png", monkeypatch)
-    with pytest.raises(UnreadablePicturesError) as caught:
+    with pytest.raises(UnreadableImagesError) as caught:
         MixingSet(folder, 20, cache_dir=cache)
     reasons = dict(caught.value.refused)
     assert set(reasons) == {f"{kind}.png" for kind in KINDS}

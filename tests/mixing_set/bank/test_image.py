@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from fractalgen.mixing_set.bank.picture import read_square, square
+from fractalgen.mixing_set.bank.image import read_square, square
 from fractalgen.mixing_set.conversion import UnusableError, to_rgb
-from fractalgen.mixing_set.sources import MAX_PICTURE_BYTES
+from fractalgen.mixing_set.sources import MAX_IMAGE_BYTES
 from tests.mixing_set.test_conversion import odd_metadata
 
 BICUBIC = Image.Resampling.BICUBIC
@@ -29,7 +29,7 @@ def photograph(width, height, seed=0):
 
 
 @pytest.mark.parametrize("side", [20, 36, 100, 256])
-def test_a_square_picture_is_what_pillow_makes_of_it(side):
+def test_a_square_image_is_what_pillow_makes_of_it(side):
     image = photograph(side, side)
     assert np.array_equal(square(encoded(image), 36), np.asarray(image.resize((36, 36), BICUBIC)))
 
@@ -93,14 +93,14 @@ def test_other_kinds_are_converted_before_they_are_resized(data):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "not a picture"),
-        (b"\xff\xd8\xff\xe0 and no more", "not a picture|damaged"),
+        (b"", "not an image"),
+        (b"\xff\xd8\xff\xe0 and no more", "not an image|damaged"),
         (encoded(photograph(200, 200), "JPEG")[:-2000], "damaged"),
         (encoded(photograph(200, 200))[:-2000], "damaged"),
     ],
     ids=["empty", "only a jpeg's first bytes", "truncated jpeg", "truncated png"],
 )
-def test_a_damaged_picture_is_refused_with_a_reason(data, reason):
+def test_a_damaged_image_is_refused_with_a_reason(data, reason):
     with pytest.raises(UnusableError, match=reason):
         square(data, 36)
 
@@ -115,7 +115,7 @@ def test_a_file_of_another_hash_is_refused(tmp_path):
 def test_a_file_of_hundreds_of_megabytes_is_not_read(tmp_path):
     path = tmp_path / "a.png"
     with path.open("wb") as file:
-        file.truncate(MAX_PICTURE_BYTES + 1)
+        file.truncate(MAX_IMAGE_BYTES + 1)
     with pytest.raises(UnusableError, match="larger than 256 MiB"):
         read_square(path, 36)
 

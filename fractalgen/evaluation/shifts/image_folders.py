@@ -12,17 +12,17 @@ from fractalgen.evaluation.shifts.corruptions import SEVERITIES, choose_names
 from fractalgen.mixing_set.conversion import SUFFIXES, UnusableError, to_rgb
 from fractalgen.training.errors import RunError
 
-__all__ = ["CorruptionFolder", "PictureList", "read_picture_folders"]
+__all__ = ["CorruptionFolder", "ImageList", "read_image_folders"]
 
 
 @dataclass(frozen=True)
-class PictureList:
-    """The pictures in the folders of some classes.
+class ImageList:
+    """The images in the folders of some classes.
 
     Attributes
     ----------
     names : ndarray of bytes, shape (n,)
-        Each ``class/picture``, sorted as test pictures are. An array, since a million strings take
+        Each ``class/image``, sorted as test images are. An array, since a million strings take
         several times the memory.
     labels : ndarray of int64, shape (n,)
     """
@@ -33,49 +33,49 @@ class PictureList:
 
 @dataclass(frozen=True)
 class CorruptionFolder:
-    """Test pictures with one corruption, in folders.
+    """Test images with one corruption, in folders.
 
     Attributes
     ----------
     name : str
     severities : tuple of 5 Path
         Folders with one for each class.
-    pictures : tuple of 5 PictureList
+    images : tuple of 5 ImageList
         What is in them and is to be read.
     size : int
-        Pixels a side that every picture must have.
+        Pixels a side that every image must have.
     """
 
     name: str
     severities: tuple[Path, ...]
-    pictures: tuple[PictureList, ...]
+    images: tuple[ImageList, ...]
     size: int
 
     def batches(
         self, severity: int, batch_size: int
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read pictures (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5.
+        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5.
 
         Raises
         ------
         RunError
-            If a picture cannot be read or is of another size.
+            If an image cannot be read or is of another size.
         """
-        folder, found = self.severities[severity - 1], self.pictures[severity - 1]
+        folder, found = self.severities[severity - 1], self.images[severity - 1]
         for start in range(0, len(found.names), batch_size):
             some = slice(start, start + batch_size)
             paths = [folder / os.fsdecode(name) for name in found.names[some]]
-            yield np.stack([_picture(path, self.size) for path in paths]), found.labels[some]
+            yield np.stack([_image(path, self.size) for path in paths]), found.labels[some]
 
 
-def read_picture_folders(
+def read_image_folders(
     folder: Path,
     size: int,
     classes: Sequence[str],
     n_test: int,
     indices: Sequence[int] | NDArray[np.int64] | None,
 ) -> tuple[CorruptionFolder, ...]:
-    """Read corrupted test pictures from ``corruption/severity/class/picture``.
+    """Read corrupted test images from ``corruption/severity/class/image``.
 
     The corruptions may lie in folders of their groups, as ImageNet-C's archives unpack
     (``blur/defocus_blur/1/...``). The severities are five folders whose names are numbers, as
@@ -85,13 +85,13 @@ def read_picture_folders(
     ----------
     folder : Path
     size : int
-        That of the network's pictures.
+        That of the network's images.
     classes : sequence of str
         Names of the classes' folders, by label; some may have none.
     n_test : int
-        How many pictures the test set has.
+        How many images the test set has.
     indices : sequence of int, optional
-        Read these of the `n_test` test pictures only.
+        Read these of the `n_test` test images only.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def read_picture_folders(
     Raises
     ------
     RunError
-        If a corruption or a severity is missing, empty or has fewer pictures than another, or if a
+        If a corruption or a severity is missing, empty or has fewer images than another, or if a
         class is unknown.
     """
     try:
@@ -115,8 +115,8 @@ def read_picture_folders(
     if indices is not None:
         chosen = np.asarray(indices, np.int64)
         lists = {
-            path: PictureList(pictures.names[chosen], pictures.labels[chosen])
-            for path, pictures in lists.items()
+            path: ImageList(images.names[chosen], images.labels[chosen])
+            for path, images in lists.items()
         }
     return tuple(
         CorruptionFolder(name, paths, tuple(lists[path] for path in paths), size)
@@ -124,24 +124,24 @@ def read_picture_folders(
     )
 
 
-def _listed(severities: Sequence[Path], classes: Sequence[str]) -> dict[Path, PictureList]:
-    """List the pictures of each severity; where all have the same, they share one list."""
+def _listed(severities: Sequence[Path], classes: Sequence[str]) -> dict[Path, ImageList]:
+    """List the images of each severity; where all have the same, they share one list."""
     label_of = {name: label for label, name in enumerate(classes)}
-    lists: dict[Path, PictureList] = {}
-    last = PictureList(np.array([], np.bytes_), np.array([], np.int64))
+    lists: dict[Path, ImageList] = {}
+    last = ImageList(np.array([], np.bytes_), np.array([], np.int64))
     for severity in severities:
         places = _folders(severity)
         _check_classes(severity, [place.name for place in places], label_of)
-        names = sorted(name for place in places for name in _pictures_in(place))
+        names = sorted(name for place in places for name in _images_in(place))
         encoded = np.array([os.fsencode(name) for name in names], np.bytes_)
         if not np.array_equal(encoded, last.names):
             labels = [label_of[name.partition("/")[0]] for name in names]
-            last = PictureList(encoded, np.array(labels, np.int64))
+            last = ImageList(encoded, np.array(labels, np.int64))
         lists[severity] = last
     return lists
 
 
-def _pictures_in(folder: Path) -> list[str]:
+def _images_in(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return [
             f"{folder.name}/{entry.name}"
@@ -151,20 +151,20 @@ def _pictures_in(folder: Path) -> list[str]:
         ]
 
 
-def _check_counts(lists: dict[Path, PictureList], n_test: int | None) -> None:
-    """Refuse folders with fewer pictures than others, or than the test set if that is given."""
-    counts = {path: len(pictures.names) for path, pictures in lists.items()}
+def _check_counts(lists: dict[Path, ImageList], n_test: int | None) -> None:
+    """Refuse folders with fewer images than others, or than the test set if that is given."""
+    counts = {path: len(images.names) for path, images in lists.items()}
     fullest = max(counts, key=lambda path: counts[path])
     for path, n in counts.items():
         if not n:
-            raise RunError(f"{path} holds no pictures; download it again")
+            raise RunError(f"{path} holds no images; download it again")
         if n < counts[fullest]:
             raise RunError(
-                f"{path} has {n} pictures, and {fullest} {counts[fullest]}; download it again"
+                f"{path} has {n} images, and {fullest} {counts[fullest]}; download it again"
             )
         if n_test is not None and n != n_test:
             raise RunError(
-                f"{path} has {n} pictures, and the test set {n_test}: a part of it cannot be "
+                f"{path} has {n} images, and the test set {n_test}: a part of it cannot be "
                 "chosen; evaluate without a limit"
             )
 
@@ -213,7 +213,7 @@ def _number(path: Path) -> float | None:
         return None
 
 
-def _picture(path: Path, size: int) -> NDArray[np.uint8]:
+def _image(path: Path, size: int) -> NDArray[np.uint8]:
     try:
         rgb, _ = to_rgb(path.read_bytes())
     except UnusableError as error:
@@ -223,6 +223,6 @@ def _picture(path: Path, size: int) -> NDArray[np.uint8]:
     if rgb.shape[:2] != (size, size):
         raise RunError(
             f"{path} has {rgb.shape[1]} x {rgb.shape[0]} pixels, and the network was trained with "
-            f"{size} x {size}; give pictures of that size"
+            f"{size} x {size}; give images of that size"
         )
     return rgb

@@ -1,4 +1,4 @@
-"""From what callers have to what kernels take, and back: pictures, seeds, and results."""
+"""From what callers have to what kernels take, and back: images, seeds, and results."""
 
 import itertools
 import operator
@@ -31,14 +31,14 @@ def _is_tensor(image: Any) -> bool:
 
 
 def as_pixels(image: Any) -> NDArray[np.uint8]:
-    """Turn a picture into uint8 pixels, shape (height, width, 3).
+    """Turn an image into uint8 pixels, shape (height, width, 3).
 
     Raises
     ------
     TypeError
         If it is none of the kinds that are known.
     ValueError
-        If its shape or its values are not a picture's.
+        If its shape or its values are not an image's.
     """
     if isinstance(image, Image.Image):
         array = np.asarray(image.convert("RGB"))
@@ -58,14 +58,14 @@ def as_pixels(image: Any) -> NDArray[np.uint8]:
         raise TypeError(f"cannot augment a {type(image).__name__}: give a PIL image or an array")
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
         raise ValueError(
-            f"a picture must be uint8 of shape (height, width, 3), not {array.dtype} of "
+            f"an image must be uint8 of shape (height, width, 3), not {array.dtype} of "
             f"{array.shape}"
         )
     return np.ascontiguousarray(array)
 
 
 def like_input(values: NDArray[np.float32], image: Any) -> Any:
-    """Bring a result of shape (height, width, 3) into the layout of the picture that came in."""
+    """Bring a result of shape (height, width, 3) into the layout of the image that came in."""
     if not _is_tensor(image):
         return values
     import torch
@@ -118,7 +118,7 @@ def as_seeds(seeds: Any, n: int) -> NDArray[np.uint64]:
         raise ValueError(f"seeds must be {n} whole numbers, not {shown(seeds)}") from None
     if len(given) != n:
         size = len(given) if len(given) < n else "more"
-        raise ValueError(f"{n} pictures need {n} seeds, not {size}")
+        raise ValueError(f"{n} images need {n} seeds, not {size}")
     return np.array([as_seed("each of seeds", seed) for seed in given], np.uint64)
 
 

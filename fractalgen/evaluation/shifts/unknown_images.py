@@ -1,4 +1,4 @@
-"""Pictures of none of a run's classes, which a network should be unsure of."""
+"""Images of none of a run's classes, which a network should be unsure of."""
 
 import os
 import threading
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.evaluation.shifts.noise_pictures import noise_pictures
+from fractalgen.evaluation.shifts.noise_images import noise_images
 from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.folder import PictureFile, list_pictures
-from fractalgen.mixing_set.bank.picture import read_square
+from fractalgen.mixing_set.bank.folder import ImageFile, list_images
+from fractalgen.mixing_set.bank.image import read_square
 from fractalgen.mixing_set.conversion import UnusableError
 from fractalgen.mixing_set.pool import OrderedPool, default_workers
 from fractalgen.registry import nearest
@@ -22,11 +22,11 @@ from fractalgen.training.errors import RunError, RunUsageError
 
 __all__ = [
     "NAMES",
-    "UnknownPictures",
+    "UnknownImages",
     "check_source",
     "is_of_data_set",
     "is_path",
-    "unknown_pictures",
+    "unknown_images",
 ]
 
 _NOISE = "noise"
@@ -37,15 +37,15 @@ NAMES: tuple[str, ...] = (_NOISE, _FRACTALS, *DATASETS)
 
 
 @dataclass(frozen=True)
-class UnknownPictures:
-    """Pictures that are read or drawn some at a time.
+class UnknownImages:
+    """Images that are read or drawn some at a time.
 
     Attributes
     ----------
     n : int
         How many there are.
     read : callable
-        Called with a start and a stop, returns those pictures, uint8 of shape
+        Called with a start and a stop, returns those images, uint8 of shape
         (stop - start, size, size, 3), RGB.
     """
 
@@ -61,19 +61,19 @@ class UnknownPictures:
             yield self.read(start, min(self.n, start + batch_size))
 
 
-def unknown_pictures(
+def unknown_images(
     source: str, *, size: int, n: int, seed: int, data_dir: Path, set_folder: Path | None
-) -> UnknownPictures:
-    """Open pictures that a network has not been trained on.
+) -> UnknownImages:
+    """Open images that a network has not been trained on.
 
     Parameters
     ----------
     source : str
-        ``noise``: see `fractalgen.evaluation.shifts.noise_pictures`. ``fractals``: a mixing set's
-        pictures, whether it is the run's or another. A data set's name, or ``folder:DIR``: its
-        test pictures. A path: pictures in that folder or below it.
+        ``noise``: see `fractalgen.evaluation.shifts.noise_images`. ``fractals``: a mixing set's
+        images, whether it is the run's or another. A data set's name, or ``folder:DIR``: its
+        test images. A path: images in that folder or below it.
     size : int
-        Pixels a side. What is in files, or is smaller or larger, is resized; of a picture that is
+        Pixels a side. What is in files, or is smaller or larger, is resized; of an image that is
         not square the centre is taken.
     n : int
         How many, 1 or more. Where there are more they are chosen at random, where there are fewer
@@ -87,7 +87,7 @@ def unknown_pictures(
 
     Returns
     -------
-    UnknownPictures
+    UnknownImages
         Those in files are read when they are asked for, and so may raise RunError then.
 
     Raises
@@ -95,32 +95,30 @@ def unknown_pictures(
     RunUsageError
         If there is no such source, or no mixing set is known.
     RunError
-        If the pictures cannot be read.
+        If the images cannot be read.
     """
     check_source(source, set_folder)
     if source == _NOISE:
-        return UnknownPictures(
-            n, lambda start, stop: noise_pictures(stop - start, size, seed, first=start)
+        return UnknownImages(
+            n, lambda start, stop: noise_images(stop - start, size, seed, first=start)
         )
     if source == _FRACTALS and set_folder is not None:
         return _from_folder(set_folder, _FRACTALS, size, n, seed)
     if not is_path(source):
         test = load_data(source, data_dir=data_dir, image_size=size).test
         chosen = _choice(len(test), n, seed, source)
-        return UnknownPictures(
-            len(chosen), lambda start, stop: test.for_testing(chosen[start:stop])
-        )
+        return UnknownImages(len(chosen), lambda start, stop: test.for_testing(chosen[start:stop]))
     folder = Path(source).expanduser()
     return _from_folder(folder, folder.name or source, size, n, seed)
 
 
 def check_source(source: str, set_folder: Path | None) -> None:
-    """Raise what `unknown_pictures` raises of a wrong `source`, before any work is done."""
+    """Raise what `unknown_images` raises of a wrong `source`, before any work is done."""
     if source == _FRACTALS and set_folder is None:
         raise RunUsageError("no mixing set is known to take fractals from; name one by --set")
     if is_path(source) and not Path(source).expanduser().is_dir():
         raise RunUsageError(
-            f"'{source}' is no folder, and no unknown pictures are called so: "
+            f"'{source}' is no folder, and no unknown images are called so: "
             f"{nearest(source, list(NAMES))}"
         )
 
@@ -146,21 +144,21 @@ def _resolved(path: str) -> Path:
 def _choice(n_available: int, n: int, seed: int, source: str) -> NDArray[np.int64]:
     """Choose at random, in rising order; all of them if they are no more than `n`."""
     readable = os.fsencode(source).decode("utf-8", "replace")
-    rng = rng_for(seed, f"unknown pictures of {readable}", 0)
+    rng = rng_for(seed, f"unknown images of {readable}", 0)
     return np.sort(rng.permutation(n_available)[:n])
 
 
-def _from_folder(folder: Path, label: str, size: int, n: int, seed: int) -> UnknownPictures:
+def _from_folder(folder: Path, label: str, size: int, n: int, seed: int) -> UnknownImages:
     try:
-        files = list_pictures(folder)
+        files = list_images(folder)
     except BankError as error:
         raise RunError(str(error)) from None
     chosen = [files[index] for index in _choice(len(files), n, seed, label)]
-    return UnknownPictures(len(chosen), lambda start, stop: _read(folder, chosen[start:stop], size))
+    return UnknownImages(len(chosen), lambda start, stop: _read(folder, chosen[start:stop], size))
 
 
-def _read(folder: Path, files: Sequence[PictureFile], size: int) -> NDArray[np.uint8]:
-    def read(file: PictureFile, _: threading.Event) -> NDArray[np.uint8]:
+def _read(folder: Path, files: Sequence[ImageFile], size: int) -> NDArray[np.uint8]:
+    def read(file: ImageFile, _: threading.Event) -> NDArray[np.uint8]:
         try:
             return read_square(folder / file.name, size, file.sha256)
         except UnusableError as error:
@@ -170,6 +168,6 @@ def _read(folder: Path, files: Sequence[PictureFile], size: int) -> NDArray[np.u
 
     out = np.empty((len(files), size, size, 3), np.uint8)
     with OrderedPool(read, default_workers()) as pool:
-        for place, picture in enumerate(pool.map(files)):
-            out[place] = picture
+        for place, image in enumerate(pool.map(files)):
+            out[place] = image
     return out

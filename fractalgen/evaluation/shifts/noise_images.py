@@ -1,4 +1,4 @@
-"""Pictures of nothing: noise of three kinds, to which a network should have no firm answer."""
+"""Images of nothing: noise of three kinds, to which a network should have no firm answer."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from PIL import Image
 
 from fractalgen.seeding import rng_for
 
-__all__ = ["noise_pictures"]
+__all__ = ["noise_images"]
 
 _BLOB_GRID = 32
 _BLOB_SHARE = 0.7
@@ -14,8 +14,8 @@ _BLOB_SIGMA = 1.5
 _BLOB_LEVEL = 0.75
 
 
-def noise_pictures(n: int, size: int, seed: int, *, first: int = 0) -> NDArray[np.uint8]:
-    """Draw pictures of noise, of these kinds in turn.
+def noise_images(n: int, size: int, seed: int, *, first: int = 0) -> NDArray[np.uint8]:
+    """Draw images of noise, of these kinds in turn.
 
     Gaussian: every value is normal around the middle grey, with a standard deviation of a quarter
     of the range, clipped. Rademacher: every value is 0 or 255, as likely. Blobs: of a grid of
@@ -31,7 +31,7 @@ def noise_pictures(n: int, size: int, seed: int, *, first: int = 0) -> NDArray[n
     size : int
         Pixels a side.
     seed : int
-        0 or more. A picture is a function of it and of its place alone.
+        0 or more. An image is a function of it and of its place alone.
     first : int
         The place of the first one.
 

@@ -1,4 +1,4 @@
-"""One picture of a bank: a file's contents decoded, cropped to its centre, and resized."""
+"""One image of a bank: a file's contents decoded, cropped to its centre, and resized."""
 
 import hashlib
 import stat
@@ -15,7 +15,7 @@ from fractalgen.mixing_set.conversion import (
     opened,
     to_rgb,
 )
-from fractalgen.mixing_set.sources import MAX_PICTURE_BYTES
+from fractalgen.mixing_set.sources import MAX_IMAGE_BYTES
 
 __all__ = ["read_square", "square"]
 
@@ -23,7 +23,7 @@ _SPARE = 2  # a JPEG is decoded at no less than this many times the size asked f
 
 
 def read_square(path: Path, size: int, sha256: str | None = None) -> NDArray[np.uint8]:
-    """Read a picture's file and return its centre as a square, see `square`.
+    """Read an image's file and return its centre as a square, see `square`.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def read_square(path: Path, size: int, sha256: str | None = None) -> NDArray[np.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
             raise UnusableError("not a regular file")
-        if status.st_size > MAX_PICTURE_BYTES:
-            raise UnusableError(f"larger than {MAX_PICTURE_BYTES >> 20} MiB")
+        if status.st_size > MAX_IMAGE_BYTES:
+            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
         data = path.read_bytes()
     except OSError as error:
         raise UnusableError(error.strerror or str(error)) from None
@@ -54,7 +54,7 @@ def read_square(path: Path, size: int, sha256: str | None = None) -> NDArray[np.
 
 
 def square(data: bytes, size: int) -> NDArray[np.uint8]:
-    """Decode a picture, bring its shorter side to `size`, and keep the centre.
+    """Decode an image, bring its shorter side to `size`, and keep the centre.
 
     Resizing is Pillow's bicubic filter, which averages where it makes smaller. A JPEG is decoded
     at the smallest scale that leaves twice `size`, which differs from decoding the whole of it
@@ -65,7 +65,7 @@ def square(data: bytes, size: int) -> NDArray[np.uint8]:
     data : bytes
         The file.
     size : int
-        Side of the square in pixels. A smaller picture is enlarged.
+        Side of the square in pixels. A smaller image is enlarged.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def _square_of_jpeg(data: bytes, size: int) -> Image.Image | None:
             width, height = image.size
             if image.mode not in ("RGB", "L") or width * height > MAX_PIXELS:
                 return None
-            # The last pixels reach beyond the picture if the scale does not divide its sides.
+            # The last pixels reach beyond the image if the scale does not divide its sides.
             scaled = image.draft(None, (_SPARE * size, _SPARE * size))
             _, (_, _, inner_width, inner_height) = scaled or ("", (0, 0, *image.size))
             found = _resized_centre(image, inner_width, inner_height, size)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fractalgen.evaluation.shifts.noise_pictures import noise_pictures
-from fractalgen.evaluation.shifts.unknown_pictures import check_source, unknown_pictures
+from fractalgen.evaluation.shifts.noise_images import noise_images
+from fractalgen.evaluation.shifts.unknown_images import check_source, unknown_images
 from fractalgen.mixing_set.bank import MixingSet
 from fractalgen.mixing_set.build import build
 from fractalgen.training.datasets import load_data
@@ -17,21 +17,21 @@ from tests.mixing_set.small_sets import ifs_recipe
 def unknown(tmp_path):
     def call(source, **options):
         given = {"size": 32, "n": 12, "seed": 0, "data_dir": tmp_path, "set_folder": None}
-        opened = unknown_pictures(source, **{**given, **options})
+        opened = unknown_images(source, **{**given, **options})
         batches = list(opened.batches(7))
         assert all(len(batch) == 7 for batch in batches[:-1])
-        pictures = np.concatenate(batches)
-        assert len(opened) == len(pictures)
-        return pictures
+        images = np.concatenate(batches)
+        assert len(opened) == len(images)
+        return images
 
     return call
 
 
 def test_noise_is_of_three_kinds_in_turn(unknown):
-    pictures = unknown("noise", n=30, size=64)
-    assert pictures.shape == (30, 64, 64, 3)
-    assert pictures.dtype == np.uint8
-    gaussian, rademacher, blobs = (pictures[kind::3].astype(float) for kind in range(3))
+    images = unknown("noise", n=30, size=64)
+    assert images.shape == (30, 64, 64, 3)
+    assert images.dtype == np.uint8
+    gaussian, rademacher, blobs = (images[kind::3].astype(float) for kind in range(3))
     # Beyond two deviations, 4.6% of them, values are clipped: that leaves 0.96 of a deviation.
     assert gaussian.mean() == pytest.approx(127.5, abs=1)
     assert gaussian.std() == pytest.approx(0.959 * 63.75, abs=1)
@@ -42,41 +42,41 @@ def test_noise_is_of_three_kinds_in_turn(unknown):
     assert steps[2] < 0.3 * min(steps[:2])
 
 
-def test_a_noise_picture_depends_on_seed_and_place_alone():
-    assert np.array_equal(noise_pictures(9, 16, 4)[:5], noise_pictures(5, 16, 4))
-    assert np.array_equal(noise_pictures(9, 16, 4)[5:], noise_pictures(4, 16, 4, first=5))
-    drawn = np.concatenate([noise_pictures(9, 16, 4), noise_pictures(9, 16, 5)])
-    assert len({picture.tobytes() for picture in drawn}) == 18
+def test_a_noise_image_depends_on_seed_and_place_alone():
+    assert np.array_equal(noise_images(9, 16, 4)[:5], noise_images(5, 16, 4))
+    assert np.array_equal(noise_images(9, 16, 4)[5:], noise_images(4, 16, 4, first=5))
+    drawn = np.concatenate([noise_images(9, 16, 4), noise_images(9, 16, 5)])
+    assert len({image.tobytes() for image in drawn}) == 18
 
 
-def test_another_data_sets_test_pictures_at_the_size_asked_for(unknown, tmp_path):
-    pictures = unknown("digits", size=20)
+def test_another_data_sets_test_images_at_the_size_asked_for(unknown, tmp_path):
+    images = unknown("digits", size=20)
     test = load_data("digits", data_dir=tmp_path, image_size=20).test
-    known = {picture.tobytes() for picture in test.for_testing(range(len(test)))}
-    assert len({picture.tobytes() for picture in pictures} & known) == 12
-    assert np.array_equal(unknown("digits", size=20), pictures)
-    assert not np.array_equal(unknown("digits", size=20, seed=1), pictures)
+    known = {image.tobytes() for image in test.for_testing(range(len(test)))}
+    assert len({image.tobytes() for image in images} & known) == 12
+    assert np.array_equal(unknown("digits", size=20), images)
+    assert not np.array_equal(unknown("digits", size=20, seed=1), images)
     assert len(unknown("digits", n=1000)) == 355
 
 
 def test_fractals_are_the_mixing_sets(unknown, tmp_path):
     build(ifs_recipe(), tmp_path / "set", workers=1)
-    pictures = unknown("fractals", set_folder=tmp_path / "set", size=16)
+    images = unknown("fractals", set_folder=tmp_path / "set", size=16)
     bank = MixingSet(tmp_path / "set", size=16, cache_dir=tmp_path / "cache")
-    assert np.array_equal(pictures, bank.array)
+    assert np.array_equal(images, bank.array)
     Image.new("RGB", (24, 24)).save(tmp_path / "set" / "ifs" / "000002.jpg")
     with pytest.raises(RunError, match=r"000002\.jpg: another file than the manifest records"):
         unknown("fractals", set_folder=tmp_path / "set")
 
 
-def test_a_folder_of_any_pictures(unknown, tmp_path):
+def test_a_folder_of_any_images(unknown, tmp_path):
     place = tmp_path / "textures"
     (place / "deeper").mkdir(parents=True)
     for value in range(40):
         Image.new("RGB", (40, 30), (value, 0, 0)).save(place / "deeper" / f"{value:02d}.png")
-    pictures = unknown(str(place))
-    assert pictures.shape == (12, 32, 32, 3)
-    values = pictures[:, 0, 0, 0].tolist()
+    images = unknown(str(place))
+    assert images.shape == (12, 32, 32, 3)
+    values = images[:, 0, 0, 0].tolist()
     assert len(set(values)) == 12
     assert values == sorted(values)
     assert values != list(range(12))
@@ -84,13 +84,13 @@ def test_a_folder_of_any_pictures(unknown, tmp_path):
     assert everything[:, 5, 5, 0].tolist() == list(range(40))
 
 
-def test_a_folders_bad_pictures_are_named(unknown, tmp_path):
+def test_a_folders_bad_images_are_named(unknown, tmp_path):
     place = tmp_path / "textures"
     place.mkdir()
-    with pytest.raises(RunError, match="textures holds no pictures"):
+    with pytest.raises(RunError, match="textures holds no images"):
         unknown(str(place))
-    (place / "a.png").write_text("no picture")
-    with pytest.raises(RunError, match=r"cannot use .*a\.png: not a picture.*Mend or remove"):
+    (place / "a.png").write_text("no image")
+    with pytest.raises(RunError, match=r"cannot use .*a\.png: not an image.*Mend or remove"):
         unknown(str(place))
 
 

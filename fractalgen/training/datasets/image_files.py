@@ -1,4 +1,4 @@
-"""Pictures in files as networks for large pictures are trained and tested on them."""
+"""Images in files as networks for large images are trained and tested on them."""
 
 import math
 from pathlib import Path
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fractalgen.mixing_set.conversion import UnusableError, to_rgb
-from fractalgen.mixing_set.sources import MAX_PICTURE_BYTES
+from fractalgen.mixing_set.sources import MAX_IMAGE_BYTES
 from fractalgen.regular_file import open_regular
 from fractalgen.training.errors import RunError
 
-__all__ = ["read_picture", "shorter_side", "testing_view", "training_view"]
+__all__ = ["read_image", "shorter_side", "testing_view", "training_view"]
 
 _SHARE = (0.08, 1.0)
 _ASPECT = (3 / 4, 4 / 3)
 _ATTEMPTS = 10
 
 
-def read_picture(path: Path) -> Image.Image:
-    """Decode a picture to RGB; see `fractalgen.mixing_set.conversion.to_rgb`.
+def read_image(path: Path) -> Image.Image:
+    """Decode an image to RGB; see `fractalgen.mixing_set.conversion.to_rgb`.
 
     Raises
     ------
@@ -29,9 +29,9 @@ def read_picture(path: Path) -> Image.Image:
     """
     try:
         with open_regular(path) as file:
-            data = file.read(MAX_PICTURE_BYTES + 1)
-        if len(data) > MAX_PICTURE_BYTES:
-            raise UnusableError(f"larger than {MAX_PICTURE_BYTES >> 20} MiB")
+            data = file.read(MAX_IMAGE_BYTES + 1)
+        if len(data) > MAX_IMAGE_BYTES:
+            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
         return Image.fromarray(to_rgb(data)[0])
     except OSError as error:
         reason = error.strerror or str(error)
@@ -41,7 +41,7 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def shorter_side(size: int) -> int:
-    """Return to how many pixels a picture's shorter side is brought to test `size` of them.
+    """Return to how many pixels an image's shorter side is brought to test `size` of them.
 
     256 for 224, and others in proportion.
     """
@@ -49,7 +49,7 @@ def shorter_side(size: int) -> int:
 
 
 def testing_view(image: Image.Image, size: int, shorter: int) -> NDArray[np.uint8]:
-    """Resize a picture until its shorter side has `shorter` pixels, and cut out the centre.
+    """Resize an image until its shorter side has `shorter` pixels, and cut out the centre.
 
     Filter and rounding are those of torchvision's `Resize` and `CenterCrop`: bilinear, averaging
     where it makes smaller.
@@ -69,7 +69,7 @@ def testing_view(image: Image.Image, size: int, shorter: int) -> NDArray[np.uint
     """
     longer = shorter * max(image.size) // min(image.size)
     width, height = (shorter, longer) if image.width <= image.height else (longer, shorter)
-    # Of the resized picture no more than the centre is computed.
+    # Of the resized image no more than the centre is computed.
     left, top = round((width - size) / 2), round((height - size) / 2)
     across, down = image.width / width, image.height / height
     box = (left * across, top * down, (left + size) * across, (top + size) * down)
@@ -79,7 +79,7 @@ def testing_view(image: Image.Image, size: int, shorter: int) -> NDArray[np.uint
 def training_view(image: Image.Image, size: int, seed: int) -> NDArray[np.uint8]:
     """Cut out a part of random area and shape, resize it, and mirror it half of the time.
 
-    The area is uniform from 8% to 100% of the picture's, the logarithm of width over height
+    The area is uniform from 8% to 100% of the image's, the logarithm of width over height
     uniform between those of 3/4 and 4/3; what does not fit is drawn again, and after ten times the
     largest part in the middle of a shape within the limits is taken. Source: Szegedy et al.,
     "Going deeper with convolutions", CVPR 2015.
