@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.commands import PART, RUN
 from benchmarks.timing import Row, seconds
-from fractalgen.mixing_set.bank import MixingSet
+from fractalgen.bank import MixingSet
 
 SIZE = 36
 N_RUNS = 3
@@ -24,7 +24,7 @@ N_OPENINGS = 10
 PEAK = """
 import sys
 from pathlib import Path
-from fractalgen.mixing_set.bank import MixingSet
+from fractalgen.bank import MixingSet
 MixingSet(sys.argv[1], int(sys.argv[2]), cache_dir=sys.argv[3])
 lines = Path("/proc/self/status").read_text().splitlines()
 print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))

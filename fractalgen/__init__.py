@@ -7,13 +7,13 @@ from fractalgen.version import __version__
 
 if TYPE_CHECKING:
     from fractalgen.augment import IPMix
+    from fractalgen.bank import MixingSet
     from fractalgen.families import FAMILIES, ImageSpec, render, sample
-    from fractalgen.mixing_set.bank import MixingSet
 
 _ROOMS = {
     "FAMILIES": "fractalgen.families",
     "IPMix": "fractalgen.augment",
-    "MixingSet": "fractalgen.mixing_set.bank",
+    "MixingSet": "fractalgen.bank",
     "ImageSpec": "fractalgen.families",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",

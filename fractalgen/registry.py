@@ -6,20 +6,15 @@ import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from fractalgen.errors import UnknownNameError
+
 T = TypeVar("T")
 
-__all__ = ["Registry", "UnknownNameError", "nearest", "shown"]
+__all__ = ["Registry", "nearest", "shown"]
 
 _brief = reprlib.Repr()
 _brief.maxstring = _brief.maxother = _brief.maxlong = 80
 _brief.maxlevel = 2
-
-
-class UnknownNameError(KeyError):
-    """A name that the registry does not hold; the message lists the ones that it does."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -1,6 +1,7 @@
 import pytest
 
-from fractalgen.registry import Registry, UnknownNameError
+from fractalgen.errors import UnknownNameError
+from fractalgen.registry import Registry
 
 
 @pytest.fixture

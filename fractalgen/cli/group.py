@@ -139,13 +139,17 @@ class CommandGroup(click.Group):
 
 def _in_words(error: Exception) -> Failure | None:
     """Return the failure that a library's exception stands for; None for a mistake in the code."""
-    from fractalgen.mixing_set.layout import SetError
-    from fractalgen.mixing_set.recipe import RecipeError
-    from fractalgen.palettes import PaletteError
-    from fractalgen.registry import UnknownNameError
-    from fractalgen.training.errors import ElsewhereError, RunError, RunUsageError
+    from fractalgen.errors import (
+        OtherProcessError,
+        PaletteError,
+        RecipeError,
+        RunError,
+        RunUsageError,
+        SetError,
+        UnknownNameError,
+    )
 
-    if isinstance(error, ElsewhereError):
+    if isinstance(error, OtherProcessError):
         return SilentFailure(str(error))
     if isinstance(error, RunUsageError):
         return WrongUsage(str(error))

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import click
 
-from fractalgen.mixing_set.layout import FORMATS
+from fractalgen.images.encoding import FORMATS
 
 __all__ = [
     "BUILD",

@@ -35,9 +35,9 @@ def render(image: Path, size: int, output: Path | None) -> None:
     from PIL import Image
 
     from fractalgen.cli.saving import check_output, max_side, save
-    from fractalgen.mixing_set.pool import OrderedPool
     from fractalgen.mixing_set.record import Record
     from fractalgen.mixing_set.redraw import find_record, redraw
+    from fractalgen.pool import OrderedPool
 
     folder, record = find_record(image)
     path = output or Path(f"{image.absolute().parent.name}-{image.stem}-{size}.png")

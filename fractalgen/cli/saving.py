@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from fractalgen.cli.group import WrongUsage
-from fractalgen.mixing_set.layout import MAX_SIDES
-from fractalgen.mixing_set.writer import encode, write_atomically
+from fractalgen.files.atomic import write_atomically
+from fractalgen.images.encoding import MAX_SIDES, encode
 
 __all__ = ["check_output", "max_side", "save"]
 

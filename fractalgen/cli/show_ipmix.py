@@ -50,10 +50,10 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
     import numpy as np
 
     from fractalgen.augment.figure import MAX_IMAGES, figure
+    from fractalgen.bank.folder import list_images
     from fractalgen.cli.saving import check_output, save
-    from fractalgen.mixing_set.bank.folder import list_images
-    from fractalgen.mixing_set.bank.image import read_square
-    from fractalgen.mixing_set.conversion import UnusableError
+    from fractalgen.errors import ImageError
+    from fractalgen.images.squares import read_square
 
     check_output(output, set_folder)
     if output.exists() and image.exists() and output.samefile(image):
@@ -62,7 +62,7 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
     def read(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         try:
             return read_square(path, size)
-        except UnusableError as error:
+        except ImageError as error:
             raise Failure(f"cannot use {click.format_filename(path)}: {error}") from None
 
     pixels = read(image)

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from fractalgen.errors import RunUsageError
 from fractalgen.evaluation.predictions import evaluating
 from fractalgen.seeding import rng_for
-from fractalgen.training.errors import RunUsageError
 
 __all__ = ["NORMS", "Normalized", "pgd"]
 

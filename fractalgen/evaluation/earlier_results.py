@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fractalgen.errors import RunError
 from fractalgen.evaluation.report.counts import count_of
 from fractalgen.evaluation.results import Results
 from fractalgen.evaluation.results_file import METRICS, REPORT, read_results
-from fractalgen.training.errors import RunError
 
 __all__ = ["earlier_results", "keeping", "set_aside", "versions_with"]
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.earlier_results import (
     earlier_results,
     keeping,
@@ -32,8 +33,7 @@ from fractalgen.evaluation.results_file import METRICS, REPORT
 from fractalgen.evaluation.samples import samples_for
 from fractalgen.evaluation.shifts.generated import DISTRIBUTIONS
 from fractalgen.evaluation.subject import Answers, Part, Progress, Subject
-from fractalgen.mixing_set.writer import write_atomically
-from fractalgen.training.errors import RunError, RunUsageError
+from fractalgen.files.atomic import write_atomically
 from fractalgen.training.trained import TrainedRun
 from fractalgen.training.versions import versions_of
 

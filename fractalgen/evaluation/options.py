@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.errors import RunUsageError
 from fractalgen.evaluation.attacks import NORMS
 from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for
-from fractalgen.training.errors import RunUsageError
 
 __all__ = ["GENERATE", "GENERATED", "EvaluationOptions", "names_of_sources"]
 

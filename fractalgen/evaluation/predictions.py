@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from fractalgen.augment.tensors import normalized_tensor
+from fractalgen.errors import RunError
 from fractalgen.training.datasets.image_data import Images
-from fractalgen.training.errors import RunError
 
 __all__ = ["batches_of", "evaluating", "in_slices", "predict", "rebatched", "softmax"]
 

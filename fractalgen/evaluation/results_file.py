@@ -10,8 +10,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any
 
+from fractalgen.errors import RunError
 from fractalgen.evaluation.results import RESULTS_VERSION, Results
-from fractalgen.training.errors import RunError
 
 __all__ = ["METRICS", "REPORT", "read_results"]
 

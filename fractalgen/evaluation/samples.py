@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.augment.sample_seeds import seed_for
+from fractalgen.bank.folder import ImageFile, content_key, list_images
+from fractalgen.errors import BankError, ImageError
 from fractalgen.evaluation.report.images import Samples
 from fractalgen.evaluation.subject import Answers, Subject
-from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.folder import ImageFile, content_key, list_images
-from fractalgen.mixing_set.bank.image import read_square
-from fractalgen.mixing_set.conversion import UnusableError
+from fractalgen.images.squares import read_square
 from fractalgen.seeding import rng_for
 from fractalgen.training.config import Config, IPMixSettings
 from fractalgen.training.mixing import augmenter_for
@@ -59,7 +58,7 @@ def samples_for(
     clean = train.for_testing(indices)
     of_set = views = None
     if config.ipmix is not None and set_folder is not None:
-        with contextlib.suppress(BankError, UnusableError, OSError):
+        with contextlib.suppress(BankError, ImageError, OSError):
             files = list_images(set_folder)
             if content_key(files) == set_digest:
                 of_set = _of_set(set_folder, files, rng)

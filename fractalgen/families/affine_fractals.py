@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.color_spaces import LINEAR_TO_SRGB8, SRGB8_TO_LINEAR
+from fractalgen.color.gradients import gradient
+from fractalgen.color.spaces import LINEAR_TO_SRGB8, SRGB8_TO_LINEAR
 from fractalgen.families.affine_systems import AffineMap, is_contractive, sample_system
 from fractalgen.families.base import log_uniform, rounded
-from fractalgen.gradients import gradient
+from fractalgen.families.ranges import check_colors, check_within
 from fractalgen.kernels.chaos_game import N_CHAINS, N_CHOICES, TONE_BITS, scatter
 from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose, find_visited
 from fractalgen.kernels.density_probe import TILE, DensityProbe, examine
-from fractalgen.ranges import check_colors, check_within
 
 __all__ = ["PROBE_PIXELS", "PROBE_TILES", "Fractal", "lay_over", "probe", "sample_fractal"]
 

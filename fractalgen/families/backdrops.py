@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.color.gradients import srgb_gradient
 from fractalgen.families.base import rounded
-from fractalgen.gradients import srgb_gradient
+from fractalgen.families.ranges import check_colors, check_direction, check_within
 from fractalgen.kernels.backgrounds import CLOUD_CELLS, clouds, diamond_square, paint
-from fractalgen.ranges import check_colors, check_direction, check_within
 
 __all__ = ["Backdrop", "draw_backdrop", "sample_backdrop"]
 

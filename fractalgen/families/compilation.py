@@ -55,17 +55,18 @@ class Compilation:
         self._ended = False
         self._running: set[subprocess.Popen[bytes]] = set()
         self._executor = concurrent.futures.ThreadPoolExecutor(n_processes)
-        missing = [
-            (family, part, mark)
-            for family in families
-            for part in FAMILIES[family].compilations()
-            if (mark := compiled_mark(f"{family}-{part}")) and not mark.exists()
-        ]
-        # A process of its own would be of no use to what has to be waited for at once.
-        if n_processes == 1 or len(missing) == 1:
+        missing = []
+        if n_processes > 1:
+            missing = [
+                (family, part)
+                for family in families
+                for part in FAMILIES[family].compilations()
+                if (mark := compiled_mark(f"{family}-{part}")) and not mark.exists()
+            ]
+        if len(missing) == 1:  # which this process, having nothing else to do, compiles as fast
             missing = []
         self._futures: dict[str, list[concurrent.futures.Future[None]]] = {}
-        for family, part, _ in missing:
+        for family, part in missing:
             future = self._executor.submit(self._compile, family, part)
             self._futures.setdefault(family, []).append(future)
 

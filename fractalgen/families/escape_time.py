@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.coloring import (
+from fractalgen.color.palettes import resolve
+from fractalgen.families.coloring import (
     Coloring,
     color_fields,
     color_rows,
@@ -16,6 +17,7 @@ from fractalgen.coloring import (
 )
 from fractalgen.families.interest import interest
 from fractalgen.families.orbit_traps import Trap, sample_traps, trap_rows
+from fractalgen.families.ranges import check_within
 from fractalgen.families.trap_coloring import sample_coloring
 from fractalgen.families.viewports import (
     Viewport,
@@ -26,8 +28,6 @@ from fractalgen.families.viewports import (
 from fractalgen.kernels.escape_time import BAILOUT, FORMULAS, follow_orbits
 from fractalgen.kernels.lanes import N_RECORDS
 from fractalgen.kernels.normalization import measure_orbits
-from fractalgen.palettes import resolve
-from fractalgen.ranges import check_within
 from fractalgen.registry import shown
 from fractalgen.seeding import rng_for
 
@@ -108,7 +108,7 @@ class EscapeTime:
     Parameters
     ----------
     palette : str
-        What `fractalgen.palettes.resolve` understands: a file becomes its colours.
+        What `fractalgen.color.palettes.resolve` understands: a file becomes its colours.
     supersample : int
         Samples per pixel along each side, 1 to 4.
     """

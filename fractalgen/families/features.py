@@ -13,6 +13,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.color.gradients import srgb_gradient
+from fractalgen.color.palettes import choose, resolve
 from fractalgen.families.feature_parts import (
     Chart,
     Filter,
@@ -22,13 +24,11 @@ from fractalgen.families.feature_parts import (
     five_digits,
 )
 from fractalgen.families.feature_sampling import sample_bank, sample_tone, sample_units
+from fractalgen.families.ranges import check_colors
 from fractalgen.families.spec import sample_spec
-from fractalgen.gradients import srgb_gradient
 from fractalgen.kernels.filter_banks import answer_rows
 from fractalgen.kernels.light_probe import examine
 from fractalgen.kernels.opponent_colors import opponents_to_gradient, opponents_to_rgb
-from fractalgen.palettes import choose, resolve
-from fractalgen.ranges import check_colors
 from fractalgen.seeding import uniform
 
 __all__ = ["Features", "FeaturesParams"]
@@ -104,7 +104,7 @@ class Features:
     ----------
     palette : str
         "any" for natural opponent colours, drawn at random; else what
-        `fractalgen.palettes.resolve` understands, and every image's colours come from it. A
+        `fractalgen.color.palettes.resolve` understands, and every image's colours come from it. A
         file becomes its colours.
     """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fractalgen.color_spaces import hex_to_oklab, oklab_to_hex
+from fractalgen.color.spaces import hex_to_oklab, oklab_to_hex
 from fractalgen.families.base import rounded
 
 __all__ = ["LightnessBand", "figure_colors", "ground_colors", "sample_band"]

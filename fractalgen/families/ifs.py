@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.color.palettes import choose, resolve
 from fractalgen.families.affine_fractals import (
     PROBE_PIXELS,
     PROBE_TILES,
@@ -22,9 +23,8 @@ from fractalgen.families.affine_fractals import (
 from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
 from fractalgen.families.base import log_uniform, rounded
 from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
+from fractalgen.families.ranges import check_within
 from fractalgen.families.spec import sample_spec
-from fractalgen.palettes import choose, resolve
-from fractalgen.ranges import check_within
 from fractalgen.registry import shown
 
 __all__ = ["IFS", "IFSParams"]
@@ -60,8 +60,8 @@ class IFS:
     Parameters
     ----------
     palette : str
-        What `fractalgen.palettes.resolve` understands: a file becomes its colours. Drawn anew for
-        each fractal and background.
+        What `fractalgen.color.palettes.resolve` understands: a file becomes its colours. Each
+        fractal and each background draws its own.
     objects : int
         Fractals in an image, 1 to 5.
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.families.base import log_uniform, rounded
+from fractalgen.families.ranges import check_direction, check_within
 from fractalgen.kernels.traps import SHAPES
-from fractalgen.ranges import check_direction, check_within
 
 __all__ = ["Trap", "sample_traps", "trap_rows"]
 

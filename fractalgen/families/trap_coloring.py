@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from fractalgen.coloring import BLENDS, Coloring, FieldWeights
+from fractalgen.color.palettes import choose
 from fractalgen.families.base import log_uniform, rounded
-from fractalgen.palettes import choose
+from fractalgen.families.coloring import BLENDS, Coloring, FieldWeights
 
 __all__ = ["sample_coloring"]
 

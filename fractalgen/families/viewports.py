@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fractalgen.families.base import log_uniform, rounded
+from fractalgen.families.ranges import check_direction, check_within
 from fractalgen.kernels.boundary import MAX_LEVELS, approach_boundary
 from fractalgen.kernels.escape_time import FORMULAS
 from fractalgen.kernels.lanes import STRIDE
-from fractalgen.ranges import check_direction, check_within
 
 __all__ = ["Viewport", "iterations_for", "sample_constant", "sample_viewport"]
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core.registry import cpu_target
 
-from fractalgen.user_cache import default_folder
+from fractalgen.files.cache_folder import default_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 

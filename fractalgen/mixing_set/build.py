@@ -6,12 +6,12 @@ import time
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
-from fractalgen.mixing_set.layout import MANIFEST_FILE, SET_FILE, SetError
-from fractalgen.mixing_set.lock import locked
+from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
+from fractalgen.errors import DamagedSetError, SetError
+from fractalgen.files.lock import locked
 from fractalgen.mixing_set.making import BuildInterrupted, UnfinishedSet, finish
 from fractalgen.mixing_set.manifest import Manifest, read_manifest, require_sound
 from fractalgen.mixing_set.plan import decide
-from fractalgen.mixing_set.pool import Progress
 from fractalgen.mixing_set.preparation import (
     check_no_foreign,
     check_unused,
@@ -21,9 +21,10 @@ from fractalgen.mixing_set.preparation import (
     prepare_families,
 )
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
-from fractalgen.mixing_set.set_file import DamagedSetError, Overwriting, SetFile, read_set_file
+from fractalgen.mixing_set.set_file import Overwriting, SetFile, read_set_file
 from fractalgen.mixing_set.sources import open_source
 from fractalgen.mixing_set.summary import Summary
+from fractalgen.pool import Progress
 
 __all__ = ["BuildInterrupted", "build"]
 

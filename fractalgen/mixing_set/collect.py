@@ -7,16 +7,18 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractalgen.mixing_set.conversion import UnusableError, to_rgb
-from fractalgen.mixing_set.layout import FORMATS, MAX_INDEX, Key, SetError, image_file
+from fractalgen.errors import ImageError, SetError
+from fractalgen.files.atomic import write_atomically
+from fractalgen.files.regular_file import read_regular
+from fractalgen.images.decoding import to_rgb
+from fractalgen.images.encoding import FORMATS, encode
+from fractalgen.mixing_set.layout import MAX_INDEX, Key, image_file
 from fractalgen.mixing_set.plan import in_place
-from fractalgen.mixing_set.pool import OrderedPool
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Origin, Record
 from fractalgen.mixing_set.sources import Source
 from fractalgen.mixing_set.summary import Refusal
-from fractalgen.mixing_set.writer import encode, write_atomically
-from fractalgen.regular_file import read_regular
+from fractalgen.pool import OrderedPool
 
 __all__ = ["collect"]
 
@@ -99,7 +101,7 @@ def collect(
             if index is not None and mine[index].file in kept:
                 return _Candidate(path, sha256)
             return _converted(path, sha256, data, recipe.format)
-        except UnusableError as error:
+        except ImageError as error:
             return Refusal(path, str(error))
         except OSError as error:
             return Refusal(path, error.strerror or str(error))
@@ -138,7 +140,7 @@ def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate: 
         try:
             data = encode(rgb, format)
         except (OSError, ValueError) as error:
-            raise UnusableError(f"it cannot be written as {format} ({error})") from None
+            raise ImageError(f"it cannot be written as {format} ({error})") from None
         extension = FORMATS[format]
     height, width = rgb.shape[:2]
     pixel_sha256 = hashlib.sha256(rgb.data).hexdigest()

@@ -5,13 +5,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from fractalgen.mixing_set.conversion import UnusableError, to_rgb
-from fractalgen.mixing_set.layout import SetError
+from fractalgen.errors import ImageError, RecipeError, SetError
+from fractalgen.files.regular_file import read_regular
+from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.manifest import canonical_order, read_manifest
-from fractalgen.mixing_set.recipe import RecipeError
 from fractalgen.mixing_set.set_file import require_set_file
 from fractalgen.registry import nearest
-from fractalgen.regular_file import read_regular
 
 __all__ = ["contact_sheet"]
 
@@ -92,6 +91,6 @@ def contact_sheet(
 def _thumbnail(path: Path, tile: int) -> Image.Image:
     try:
         image = Image.fromarray(to_rgb(read_regular(path))[0])
-    except (OSError, UnusableError) as error:
+    except (OSError, ImageError) as error:
         raise SetError(f"cannot read {path}: {getattr(error, 'strerror', '') or error}") from None
     return ImageOps.fit(image, (tile, tile), Image.Resampling.LANCZOS)

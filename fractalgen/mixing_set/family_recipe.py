@@ -7,26 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fractalgen.color.palettes import resolve
+from fractalgen.errors import RecipeError
 from fractalgen.families import FAMILIES, Family
 from fractalgen.mixing_set.layout import FAMILY_NAME, MAX_INDEX
-from fractalgen.palettes import resolve
 from fractalgen.registry import nearest, shown
 
-__all__ = ["FamilyRecipe", "RecipeError", "check_whole", "merge_ranges"]
-
-
-class RecipeError(ValueError):
-    """A recipe that cannot be used; the message names the key, and the file if there is one.
-
-    Attributes
-    ----------
-    key : str or None
-        The key at fault, if it is one.
-    """
-
-    def __init__(self, message: str, key: str | None = None) -> None:
-        super().__init__(message)
-        self.key = key
+__all__ = ["FamilyRecipe", "check_whole", "merge_ranges"]
 
 
 @dataclass(frozen=True)

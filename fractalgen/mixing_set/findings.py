@@ -9,13 +9,15 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractalgen.mixing_set.layout import FORMATS, MANIFEST_FILE, SET_FILE, image_file
+from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
+from fractalgen.files.regular_file import read_regular
+from fractalgen.images.encoding import FORMATS
+from fractalgen.mixing_set.layout import image_file
 from fractalgen.mixing_set.manifest import Manifest
-from fractalgen.mixing_set.pool import OrderedPool, Progress
 from fractalgen.mixing_set.preparation import files_on_disk
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
-from fractalgen.regular_file import read_regular
+from fractalgen.pool import OrderedPool, Progress
 
 __all__ = ["Findings", "inspect"]
 

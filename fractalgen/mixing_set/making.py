@@ -11,18 +11,19 @@ from pathlib import Path
 
 from fractalgen.families import render
 from fractalgen.families.compilation import Compilation, n_compilations
+from fractalgen.files.atomic import write_atomically
+from fractalgen.images.encoding import FORMATS, encode
 from fractalgen.mixing_set.collect import collect
-from fractalgen.mixing_set.layout import FORMATS, Key, image_file
+from fractalgen.mixing_set.layout import Key, image_file
 from fractalgen.mixing_set.manifest import Appender, Manifest, canonical_order, write_manifest
 from fractalgen.mixing_set.plan import in_place, plan
-from fractalgen.mixing_set.pool import OrderedPool, Progress, Stopped, default_workers
 from fractalgen.mixing_set.preparation import remove_empty
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record, params_text
 from fractalgen.mixing_set.set_file import Overwriting, SetFile, write_set_file
 from fractalgen.mixing_set.sources import Source
 from fractalgen.mixing_set.summary import Refusal, Summary, summarize
-from fractalgen.mixing_set.writer import encode, write_atomically
+from fractalgen.pool import OrderedPool, Progress, Stopped, default_workers
 from fractalgen.version import __version__
 
 __all__ = ["BuildInterrupted", "UnfinishedSet", "finish"]

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from fractalgen.mixing_set.layout import MANIFEST_FILE, Key, SetError, check_no_links
+from fractalgen.bank.folder import MANIFEST_FILE
+from fractalgen.errors import SetError
+from fractalgen.files.atomic import write_atomically
+from fractalgen.files.regular_file import check_no_links, read_regular, require_regular
+from fractalgen.mixing_set.layout import Key
 from fractalgen.mixing_set.recipe import family_order
 from fractalgen.mixing_set.record import Record
-from fractalgen.mixing_set.writer import write_atomically
-from fractalgen.regular_file import read_regular, require_regular
 
 __all__ = [
     "Appender",

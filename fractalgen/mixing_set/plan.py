@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractalgen.mixing_set.layout import Key, SetError
+from fractalgen.errors import SetError
+from fractalgen.mixing_set.layout import Key
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
 

@@ -5,17 +5,13 @@ import os
 from collections.abc import Collection, Container, Iterable
 from pathlib import Path
 
-from fractalgen.mixing_set.layout import (
-    FORMATS,
-    SetError,
-    check_no_links,
-    first_few,
-    image_file,
-    parse_image_file,
-)
+from fractalgen.errors import SetError
+from fractalgen.files.atomic import remove_leftovers
+from fractalgen.files.regular_file import check_no_links
+from fractalgen.images.encoding import FORMATS
+from fractalgen.mixing_set.layout import first_few, image_file, parse_image_file
 from fractalgen.mixing_set.manifest import Manifest, canonical_order, write_manifest
 from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.writer import remove_leftovers
 
 __all__ = [
     "check_folders",

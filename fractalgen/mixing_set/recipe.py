@@ -7,10 +7,12 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fractalgen.errors import RecipeError
 from fractalgen.families import FAMILIES, ImageSpec, sample_spec
 from fractalgen.families.spec import check_size
-from fractalgen.mixing_set.family_recipe import FamilyRecipe, RecipeError, check_whole, merge_ranges
-from fractalgen.mixing_set.layout import FORMATS, MAX_SIDES, Key
+from fractalgen.images.encoding import FORMATS, MAX_SIDES
+from fractalgen.mixing_set.family_recipe import FamilyRecipe, check_whole, merge_ranges
+from fractalgen.mixing_set.layout import Key
 from fractalgen.registry import nearest, shown
 
 __all__ = ["DEFAULT", "Difference", "FamilyRecipe", "Recipe", "RecipeError"]

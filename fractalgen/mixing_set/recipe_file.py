@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fractalgen.errors import NotRegularError, PaletteError, RecipeError, UnknownNameError
 from fractalgen.families import FAMILIES
-from fractalgen.mixing_set.layout import FORMATS
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe, RecipeError
-from fractalgen.palettes import PaletteError
-from fractalgen.registry import UnknownNameError, nearest, shown
-from fractalgen.regular_file import NotRegularError, open_regular
+from fractalgen.files.regular_file import open_regular
+from fractalgen.images.encoding import FORMATS
+from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.registry import nearest, shown
 
 if sys.version_info >= (3, 11):
     import tomllib

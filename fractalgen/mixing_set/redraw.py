@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.bank.folder import MANIFEST_FILE
+from fractalgen.errors import RecipeError, SetError
 from fractalgen.families import FAMILIES
 from fractalgen.families.spec import check_size
-from fractalgen.mixing_set.layout import MANIFEST_FILE, SetError, parse_image_file
+from fractalgen.mixing_set.layout import parse_image_file
 from fractalgen.mixing_set.manifest import read_manifest
-from fractalgen.mixing_set.recipe import RecipeError
 from fractalgen.mixing_set.record import Record
 
 __all__ = ["find_record", "redraw"]

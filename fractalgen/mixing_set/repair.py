@@ -6,18 +6,18 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from fractalgen.errors import SetError, UnknownNameError
+from fractalgen.files.lock import locked
 from fractalgen.mixing_set.findings import Findings, inspect
-from fractalgen.mixing_set.layout import SetError, first_few, parse_image_file
-from fractalgen.mixing_set.lock import locked
+from fractalgen.mixing_set.layout import first_few, parse_image_file
 from fractalgen.mixing_set.making import UnfinishedSet, finish
 from fractalgen.mixing_set.manifest import Manifest, canonical_order, read_manifest, write_manifest
-from fractalgen.mixing_set.pool import Progress, default_workers
 from fractalgen.mixing_set.preparation import files_on_disk, prepare_families
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.set_file import require_set_file
 from fractalgen.mixing_set.sources import open_source
 from fractalgen.mixing_set.summary import Summary
-from fractalgen.registry import UnknownNameError
+from fractalgen.pool import Progress, default_workers
 
 __all__ = ["repair"]
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractalgen.mixing_set.layout import SET_FILE, SetError, check_no_links
-from fractalgen.mixing_set.recipe import Recipe, RecipeError
-from fractalgen.mixing_set.writer import write_atomically
-from fractalgen.regular_file import read_regular
+from fractalgen.bank.folder import SET_FILE
+from fractalgen.errors import DamagedSetError, RecipeError, SetError
+from fractalgen.files.atomic import write_atomically
+from fractalgen.files.regular_file import check_no_links, read_regular
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.version import __version__
 
 __all__ = [
@@ -28,10 +29,6 @@ __all__ = [
 SET_VERSION = 1
 _LICENCE = "CC0-1.0"
 _LICENCE_OF_COLLECTED = "as their origin says"
-
-
-class DamagedSetError(SetError):
-    """A description that cannot be read; what it was is lost."""
 
 
 @dataclass(frozen=True)

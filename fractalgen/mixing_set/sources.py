@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import IO, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from fractalgen.mixing_set.conversion import SUFFIXES, UnusableError
-from fractalgen.mixing_set.layout import SetError
-from fractalgen.mixing_set.pool import Progress
-from fractalgen.regular_file import NotRegularError, open_regular
+from fractalgen.errors import ImageError, NotRegularError, SetError
+from fractalgen.files.regular_file import open_regular
+from fractalgen.images.decoding import MAX_BYTES, SUFFIXES
+from fractalgen.pool import Progress
 
-__all__ = ["MAX_ARCHIVE_BYTES", "MAX_IMAGE_BYTES", "Source", "open_source"]
+__all__ = ["MAX_ARCHIVE_BYTES", "Source", "open_source"]
 
-MAX_IMAGE_BYTES = 256 << 20
 MAX_ARCHIVE_BYTES = 8 << 30
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 30
@@ -32,7 +31,7 @@ class Source(Protocol):
         """Return the images' paths within the source, sorted, with forward slashes."""
 
     def read(self, name: str) -> bytes:
-        """Return an image's file; UnusableError or OSError if that is not possible."""
+        """Return an image's file; ImageError or OSError if that is not possible."""
 
 
 @contextlib.contextmanager
@@ -107,11 +106,11 @@ class _Folder:
         path = self._root / name
         try:
             with open_regular(path) as file:
-                data = file.read(MAX_IMAGE_BYTES + 1)
+                data = file.read(MAX_BYTES + 1)
         except NotRegularError as error:
-            raise UnusableError(str(error.strerror)) from None
-        if len(data) > MAX_IMAGE_BYTES:
-            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
+            raise ImageError(str(error.strerror)) from None
+        if len(data) > MAX_BYTES:
+            raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
         return data
 
 
@@ -127,20 +126,20 @@ class _Archive:
 
     def read(self, name: str) -> bytes:
         entry = self._archive.getinfo(name)
-        if entry.file_size > MAX_IMAGE_BYTES:
-            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
+        if entry.file_size > MAX_BYTES:
+            raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
         if entry.flag_bits & 1:
-            raise UnusableError("encrypted")
+            raise ImageError("encrypted")
         try:
             # Archives are read by one thread at a time; decoding is what takes long.
             with self._reading, self._archive.open(entry) as file:
-                data = file.read(MAX_IMAGE_BYTES + 1)
+                data = file.read(MAX_BYTES + 1)
         except OSError:
             raise
         except Exception as error:  # each kind of compression has its own
-            raise UnusableError(f"damaged in the archive ({error})") from None
-        if len(data) > MAX_IMAGE_BYTES:
-            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
+            raise ImageError(f"damaged in the archive ({error})") from None
+        if len(data) > MAX_BYTES:
+            raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
         return data
 
 

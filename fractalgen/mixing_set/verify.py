@@ -10,10 +10,10 @@ from typing import Any
 
 from fractalgen.mixing_set.findings import Findings, inspect
 from fractalgen.mixing_set.manifest import canonical_order, read_manifest
-from fractalgen.mixing_set.pool import OrderedPool, Progress, default_workers
 from fractalgen.mixing_set.preparation import check_folders
 from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.set_file import require_set_file
+from fractalgen.pool import OrderedPool, Progress, default_workers
 
 __all__ = ["Report", "verify"]
 

@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.augment.tensors import normalized_tensor
+from fractalgen.errors import RunError
 from fractalgen.seeding import rng_for
 from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.errors import RunError
 
 __all__ = ["BatchLoader", "EpochOrder", "TrainingBatches"]
 

@@ -19,9 +19,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.errors import RunError
+from fractalgen.files.atomic import write_atomically
 from fractalgen.training.config import Config
-from fractalgen.training.errors import RunError
 from fractalgen.version import __version__
 
 __all__ = ["Checkpoint", "momentum_of", "read_checkpoint", "restore_momentum", "write_checkpoint"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.arguments import one_of, real_number, whole_number
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.registry import shown
-from fractalgen.training.errors import RunError, RunUsageError
 
 __all__ = ["METHODS", "RECIPES", "Config", "IPMixSettings", "differing_keys"]
 

@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from fractalgen.augment.losses import jsd_loss
 from fractalgen.augment.tensors import normalized_tensor
+from fractalgen.errors import RunError
 from fractalgen.training.batches import BatchLoader
 from fractalgen.training.config import Config
 from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.errors import RunError
 from fractalgen.training.schedule import cosine_rate
 
 __all__ = ["EpochFigures", "StepReport", "measure_error", "train_epoch"]

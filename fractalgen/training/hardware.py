@@ -10,8 +10,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import is_bf16_available, patch_environment
 
+from fractalgen.errors import RunUsageError
 from fractalgen.registry import nearest
-from fractalgen.training.errors import RunUsageError
 
 __all__ = ["Hardware", "accelerator_for", "n_workers"]
 

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from fractalgen.augment.ipmix import IPMix
+from fractalgen.errors import RunError
 from fractalgen.seeding import rng_for
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.checkpoints import (
@@ -24,7 +25,6 @@ from fractalgen.training.checkpoints import (
 from fractalgen.training.config import Config
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.epoch import StepReport, measure_error, train_epoch
-from fractalgen.training.errors import RunError
 from fractalgen.training.run_folder import EpochRecord, RunFolder
 
 __all__ = ["Job", "Listeners", "train_epochs"]

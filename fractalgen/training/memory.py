@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from fractalgen.training.errors import RunError
+from fractalgen.errors import RunError
 
 __all__ = ["check_memory", "saved_bytes"]
 

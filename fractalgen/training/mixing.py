@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.mixing_set.bank.bank import MixingSet
-from fractalgen.mixing_set.bank.folder import content_key, list_images
-from fractalgen.mixing_set.layout import SET_FILE
+from fractalgen.bank.bank import MixingSet
+from fractalgen.bank.folder import SET_FILE, content_key, list_images
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.mixing_set.verify import verify
 from fractalgen.training.config import IPMixSettings
-from fractalgen.training.errors import RunError, RunUsageError
 
 __all__ = ["augmenter_for", "check_settings", "checked_set_digest", "try_settings"]
 

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from fractalgen.augment.ipmix import IPMix
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.seeding import rng_for
 from fractalgen.training.config import Config
 from fractalgen.training.datasets import FOLDER_PREFIX, load_data
 from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.loop import Listeners
 from fractalgen.training.mixing import (
     augmenter_for,

@@ -8,7 +8,7 @@ from typing import TypeVar
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from fractalgen.training.errors import ElsewhereError
+from fractalgen.errors import OtherProcessError
 
 __all__ = ["main_first", "main_only"]
 
@@ -20,7 +20,7 @@ def main_first(accelerator: Accelerator, work: Callable[[], T]) -> T:
 
     Raises
     ------
-    ElsewhereError
+    OtherProcessError
         In the others, if the work failed in the main one.
     """
     done = main_only(accelerator, work)
@@ -32,7 +32,7 @@ def main_only(accelerator: Accelerator, work: Callable[[], T]) -> T | None:
 
     Raises
     ------
-    ElsewhereError
+    OtherProcessError
         In the others, if the work failed.
     """
     done: T | None = None
@@ -45,7 +45,7 @@ def main_only(accelerator: Accelerator, work: Callable[[], T]) -> T | None:
     if accelerator.num_processes > 1:
         (failed,) = broadcast_object_list([failure is not None])
         if failed and failure is None:
-            raise ElsewhereError("another process of this run says what is wrong")
+            raise OtherProcessError("another process of this run says what is wrong")
     if failure is not None:
         raise failure
     return done

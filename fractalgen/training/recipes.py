@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.arguments import one_of
+from fractalgen.errors import RunUsageError
 from fractalgen.registry import nearest, shown
 from fractalgen.training.config import RECIPES, Config, IPMixSettings
-from fractalgen.training.errors import RunUsageError
 
 __all__ = ["Defaults", "configure", "defaults_for"]
 

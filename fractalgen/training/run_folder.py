@@ -22,9 +22,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractalgen.mixing_set.writer import remove_leftovers, write_atomically
+from fractalgen.errors import RunError, RunUsageError
+from fractalgen.files.atomic import remove_leftovers, write_atomically
 from fractalgen.training.config import Config, differing_keys
-from fractalgen.training.errors import RunError, RunUsageError
 
 __all__ = ["EpochRecord", "RunFile", "RunFolder", "default_run_folder"]
 

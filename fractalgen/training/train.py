@@ -13,10 +13,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from fractalgen.mixing_set.lock import locked
+from fractalgen.errors import RunError, RunUsageError
+from fractalgen.files.lock import locked
 from fractalgen.training.checkpoints import Checkpoint, read_checkpoint
 from fractalgen.training.config import Config
-from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.hardware import Hardware, accelerator_for, n_workers
 from fractalgen.training.loop import Job, Listeners, train_epochs
 from fractalgen.training.memory import check_memory

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import nn
 
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import Config
 from fractalgen.training.datasets import load_data
 from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.models import create_model
 from fractalgen.training.run_folder import RunFolder
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader  # noqa: E402
 
 from fractalgen.augment import IPMix  # noqa: E402
 from fractalgen.augment.datasets import Indexed, IPMixCollate, IPMixDataset  # noqa: E402
-from fractalgen.mixing_set.bank import MixingSet  # noqa: E402
+from fractalgen.bank import MixingSet  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("fork", "spawn", "forkserver")

@@ -2,9 +2,8 @@ import json
 
 import pytest
 
+from fractalgen.errors import PaletteError, UnknownNameError
 from fractalgen.families import FAMILIES, params_to_json, sample
-from fractalgen.palettes import PaletteError
-from fractalgen.registry import UnknownNameError
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
+from fractalgen.errors import RunUsageError
 from fractalgen.evaluation.attacks import Normalized, pgd
-from fractalgen.training.errors import RunUsageError
 from fractalgen.training.models import create_model
 
 N_CLASSES = 3

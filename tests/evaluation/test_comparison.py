@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from fractalgen.cli import cli
+from fractalgen.errors import RunError
 from fractalgen.evaluation.comparison import compare
 from fractalgen.evaluation.report.comparison_table import as_markdown, as_text
 from fractalgen.evaluation.results_file import read_results
-from fractalgen.training.errors import RunError
 from tests.evaluation.example_results import clean_results, full_results, write
 
 

@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import pytest
 
+from fractalgen.errors import RunError
 from fractalgen.evaluation.shifts import generated, library, processes
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS, GROUPS, SEVERITIES
 from fractalgen.evaluation.shifts.generated import cache_folder, corrupted, corrupted_cached
 from fractalgen.evaluation.shifts.processes import corrupted_parts
 from fractalgen.evaluation.shifts.published import read_corruptions
-from fractalgen.training.errors import RunError
 
 
 def smooth_images(n, size, seed=0):

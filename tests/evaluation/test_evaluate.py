@@ -9,15 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
+from fractalgen.bank.folder import content_key, list_images
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.evaluate import evaluate
 from fractalgen.evaluation.metrics.classification import ALEXNET_CORRUPTION_ERRORS
 from fractalgen.evaluation.options import EvaluationOptions, names_of_sources
 from fractalgen.evaluation.results_file import read_results
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS
 from fractalgen.evaluation.shifts.perturbations import NOISE, PERTURBATIONS
-from fractalgen.mixing_set.bank.folder import content_key, list_images
 from fractalgen.training.config import IPMixSettings
-from fractalgen.training.errors import RunError, RunUsageError
 from tests.evaluation.shades import LEVELS, MEAN, SIZE, STD, NearestShade, a_run, flat
 
 NOTHING = EvaluationOptions(corruptions=("none",), perturbations="none", ood=("none",), pgd_steps=0)

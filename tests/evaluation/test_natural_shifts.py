@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.errors import RunError
 from fractalgen.evaluation.shifts.natural_shifts import of_classes, read_shift, restricted
-from fractalgen.training.errors import RunError
 
 CLASSES = ("n01", "n02", "n03", "n04", "n05")
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.errors import RunError
 from fractalgen.evaluation.shifts.corruptions import C_BAR, CORRUPTIONS, GROUPS, IMAGENET_C_BAR
 from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
 from fractalgen.evaluation.shifts.published import read_corruptions, read_perturbations
 from fractalgen.training.datasets.folders import images_of_classes
-from fractalgen.training.errors import RunError
 
 N, SIZE, CLASSES = 6, 8, ("cat", "dog", "owl")
 LABELS = np.array([0, 1, 2, 0, 1, 2])

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.bank import MixingSet
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.shifts.noise_images import noise_images
 from fractalgen.evaluation.shifts.unknown_images import check_source, unknown_images
-from fractalgen.mixing_set.bank import MixingSet
 from fractalgen.mixing_set.build import build
 from fractalgen.training.datasets import load_data
-from fractalgen.training.errors import RunError, RunUsageError
 from tests.mixing_set.small_sets import ifs_recipe
 
 

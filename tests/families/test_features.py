@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.errors import PaletteError, UnknownNameError
 from fractalgen.families.base import params_from_json, params_to_json
 from fractalgen.families.feature_parts import Chart, Filter, Unit
 from fractalgen.families.features import Features, FeaturesParams
 from fractalgen.families.spec import MAX_ATTEMPTS, sample_spec
-from fractalgen.palettes import PaletteError
-from fractalgen.registry import UnknownNameError
 
 FAMILY = Features()
 INDICES = range(300)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalgen.color_spaces import hex_to_linear, linear_to_oklab
+from fractalgen.color.spaces import hex_to_linear, linear_to_oklab
 from fractalgen.families.figure_ground import (
     LightnessBand,
     figure_colors,

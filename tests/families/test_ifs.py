@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from fractalgen.color_spaces import SRGB8_TO_LINEAR, linear_to_oklab
+from fractalgen.color.spaces import SRGB8_TO_LINEAR, linear_to_oklab
 from fractalgen.families.backdrops import draw_backdrop
 from fractalgen.families.base import params_from_json, params_to_json
 from fractalgen.families.ifs import IFS, IFSParams

@@ -5,10 +5,10 @@ import random
 
 import pytest
 
+from fractalgen.errors import SetError
 from fractalgen.families import render
+from fractalgen.files.lock import locked
 from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.layout import SetError
-from fractalgen.mixing_set.lock import locked
 from fractalgen.mixing_set.manifest import read_manifest
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.verify import verify

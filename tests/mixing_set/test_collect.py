@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.errors import SetError
 from fractalgen.mixing_set import sources
 from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify
@@ -331,7 +331,7 @@ def test_nobody_listens(tmp_path):
 def test_bounds_hold_whatever_the_server_or_the_archive_says(
     address, archive, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sources, "MAX_IMAGE_BYTES", 1000)
+    monkeypatch.setattr(sources, "MAX_BYTES", 1000)
     summary = build(EMPTY, tmp_path / "a", collected={"extra": str(archive)})
     assert "b.png" in {refusal.path for refusal in summary.refused if "larger" in refusal.reason}
     monkeypatch.setattr(sources, "MAX_ARCHIVE_BYTES", 1000)

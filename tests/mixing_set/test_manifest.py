@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalgen.mixing_set.layout import SetError
+from fractalgen.errors import SetError
 from fractalgen.mixing_set.manifest import (
     Appender,
     canonical_order,

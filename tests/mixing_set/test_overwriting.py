@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fractalgen.errors import SetError
 from fractalgen.mixing_set.build import BuildInterrupted, build
-from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify

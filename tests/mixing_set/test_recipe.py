@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fractalgen.errors import RecipeError, UnknownNameError
 from fractalgen.families import sample
 from fractalgen.mixing_set.family_recipe import merge_ranges
-from fractalgen.mixing_set.recipe import DEFAULT, FamilyRecipe, Recipe, RecipeError
-from fractalgen.registry import UnknownNameError
+from fractalgen.mixing_set.recipe import DEFAULT, FamilyRecipe, Recipe
 
 pairs = st.tuples(st.integers(0, 60), st.integers(0, 60))
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fractalgen.errors import RecipeError
 from fractalgen.families import FAMILIES
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe, RecipeError
+from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.recipe_file import read_recipe
 
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from fractalgen.errors import SetError
 from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.layout import SetError
 from fractalgen.mixing_set.redraw import find_record, redraw
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify

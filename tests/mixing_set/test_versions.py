@@ -6,13 +6,13 @@ import shutil
 import pytest
 
 import fractalgen
-from fractalgen import palettes
+from fractalgen.color import palettes
+from fractalgen.errors import RecipeError, SetError
 from fractalgen.families import FAMILIES, sample
 from fractalgen.families.ifs import IFS
 from fractalgen.mixing_set.build import build
 from fractalgen.mixing_set.contact_sheet import contact_sheet
-from fractalgen.mixing_set.layout import SetError
-from fractalgen.mixing_set.recipe import DEFAULT, FamilyRecipe, Recipe, RecipeError
+from fractalgen.mixing_set.recipe import DEFAULT, FamilyRecipe, Recipe
 from fractalgen.mixing_set.redraw import find_record, redraw
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify

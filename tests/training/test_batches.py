@@ -5,9 +5,9 @@ import torch
 from fractalgen.augment import IPMix
 from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.augment.tensors import normalized_tensor
+from fractalgen.errors import RunError
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.errors import RunError
 
 SIZE = 12
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from fractalgen.errors import RunError
 from fractalgen.training.checkpoints import (
     Checkpoint,
     momentum_of,
@@ -12,7 +13,6 @@ from fractalgen.training.checkpoints import (
     restore_momentum,
     write_checkpoint,
 )
-from fractalgen.training.errors import RunError
 from fractalgen.training.recipes import configure
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.training.config import Config, IPMixSettings, differing_keys
-from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.recipes import Defaults, configure
 from fractalgen.training.schedule import cosine_rate
 

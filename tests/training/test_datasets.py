@@ -9,9 +9,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from fractalgen.augment.sample_seeds import seed_for
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.training.datasets import DATASETS, load_data
 from fractalgen.training.datasets.in_memory import channel_statistics, in_memory_data
-from fractalgen.training.errors import RunError, RunUsageError
 
 
 @pytest.fixture(scope="module")

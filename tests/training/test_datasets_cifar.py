@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10, CIFAR100
 
+from fractalgen.errors import RunError
 from fractalgen.training.datasets import load_data
-from fractalgen.training.errors import RunError
 
 KINDS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 

@@ -9,8 +9,8 @@ import pytest
 from torchvision.datasets import FashionMNIST
 
 from fractalgen.augment.sample_seeds import seed_for
+from fractalgen.errors import RunError
 from fractalgen.training.datasets import fashion_mnist, load_data
-from fractalgen.training.errors import RunError
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 FILES = {

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, Resize
 
+from fractalgen.errors import RunError
 from fractalgen.training.datasets import load_data
 from fractalgen.training.datasets.folders import FolderImages
-from fractalgen.training.errors import RunError
 
 
 def draw_image(width, height, seed):

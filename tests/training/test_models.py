@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from fractalgen.training.errors import RunUsageError
+from fractalgen.errors import RunUsageError
 from fractalgen.training.models import MODELS, create_model
 
 SMALL = [name for name, entry in MODELS.items() if not entry.for_folders]

@@ -1,6 +1,6 @@
 import pytest
 
-from fractalgen.training.errors import RunError, RunUsageError
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.training.recipes import configure
 from fractalgen.training.run_folder import EpochRecord, RunFile, RunFolder, default_run_folder
 

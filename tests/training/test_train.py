@@ -15,10 +15,9 @@ import torch
 from PIL import Image
 
 from fractalgen.augment.tensors import normalized_tensor
-from fractalgen.mixing_set.layout import SetError
-from fractalgen.mixing_set.lock import locked
+from fractalgen.errors import RunError, RunUsageError, SetError
+from fractalgen.files.lock import locked
 from fractalgen.training.checkpoints import read_checkpoint
-from fractalgen.training.errors import RunError, RunUsageError
 from fractalgen.training.hardware import Hardware
 from fractalgen.training.loop import Listeners
 from fractalgen.training.memory import saved_bytes

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fractalgen.training.errors import RunError, RunUsageError
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.training.models import create_model
 from fractalgen.training.models.weight_files import file_digest
 from fractalgen.training.models.weights import load_weights

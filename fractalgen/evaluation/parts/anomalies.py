@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.metrics.anomaly_detection import (
     anomaly_scores,
     aupr,
@@ -33,7 +34,6 @@ from fractalgen.evaluation.shifts.unknown_images import (
     unknown_images,
 )
 from fractalgen.evaluation.subject import Part, Progress, Subject, counted
-from fractalgen.training.errors import RunError, RunUsageError
 
 __all__ = ["anomaly_parts"]
 

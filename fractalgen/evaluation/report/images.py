@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.mixing_set.writer import encode
+from fractalgen.images.encoding import encode
 
 __all__ = ["Samples", "img"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.training.errors import RunError
+from fractalgen.errors import RunError
 
 __all__ = ["image_array", "open_array"]
 

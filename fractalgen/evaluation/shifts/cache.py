@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.mixing_set.bank.cache import new_part, put_in_place
-from fractalgen.mixing_set.writer import write_atomically
+from fractalgen.files.atomic import new_part, put_in_place, write_atomically
 
 __all__ = ["cached_array"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from fractalgen.training.errors import RunError
+from fractalgen.errors import RunError
 
 __all__ = [
     "CORRUPTIONS",

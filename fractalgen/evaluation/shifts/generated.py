@@ -17,9 +17,9 @@ from fractalgen.evaluation.shifts.cache import cached_array
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS, SEVERITIES
 from fractalgen.evaluation.shifts.library import corrupted
 from fractalgen.evaluation.shifts.processes import corrupted_parts
-from fractalgen.mixing_set.pool import Progress
-from fractalgen.mixing_set.writer import write_atomically
-from fractalgen.user_cache import default_folder
+from fractalgen.files.atomic import write_atomically
+from fractalgen.files.cache_folder import default_folder
+from fractalgen.pool import Progress
 
 __all__ = ["DISTRIBUTIONS", "cache_folder", "corrupted", "corrupted_cached"]
 

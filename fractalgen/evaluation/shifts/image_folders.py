@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.errors import ImageError, RunError
 from fractalgen.evaluation.shifts.corruptions import SEVERITIES, choose_names
-from fractalgen.mixing_set.conversion import SUFFIXES, UnusableError, to_rgb
-from fractalgen.training.errors import RunError
+from fractalgen.images.decoding import SUFFIXES, to_rgb
 
 __all__ = ["CorruptionFolder", "ImageList", "read_image_folders"]
 
@@ -216,7 +216,7 @@ def _number(path: Path) -> float | None:
 def _image(path: Path, size: int) -> NDArray[np.uint8]:
     try:
         rgb, _ = to_rgb(path.read_bytes())
-    except UnusableError as error:
+    except ImageError as error:
         raise RunError(f"{path} cannot be used: {error}; download it again") from None
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from None

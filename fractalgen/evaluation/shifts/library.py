@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.errors import RunError
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS, SEVERITIES
 from fractalgen.seeding import rng_for
-from fractalgen.training.errors import RunError
 
 __all__ = ["SMALLEST", "corrupted", "import_opencv"]
 

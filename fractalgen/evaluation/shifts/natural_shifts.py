@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.errors import RunError
 from fractalgen.mixing_set.layout import first_few
 from fractalgen.training.datasets.folders import (
     FolderImages,
     class_folders,
     images_of_classes,
 )
-from fractalgen.training.errors import RunError
 
 __all__ = ["NaturalShift", "of_classes", "read_shift", "restricted"]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fractalgen.evaluation.shifts.corruptions import SEVERITIES
 from fractalgen.evaluation.shifts.library import SMALLEST, corrupted, import_opencv
-from fractalgen.mixing_set.pool import default_workers
+from fractalgen.pool import default_workers
 
 __all__ = ["corrupted_parts"]
 

@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.errors import RunError
 from fractalgen.evaluation.shifts.array_files import image_array, open_array
 from fractalgen.evaluation.shifts.corruptions import SEVERITIES, choose_names, refuse_missing
 from fractalgen.evaluation.shifts.image_folders import read_image_folders
 from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
-from fractalgen.training.errors import RunError
 
 __all__ = [
     "CorruptionArray",

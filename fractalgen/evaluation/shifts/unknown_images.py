@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.bank.folder import ImageFile, list_images
+from fractalgen.errors import BankError, ImageError, RunError, RunUsageError
 from fractalgen.evaluation.shifts.noise_images import noise_images
-from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.folder import ImageFile, list_images
-from fractalgen.mixing_set.bank.image import read_square
-from fractalgen.mixing_set.conversion import UnusableError
-from fractalgen.mixing_set.pool import OrderedPool, default_workers
+from fractalgen.images.squares import read_square
+from fractalgen.pool import OrderedPool, default_workers
 from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for
 from fractalgen.training.datasets.loading import DATASETS, FOLDER_PREFIX, load_data
-from fractalgen.training.errors import RunError, RunUsageError
 
 __all__ = [
     "NAMES",
@@ -161,7 +159,7 @@ def _read(folder: Path, files: Sequence[ImageFile], size: int) -> NDArray[np.uin
     def read(file: ImageFile, _: threading.Event) -> NDArray[np.uint8]:
         try:
             return read_square(folder / file.name, size, file.sha256)
-        except UnusableError as error:
+        except ImageError as error:
             raise RunError(
                 f"cannot use {folder / file.name}: {error}. Mend or remove it."
             ) from None

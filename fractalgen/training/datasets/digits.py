@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fractalgen.mixing_set.pool import Progress
+from fractalgen.errors import RunError
+from fractalgen.pool import Progress
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.datasets.in_memory import in_memory_data
-from fractalgen.training.errors import RunError
 
 __all__ = ["load_digits"]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.mixing_set.pool import Progress
-from fractalgen.training.datasets.download import fetch
+from fractalgen.errors import RunError
+from fractalgen.files.download import fetch
+from fractalgen.pool import Progress
 from fractalgen.training.datasets.idx_files import read_idx
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.datasets.in_memory import in_memory_data
-from fractalgen.training.errors import RunError
 
 __all__ = ["load_fashion_mnist"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.augment.threads import ThreadTeam
-from fractalgen.mixing_set.bank.errors import BankError
-from fractalgen.mixing_set.bank.folder import list_images
+from fractalgen.bank.folder import list_images
+from fractalgen.errors import BankError, RunError
 from fractalgen.mixing_set.layout import first_few
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.datasets.image_files import (
@@ -18,7 +18,6 @@ from fractalgen.training.datasets.image_files import (
     testing_view,
     training_view,
 )
-from fractalgen.training.errors import RunError
 
 __all__ = ["FolderImages", "class_folders", "images_of_classes", "load_folder"]
 

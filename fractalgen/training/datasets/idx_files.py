@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.training.errors import RunError
+from fractalgen.errors import RunError
 
 __all__ = ["read_idx"]
 

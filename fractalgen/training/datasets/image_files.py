@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fractalgen.mixing_set.conversion import UnusableError, to_rgb
-from fractalgen.mixing_set.sources import MAX_IMAGE_BYTES
-from fractalgen.regular_file import open_regular
-from fractalgen.training.errors import RunError
+from fractalgen.errors import ImageError, RunError
+from fractalgen.files.regular_file import open_regular
+from fractalgen.images.decoding import MAX_BYTES, to_rgb
 
 __all__ = ["read_image", "shorter_side", "testing_view", "training_view"]
 
@@ -20,7 +19,7 @@ _ATTEMPTS = 10
 
 
 def read_image(path: Path) -> Image.Image:
-    """Decode an image to RGB; see `fractalgen.mixing_set.conversion.to_rgb`.
+    """Decode an image to RGB; see `fractalgen.images.decoding.to_rgb`.
 
     Raises
     ------
@@ -29,13 +28,13 @@ def read_image(path: Path) -> Image.Image:
     """
     try:
         with open_regular(path) as file:
-            data = file.read(MAX_IMAGE_BYTES + 1)
-        if len(data) > MAX_IMAGE_BYTES:
-            raise UnusableError(f"larger than {MAX_IMAGE_BYTES >> 20} MiB")
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
         return Image.fromarray(to_rgb(data)[0])
     except OSError as error:
         reason = error.strerror or str(error)
-    except UnusableError as error:
+    except ImageError as error:
         reason = str(error)
     raise RunError(f"cannot use {path}: {reason}. Mend or remove it.")
 

@@ -4,14 +4,14 @@ import dataclasses
 from pathlib import Path
 from typing import Protocol
 
-from fractalgen.mixing_set.pool import Progress
+from fractalgen.errors import RunUsageError
+from fractalgen.pool import Progress
 from fractalgen.registry import Registry, nearest
 from fractalgen.training.datasets.cifar import load_cifar10, load_cifar100
 from fractalgen.training.datasets.digits import load_digits
 from fractalgen.training.datasets.fashion_mnist import load_fashion_mnist
 from fractalgen.training.datasets.folders import load_folder
 from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.errors import RunUsageError
 
 __all__ = ["DATASETS", "FOLDER_PREFIX", "Loader", "load_data"]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fractalgen.registry import Registry, UnknownNameError
-from fractalgen.training.errors import RunUsageError
+from fractalgen.errors import RunUsageError, UnknownNameError
+from fractalgen.registry import Registry
 
 __all__ = ["MODELS", "ModelEntry", "create_model"]
 

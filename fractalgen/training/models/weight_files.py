@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from fractalgen.training.errors import RunError
+from fractalgen.errors import RunError
 
 __all__ = ["file_digest", "read_weights"]
 

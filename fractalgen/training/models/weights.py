@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from fractalgen.training.errors import RunError, RunUsageError
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.training.models.catalogue import MODELS, ModelEntry
 from fractalgen.training.models.weight_files import file_digest, read_weights
 

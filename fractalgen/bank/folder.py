@@ -1,0 +1,161 @@
+"""Which images a folder holds, and a key that changes when one of them does."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fractalgen.errors import BankError
+from fractalgen.images.decoding import SUFFIXES
+
+__all__ = ["MANIFEST_FILE", "SET_FILE", "ImageFile", "content_key", "list_images"]
+
+SET_FILE = "set.json"
+MANIFEST_FILE = "manifest.jsonl"
+_MOST_FOLDERS = 200_000
+_HASH_FIELD = b'"file_sha256":"'
+_NAME_FIELD = b'{"file":"'
+
+
+class ImageFile(NamedTuple):
+    """A file that is taken for an image by its name.
+
+    Attributes
+    ----------
+    name : str
+        Path within the folder, with forward slashes.
+    sha256 : str or None
+        Of the file, as a fractalgen set's manifest gives it.
+    n_bytes, modified : int
+        Length, and time of the last change in nanoseconds, of a file that no manifest records;
+        otherwise nobody asks the file system, which takes long for many files.
+    """
+
+    name: str
+    sha256: str | None
+    n_bytes: int = 0
+    modified: int = 0
+
+
+def list_images(folder: Path) -> list[ImageFile]:
+    """Return a folder's images, nested ones too, sorted by name on every file system.
+
+    Hidden files and folders, and files whose names do not end as an image's, are left out.
+    Links are followed, but not back into a folder that is being read.
+
+    Raises
+    ------
+    BankError
+        If there is no such folder, it cannot be read, it holds no images, or its folders have no
+        end.
+    """
+    try:
+        if not folder.is_dir():
+            what = "is not a folder" if folder.exists() else "does not exist"
+            raise BankError(f"{folder} {what}; give a folder of images")
+        found = _found(folder, _recorded_hashes(folder))
+    except OSError as error:
+        place = error.filename or folder
+        raise BankError(f"{place} cannot be read: {error.strerror or error}") from None
+    if not found:
+        raise BankError(
+            f"{folder} holds no images: no file in it or below it has a name that ends in "
+            f"{', '.join(sorted(SUFFIXES))}"
+        )
+    return sorted(found)
+
+
+def _found(folder: Path, recorded: dict[str, str]) -> list[ImageFile]:
+    """Return a folder's images, in any order.
+
+    Links that lead from folder to folder can make more paths than anyone can wait for.
+    """
+    found = []
+    folders: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [
+        (os.fspath(folder), "", (_identity(folder),))
+    ]
+    n_folders = 0
+    while folders:
+        path, prefix, above = folders.pop()
+        n_folders += 1
+        if n_folders > _MOST_FOLDERS:
+            raise BankError(
+                f"{folder} has more than {_MOST_FOLDERS:,} folders in it; give one that is nearer "
+                "to the images, or remove links that lead from folder to folder"
+            )
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                name = prefix + entry.name
+                if _is_folder(entry):
+                    identity = _identity(entry.path)
+                    if identity not in above:
+                        folders.append((entry.path, name + "/", (*above, identity)))
+                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - faster
+                    sha256 = recorded.get(name)
+                    found.append(ImageFile(name, sha256) if sha256 else _image(entry, name))
+    return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False
+
+
+def _image(entry: os.DirEntry[str], name: str) -> ImageFile:
+    try:
+        status = entry.stat()
+    except OSError:  # listed all the same, so that reading it says what is wrong
+        return ImageFile(name, None)
+    return ImageFile(name, None, status.st_size, status.st_mtime_ns)
+
+
+def _identity(folder: Path | str) -> tuple[int, int]:
+    status = os.stat(folder)  # noqa: PTH116 - of both kinds of path
+    return status.st_dev, status.st_ino
+
+
+def content_key(images: Sequence[ImageFile]) -> str:
+    """Return 32 hexadecimal digits that name what the images are.
+
+    They are made of each image's name and recorded hash, or else its length and time of
+    change. So a set that is copied keeps its key, and a new, renamed, removed or redrawn image
+    changes it.
+    """
+    lines = [
+        f"{name}\0{sha256 or f'{n_bytes} {modified}'}\0"
+        for name, sha256, n_bytes, modified in images
+    ]
+    text = "".join(lines).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _recorded_hashes(folder: Path) -> dict[str, str]:
+    """Return the files' hashes by their names, of a fractalgen set; nothing of other folders.
+
+    The whole of a record is not read, which takes ten times as long as opening a bank may. A
+    line that is torn or written otherwise is passed over; its image counts by its time of
+    change.
+    """
+    hashes: dict[bytes, bytes] = {}
+    if not (folder / SET_FILE).is_file() or not (folder / MANIFEST_FILE).is_file():
+        return {}  # there is none, or it is a pipe, which would be waited for
+    try:
+        with (folder / MANIFEST_FILE).open("rb") as lines:
+            for line in lines:
+                start = line.find(_HASH_FIELD) + len(_HASH_FIELD)
+                whole = line.startswith(_NAME_FIELD) and line.endswith(b"\n")
+                if whole and start >= len(_HASH_FIELD):
+                    name = line[len(_NAME_FIELD) : line.find(b'"', len(_NAME_FIELD))]
+                    hashes[name] = line[start : start + 64]
+    except OSError:
+        return {}
+    return {_text(name): _text(sha256) for name, sha256 in hashes.items()}
+
+
+def _text(data: bytes) -> str:
+    return data.decode("ascii", "replace")

@@ -1,0 +1,1 @@
+"""Colour spaces, gradients and palettes."""

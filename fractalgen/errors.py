@@ -1,0 +1,113 @@
+"""Every exception that a user may meet: each one's message says what is wrong and what to do."""
+
+from collections.abc import Sequence
+
+__all__ = [
+    "ArgumentError",
+    "BankError",
+    "DamagedSetError",
+    "FractalgenError",
+    "ImageError",
+    "NotRegularError",
+    "OtherProcessError",
+    "PaletteError",
+    "RecipeError",
+    "RunError",
+    "RunUsageError",
+    "SetError",
+    "UnknownNameError",
+    "UnreadableImagesError",
+]
+
+
+class FractalgenError(Exception):
+    """The base of all of them."""
+
+
+class ArgumentError(FractalgenError, ValueError):
+    """An argument of the wrong kind or out of its range; the message names it."""
+
+
+class UnknownNameError(FractalgenError, KeyError):
+    """A name that a registry does not hold; the message suggests the nearest one."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class PaletteError(FractalgenError, ValueError):
+    """A palette that cannot be read."""
+
+
+class NotRegularError(FractalgenError, OSError):
+    """A path that should be a file, and is a folder, a pipe, a socket or a device."""
+
+
+class ImageError(FractalgenError, ValueError):
+    """An image file that cannot be used. The message is the reason, to follow the file's name."""
+
+
+class RecipeError(FractalgenError, ValueError):
+    """A recipe with a wrong value.
+
+    Attributes
+    ----------
+    key : str or None
+        Which key is wrong, if it is one.
+    """
+
+    def __init__(self, message: str, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class SetError(FractalgenError, ValueError):
+    """A set that cannot be built, read or checked."""
+
+
+class DamagedSetError(SetError):
+    """A set whose description cannot be read."""
+
+
+class BankError(SetError):
+    """A bank that cannot be made or opened."""
+
+
+class UnreadableImagesError(BankError):
+    """Images that cannot be read, all of them named in the message.
+
+    Attributes
+    ----------
+    refused : tuple of (str, str)
+        The path of each within the folder, and the reason.
+    """
+
+    def __init__(self, folder: str, refused: Sequence[tuple[str, str]]) -> None:
+        self.refused = tuple(refused)
+        super().__init__(
+            f"{unreadable(folder, refused)}\n"
+            "Mend or remove them, or go on without them by skip_unreadable=True."
+        )
+        self._folder = folder
+
+    def __reduce__(self) -> tuple[type, tuple[str, tuple[tuple[str, str], ...]]]:
+        return type(self), (self._folder, self.refused)
+
+
+def unreadable(folder: str, refused: Sequence[tuple[str, str]]) -> str:
+    """Return the sentence that names unreadable images, a line for each."""
+    images = "1 image" if len(refused) == 1 else f"{len(refused):,} images"
+    lines = [f"  {name}: {reason}" for name, reason in refused]
+    return "\n".join([f"{images} in {folder} cannot be read:", *lines])
+
+
+class RunError(FractalgenError, RuntimeError):
+    """Data, weights or a run that cannot be used."""
+
+
+class RunUsageError(RunError, ValueError):
+    """A request for something that does not exist, or for things that do not go together."""
+
+
+class OtherProcessError(RunError):
+    """Another process of this run reports the error."""

@@ -1,0 +1,182 @@
+"""Turn an image of the user's own into 8-bit RGB, or say why it cannot be."""
+
+import contextlib
+import io
+import struct
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageFile, ImageOps
+
+from fractalgen.errors import ImageError
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "despite_warnings", "opened", "to_rgb"]
+
+T = TypeVar("T")
+
+MAX_BYTES = 256 << 20
+"""A longer file is refused before it is read."""
+
+MAX_PIXELS = 100_000_000
+"""An image of more pixels is refused before it is decoded."""
+
+_KINDS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF")
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
+    | {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif"}
+)
+"""Ends of the names of files that are taken for images, in lower case."""
+
+_EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+_ORIENTATION_TAG = 0x0112
+_MOST_WARNINGS = 100  # of one image
+
+
+def opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
+    """Read an image's header, as `PIL.Image.open` does, whatever the size that it tells.
+
+    Pillow's own limit of the size is one for the whole process, as are the filters of the warning
+    that it gives. Neither is touched here: look at the size, then decode.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    kinds : iterable of str
+        Pillow's names of the formats to try; those that this Pillow cannot read are passed over.
+
+    Raises
+    ------
+    ImageError
+        If it is of none of the kinds.
+    """
+    Image.init()
+    for kind in kinds:
+        if kind not in Image.OPEN:
+            continue
+        factory, accept = Image.OPEN[kind]
+        try:
+            accepted = accept is None or accept(data[:16])
+            if accepted and not isinstance(accepted, str):  # which would say what is not installed
+                return factory(io.BytesIO(data), "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # Pillow's sign for "not mine"
+            continue
+    raise ImageError("not an image, or damaged at its beginning")
+
+
+def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
+    """Decode an image.
+
+    Grey, palette, CMYK and 16-bit images are converted, an embedded profile of a CMYK image
+    is used, transparent parts are laid over black, and the orientation that a camera noted is
+    applied.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+
+    Returns
+    -------
+    rgb : ndarray of uint8, shape (height, width, 3)
+        RGB.
+    extension : str or None
+        ``"jpg"``, ``"png"`` or ``"webp"`` if the file is an 8-bit RGB image of that kind that
+        every reader shows as `rgb`, so that it can be kept as it is; otherwise None.
+
+    Raises
+    ------
+    ImageError
+        If the file is damaged, not an image, an animation, or too large.
+    """
+    return despite_warnings(lambda: _decoded(data))
+
+
+def despite_warnings(decode: Callable[[], T]) -> T:
+    """Call what decodes an image until no warning of Pillow's ends it.
+
+    A warning does where the user's filters make errors of warnings. What Pillow has to say of odd
+    metadata is no reason to leave an image out, and filters are the whole process's, so no
+    business of a library. But each module keeps a registry of the warnings that it has given, in
+    order to give them once: what ended the call is noted there.
+    """
+    for _ in range(_MOST_WARNINGS):
+        try:
+            return decode()
+        except Warning as warning:  # noqa: PERF203 - hardly ever, and then a few times
+            _note_as_given(warning)
+            reason = str(warning)
+    raise ImageError(f"damaged ({reason})")
+
+
+def _note_as_given(warning: Warning) -> None:
+    """Note a warning in the registry of the module, of those that it came through, that gave it."""
+    trace = warning.__traceback__
+    while trace is not None:
+        registry = trace.tb_frame.f_globals.get("__warningregistry__")
+        if registry is not None:
+            registry[str(warning), type(warning), trace.tb_lineno] = True
+        trace = trace.tb_next
+
+
+def _decoded(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
+    try:
+        with opened(data) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ImageError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
+            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+                raise ImageError(f"it has {image.n_frames} frames or pages")
+            # Of 16 bits a channel Pillow gives the upper 8, and only this tells.
+            deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
+            image.load()
+            rgb, extension = _flat(image)
+            return rgb, None if deep else extension
+    except (ImageError, Warning):
+        raise
+    except MemoryError:
+        raise ImageError("not enough memory to decode it") from None
+    except Exception as error:  # decoders raise anything when a file is damaged
+        reason = str(error).strip() or type(error).__name__
+        raise ImageError(f"damaged ({reason})") from None
+
+
+def _flat(image: Image.Image) -> tuple[NDArray[np.uint8], str | None]:
+    turned = image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1)
+    plain = image.mode == "RGB" and not image.has_transparency_data and not turned
+    extension = _EXTENSIONS.get(image.format or "") if plain else None
+    upright = ImageOps.exif_transpose(image) if turned else image
+    if upright.mode.startswith("I"):
+        return _from_deep_grey(upright), None
+    if upright.mode == "F":
+        raise ImageError("its pixels are floating-point numbers of unknown range")
+    if upright.mode == "CMYK":
+        upright = _from_cmyk(upright, image.info.get("icc_profile"))
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        upright = Image.new("RGBA", layer.size, (0, 0, 0, 255))
+        upright.alpha_composite(layer)
+    return np.array(upright.convert("RGB")), extension
+
+
+def _from_deep_grey(image: Image.Image) -> NDArray[np.uint8]:
+    """Scale 16-bit grey to 8 bits, rounding; 65535 becomes 255."""
+    levels = np.asarray(image).astype(np.int64)
+    if levels.min() < 0 or levels.max() > 65535:
+        raise ImageError("its grey levels do not fit 16 bits")
+    grey = ((levels + 128) // 257).astype(np.uint8)
+    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+
+
+def _from_cmyk(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert by the embedded profile if it can be used, by the plain formula otherwise."""
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            if converted is not None:
+                return converted
+    return image.convert("RGB")

@@ -1,0 +1,1 @@
+"""What each training method does to a batch and to the loss."""

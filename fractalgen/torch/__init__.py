@@ -1,0 +1,1 @@
+"""What PyTorch code imports: datasets, transforms, a collate function and the loss."""
