@@ -61,7 +61,7 @@ class RecipeError(FractalgenError, ValueError):
         self.key = key
 
 
-class SetError(FractalgenError, ValueError):
+class SetError(FractalgenError, RuntimeError):
     """A set that cannot be built, read or checked."""
 
 
@@ -69,7 +69,7 @@ class DamagedSetError(SetError):
     """A set whose description cannot be read."""
 
 
-class BankError(SetError):
+class BankError(SetError, ValueError):
     """A bank that cannot be made or opened."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fractalgen.errors import BankError
-from fractalgen.images.decoding import SUFFIXES
+from fractalgen.images.formats import SUFFIXES
 
 __all__ = ["MANIFEST_FILE", "SET_FILE", "ImageFile", "content_key", "list_images"]
 

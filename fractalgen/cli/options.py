@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import click
 
-from fractalgen.images.encoding import FORMATS
+from fractalgen.images.formats import FORMATS
 
 __all__ = [
     "BUILD",

@@ -64,7 +64,7 @@ class Palette:
 
 def _folder() -> Path:
     """Return where the shipped palettes are: in the installed package, or in the checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "palette_files"
     return installed if installed.is_dir() else package.parent / "assets" / "palettes"
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from fractalgen.errors import ImageError
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "despite_warnings", "opened", "to_rgb"]
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "despite_warnings", "opened", "to_rgb"]
 
 T = TypeVar("T")
 
@@ -23,11 +23,6 @@ MAX_PIXELS = 100_000_000
 """An image of more pixels is refused before it is decoded."""
 
 _KINDS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF")
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
-    | {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif"}
-)
-"""Ends of the names of files that are taken for images, in lower case."""
 
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 _ORIENTATION_TAG = 0x0112

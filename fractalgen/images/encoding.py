@@ -9,13 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["FORMATS", "MAX_SIDES", "encode"]
-
-FORMATS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
-"""The images' formats and the ends of their files' names."""
-
-MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}
-"""Pixels a side that a format can hold."""
+__all__ = ["encode"]
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 95, "subsampling": "4:4:4"},

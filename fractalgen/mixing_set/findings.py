@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
 from fractalgen.files.regular_file import read_regular
-from fractalgen.images.encoding import FORMATS
+from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.layout import image_file
 from fractalgen.mixing_set.manifest import Manifest
 from fractalgen.mixing_set.preparation import files_on_disk

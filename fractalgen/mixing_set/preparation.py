@@ -8,7 +8,7 @@ from pathlib import Path
 from fractalgen.errors import SetError
 from fractalgen.files.atomic import remove_leftovers
 from fractalgen.files.regular_file import check_no_links
-from fractalgen.images.encoding import FORMATS
+from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.layout import first_few, image_file, parse_image_file
 from fractalgen.mixing_set.manifest import Manifest, canonical_order, write_manifest
 from fractalgen.mixing_set.recipe import Recipe

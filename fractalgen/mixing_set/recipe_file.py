@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from fractalgen.errors import NotRegularError, PaletteError, RecipeError, UnknownNameError
 from fractalgen.families import FAMILIES
 from fractalgen.files.regular_file import open_regular
-from fractalgen.images.encoding import FORMATS
+from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.registry import nearest, shown
 

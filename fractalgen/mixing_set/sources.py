@@ -12,7 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from fractalgen.errors import ImageError, NotRegularError, SetError
 from fractalgen.files.regular_file import open_regular
-from fractalgen.images.decoding import MAX_BYTES, SUFFIXES
+from fractalgen.images.decoding import MAX_BYTES
+from fractalgen.images.formats import SUFFIXES
 from fractalgen.pool import Progress
 
 __all__ = ["MAX_ARCHIVE_BYTES", "Source", "open_source"]

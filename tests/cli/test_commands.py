@@ -22,7 +22,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         assert f"{n} drawn, 0 kept" in result.stdout
     result = run("build-set", "--recipe", "small.toml")
     assert result.exit_code == 0
-    assert "ifs                5 images: 1 drawn, 4 kept" in result.stdout
+    assert "ifs                  5 images: 1 drawn, 4 kept" in result.stdout
     assert "ipmix-set: 10 images" in result.stdout
     before = tree(tmp_path / "ipmix-set")
     assert run("verify", "--redraw", 3).exit_code == 0
@@ -396,7 +396,7 @@ def test_the_summary_counts_what_was_asked_for(run, tmp_path):
     run("ifs", *TINY)
     asked = json.loads(run("ifs", "--n", 1, "--json").stdout)
     assert asked["bytes"] == (tmp_path / "ipmix-set/ifs/000000.jpg").stat().st_size
-    assert "ifs         1 image: 0 drawn, 1 kept" in run("ifs", "--n", 1).stdout
+    assert "ifs           1 image: 0 drawn, 1 kept" in run("ifs", "--n", 1).stdout
 
 
 def test_a_manifest_with_absurd_parameters_is_answered_at_once(run, tmp_path):

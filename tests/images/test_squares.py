@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter, ImageOps
 from fractalgen.errors import ImageError
 from fractalgen.images.decoding import MAX_BYTES, to_rgb
 from fractalgen.images.squares import read_square, square
-from tests.mixing_set.test_conversion import odd_metadata
+from tests.images.test_decoding import odd_metadata
 
 BICUBIC = Image.Resampling.BICUBIC
 

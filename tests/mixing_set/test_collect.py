@@ -17,8 +17,8 @@ from fractalgen.mixing_set.build import build
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify
+from tests.images.test_decoding import odd_metadata
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
-from tests.mixing_set.test_conversion import odd_metadata
 
 
 def noise(seed, size=(20, 30)):

@@ -119,7 +119,7 @@ def one_more_palette(tmp_path, monkeypatch):
     package = tmp_path / "fractalgen"
     shutil.copytree(palettes._folder(), package / "palette_files")
     (package / "palette_files/aaa.gpl").write_text("GIMP Palette\n#\n1 2 3\n250 240 230\n")
-    monkeypatch.setattr(palettes, "__file__", str(package / "palettes.py"))
+    monkeypatch.setattr(palettes, "__file__", str(package / "color" / "palettes.py"))
     for cached in (palettes.names, palettes.load):
         cached.cache_clear()
     yield

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from fractalgen.errors import ImageError, RunError
 from fractalgen.evaluation.shifts.corruptions import SEVERITIES, choose_names
-from fractalgen.images.decoding import SUFFIXES, to_rgb
+from fractalgen.images.decoding import to_rgb
+from fractalgen.images.formats import SUFFIXES
 
 __all__ = ["CorruptionFolder", "ImageList", "read_image_folders"]
 
