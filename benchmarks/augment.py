@@ -121,7 +121,7 @@ def against_per_sample(size: int, preset: str, n: int, n_runs: int) -> Row:
 
     bank, images = random_images(N_BANK, size + size // 8, 0), random_images(n, size, 1)
     aug = IPMix(bank, patch_sizes=preset, threads=1)
-    per_sample = PerSample(bank, tuple(aug.options.patch_sizes))
+    per_sample = PerSample(bank, tuple(aug.config.choices(size, size).patch_sizes))
     as_images = [Image.fromarray(image) for image in images]
     batch = functools.partial(aug.batch, images, range(n), layout="NCHW")
     baseline = functools.partial(_one_by_one, per_sample, as_images)
@@ -165,8 +165,7 @@ def beside_a_training_step(n_runs: int = 6) -> Row:
     import torch
     from torch import nn
 
-    from fractalgen.augment.datasets import IPMixCollate
-    from fractalgen.augment.losses import jsd_loss
+    from fractalgen.torch import IPMixCollate, jsd_loss
 
     images = random_images(BATCH, 32, 1)
     collate = IPMixCollate(IPMix(random_images(N_BANK, 36, 0)), views=2)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 __all__ = [
     "ArgumentError",
+    "ArgumentTypeError",
     "BankError",
     "DamagedSetError",
     "FractalgenError",
     "ImageError",
+    "MissingPackageError",
     "NotRegularError",
     "OtherProcessError",
     "PaletteError",
@@ -26,6 +28,14 @@ class FractalgenError(Exception):
 
 class ArgumentError(FractalgenError, ValueError):
     """An argument of the wrong kind or out of its range; the message names it."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of a type that cannot be used at all."""
+
+
+class MissingPackageError(FractalgenError, ImportError):
+    """A package that is not installed; the message says how to install it."""
 
 
 class UnknownNameError(FractalgenError, KeyError):

@@ -14,7 +14,7 @@ block is overwritten by the run to its right. Images are flat rows of R, G, B by
 
 import numpy as np
 
-from fractalgen.kernels.blocks import LANES, mix_down, mix_square
+from fractalgen.kernels.blocks import CAN_WRITE_BLOCKS, LANES, mix_down, mix_square
 from fractalgen.kernels.jit import inlined, kernel
 
 __all__ = ["VALUE_BITS", "as_value", "between", "rotation", "warp"]
@@ -182,7 +182,7 @@ def warp(matrix, height, width, box, source, target):
                 below = min(max(upper + 1, 0), height - 1) * row + from_x
                 at, n = y * row + 3 * k, 3 * (after - k)
                 start = np.uint64(3 * k)
-                if max(below, at) + n + LANES + 5 <= size:
+                if CAN_WRITE_BLOCKS and max(below, at) + n + LANES + 5 <= size:
                     j = np.uint64(0)
                     while j < np.uint64(n):
                         over, under = np.uint64(above) + j, np.uint64(below) + j

@@ -7,11 +7,13 @@ tests before each short block whether the arrays overlap, which costs as much as
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "mix_down", "mix_square"]
+__all__ = ["CAN_WRITE_BLOCKS", "LANES", "mix_down", "mix_square"]
 
+# Not in Python, without the JIT compiler; kernels have a plain loop for that.
+CAN_WRITE_BLOCKS: bool = not config.DISABLE_JIT
 LANES = 32  # bytes of a block
 _BYTE, _WORD, _INT = ir.IntType(8), ir.IntType(16), ir.IntType(32)
 _BYTES, _WORDS, _INTS = (ir.VectorType(kind, LANES) for kind in (_BYTE, _WORD, _INT))
