@@ -106,19 +106,12 @@ class IPMix:
         rng : numpy.random.Generator
             Gives one 64-bit seed.
         image_shape : tuple of int
-            Height and width first.
+            Height and width first; at most the bank's.
 
         Returns
         -------
-        record of dtype `fractalgen.kernels.plan_layout.PLAN`
+        record of dtype `fractalgen.augment.plan.PLAN`
             `fractalgen.augment.plan.to_json` makes it readable.
-
-        Raises
-        ------
-        ArgumentTypeError
-            If `rng` is not a generator.
-        ArgumentError
-            If the shape is not one, or larger than the bank's images.
         """
         if not isinstance(rng, np.random.Generator):
             raise ArgumentTypeError(f"rng must be a numpy.random.Generator, not {shown(rng)}")
@@ -132,24 +125,14 @@ class IPMix:
             whole_number(f"image_shape[{axis}]", side, 1, _MAX_SIDE)
             for axis, side in enumerate((height, width))
         )
-        seed = int(rng.integers(0, 1 << 64, dtype=np.uint64))
-        return self._one_plan(self._images(), seed, height, width)
+        seeds = rng.integers(0, 1 << 64, 1, dtype=np.uint64)
+        plan: np.void = self._plans(self._images(), seeds, 1, height, width)[0, 0]
+        return plan
 
     def apply(self, plan: np.void, image: Any) -> Any:
-        """Apply a plan to an image; see `__call__` for what it takes and returns.
+        """Apply a plan, as `sample_plan` or `from_json` gives it; else like `__call__`.
 
-        Parameters
-        ----------
-        plan : record of dtype `fractalgen.kernels.plan_layout.PLAN`
-            As `sample_plan` or `fractalgen.augment.plan.from_json` gives it.
-        image : PIL image, ndarray or tensor
-
-        Raises
-        ------
-        ArgumentTypeError
-            If it is not a plan.
-        ArgumentError
-            If the plan does not fit the image or the bank, or a field is out of range.
+        ArgumentError names the field that is out of range or does not fit the image or the bank.
         """
         pixels, bank_images = as_pixels(image), self._images()
         _check_room(bank_images, *pixels.shape[:2])
@@ -173,7 +156,8 @@ class IPMix:
             In [0, 1], in the layout of `image`; a PIL image gives (height, width, 3).
         """
         pixels, bank_images = as_pixels(image), self._images()
-        plan = self._one_plan(bank_images, as_seed("seed", seed), *pixels.shape[:2])
+        seeds = np.array([as_seed("seed", seed)], np.uint64)
+        plan = self._plans(bank_images, seeds, 1, *pixels.shape[:2])[0, 0]
         return like_input(self._apply(bank_images, plan, pixels), image)
 
     def batch(
@@ -230,10 +214,10 @@ class IPMix:
         out = checked_out(out, shape)
         flat = np.asarray(out).reshape(views or 1, n, height * width * 3)
         images, bank_images = read_only(images), self._images()
-        draw, apply = self._drawer(bank_images, height, width), _ENGINES[self.engine]
+        apply = _ENGINES[self.engine]
 
         def work(start: int, stop: int) -> None:
-            plans = draw(seeds[start:stop], len(flat))
+            plans = self._plans(bank_images, seeds[start:stop], len(flat), height, width)
             apply(plans, images, bank_images, shift, scale, planar, start, flat)
 
         self._team.run(work, n)
@@ -257,27 +241,21 @@ class IPMix:
             raise ArgumentError("the bank holds no image")
         return read_only(array)
 
-    def _drawer(
-        self, bank_images: NDArray[np.uint8], height: int, width: int
-    ) -> Callable[[NDArray[np.uint64], int], NDArray[np.void]]:
-        """Return a function of seeds and views that draws plans of shape (views, n)."""
+    def _plans(
+        self,
+        bank_images: NDArray[np.uint8],
+        seeds: NDArray[np.uint64],
+        views: int,
+        height: int,
+        width: int,
+    ) -> NDArray[np.void]:
+        """Draw plans, shape (views, n)."""
         _check_room(bank_images, height, width)
         choices = self.config.choices(height, width)
         settings = self.config.settings(len(bank_images), bank_images.shape[1], choices)
-
-        def draw(seeds: NDArray[np.uint64], views: int) -> NDArray[np.void]:
-            plans = np.zeros((views, len(seeds)), PLAN)
-            draw_plans(plans, seeds, height, width, choices, settings)
-            return plans
-
-        return draw
-
-    def _one_plan(
-        self, bank_images: NDArray[np.uint8], seed: int, height: int, width: int
-    ) -> np.void:
-        draw = self._drawer(bank_images, height, width)
-        plan: np.void = draw(np.array([seed], np.uint64), 1)[0, 0]
-        return plan
+        plans = np.zeros((views, len(seeds)), PLAN)
+        draw_plans(plans, seeds, height, width, choices, settings)
+        return plans
 
     def _apply(
         self, bank_images: NDArray[np.uint8], plan: np.void, pixels: NDArray[np.uint8]

@@ -38,23 +38,10 @@ def checked_plan(
     size: Sequence[int] = _ANY_SIZE,
     bank_shape: Sequence[int] = _ANY_BANK,
 ) -> np.void:
-    """Return a copy of a plan for images of `size`, if each number that it uses is in range.
+    """Return a copy of a plan for images of `size`, if every number that it uses is in range.
 
-    Parameters
-    ----------
-    plan : record of dtype `PLAN`
-        As `from_json` or `fractalgen.IPMix.sample_plan` gives it; anything else is refused.
-    size : sequence of int
-        Height and width of the image.
-    bank_shape : sequence of int
-        Number, height and width of the images to mix with.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If it is not a plan.
-    ArgumentError
-        If a field is out of range; the message has its name, its value and the range.
+    `size` is height and width; `bank_shape` is number, height and width. The message of an error
+    has the field's name, its value and its range.
     """
     if not isinstance(plan, (np.void, np.ndarray)) or plan.dtype != PLAN or plan.shape != ():
         given = f"an array of {plan.shape}" if isinstance(plan, np.ndarray) else shown(plan)
@@ -153,60 +140,45 @@ def from_json(data: dict[str, Any]) -> np.void:
         If a part is missing, unknown, of the wrong type or out of range; the message names it.
         `fractalgen.IPMix.apply` checks the ranges that depend on the image and the bank.
     """
-    keys = ("bank_image", "crop", "framework", "wraps", "skip", "chains")
-    bank_image, crop, framework, wraps, skip, chains = _parts("it", data, keys)
-    weights, steps = [], []
-    for i, chain in enumerate(_items("chains", chains)):
-        weight, chain_steps = _parts(f"chains[{i}]", chain, ("weight", "steps"))
-        weights.append(weight)
-        steps.append(
-            [
-                _step_from_json(f"[{i}, {j}]", step)
-                for j, step in enumerate(_items(f"chains[{i}]'s steps", chain_steps))
-            ]
-        )
-    fields: dict[str, Any] = {
-        "bank_image": bank_image,
-        "crop": _items("crop", crop, 2),
-        "framework": FRAMEWORKS.index(one_of("framework", framework, FRAMEWORKS)),
-        "wraps": int(wraps) if isinstance(wraps, bool) else wraps,
-        "skip": skip,
-        "n_chains": len(steps),
-        "weights": weights,
-        "depth": [len(chain_steps) for chain_steps in steps],
-    }
-    for name in _STEP_FIELDS:
-        fields[name] = [[step[name] for step in chain_steps] for chain_steps in steps]
+    fields = {name: np.zeros((), PLAN)[name].tolist() for name in PLAN.names or ()}
+    fields |= _parts("it", data, ("bank_image", "crop", "framework", "wraps", "skip", "chains"))
+    fields["crop"] = _items("crop", fields["crop"], 2)
+    fields["framework"] = FRAMEWORKS.index(one_of("framework", fields["framework"], FRAMEWORKS))
+    if isinstance(fields["wraps"], bool):
+        fields["wraps"] = int(fields["wraps"])
+    chains = _items("chains", fields.pop("chains"))
+    fields["n_chains"] = whole_number("n_chains", len(chains), 0, MAX_WIDTH)
+    for i, chain in enumerate(chains):
+        given = _parts(f"chains[{i}]", chain, ("weight", "steps"))
+        steps = _items(f"chains[{i}]'s steps", given["steps"])
+        fields["weights"][i] = given["weight"]
+        fields["depth"][i] = whole_number(f"depth[{i}]", len(steps), 0, MAX_DEPTH)
+        for j, step in enumerate(steps):
+            for name, value in _step_from_json(f"[{i}, {j}]", step).items():
+                fields[name][i][j] = value
     _check(fields, _ANY_SIZE, _ANY_BANK)
-    record = np.zeros(1, PLAN)[0]
-    for name in ("bank_image", "crop", "framework", "wraps", "skip", "n_chains"):
-        record[name] = fields[name]
-    for i, chain_steps in enumerate(steps):
-        record["weights"][i], record["depth"][i] = weights[i], len(chain_steps)
-        for j, step in enumerate(chain_steps):
-            for name in _STEP_FIELDS:
-                record[name][i, j] = step[name]
-    return record  # type: ignore[no-any-return]
+    record: np.void = np.zeros(1, PLAN)[0]
+    for name, value in fields.items():
+        record[name] = value
+    return record
 
 
 def _step_from_json(at: str, data: Any) -> dict[str, Any]:
     mixes, operates = (isinstance(data, dict) and key in data for key in ("mixing", "image_op"))
     keys = ("mixing", "box", "factors", "mask_seed") if mixes else ()
     keys = ("image_op", "amount", *keys) if operates or not mixes else keys
-    given = dict(zip(keys, _parts(f"its step {at}", data, keys), strict=True))
-    step: dict[str, Any] = {"mixing": NO_OP, "image_op": NO_OP, "amount": 0.0, "mask_seed": 0}
-    step |= {"box": (0, 0, 0, 0), "factors": (0.0, 0.0)} | given
+    step = {"mixing": NO_OP, "image_op": NO_OP} | _parts(f"its step {at}", data, keys)
     if mixes:
-        step["mixing"] = MIXING_OPS.index(one_of(f"mixing{at}", given["mixing"], MIXING_OPS))
-        step["box"] = _items(f"box{at}", given["box"], 4)
-        step["factors"] = _items(f"factors{at}", given["factors"], 2)
+        step["mixing"] = MIXING_OPS.index(one_of(f"mixing{at}", step["mixing"], MIXING_OPS))
+        step["box"] = _items(f"box{at}", step["box"], 4)
+        step["factors"] = _items(f"factors{at}", step["factors"], 2)
     if "image_op" in keys:
-        step["image_op"] = IMAGE_OPS.index(one_of(f"image_op{at}", given["image_op"], IMAGE_OPS))
+        step["image_op"] = IMAGE_OPS.index(one_of(f"image_op{at}", step["image_op"], IMAGE_OPS))
     return step
 
 
-def _parts(where: str, data: Any, keys: Sequence[str]) -> list[Any]:
-    """Return the values under `keys`, which must be all that a JSON object has."""
+def _parts(where: str, data: Any, keys: Sequence[str]) -> dict[str, Any]:
+    """Return a JSON object that must have these keys and no others."""
     if not isinstance(data, dict):
         raise ArgumentError(
             f"not a plan: {where} must be a dictionary of {', '.join(keys)}, not {shown(data)}"
@@ -217,7 +189,7 @@ def _parts(where: str, data: Any, keys: Sequence[str]) -> list[Any]:
     for key in data:
         if key not in keys:
             raise ArgumentError(f"not a plan: {where} has {shown(key)}, beside {', '.join(keys)}")
-    return [data[key] for key in keys]
+    return dict(data)
 
 
 def _items(name: str, data: Any, n: int | None = None) -> Sequence[Any]:

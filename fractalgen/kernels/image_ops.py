@@ -7,7 +7,7 @@ amounts mean.
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.affine_warp import rotation, warp
+from fractalgen.kernels.affine_warp import rotation, shear_x, warp
 from fractalgen.kernels.image_ops_tones import (
     blend_with_grey,
     color,
@@ -20,7 +20,6 @@ from fractalgen.kernels.image_ops_tones import (
 )
 from fractalgen.kernels.jit import inlined, pasted
 from fractalgen.kernels.plan_layout import ImageOp
-from fractalgen.kernels.row_shifts import shear_x
 
 __all__ = ["amount_of", "apply_image_op"]
 
@@ -63,21 +62,11 @@ def apply_image_op(
     source: NDArray[np.uint8],
     target: NDArray[np.uint8],
 ) -> None:
-    """Apply one operation to an image, and write a part of the result.
+    """Apply an `ImageOp` to an image, and write the part of the result that is in `box`.
 
-    Parameters
-    ----------
-    op : int
-        An `ImageOp`.
-    amount : float32
-        As `amount_of` gives it. Rotations reach 45 degrees.
-    box : ndarray of int32, shape (4,)
-        The part: top, left, height and width in pixels.
-    source : ndarray of uint8, shape (H, W, 3)
-        The image, C-contiguous; at least one pixel. Not modified.
-    target : ndarray of uint8, shape (H, W, 3)
-        Filled within the box, and changed in places outside of it; C-contiguous, and no part of
-        `source`.
+    The amount is a float32, as `amount_of` gives it; rotations reach 45 degrees. `box` is top,
+    left, height and width. Both images are C-contiguous and share no memory; `target` may change
+    outside of the box too.
     """
     height, width = source.shape[0], source.shape[1]
     here = source.reshape(source.size)

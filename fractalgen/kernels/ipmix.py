@@ -170,17 +170,9 @@ def draw_plans(
     choices: Choices,
     settings: NDArray[np.void],
 ) -> None:
-    """Draw the plans of some views of some images; see `sample_plan`.
+    """Draw plans, shape (views, n), from one seed for each of n images; see `sample_plan`.
 
-    Parameters
-    ----------
-    plans : array of dtype `PLAN`, shape (views, n)
-        Written.
-    seeds : uint64 array, shape (n,)
-    height, width : int
-        The images', in pixels.
-    choices, settings
-        See `sample_plan`; the settings as an array of one.
+    `height` and `width` are the images'; `settings` is an array of one record.
     """
     for view in range(plans.shape[0]):
         for index in range(plans.shape[1]):
@@ -202,22 +194,11 @@ def apply_plans(
     start: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Apply plans to some images of a batch: m * (weighted chains) + (1 - m) * image, normalised.
+    """Apply plans, shape (views, n), to the n images of a batch from `start` on.
 
-    Parameters
-    ----------
-    plans : array of dtype `PLAN`, shape (views, n)
-    images : uint8 array, shape (batch, height, width, 3), read-only
-    bank : uint8 array, shape (n, size, size, 3), read-only
-        Its images are at least as large as the images.
-    mean, scale : float32 arrays, shape (3,)
-        Each channel of the result is (value in [0, 1] - mean) * scale.
-    planar : bool
-        Write channels one after the other rather than interleaved.
-    start : int
-        The first image that is meant.
-    out : float32 array, shape (views, batch, height * width * 3)
-        Written.
+    The bank's images are at least as large as those of the batch; both are read-only. A channel of
+    the result is (value in [0, 1] - mean) * scale; `planar` puts the channels one after the other.
+    `out` has the shape (views, batch, height * width * 3).
     """
     height, width = images.shape[1], images.shape[2]
     size = out.shape[2]

@@ -182,7 +182,7 @@ def test_views_share_a_image_in_the_public_code_and_not_in_the_paper(bank, image
         aug = IPMix(bank, compat=compat)
         bank_images = [
             view["bank_image"].tolist()
-            for view in aug._drawer(bank, 32, 32)(np.arange(30, dtype=np.uint64), 2)
+            for view in aug._plans(bank, np.arange(30, dtype=np.uint64), 2, 32, 32)
         ]
         assert (bank_images[0] == bank_images[1]) is same
 

@@ -206,7 +206,7 @@ EXPECTED = {
     "mixing._multiply": scalar(_LOOK_UPS),
     "mixing._replace": scalar("moves bytes by a mask"),
     "mixing.sample_factors": scalar(_FROM_PLANS),
-    "row_shifts.shear_x": vector(),
+    "affine_warp.shear_x": vector(),
 }
 
 
