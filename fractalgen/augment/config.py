@@ -1,6 +1,7 @@
 """The options of IPMix, and what the kernels read of them."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,11 +19,10 @@ from fractalgen.kernels.plan_layout import (
     MIXING_OPS,
     SETTINGS,
     Choices,
-    Framework,
 )
 from fractalgen.registry import shown
 
-__all__ = ["COMPATS", "LEVELS", "PATCH_SHAPES", "PATCH_SIZES", "IPMixConfig"]
+__all__ = ["COMPATS", "LEVELS", "PATCH_SHAPES", "PATCH_SIZES", "IPMixConfig", "tables"]
 
 PATCH_SIZES: dict[str, tuple[int | str, ...]] = {
     "cifar": (4, 8, 16, "image"),
@@ -115,52 +115,55 @@ class IPMixConfig:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def choices(self, height: int, width: int) -> Choices:
-        """Return what a step on an image of this size chooses from."""
-        longest = max(height, width)
-        sizes = _named_or_given(self.patch_sizes, PATCH_SIZES)
-        sides = [longest if size == "image" else int(size) for size in sizes]
-        patches = [side for side in sides if side < longest and "patch" in self.levels]
-        whole = [longest for side in sides if side >= longest and "pixel" in self.levels]
-        if not patches + whole and "image" not in self.levels:
-            raise ArgumentError(
-                f"no patch size is left for images of {height} x {width} at the levels "
-                f"{', '.join(self.levels)}; give other patch_sizes, or 'image' among them"
-            )
-        image_ops = _named_or_given(self.image_ops, _IMAGE_OPS)
-        return Choices(
-            np.array(patches + whole, np.int64),
-            np.array([MIXING_OPS.index(name) for name in self.mixing_ops], np.int64),
-            np.array([IMAGE_OPS.index(name) for name in image_ops], np.int64),
-        )
 
-    def settings(self, n_images: int, image_size: int, choices: Choices) -> NDArray[np.void]:
-        """Return the rest as an array of one record of dtype `SETTINGS`."""
-        official = self.compat == "official"
-        sizes = _named_or_given(self.patch_sizes, PATCH_SIZES)
-        fields = {
-            "n_images": n_images,
-            "image_size": image_size,
-            "width": self.k,
-            "min_depth": 0 if official else 1,
-            "depth": self.t,
-            "framework": Framework(FRAMEWORKS.index(self.framework)),
-            "wraps": official,
-            "copies": not official or _SIZES_WITH_COPIES.issubset(sizes),
-            "image_level": "image" in self.levels,
-            "p_level": choices.patch_sizes.size > 0,
-            "square": "square" in self.patch_shapes,
-            "scar": "scar" in self.patch_shapes,
-            "one_image": official,
-            "boxed_pixels": official,
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "severity": self.severity,
-        }
-        record = np.zeros(1, SETTINGS)
-        for name, value in fields.items():
-            record[name] = value
-        return record
+@functools.lru_cache(maxsize=64)
+def tables(
+    config: IPMixConfig, height: int, width: int, n_images: int, image_size: int
+) -> tuple[Choices, NDArray[np.void]]:
+    """Return what plans for images of a size are drawn from, with a bank of a shape.
+
+    The settings are an array of one record. Both are shared between callers: don't change them.
+    """
+    longest = max(height, width)
+    sizes = _named_or_given(config.patch_sizes, PATCH_SIZES)
+    sides = [longest if size == "image" else int(size) for size in sizes]
+    patches = [side for side in sides if side < longest and "patch" in config.levels]
+    whole = [longest for side in sides if side >= longest and "pixel" in config.levels]
+    if not patches + whole and "image" not in config.levels:
+        raise ArgumentError(
+            f"no patch size is left for images of {height} x {width} at the levels "
+            f"{', '.join(config.levels)}; give other patch_sizes, or 'image' among them"
+        )
+    image_ops = _named_or_given(config.image_ops, _IMAGE_OPS)
+    choices = Choices(
+        np.array(patches + whole, np.int64),
+        np.array([MIXING_OPS.index(name) for name in config.mixing_ops], np.int64),
+        np.array([IMAGE_OPS.index(name) for name in image_ops], np.int64),
+    )
+    official = config.compat == "official"
+    fields = {
+        "n_images": n_images,
+        "image_size": image_size,
+        "width": config.k,
+        "min_depth": 0 if official else 1,
+        "depth": config.t,
+        "framework": FRAMEWORKS.index(config.framework),
+        "wraps": official,
+        "copies": not official or _SIZES_WITH_COPIES.issubset(sizes),
+        "image_level": "image" in config.levels,
+        "p_level": choices.patch_sizes.size > 0,
+        "square": "square" in config.patch_shapes,
+        "scar": "scar" in config.patch_shapes,
+        "one_image": official,
+        "boxed_pixels": official,
+        "alpha": config.alpha,
+        "beta": config.beta,
+        "severity": config.severity,
+    }
+    settings = np.zeros(1, SETTINGS)
+    for name, value in fields.items():
+        settings[name] = value
+    return choices, settings
 
 
 def _named_or_given(value: str | Sequence[Any], named: dict[str, Any]) -> Sequence[Any]:

@@ -55,11 +55,6 @@ def figure(image: Pixels, set_images: Pixels, names: Sequence[str], seed: int = 
         What to call them.
     seed : int
         Seed of the plans that are drawn, 0 or more.
-
-    Raises
-    ------
-    ArgumentError
-        If there are no images or too many, the shapes do not fit, or the seed is negative.
     """
     if not _is_rgb(image, 3) or image.shape[0] != image.shape[1] or len(image) < MIN_SIZE:
         raise ArgumentError(
@@ -72,10 +67,9 @@ def figure(image: Pixels, set_images: Pixels, names: Sequence[str], seed: int = 
         raise ArgumentError(
             f"there must be 1 to {MAX_IMAGES} images to mix with, not {len(set_images)}"
         )
-    if not isinstance(names, Sequence) or len(names) != len(set_images):
-        raise ArgumentError(f"names must be a list of {len(set_images)}, not {shown(names)}")
-    if not all(isinstance(name, str) for name in names):
-        raise ArgumentError(f"names must be strings, not {shown(names)}")
+    are_names = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
+    if not are_names or len(names) != len(set_images):
+        raise ArgumentError(f"names must be {len(set_images)} strings, not {shown(names)}")
     seed = whole_number("seed", seed, 0, (1 << 64) - 1)
     size = len(image)
     page = Page()

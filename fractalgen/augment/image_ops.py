@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, ImageEnhance, ImageOps
 
@@ -38,21 +39,12 @@ _Matrix = tuple[float, float, float, float, float, float]
 
 @dataclass(frozen=True)
 class Reference:
-    """An operation: what it does with an amount, and how much that is.
-
-    Attributes
-    ----------
-    apply : callable
-        Takes an RGB image and an amount.
-    amount : callable
-        Takes a level in (0, 10], a sign (1 or -1), and the image's width and height.
-    whole : bool
-        Whether amounts are whole numbers.
-    """
+    """An operation on an RGB image, and what its amount is."""
 
     apply: Callable[[Image.Image, float], Image.Image]
+    # Takes a level in (0, 10], a sign (1 or -1), and the image's width and height.
     amount: Callable[[float, int, tuple[int, int]], float]
-    whole: bool = False
+    whole: bool = False  # whether amounts are whole numbers
 
 
 def _without_amount(function: Callable[[Image.Image], Image.Image]) -> Reference:
@@ -76,7 +68,7 @@ def _translation(axis: int, matrix: Callable[[float], _Matrix]) -> Reference:
     )
 
 
-def _enhancement(enhancer: Callable[[Image.Image], ImageEnhance._Enhance]) -> Reference:
+def _enhancement(enhancer: Callable[[Image.Image], Any]) -> Reference:
     """Amounts are factors from 0.1 to 1.9; 1 changes nothing."""
     return Reference(
         lambda image, amount: enhancer(image).enhance(amount),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fractalgen.arguments import one_of, three_numbers, whole_number
 from fractalgen.augment import reference
-from fractalgen.augment.config import IPMixConfig
+from fractalgen.augment.config import IPMixConfig, tables
 from fractalgen.augment.images import (
     MAX_VIEWS,
     as_batch,
@@ -136,8 +136,12 @@ class IPMix:
         """
         pixels, bank_images = as_pixels(image), self._images()
         _check_room(bank_images, *pixels.shape[:2])
-        plan = checked_plan(plan, pixels.shape[:2], bank_images.shape)
-        return like_input(self._apply(bank_images, plan, pixels), image)
+        plans = np.array([[checked_plan(plan, pixels.shape[:2], bank_images.shape)]], PLAN)
+        out = np.empty((1, 1, pixels.size), np.float32)
+        mean, scale = np.zeros(3, np.float32), np.ones(3, np.float32)
+        apply = _ENGINES[self.engine]
+        apply(plans, read_only(pixels)[None], bank_images, mean, scale, False, 0, out)
+        return like_input(out.reshape(pixels.shape), image)
 
     def __call__(self, image: Any, seed: int) -> Any:
         """Augment one image.
@@ -155,10 +159,8 @@ class IPMix:
         ndarray or tensor of float32
             In [0, 1], in the layout of `image`; a PIL image gives (height, width, 3).
         """
-        pixels, bank_images = as_pixels(image), self._images()
-        seeds = np.array([as_seed("seed", seed)], np.uint64)
-        plan = self._plans(bank_images, seeds, 1, *pixels.shape[:2])[0, 0]
-        return like_input(self._apply(bank_images, plan, pixels), image)
+        pixels = as_pixels(image)
+        return like_input(self.batch(pixels[None], [as_seed("seed", seed)])[0], image)
 
     def batch(
         self,
@@ -194,11 +196,6 @@ class IPMix:
         -------
         ndarray of float32
             Shape ([views,] batch, height, width, 3), or ([views,] batch, 3, height, width).
-
-        Raises
-        ------
-        ArgumentError
-            If an argument has another shape, type or range.
         """
         images = as_batch(images)
         planar = one_of("layout", layout, _LAYOUTS) == "NCHW"
@@ -251,21 +248,11 @@ class IPMix:
     ) -> NDArray[np.void]:
         """Draw plans, shape (views, n)."""
         _check_room(bank_images, height, width)
-        choices = self.config.choices(height, width)
-        settings = self.config.settings(len(bank_images), bank_images.shape[1], choices)
+        n_images, image_size = bank_images.shape[:2]
+        choices, settings = tables(self.config, height, width, n_images, image_size)
         plans = np.zeros((views, len(seeds)), PLAN)
         draw_plans(plans, seeds, height, width, choices, settings)
         return plans
-
-    def _apply(
-        self, bank_images: NDArray[np.uint8], plan: np.void, pixels: NDArray[np.uint8]
-    ) -> NDArray[np.float32]:
-        """Apply a plan that was drawn here or checked; the kernels have no bounds checks."""
-        plans, out = np.array([[plan]], PLAN), np.empty((1, 1, pixels.size), np.float32)
-        shift, scale = np.zeros(3, np.float32), np.ones(3, np.float32)
-        image = read_only(pixels)[None]
-        _ENGINES[self.engine](plans, image, bank_images, shift, scale, False, 0, out)
-        return out.reshape(pixels.shape)
 
 
 def _check_room(bank_images: NDArray[np.uint8], height: int, width: int) -> None:

@@ -23,22 +23,14 @@ class Step(NamedTuple):
 
     a: float
     b: float
-    wraps: bool  # values out of range wrap round, and are not clipped
+    wraps: bool  # values out of range wrap round instead of being clipped
     mask_seed: int
     places: NDArray[np.uint64]  # of the patch's pixels, counted along the image's rows
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """A mixing operation.
-
-    Attributes
-    ----------
-    apply : callable
-        Takes our patch, the partner's and the step, and returns the mixed patch.
-    a_range, b_range : tuple of float
-        What the step's factors may be.
-    """
+    """A mixing operation of our patch and the partner's, and the ranges of its factors."""
 
     apply: Callable[[Pixels, Pixels, Step], Pixels]
     a_range: tuple[float, float]

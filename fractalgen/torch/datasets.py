@@ -100,13 +100,6 @@ class IPMixDataset(_Seeded, Dataset):  # type: ignore[misc, type-arg, unused-ign
         The run's seed.
     mean, std : sequence of 3 floats, optional
         Normalise to (value - mean) / std, where values are from 0 to 1.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If `dataset` has no length or is iterable only, or `aug` is not an augmenter.
-    ArgumentError
-        If an option is out of range.
     """
 
     def __init__(
@@ -134,18 +127,7 @@ class IPMixDataset(_Seeded, Dataset):  # type: ignore[misc, type-arg, unused-ign
 
 
 class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A dataset whose items end in their index: (image, label) becomes (image, label, index).
-
-    Parameters
-    ----------
-    dataset : torch.utils.data.Dataset
-        Has a length, and tuples as items.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If `dataset` has no length or is iterable only.
-    """
+    """A dataset whose items end in their index: (image, label) becomes (image, label, index)."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = _indexable(dataset)
@@ -161,28 +143,15 @@ class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
 class IPMixCollate(_Seeded):
     """A `collate_fn` that augments a whole batch in one call.
 
-    Its batches are those of an `IPMixDataset` with the same arguments; for small images it is
+    It takes the arguments of `IPMixDataset` and gives the same batches; for small images it is
     faster. The loader's dataset must be `Indexed`.
-
-    Parameters
-    ----------
-    aug, views, seed, mean, std
-        See `IPMixDataset`.
     """
 
     def __call__(self, samples: Sequence[tuple[Any, ...]]) -> Any:
         """Collate items of (image, label, index), as `Indexed` gives them.
 
-        Returns
-        -------
-        tuple
-            The images, a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
-            the clean ones first; then the labels as `torch.utils.data.default_collate` has them.
-
-        Raises
-        ------
-        ArgumentError
-            If the items have no index, or the images differ in size.
+        The images become a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
+        the clean ones first; `torch.utils.data.default_collate` collates the labels.
         """
         n_parts = min((len(_parts(sample)) for sample in samples), default=0)
         if n_parts < 3:

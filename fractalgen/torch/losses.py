@@ -33,16 +33,6 @@ def jsd_loss(
         Class indices, shape (batch,), or probabilities, shape (batch, classes).
     weight : float
         Weight of the divergence.
-
-    Returns
-    -------
-    tensor
-        One number.
-
-    Raises
-    ------
-    ArgumentError
-        If the outputs are not tensors of one shape.
     """
     views = (clean, aug1, aug2)
     if not all(isinstance(view, torch.Tensor) and view.shape == clean.shape for view in views):

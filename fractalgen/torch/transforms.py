@@ -39,13 +39,6 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
     dtype : torch.dtype
         ``torch.float32``: values from 0 to 1. ``torch.uint8``: rounded to 0 to 255, for whatever
         normalises later by itself, such as timm's prefetching loader.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If `aug` is not an augmenter.
-    ArgumentError
-        If `dtype` is another.
     """
 
     _transformed_types = (Image.Image, tv_tensors.Image, _is_plain_tensor)
