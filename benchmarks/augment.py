@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.timing import Row, paired_seconds
 from benchmarks.vectors import vector_bits
-from fractalgen.augment.config import tables
+from fractalgen.augment.config import PATCH_SIZES
 from fractalgen.augment.image_ops import PAPER_IMAGE_OPS, amount_of, apply_image_op
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.kernels.ipmix import apply_plans
@@ -122,9 +122,8 @@ def against_per_sample(size: int, preset: str, n: int, n_runs: int) -> Row:
 
     bank, images = random_images(N_BANK, size + size // 8, 0), random_images(n, size, 1)
     aug = IPMix(bank, patch_sizes=preset, threads=1)
-    per_sample = PerSample(
-        bank, tuple(tables(aug.config, size, size, len(bank), bank.shape[1])[0].patch_sizes)
-    )
+    sides = tuple(size if side == "image" else int(side) for side in PATCH_SIZES[preset])
+    per_sample = PerSample(bank, sides)
     as_images = [Image.fromarray(image) for image in images]
     batch = functools.partial(aug.batch, images, range(n), layout="NCHW")
     baseline = functools.partial(_one_by_one, per_sample, as_images)
