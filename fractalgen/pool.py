@@ -33,9 +33,9 @@ Progress = Callable[[int, int | None], None]
 
 
 def default_workers(size: int = 0) -> int:
-    """Return as many workers as this process has processors.
+    """Return the number of this process's processors, or fewer.
 
-    Where they draw images, `size` pixels a side, they are so few that 4 GiB are enough.
+    Workers that draw images, `size` pixels a side, take at most 4 GiB together.
     """
     return max(1, min(_processors(), (4 << 30) // max(1, _BYTES_PER_PIXEL * size**2)))
 
@@ -138,7 +138,7 @@ class ThreadTeam:
         self._process = -1
 
     def run(self, work: Callable[[int, int], None], n: int) -> None:
-        """Call ``work(start, stop)`` for parts that make up ``range(n)``, and wait for all."""
+        """Call ``work(start, stop)`` for the parts of ``range(n)``, and wait for all of them."""
         n_parts = max(1, min(self._size(), n // _MIN_SHARE))
         if n_parts == 1:
             work(0, n)

@@ -1,16 +1,15 @@
 """Image operations that turn, slant or move rows: bilinear, black outside.
 
-A pixel's centre is half a pixel from its corner. A target pixel whose centre comes from inside of
-the source's rectangle mixes the four pixels around that place, those beyond the edge being
-repeats of the edge; any other is black. Which are inside is decided in float64, term by term as
-Pillow does; the values between pixels are fixed-point with seven bits after the point, and cut off
-as Pillow's are.
+A target pixel whose centre comes from inside the source's rectangle mixes the four pixels around
+that place, with the edge repeated beyond the edge; all others are black. Whether a place is inside
+is computed in float64, term by term as in Pillow. Values between pixels are fixed-point with seven
+bits after the point, and truncated as in Pillow.
 
-A row of the target is cut into runs of pixels that fall between the same two rows of the source,
-one source pixel after another: there the four neighbours of neighbouring pixels are neighbours
-too, and the bytes of a run are mixed as vectors, a block at once. What is too much of the last
-block is overwritten by the run to its right. A shear along the rows and a translation take a row
-from one row, all of it by the same fraction of a pixel. Images are flat rows of R, G, B bytes.
+`warp` cuts a row of the target into runs of pixels that fall between the same two rows of the
+source, on consecutive source pixels. The four neighbours of neighbouring pixels are then neighbours
+too, and whole blocks of bytes are mixed as vectors. What the last block writes beyond its run, the
+next run overwrites. `shear_x` takes each row from one row, all of it by the same fraction of a
+pixel. Images are flat rows of R, G, B bytes.
 """
 
 import numpy as np
@@ -46,8 +45,8 @@ _ONE = np.int32(1)
 def _between(value, ahead, weight):
     """Go from `value` to `ahead`, uint16 to 255 * 128, by half and `weight` / 65536, an int16.
 
-    The mean is rounded up and the rest cut off, so that nothing falls below zero, and what lies
-    between equals is their equal.
+    The mean is rounded up and the rest truncated: nothing falls below zero, and what lies between
+    two equal values is that value.
     """
     mean = np.uint16(np.int32(np.int32(value) + np.int32(ahead) + _ONE) >> _ONE)
     way = np.int16(np.int32(ahead) - np.int32(value))
@@ -71,7 +70,7 @@ def _mixed(source, above, below, ahead, weight_x, weight_y):
 
 @inlined
 def _sine_and_cosine(x):
-    """Of a float64 of magnitude to pi / 4, by Taylor's series, rounded to fifteen digits."""
+    """Return both of a float64 up to pi / 4 by Taylor series, rounded to fifteen digits."""
     s = x * x
     sine = 1.0 - s / 210.0 * (1.0 - s / 272.0)
     sine = 1.0 - s / 72.0 * (1.0 - s / 110.0 * (1.0 - s / 156.0 * sine))
@@ -86,7 +85,7 @@ def _sine_and_cosine(x):
 
 @inlined
 def _narrowed(place, rate, per_rate, side, first, end):
-    """Narrow [first, end) to where 0 <= `place` + `rate` * (x + 0.5) < `side`, a pixel at most off.
+    """Narrow [first, end) to 0 <= `place` + `rate` * (x + 0.5) < `side`, give or take a pixel.
 
     `per_rate` is 1 / `rate`.
     """
@@ -130,8 +129,8 @@ def _end_of_run(way, per_rate, k, end):
 def warp(matrix, height, width, box, source, target):
     """Fetch each pixel of `box` (top, left, height, width) from where `matrix` sends its centre.
 
-    The matrix is Pillow's: six float64, place_x = a * x + b * y + c and then place_y; a from 0.7
-    to 1, so that places move on by a pixel at most. What lies to the box's right may be changed.
+    The matrix is Pillow's: six float64, place_x = a * x + b * y + c, then the same for place_y. `a`
+    is 0.7 to 1, so that places advance by at most a pixel. Pixels to the box's right may change.
     """
     row = 3 * width
     right, bottom = np.float64(width), np.float64(height)
@@ -235,7 +234,7 @@ def warp(matrix, height, width, box, source, target):
 
 @inlined
 def rotation(degrees, height, width):
-    """Return the matrix that turns counter-clockwise about the middle by up to 45 degrees."""
+    """Return the matrix that turns counter-clockwise about the centre by up to 45 degrees."""
     radians = (degrees if degrees >= 0.0 else degrees + 360.0) * _RADIANS
     if degrees < 0.0:  # Pillow rounds this angle in [0, 2 pi)
         radians = (radians - _TURN) - _TURN_REST
@@ -261,10 +260,10 @@ def _inside_run(shift, side, left, right):
 
 @kernel
 def shear_x(factor, across, down, height, width, box, source, target):
-    """Fetch row y from `factor` * (y + 1/2) + `across` pixels to its right, `down` below.
+    """Fetch row y from `factor` * (y + 1/2) + `across` pixels to its right and `down` below.
 
-    `factor` is a float64, and `across` and `down` are whole, for translations. Only `box` (top,
-    left, height, width) is filled.
+    `factor` is a float64; `across` and `down` are whole pixels, for translations. Fills only `box`
+    (top, left, height, width).
     """
     row = 3 * width
     box_left, box_right = np.int64(box[1]), np.int64(box[1]) + np.int64(box[3])

@@ -1,15 +1,14 @@
 """Apply IPMix plans to images, a whole batch in one call.
 
-An image-level operation goes from one buffer to another, a patch is mixed where it lies, and
-a partner is made only where the patch needs it. The chains' images are kept as bytes until all are
-there; then they are summed up, normalised and written in one pass over blocks that stay in the
-first-level cache.
+An image-level operation goes from one buffer to another, a patch is mixed in place, and a partner
+is made only where the patch needs it. The chains' images stay bytes until all are done; then one
+pass sums, normalises and writes them in blocks that fit into the first-level cache.
 
-The floor by memory traffic: each operation on a whole image reads and writes its bytes once, three
-to four of them in a view of three chains of up to three steps; the last pass reads four images of
-bytes and writes one of floats. That is about fifteen times the image's bytes. What is above it:
-tables are looked up a byte at a time (equalize, multiply), and a warp has a few dozen instructions
-for each run of pixels.
+Memory traffic is about fifteen times the image's bytes: a view of three chains of up to three steps
+has three to four operations on a whole image, which each read and write its bytes once, and the
+last pass reads four images of bytes and writes one of floats. The time above that goes into tables,
+which are looked up a byte at a time (equalize, multiply), and into the few dozen instructions that
+a warp takes for each run of pixels.
 """
 
 import numpy as np
@@ -29,7 +28,7 @@ _ORIGINAL = 0
 _PARTNER = 1
 _FREE = 2
 _SPARE = 3  # buffers beside one for each chain
-_BLOCK = 768  # pixels that are summed up at once
+_BLOCK = 768  # pixels that are summed at once
 _ONE = np.float32(1.0)
 _PER_TOP = np.float32(1.0 / 255.0)
 _U1, _U2, _U3 = (np.uint64(n) for n in (1, 2, 3))
@@ -55,9 +54,9 @@ def _fetch_patch(image, crop, box, target):
 
 @pasted
 def _run_chains(plan, image, whole, buffers, places):
-    """Run all chains; say in `places` which buffer holds each one's image.
+    """Run all chains, and write to `places` which buffer holds each one's image.
 
-    `whole` is a box that holds the image.
+    `whole` is a box around the whole image.
     """
     partner = buffers[_PARTNER]
     size = partner.size
@@ -69,7 +68,7 @@ def _run_chains(plan, image, whole, buffers, places):
             image_op = plan["image_op"][chain, step]
             amount = plan["amount"][chain, step]
             box = plan["box"][chain, step]
-            # An operation on the chain's own image; or a partner for the patch; or an image.
+            # An operation on the chain's own image or on a copy, or the bank's image.
             if image_op != NO_OP:
                 alone = mixing == NO_OP
                 to = partner if not alone else buffers[other if current == one else one]
@@ -109,7 +108,7 @@ def _add_scaled(weight, ours, total):
 
 @kernel
 def _write_interleaved(total, shift, factor, out):
-    """Write pixels; `shift` and `factor` repeat the channels' for as long as a block is."""
+    """Write pixels; `shift` and `factor` repeat three numbers for the length of a block."""
     for i in range(out.size):
         out[i] = (min(total[i] * _PER_TOP, _ONE) - shift[i]) * factor[i]
 
@@ -154,7 +153,7 @@ def _write_view(plan, buffers, places, shift, factor, planar, out):
 
 @kernel
 def _repeated(channels):
-    """Repeat three numbers for as long as a block of pixels is."""
+    """Repeat three numbers for the length of a block of pixels."""
     out = np.empty(3 * _BLOCK, np.float32)
     for i in range(out.size):
         out[i] = channels[i % 3]

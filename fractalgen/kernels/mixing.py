@@ -2,8 +2,8 @@
 
 Add and multiply are those of PixMix: Hendrycks et al., "PixMix: Dreamlike images comprehensively
 improve safety measures", CVPR 2022. Add works on values from -1 to 1, multiply on values from 0 to
-2, with the factors as exponents. What leaves 0 to 255 is clipped, or wraps round as in the public
-code of IPMix.
+2, with the factors as exponents. Values outside 0 to 255 are clipped, or wrap round as in the
+public code of IPMix.
 """
 
 import numpy as np
@@ -55,7 +55,7 @@ def sample_factors(factors, stream, op, strength):
 
 @inlined
 def _as_byte(value, wraps):
-    """Round and clip, or cut the fraction off and wrap round."""
+    """Round and clip, or truncate and wrap round."""
     if wraps:
         return np.uint8(np.int32(value if value < _TOO_LARGE else _ZERO) & np.int32(255))
     return np.uint8(np.int32(min(max(value, _ZERO), _TOP) + _HALF))
@@ -96,9 +96,9 @@ def _multiply(powers, wraps, ours, theirs):
 
 @kernel
 def _draw_mask(op, seed, first, limit, mask):
-    """Fill a row's mask with what is kept, byte for byte.
+    """Fill a row's mask, byte for byte.
 
-    Of pixels the upper 24 bits decide; of elements 21 bits each, for three of a pixel's 64.
+    For random pixels the upper 24 of a pixel's 64 bits decide, for random elements 21 bits each.
     """
     if op == MixingOp.RANDOM_PIXELS:
         for x in range(np.uint64(mask.size // 3)):
@@ -118,7 +118,7 @@ def _draw_mask(op, seed, first, limit, mask):
 
 @kernel
 def _replace(mask, ours, theirs):
-    """Keep what the mask has, and take the rest from `theirs`."""
+    """Replace by `theirs` whatever the mask does not keep."""
     for i in range(ours.size):
         ours[i] = theirs[i] ^ ((ours[i] ^ theirs[i]) & mask[i])
 
