@@ -1,7 +1,7 @@
 """Random numbers of the distributions that plans need, from a stream of SplitMix64.
 
-A stream is a uint64 array: the seed, and how many numbers have been taken. All arithmetic is float32
-with `fractalgen.kernels.elementary`, so that a plan is the same on every processor.
+A stream is a uint64 array: the seed, and how many numbers have been taken. All arithmetic is in
+float32 by `fractalgen.kernels.elementary`, so that a plan is the same on every processor.
 """
 
 import numpy as np
