@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
 from fractalgen.families.base import params_from_json, params_to_json
+from fractalgen.families.ifs.backdrops import Backdrop, draw_backdrop, sample_backdrop
 
 COLORS = ("#102030", "#405060", "#805030")
 BACKDROPS = [sample_backdrop(np.random.default_rng(seed), COLORS) for seed in range(60)]

@@ -1,15 +1,23 @@
-"""Fields to RGB images: normalisers, and two blended layers of colour."""
+"""How an image is coloured: its parameters, their random draw, and fields turned into RGB."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.color.gradients import gradient
-from fractalgen.color.spaces import LINEAR_TO_SRGB8
-from fractalgen.families.ranges import check_colors, check_direction, check_within
-from fractalgen.kernels.normalization import field_ranges, histogram
+from fractalgen.color.palettes import choose
+from fractalgen.color.spaces import LINEAR_TO_SRGB8, gradient
+from fractalgen.errors import ArgumentError
+from fractalgen.families.base import (
+    check_colors,
+    check_direction,
+    check_within,
+    log_uniform,
+    rounded,
+)
+from fractalgen.kernels.orbit_fields import field_ranges, histogram
 from fractalgen.kernels.shading import BLENDS, shade
 
 __all__ = [
@@ -23,21 +31,22 @@ __all__ = [
     "color_rows",
     "expose",
     "exposure_stride",
+    "sample_coloring",
 ]
 
 FIELDS = ("smooth", "distance", "hit", "angle")
 
 _N_BINS = 1024
 _N_GRADIENT = 1024
-_MOST_TURNS = 16
+_MAX_TURNS = 16
 _TURNS_BELOW = 8.0  # added to positions on a gradient, so that usual weights leave them above 0
-_TAIL = 0.01  # share of the samples beyond each end of the linear normaliser
+_TAIL = 0.01  # share of the samples that the linear normaliser clips at each end
 
 Table = NDArray[np.float64]
 
 
 def _linear(rank: Table) -> Table:
-    """Straight from the 1st to the 99th percentile."""
+    """Rise linearly from the 1st to the 99th percentile."""
     first = int(np.searchsorted(rank, _TAIL, side="right")) - 1
     last = max(int(np.searchsorted(rank, 1.0 - _TAIL, side="left")), first + 1)
     edges = np.arange(rank.size)
@@ -45,21 +54,21 @@ def _linear(rank: Table) -> Table:
 
 
 def _balanced(rank: Table) -> Table:
-    """Halfway between the linear and the rank normaliser: even, but with its shape kept."""
+    """Average the linear and the rank normaliser: even, but the distribution keeps its shape."""
     return (_linear(rank) + rank) * 0.5
 
 
-def _unchanged(rank: Table) -> Table:
-    """Histogram equalisation."""
+def _rank(rank: Table) -> Table:
+    """Equalise the histogram."""
     return rank
 
 
-# From the share of a field's values below each edge of a histogram's bins, float64 rising from
-# 0 to 1, to coordinates in [0, 1] at these edges.
+# Each maps the share of a field's values below each edge of a histogram's bins, rising from 0 to 1,
+# to coordinates in [0, 1] at these edges.
 NORMALIZERS: dict[str, Callable[[Table], Table]] = {
     "linear": _linear,
     "balanced": _balanced,
-    "rank": _unchanged,
+    "rank": _rank,
 }
 
 
@@ -75,7 +84,7 @@ class FieldWeights:
 
     def __post_init__(self) -> None:
         numbers = (self.smooth, self.distance, self.hit, self.angle, self.phase)
-        check_within("a field's weights", -_MOST_TURNS, _MOST_TURNS, *numbers)
+        check_within("a field's weights", -_MAX_TURNS, _MAX_TURNS, *numbers)
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class Coloring:
     base_colors, trap_colors : tuple of str
         The two palettes, as ``"#rrggbb"``.
     base, trap, interior : FieldWeights
-        The base layer's, the trap layer's, and the base layer's where the orbit never escapes.
+        For the base layer, the trap layer, and the base layer where the orbit never escapes.
     normalizer : str
         Key of `NORMALIZERS`, for the count, the distance and the hit's iteration.
     blend : str
@@ -98,7 +107,7 @@ class Coloring:
     relief : float
         Strength of the lighting, 0 for none, to 10.
     light : tuple of float
-        Its direction, a unit vector towards greater columns and rows.
+        The light's direction: a unit vector, positive towards greater columns and rows.
     """
 
     base_colors: tuple[str, ...]
@@ -115,7 +124,7 @@ class Coloring:
 
     def __post_init__(self) -> None:
         if self.normalizer not in NORMALIZERS or self.blend not in BLENDS:
-            raise ValueError(f"no normaliser '{self.normalizer}' or no blend '{self.blend}'")
+            raise ArgumentError(f"no normaliser '{self.normalizer}' or no blend '{self.blend}'")
         check_colors("the base layer's colours", self.base_colors)
         check_colors("the trap layer's colours", self.trap_colors)
         check_within("a colouring's opacity", 0.0, 1.0, self.opacity)
@@ -131,7 +140,7 @@ class Exposure:
     Attributes
     ----------
     ranges : ndarray of float32, shape (4, 2)
-        Each field's least and greatest value.
+        The minimum and maximum of each field.
     tables : ndarray of float32, shape (4, n)
         Coordinates at n values evenly spaced over each field's range.
     """
@@ -140,20 +149,59 @@ class Exposure:
     tables: NDArray[np.float32]
 
 
+def sample_coloring(rng: np.random.Generator, palette: str) -> Coloring:
+    """Draw two palettes, and how far each field moves along them."""
+    angle = rng.random() * math.tau
+    return Coloring(
+        base_colors=choose(palette, rng).colors,
+        trap_colors=choose(palette, rng).colors,
+        base=FieldWeights(
+            smooth=log_uniform(rng, 0.6, 2.5),
+            distance=_sometimes(rng, 0.4, rng.uniform(0.2, 1.0)),
+            hit=_sometimes(rng, 0.25, rng.uniform(0.1, 0.6)),
+            angle=_sometimes(rng, 0.15, _sign(rng)),
+            phase=rounded(rng.random()),
+        ),
+        trap=FieldWeights(
+            smooth=_sometimes(rng, 0.3, rng.uniform(0.2, 0.8)),
+            distance=log_uniform(rng, 0.5, 2.0),
+            hit=_sometimes(rng, 0.5, rng.uniform(0.2, 1.0)),
+            angle=_sometimes(rng, 0.35, _sign(rng)),
+            phase=rounded(rng.random()),
+        ),
+        interior=FieldWeights(
+            smooth=0.0,
+            distance=log_uniform(rng, 0.5, 2.0),
+            hit=_sometimes(rng, 0.5, rng.uniform(0.2, 1.0)),
+            angle=_sometimes(rng, 0.3, _sign(rng)),
+            phase=rounded(rng.random()),
+        ),
+        normalizer=str(rng.choice(["linear", "balanced", "rank"], p=[0.2, 0.5, 0.3])),
+        blend=str(rng.choice(BLENDS, p=[0.6, 0.15, 0.15, 0.1])),
+        opacity=rounded(rng.uniform(0.7, 1.0)),
+        reach=rounded(rng.uniform(0.3, 1.0)),
+        relief=_sometimes(rng, 0.5, log_uniform(rng, 0.02, 0.2)),
+        light=(rounded(math.cos(angle)), rounded(math.sin(angle))),
+    )
+
+
+def _sometimes(rng: np.random.Generator, share: float, value: float) -> float:
+    return rounded(value) if rng.random() < share else 0.0
+
+
+def _sign(rng: np.random.Generator) -> float:
+    return 1.0 if rng.random() < 0.5 else -1.0
+
+
 def exposure_stride(side: int) -> int:
-    """Return how far apart the samples are that an exposure is taken from, in both directions."""
+    """Return the spacing, along both axes, of the samples that an exposure is measured on."""
     return max(1, side // 128)
 
 
 def expose(samples: NDArray[np.float32], normalizer: str) -> Exposure:
-    """Measure an image's fields on some of its samples.
+    """Measure an image's fields on some of its samples, of shape (4 or more, rows, columns).
 
-    Parameters
-    ----------
-    samples : ndarray of float32, shape (4 or more, rows, columns)
-        As `fractalgen.kernels.normalization.measure_orbits` leaves them.
-    normalizer : str
-        Key of `NORMALIZERS`, for all fields but the angle.
+    The normaliser applies to all fields but the angle.
     """
     ranges = np.empty((4, 2), np.float32)
     field_ranges(samples, ranges)
@@ -171,25 +219,11 @@ def expose(samples: NDArray[np.float32], normalizer: str) -> Exposure:
 
 
 def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> NDArray[np.uint8]:
-    """Colour the fields of a whole grid of orbits.
+    """Colour the fields of a whole grid of orbits, of shape (4 or more, side, side).
 
-    Parameters
-    ----------
-    fields : ndarray of float32, shape (4 or more, side, side)
-        As `fractalgen.kernels.normalization.measure_orbits` leaves them. `side` is a multiple of
-        `size`; the samples of a pixel are averaged in linear light.
-    coloring : Coloring
-        What to do.
-    size : int
-        Pixels a side.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size, 3)
-        RGB.
+    `side` is a multiple of `size`; the samples of a pixel are averaged in linear light.
     """
-    side = fields.shape[1]
-    stride = exposure_stride(side)
+    stride = exposure_stride(fields.shape[1])
     samples = np.ascontiguousarray(fields[:4, ::stride, ::stride])
     out = np.empty((size, size, 3), np.uint8)
     color_rows(fields, expose(samples, coloring.normalizer), coloring, out)
@@ -199,35 +233,23 @@ def color_fields(fields: NDArray[np.float32], coloring: Coloring, size: int) -> 
 def color_rows(
     fields: NDArray[np.float32], exposure: Exposure, coloring: Coloring, out: NDArray[np.uint8]
 ) -> None:
-    """Colour some rows of an image.
+    """Fill `out`, some rows of an image, of shape (height, size, 3).
 
-    Parameters
-    ----------
-    fields : ndarray of float32, shape (4 or more, rows, side)
-        The samples of `out`, and one more row below them unless the image ends there.
-    exposure : Exposure
-        Of the whole image.
-    coloring : Coloring
-        What to do.
-    out : ndarray of uint8, shape (height, size, 3)
-        Written; `side` is a multiple of `size`.
+    `fields` holds the samples of these rows, and one more row below unless the image ends there;
+    `exposure` is the whole image's.
     """
     layers = (coloring.base, coloring.trap, coloring.interior)
-    weights = np.array([[w.smooth, w.distance, w.hit, w.angle] for w in layers], np.float32)
-    phases = np.array([w.phase + _TURNS_BELOW for w in layers], np.float32)
-    gradients = np.stack(
-        [
-            np.ascontiguousarray(gradient(colors, _N_GRADIENT, cyclic=True).T)
-            for colors in (coloring.base_colors, coloring.trap_colors)
-        ]
-    )
+    gradients = [
+        np.ascontiguousarray(gradient(colors, _N_GRADIENT, cyclic=True).T)
+        for colors in (coloring.base_colors, coloring.trap_colors)
+    ]
     shade(
         fields,
         exposure.ranges,
         exposure.tables,
-        weights,
-        phases,
-        gradients,
+        np.array([[w.smooth, w.distance, w.hit, w.angle] for w in layers], np.float32),
+        np.array([w.phase + _TURNS_BELOW for w in layers], np.float32),
+        np.stack(gradients),
         BLENDS.index(coloring.blend),
         np.array([coloring.opacity, coloring.reach], np.float32),
         np.float32(coloring.relief),
