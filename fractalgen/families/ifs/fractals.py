@@ -159,7 +159,7 @@ def sample_fractal(
     histogram = _probe_histogram()
     scatter(maps, weights, _NO_TONES, _PROBE_POINTS, np.uint64(stream), _PROBE_SIZE, histogram)
     seen = probe_density(histogram, _PROBE_SIZE)
-    is_dusty = seen.single > _DUSTY * seen.visited
+    is_dusty = bool(seen.single > _DUSTY * seen.visited)
     a, b, c, d, e, f = maps.T.tolist()
     return Fractal(
         maps=tuple(zip(a, b, c, d, e, f, strict=True)),
