@@ -33,25 +33,13 @@ __all__ = ["FORMULAS", "MAX_LEVELS", "Formula", "apply_formula", "approach_bound
 
 
 class Formula(NamedTuple):
-    """z -> f(z) ** power + c.
+    """z -> f(z) ** power + c."""
 
-    Attributes
-    ----------
-    power : int
-        One of those that `apply_formula` knows, 2 to 5.
-    absolute, conjugate : bool
-        Whether f takes absolute values of both parts, then the conjugate.
-    share : float
-        Share of the family's images that use the formula.
-    window : tuple of float
-        Centre and width of a square that holds the whole Mandelbrot set.
-    """
-
-    power: int
-    absolute: bool
-    conjugate: bool
-    share: float
-    window: tuple[float, float, float]
+    power: int  # one of those that `apply_formula` knows, 2 to 5
+    absolute: bool  # whether f takes the absolute values of both parts
+    conjugate: bool  # whether f then takes the conjugate
+    share: float  # of the family's images that use the formula
+    window: tuple[float, float, float]  # centre and width of a square around its Mandelbrot set
 
     @property
     def steps(self) -> tuple[int, bool, bool]:

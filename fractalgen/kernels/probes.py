@@ -19,45 +19,23 @@ _N_BINS = 8
 
 
 class DensityProbe(NamedTuple):
-    """How much of a square an orbit visits, and how evenly.
+    """How much of a square an orbit visits, and how evenly."""
 
-    Attributes
-    ----------
-    visited, single : int
-        Pixels that are visited, and those that are visited once.
-    inner : int
-        Visited pixels whose four neighbours are visited too.
-    tiles : int
-        Tiles of 8 x 8 pixels that are visited.
-    visits, squares : int
-        Sums of the visits and of their squares.
-    """
-
-    visited: int
-    single: int
-    inner: int
-    tiles: int
-    visits: int
-    squares: int
+    visited: int  # pixels that are visited
+    single: int  # pixels that are visited once
+    inner: int  # visited pixels whose four neighbours are visited too
+    tiles: int  # tiles of 8 x 8 pixels that are visited
+    visits: int  # the sum of the visits
+    squares: int  # the sum of their squares
 
 
 class LightProbe(NamedTuple):
-    """How an image's light, 0 to 255 per pixel, varies.
+    """How an image's light, 0 to 255 per pixel, varies."""
 
-    Attributes
-    ----------
-    total, squares : int
-        Sums of the light and of its squares.
-    steps : int
-        Sum of the differences between neighbours across and down.
-    largest : int
-        Pixels in the fullest of eight equal ranges of light.
-    """
-
-    total: int
-    squares: int
-    steps: int
-    largest: int
+    total: int  # the sum of the light
+    squares: int  # the sum of its squares
+    steps: int  # the sum of the differences between neighbours across and down
+    largest: int  # pixels in the fullest of eight equal ranges of light
 
 
 @kernel

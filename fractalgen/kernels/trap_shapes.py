@@ -37,35 +37,15 @@ __all__ = [
     "measure_distances",
 ]
 
-(
-    POINT,
-    LINE,
-    CROSS,
-    RING,
-    SQUARE,
-    RHOMBUS,
-    ASTROID,
-    SPIRAL,
-    GAUSSIAN_INTEGERS,
-) = range(9)
+POINT, LINE, CROSS, RING, SQUARE, RHOMBUS, ASTROID, SPIRAL, GAUSSIAN_INTEGERS = range(9)
 
 
 class TrapShape(NamedTuple):
-    """How the kernels and the sampler know a shape.
+    """What the kernels and the sampler know about a shape."""
 
-    Attributes
-    ----------
-    code : int
-        Its branch in `measure_distances`.
-    radius_range : tuple of float
-        Where its radius, half side or spacing is drawn from; (1, 1) for shapes without a size.
-    turns : bool
-        False if turning it changes nothing: its cosine and sine must then be 1 and 0.
-    """
-
-    code: int
-    radius_range: tuple[float, float] = (1.0, 1.0)
-    turns: bool = True
+    code: int  # its branch in `measure_distances`
+    radius_range: tuple[float, float] = (1.0, 1.0)  # of its radius, half side or spacing
+    turns: bool = True  # if a turn changes nothing, its cosine and sine must be 1 and 0
 
 
 SHAPES = {

@@ -54,36 +54,16 @@ _FLOAT32_SPACING = 4e-6
 
 @dataclass(frozen=True)
 class EscapeTimeParams:
-    """One escape-time image.
+    """One escape-time image."""
 
-    Attributes
-    ----------
-    formula : str
-        Key of `fractalgen.kernels.formulas.FORMULAS`.
-    constant : tuple of float, optional
-        The Julia constant; None for a Mandelbrot set.
-    viewport : Viewport
-        Where to look.
-    max_iter : int
-        Iterations.
-    traps : tuple of Trap
-        One or two.
-    reach : float
-        Traps see only iterates nearer to 0 than this.
-    coloring : Coloring
-        How the orbit's fields become colours.
-    supersample : int
-        Samples per pixel along each side.
-    """
-
-    formula: str
-    constant: tuple[float, float] | None
+    formula: str  # key of `fractalgen.kernels.formulas.FORMULAS`
+    constant: tuple[float, float] | None  # the Julia constant; None for a Mandelbrot set
     viewport: Viewport
     max_iter: int
     traps: tuple[Trap, ...]
-    reach: float
+    reach: float  # traps see only iterates nearer to 0 than this
     coloring: Coloring
-    supersample: int
+    supersample: int  # samples per pixel along each side
 
     def __post_init__(self) -> None:
         if self.formula not in FORMULAS:
@@ -225,21 +205,12 @@ def orbit_fields(
 
 @dataclass(frozen=True)
 class Interest:
-    """How much there is to see in an image.
+    """How much there is to see in an image."""
 
-    Attributes
-    ----------
-    contrast : int
-        Grey levels between the 5th and the 95th percentile of luma.
-    edged_tiles : float
-        Share of the 8 x 8 tiles that hold an edge, 0 to 1.
-    grain : float
-        Mean luma difference of neighbouring pixels over that of distant ones: about 1 for noise,
-        below 0.5 for most images.
-    """
-
-    contrast: int
-    edged_tiles: float
+    contrast: int  # grey levels between the 5th and the 95th percentile of luma
+    edged_tiles: float  # share of the 8 x 8 tiles that hold an edge
+    # Mean luma difference of neighbouring pixels over that of distant ones: about 1 for noise,
+    # below 0.5 for most images.
     grain: float
 
 

@@ -89,38 +89,19 @@ class FieldWeights:
 
 @dataclass(frozen=True)
 class Coloring:
-    """How an orbit's fields become colours.
+    """How an orbit's fields become colours, in two layers."""
 
-    Attributes
-    ----------
-    base_colors, trap_colors : tuple of str
-        The two palettes, as ``"#rrggbb"``.
-    base, trap, interior : FieldWeights
-        For the base layer, the trap layer, and the base layer where the orbit never escapes.
-    normalizer : str
-        Key of `NORMALIZERS`, for the count, the distance and the hit's iteration.
-    blend : str
-        One of `BLENDS`.
-    opacity, reach : float
-        The trap layer's opacity on the trap, 0 to 1, and the distance coordinate where it ends,
-        0.01 to 1.
-    relief : float
-        Strength of the lighting, 0 for none, to 10.
-    light : tuple of float
-        The light's direction: a unit vector, positive towards greater columns and rows.
-    """
-
-    base_colors: tuple[str, ...]
+    base_colors: tuple[str, ...]  # palettes, as "#rrggbb"
     trap_colors: tuple[str, ...]
     base: FieldWeights
     trap: FieldWeights
-    interior: FieldWeights
-    normalizer: str
-    blend: str
-    opacity: float
-    reach: float
-    relief: float
-    light: tuple[float, float]
+    interior: FieldWeights  # of the base layer where the orbit never escapes
+    normalizer: str  # key of `NORMALIZERS`, for all fields but the angle
+    blend: str  # one of `BLENDS`
+    opacity: float  # of the trap layer on the trap, 0 to 1
+    reach: float  # the distance coordinate where the trap layer ends, 0.01 to 1
+    relief: float  # strength of the lighting, from 0 (none) to 10
+    light: tuple[float, float]  # its direction: a unit vector, positive to the right and down
 
     def __post_init__(self) -> None:
         if self.normalizer not in NORMALIZERS or self.blend not in BLENDS:
@@ -135,18 +116,10 @@ class Coloring:
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """How the values of one image's fields become coordinates in [0, 1].
+    """How the values of one image's fields become coordinates in [0, 1]."""
 
-    Attributes
-    ----------
-    ranges : ndarray of float32, shape (4, 2)
-        The minimum and maximum of each field.
-    tables : ndarray of float32, shape (4, n)
-        Coordinates at n values evenly spaced over each field's range.
-    """
-
-    ranges: NDArray[np.float32]
-    tables: NDArray[np.float32]
+    ranges: NDArray[np.float32]  # (4, 2): the minimum and maximum of each field
+    tables: NDArray[np.float32]  # (4, n): coordinates at n values evenly spaced over each range
 
 
 def sample_coloring(rng: np.random.Generator, palette: str) -> Coloring:

@@ -18,29 +18,15 @@ _PAIR_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Trap:
-    """A shape that catches orbits.
+    """A shape that catches orbits."""
 
-    Attributes
-    ----------
-    shape : str
-        Key of `fractalgen.kernels.trap_shapes.SHAPES`.
-    x, y : float
-        Its centre.
-    cosine, sine : float
-        Its turn.
-    radius : float
-        Its radius, half side, or spacing; 1 for shapes without a size.
-    weight : float
-        Factor of its distance: below 1 it catches more than the other trap of a pair.
-    """
-
-    shape: str
-    x: float
+    shape: str  # key of `fractalgen.kernels.trap_shapes.SHAPES`
+    x: float  # the centre
     y: float
-    cosine: float
+    cosine: float  # the turn
     sine: float
-    radius: float
-    weight: float
+    radius: float  # radius, half side, or spacing; 1 for shapes without a size
+    weight: float  # factor of the distance: below 1 the trap catches more than the other of a pair
 
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:

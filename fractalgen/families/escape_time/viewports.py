@@ -23,22 +23,12 @@ _MAX_COORDINATE = 8.0
 
 @dataclass(frozen=True)
 class Viewport:
-    """A square window of the complex plane.
+    """A square window of the complex plane."""
 
-    Attributes
-    ----------
-    x, y : float
-        Its centre.
-    width : float
-        Its side.
-    cosine, sine : float
-        Its turn.
-    """
-
-    x: float
+    x: float  # the centre
     y: float
     width: float
-    cosine: float
+    cosine: float  # the turn
     sine: float
 
     def __post_init__(self) -> None:

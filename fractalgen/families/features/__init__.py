@@ -47,21 +47,11 @@ _STRENGTHS = (0.15, 0.6, 0.6, 0.8, 1.1, 1.2)
 
 @dataclass(frozen=True)
 class Unit:
-    """One rectified unit of the second layer.
+    """One rectified unit of the second layer."""
 
-    Attributes
-    ----------
-    weights : tuple of float
-        Weights of each filter's even and odd responses, alternating.
-    threshold : float
-        Subtracted from the sum before it is rectified.
-    ink : tuple of float
-        The unit's contribution to the three colour axes.
-    """
-
-    weights: tuple[float, ...]
-    threshold: float
-    ink: tuple[float, float, float]
+    weights: tuple[float, ...]  # of each filter's even and odd responses, alternating
+    threshold: float  # subtracted from the sum before it is rectified
+    ink: tuple[float, float, float]  # the unit's contribution to the three colour axes
 
     def __post_init__(self) -> None:
         check_within("a unit's numbers", *NUMBERS, *self.weights, self.threshold, *self.ink)
@@ -69,36 +59,16 @@ class Unit:
 
 @dataclass(frozen=True)
 class FeaturesParams:
-    """All that draws one feature image.
+    """One feature image."""
 
-    Attributes
-    ----------
-    noise_seed : int
-        Seed of all noise, below 2**63.
-    chart : Chart
-        The coordinates of the filters.
-    filters : tuple of Filter
-        The first layer.
-    constant : float
-        Added to the local energy before the responses are divided by its root; above 0.
-    units : tuple of Unit
-        The second layer.
-    spread : tuple of float
-        Half the range that each colour axis's 4th to 96th percentile is stretched to.
-    mean : tuple of float
-        The middle of that range.
-    colors : tuple of str
-        Colours "#rrggbb" of a gradient that replaces the opponent colours; empty to keep those.
-    """
-
-    noise_seed: int
+    noise_seed: int  # of all noise, below 2**63
     chart: Chart
-    filters: tuple[Filter, ...]
-    constant: float
-    units: tuple[Unit, ...]
-    spread: tuple[float, float, float]
-    mean: tuple[float, float, float]
-    colors: tuple[str, ...]
+    filters: tuple[Filter, ...]  # the first layer
+    constant: float  # added to the local energy by whose root responses are divided; above 0
+    units: tuple[Unit, ...]  # the second layer
+    spread: Triple  # half the range that each colour axis's 4th to 96th percentile is stretched to
+    mean: Triple  # the middle of that range
+    colors: tuple[str, ...]  # of a gradient that replaces the opponent colours, if not empty
 
     def __hash__(self) -> int:
         return self.noise_seed

@@ -23,37 +23,18 @@ def five_digits(value: float) -> float:
 
 @dataclass(frozen=True)
 class Chart:
-    """Coordinates in which the gratings are straight.
+    """Coordinates in which the gratings are straight."""
 
-    Attributes
-    ----------
-    center : tuple of float
-        Origin, in image widths.
-    bend : float
-        Standard deviation of the smooth noise that displaces the plane, in image widths.
-    bend_cells : int
-        Lattice cells of that noise along a side.
-    ripple, ripple_cycles : float
-        A sine that displaces y along x: amplitude in image widths, cycles per width.
-    polar : bool
-        Use radius and angle (in turns) instead of x and y.
-    seed_cells : int
-        Cells along a side, each with its own origin; 0 for a single origin.
-    jitter, stagger, turn : float
-        How far a cell's origin strays (0 to 1), the shift of every other row in cells, and the
-        maximum turn of a cell's axes.
-    """
-
-    center: tuple[float, float] = (0.5, 0.5)
-    bend: float = 0.0
-    bend_cells: int = 2
-    ripple: float = 0.0
-    ripple_cycles: float = 0.0
-    polar: bool = False
-    seed_cells: int = 0
-    jitter: float = 0.0
-    stagger: float = 0.0
-    turn: float = 0.0
+    center: tuple[float, float] = (0.5, 0.5)  # the origin, in image widths
+    bend: float = 0.0  # deviation of the smooth noise that displaces the plane, in image widths
+    bend_cells: int = 2  # lattice cells of that noise along a side
+    ripple: float = 0.0  # amplitude, in image widths, of a sine that displaces y along x
+    ripple_cycles: float = 0.0  # its cycles per width
+    polar: bool = False  # use radius and angle (in turns) instead of x and y
+    seed_cells: int = 0  # cells along a side, each with its own origin; 0 for a single origin
+    jitter: float = 0.0  # how far a cell's origin strays, 0 to 1
+    stagger: float = 0.0  # shift of every other row, in cells
+    turn: float = 0.0  # the maximum turn of a cell's axes
 
     def __post_init__(self) -> None:
         numbers = (self.bend, self.ripple, self.ripple_cycles, self.jitter, self.stagger, self.turn)
@@ -64,28 +45,14 @@ class Chart:
 
 @dataclass(frozen=True)
 class Filter:
-    """One oriented filter of the first layer.
+    """One oriented filter of the first layer."""
 
-    Attributes
-    ----------
-    u, v : float
-        Wave numbers in cycles per unit of the chart's coordinates.
-    phase : float
-        In turns.
-    coherence : float
-        Constant share of the envelope: 1 gives a pure grating, 0 gives filtered noise.
-    gain : float
-        Weight of the filter in the bank.
-    cells : int
-        Lattice cells of the envelope along a side; more cells broaden the filter's frequencies.
-    """
-
-    u: float
+    u: float  # wave numbers, in cycles per unit of the chart's coordinates
     v: float
-    phase: float
-    coherence: float
-    gain: float
-    cells: int
+    phase: float  # in turns
+    coherence: float  # constant share of the envelope: 1 gives a pure grating, 0 filtered noise
+    gain: float  # the filter's weight in the bank
+    cells: int  # lattice cells of the envelope along a side; more broaden the frequencies
 
     def __post_init__(self) -> None:
         numbers = (self.u, self.v, self.phase, self.coherence, self.gain)

@@ -49,40 +49,17 @@ _BAND_BORDERS = (0.4, 0.65)
 
 @dataclass(frozen=True)
 class Backdrop:
-    """A random field plus a gradient, coloured by a cyclic palette.
+    """A random field plus a gradient, coloured by a cyclic palette."""
 
-    Attributes
-    ----------
-    texture : str
-        The field: ``"terrain"`` (diamond-square) or ``"clouds"``.
-    roughness : float
-        Weight of each finer level of the field, 0 to 1.
-    noise : float
-        Turns through the palette for a difference of 1 in the field, whose corners or coarsest
-        nodes lie in [-1, 1].
-    shape : str
-        The gradient: ``"none"``, ``"linear"``, ``"radial"`` or ``"conic"``.
-    turns : float
-        Turns through the palette along a side of the image, or around it.
-    direction : tuple of float
-        Cosine and sine of the gradient's direction.
-    center : tuple of float
-        Centre of the gradient, in sides of the image.
-    stream : int
-        The field's random stream.
-    colors : tuple of str
-        The palette's colours, as ``"#rrggbb"``.
-    """
-
-    texture: str
-    roughness: float
-    noise: float
-    shape: str
-    turns: float
-    direction: tuple[float, float]
-    center: tuple[float, float]
-    stream: int
-    colors: tuple[str, ...]
+    texture: str  # the field: "terrain" (diamond-square) or "clouds"
+    roughness: float  # weight of each finer level of the field, 0 to 1
+    noise: float  # turns through the palette per unit of the field, whose corners lie in [-1, 1]
+    shape: str  # the gradient: "none", "linear", "radial" or "conic"
+    turns: float  # through the palette along a side of the image, or around it
+    direction: tuple[float, float]  # cosine and sine of the gradient's direction
+    center: tuple[float, float]  # of the gradient, in sides of the image
+    stream: int  # the field's random stream
+    colors: tuple[str, ...]  # as "#rrggbb"
 
     def __post_init__(self) -> None:
         if self.texture not in _TEXTURES or self.shape not in _SHAPES:

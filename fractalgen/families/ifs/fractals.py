@@ -59,40 +59,17 @@ _DUSTY = 0.43
 
 @dataclass(frozen=True)
 class Fractal:
-    """One system of affine maps, and how its attractor is coloured.
+    """One system of affine maps, and how its attractor is coloured."""
 
-    Attributes
-    ----------
-    maps : tuple of tuple of float
-        Rows (a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f. The image is the unit
-        square, x to the right and y down.
-    weights : tuple of int
-        How many of 256 random bytes choose each map.
-    tones : tuple of int
-        Towards which place on the palette each map pulls its part of the attractor, 0 to 65535.
-    points : int
-        Points of the chaos game in an image of 256 x 256; in others, in proportion to the area.
-    gain : float
-        How strongly sparse parts are brightened; see `fractalgen.kernels.density.expose`.
-    structure : float
-        0 colours by density alone, 1 by the maps' tones alone.
-    smoothed : bool
-        Whether the density is smoothed a little, in images of 256 x 256 or more.
-    stream : int
-        The chaos game's random stream.
-    colors : tuple of str
-        The palette from sparse to dense, as ``"#rrggbb"``.
-    """
-
-    maps: tuple[AffineMap, ...]
-    weights: tuple[int, ...]
-    tones: tuple[int, ...]
-    points: int
-    gain: float
-    structure: float
-    smoothed: bool
-    stream: int
-    colors: tuple[str, ...]
+    maps: tuple[AffineMap, ...]  # of the unit square, x to the right and y down
+    weights: tuple[int, ...]  # how many of 256 random bytes choose each map
+    tones: tuple[int, ...]  # the place on the palette that each map pulls towards, 0 to 65535
+    points: int  # of the chaos game in an image of 256 x 256; in others in proportion to the area
+    gain: float  # how strongly sparse parts are brightened; see `fractalgen.kernels.density.expose`
+    structure: float  # 0 colours by density only, 1 by the maps' tones only
+    smoothed: bool  # whether the density is smoothed a little, from 256 x 256 pixels up
+    stream: int  # the chaos game's random stream
+    colors: tuple[str, ...]  # from sparse to dense, as "#rrggbb"
 
     def __post_init__(self) -> None:
         if not len(self.maps) == len(self.weights) == len(self.tones) > 0:
