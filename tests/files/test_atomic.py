@@ -53,7 +53,7 @@ def test_a_file_is_in_its_place_when_the_block_ends(tmp_path, shared):
         assert not path.exists()
         file.write(b"thing")
     assert path.read_bytes() == b"something"
-    with pytest.raises(KeyError), atomic_file(path, shared=shared) as file:
+    with pytest.raises(KeyError), atomic_file(path, shared=shared) as file:  # noqa: PT012
         file.write(b"half")
         raise KeyError
     assert path.read_bytes() == b"something"
