@@ -7,6 +7,7 @@ __all__ = [
     "ArgumentTypeError",
     "BankError",
     "DamagedSetError",
+    "DownloadError",
     "FractalgenError",
     "ImageError",
     "MissingPackageError",
@@ -51,6 +52,10 @@ class PaletteError(FractalgenError, ValueError):
 
 class NotRegularError(FractalgenError, OSError):
     """A path that should be a file, and is a folder, a pipe, a socket or a device."""
+
+
+class DownloadError(FractalgenError, RuntimeError):
+    """A file that cannot be downloaded."""
 
 
 class ImageError(FractalgenError, ValueError):

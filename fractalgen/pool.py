@@ -1,4 +1,4 @@
-"""A pool of threads that keeps the order of its tasks, and how many threads it should have."""
+"""Threads: a pool that keeps the order of its tasks, and a team that shares out a batch."""
 
 import concurrent.futures
 import contextlib
@@ -28,6 +28,8 @@ __all__ = [
 
 _BYTES_PER_PIXEL = 64  # that an image being drawn takes at most, samples and fields included
 _MAX_BYTES = 4 << 30  # that the images being drawn take together
+_MAX_THREADS = 1024
+_MIN_SHARE = 4  # images that are worth handing to another thread
 _GRACE_SECONDS = 1.0
 _TICK_SECONDS = 0.5  # where waiting cannot be interrupted, a Ctrl-C is seen this often
 
@@ -44,18 +46,20 @@ Progress = Callable[[int, int | None], None]
 
 
 def default_workers(size: int = 0) -> int:
-    """Return as many workers as this process has processors.
+    """Return the number of this process's processors, or fewer.
 
     If they draw images, `size` pixels a side, there are fewer where memory would not suffice.
     """
-    if hasattr(os, "sched_getaffinity"):
-        processors = len(os.sched_getaffinity(0))
-    else:
-        processors = os.cpu_count() or 1
     if not size:
-        return processors
+        return _processors()
     memory = min(_MAX_BYTES, available_memory() or _MAX_BYTES)
-    return max(1, min(processors, memory // (_BYTES_PER_PIXEL * size**2)))
+    return max(1, min(_processors(), memory // (_BYTES_PER_PIXEL * size**2)))
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def available_memory() -> int | None:
@@ -170,10 +174,6 @@ class OrderedPool(Generic[T, R]):
         return future.result()
 
 
-_MAX_THREADS = 1024
-_MIN_SHARE = 4  # images that are worth handing to another thread
-
-
 class ThreadTeam:
     """Threads that share out a range between them.
 
@@ -213,7 +213,7 @@ class ThreadTeam:
         if multiprocessing.parent_process() is not None:
             return 1
         siblings = os.environ.get("LOCAL_WORLD_SIZE", "1")  # as torchrun sets it
-        return max(1, default_workers() // max(1, int(siblings) if siblings.isdecimal() else 1))
+        return max(1, _processors() // max(1, int(siblings) if siblings.isdecimal() else 1))
 
     def _started(self) -> concurrent.futures.ThreadPoolExecutor:
         if self._executor is None or self._process != os.getpid():

@@ -9,7 +9,7 @@ from typing import Any
 
 from fractalgen.errors import RecipeError
 from fractalgen.families import FAMILIES, ImageSpec, sample_spec
-from fractalgen.families.spec import check_size
+from fractalgen.families.base import check_size
 from fractalgen.images.formats import FORMATS, MAX_SIDES
 from fractalgen.mixing_set.family_recipe import FamilyRecipe, check_whole, merge_ranges
 from fractalgen.mixing_set.layout import Key

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fractalgen.bank.folder import MANIFEST_FILE
 from fractalgen.errors import RecipeError, SetError
 from fractalgen.families import FAMILIES
-from fractalgen.families.spec import check_size
+from fractalgen.families.base import check_size
 from fractalgen.mixing_set.layout import parse_image_file
 from fractalgen.mixing_set.manifest import read_manifest
 from fractalgen.mixing_set.record import Record
