@@ -1,4 +1,4 @@
-"""A dictionary that refuses duplicates and explains a missing name."""
+"""A registry: a dictionary that refuses duplicates and suggests the nearest name."""
 
 import datetime as dt
 import difflib
@@ -24,13 +24,13 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a sentence shows it: on one line, and cut short where it is long."""
+    """Return a value as a message shows it: on one line, and shortened if it is long."""
     try:
         if hasattr(value, "dtype") and (value.ndim > 1 or (value.ndim == 1 and len(value) > 8)):
             return f"{value.dtype} of shape {tuple(value.shape)}"
         text = str(value) if isinstance(value, (dt.date, dt.time)) else _brief.repr(value)
         return " ".join(text.split())
-    except Exception:  # more digits than Python writes, or an object that cannot say what it is
+    except Exception:  # too many digits for Python to write, or a broken repr
         return "a number of thousands of digits" if isinstance(value, int) else type(value).__name__
 
 
@@ -46,7 +46,7 @@ class Registry(Mapping[str, T]):
     Parameters
     ----------
     kind : str
-        What the entries are ("family", "palette"), for error messages.
+        What the entries are, such as "family", for error messages.
     """
 
     def __init__(self, kind: str) -> None:
@@ -62,12 +62,12 @@ class Registry(Mapping[str, T]):
     def __getitem__(self, name: str) -> T:
         try:
             return self._entries[name]
-        except KeyError:
-            hint = nearest(name, list(self._entries))
+        except (KeyError, TypeError):
+            hint = nearest(str(name), list(self._entries))
             raise UnknownNameError(f"no {self._kind} is called '{name}': {hint}") from None
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return isinstance(name, str) and name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

@@ -5,6 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from fractalgen.errors import ArgumentError
+
 __all__ = ["rng_for", "uniform", "whole"]
 
 
@@ -30,11 +32,11 @@ def rng_for(seed: int, family: str, index: int) -> np.random.Generator:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If `seed` or `index` is negative.
     """
     if seed < 0 or index < 0:
-        raise ValueError(f"seed and index must be 0 or more, not {seed} and {index}")
+        raise ArgumentError(f"seed and index must be 0 or more, not {seed} and {index}")
     sequence = np.random.SeedSequence(seed, spawn_key=(_family_id(family), index))
     return np.random.Generator(np.random.PCG64(sequence))
 

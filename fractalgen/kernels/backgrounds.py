@@ -1,7 +1,7 @@
 """Backgrounds: random fields, and their colours on an image.
 
-Every random number belongs to a node of a grid at one level of detail, so that a larger image
-has the same field with more detail.
+Every random number belongs to a node of a grid at one level of detail, so a larger image has the
+same field with more detail.
 
 Source of the diamond-square step: A. Fournier, D. Fussell and L. Carpenter, "Computer rendering
 of stochastic models", 1982.
@@ -17,7 +17,7 @@ from fractalgen.kernels.random_bits import uniform_at
 __all__ = ["CLOUD_CELLS", "clouds", "diamond_square", "paint"]
 
 CLOUD_CELLS = 4
-"""Cells a side of the coarsest grid of `clouds`."""
+"""Cells along a side of the coarsest grid of `clouds`."""
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
@@ -45,11 +45,11 @@ def diamond_square(n_levels: int, roughness: np.float32, stream: np.uint64) -> N
     Parameters
     ----------
     n_levels : int
-        The grid has 2**n_levels cells a side.
+        The grid has 2**n_levels cells along a side.
     roughness : float32
-        What a level's displacements are, relative to those of the level before; 0 to 1.
+        Factor of the displacements from one level to the next, 0 to 1.
     stream : uint64
-        Which random numbers to take.
+        Which random stream to follow.
 
     Returns
     -------
@@ -91,16 +91,16 @@ def diamond_square(n_levels: int, roughness: np.float32, stream: np.uint64) -> N
 
 @kernel
 def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[np.float32]:
-    """Return smooth noise in octaves: a random grid, refined by quadratic B-splines, and again.
+    """Return smooth noise in octaves: a random grid, refined repeatedly by quadratic B-splines.
 
     Parameters
     ----------
     n_levels : int
-        The grid has 4 * 2**n_levels cells a side, and a node beyond on either side.
+        The grid has 4 * 2**n_levels cells along a side, and one node beyond on either side.
     roughness : float32
-        What a level's amplitude is, relative to the level before; 0 to 1.
+        Factor of the amplitude from one level to the next, 0 to 1.
     stream : uint64
-        Which random numbers to take.
+        Which random stream to follow.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[n
         Mean 0; the coarsest level's amplitude is 1.
     """
     cells = CLOUD_CELLS
-    # Filled place by place: with two loops LLVM stores whole columns, lane by lane.
+    # One loop: with two, LLVM stores whole columns lane by lane.
     coarsest = np.empty((cells + 2) * (cells + 2), dtype=np.float32)
     for place in range(coarsest.size):
         row, column = place // (cells + 2), place % (cells + 2)
@@ -151,14 +151,14 @@ def paint(
     ramp: NDArray[np.uint8],
     size: int,
 ) -> NDArray[np.uint8]:
-    """Colour a field, and a gradient under it, with a cyclic ramp.
+    """Colour the sum of a field and a gradient with a cyclic ramp.
 
     Parameters
     ----------
     field : ndarray of float32, shape (nodes, nodes)
         From `diamond_square` or `clouds`; it covers the image.
     cells : int
-        Cells a side within the image; the other nodes lie evenly around it.
+        Cells along a side within the image; the other nodes lie evenly around it.
     noise : float32
         Turns through the ramp for a difference of 1 in the field.
     shape : int
@@ -166,11 +166,11 @@ def paint(
     turns : float32
         Turns through the ramp along one side of the image, or around it.
     cosine, sine : float32
-        The linear gradient's direction, and where the conic one starts.
+        The linear gradient's direction, and the start of the conic one.
     center_x, center_y : float32
         Centre of the radial and conic gradients, in sides of the image.
     ramp : ndarray of uint8, shape (n_colors, 3)
-        sRGB; n_colors is a power of two, the entry after the last is the first.
+        sRGB; n_colors is a power of two, and the first entry follows the last.
     size : int
         Pixels a side.
 

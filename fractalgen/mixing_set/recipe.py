@@ -13,7 +13,7 @@ from typing import Any
 from fractalgen.color.palettes import resolve
 from fractalgen.errors import RecipeError
 from fractalgen.families import FAMILIES, Family, ImageSpec, sample_spec
-from fractalgen.families.spec import check_size
+from fractalgen.families.base import check_size
 from fractalgen.images.formats import FORMATS, MAX_SIDES
 from fractalgen.registry import nearest, shown
 

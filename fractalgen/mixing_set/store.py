@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
 from fractalgen.errors import DamagedSetError, RecipeError, SetError
 from fractalgen.families import FAMILIES
-from fractalgen.families.spec import check_size
+from fractalgen.families.base import check_size
 from fractalgen.files.atomic import remove_leftovers, write_atomically
 from fractalgen.files.lock import locked
 from fractalgen.files.regular_file import check_no_links, read_regular

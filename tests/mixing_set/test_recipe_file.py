@@ -191,7 +191,7 @@ def test_a_number_that_python_does_not_read(written):
         ("ifs = 3", "ifs must be a table, [ifs], not 3"),
         ("[ifs]\nn = [3]", "n must be a whole number, 1 or more, not [3]"),
         ("[ifs]\nn = 1\nobjects = 2.0", "ifs: objects must be a whole number, not 2.0"),
-        ("[ifs]\nn = 1\nobjects = 9", "ifs: objects must be from 1 to 5, not 9"),
+        ("[ifs]\nn = 1\nobjects = 9", "ifs: objects must be a whole number from 1 to 5, not 9"),
         ("[ifs]\nn = 1\npalette = ['ember']", "ifs: palette must be text in quotes, not ['ember']"),
         ("[size]\na = 1", "size is a key, not a table: a whole number of pixels"),
     ],

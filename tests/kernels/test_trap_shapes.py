@@ -20,7 +20,7 @@ from fractalgen.kernels.lanes import (
     TRAP_U,
     TRAP_V,
 )
-from fractalgen.kernels.traps import SHAPES, keep_nearest, locate_hits, measure_distances
+from fractalgen.kernels.trap_shapes import SHAPES, keep_nearest, locate_hits, measure_distances
 
 N = int(LANES)
 X, Y, ANGLE, RADIUS = 0.3, -0.2, 0.7, 0.8
@@ -70,7 +70,7 @@ def state_at(x, y, *, dtype=np.float64, best=NO_HIT, count=5.0):
 
 def look(shape, x, y, *, dtype=np.float64, scale=1.0, reach=1e6, best=NO_HIT, count=5.0):
     state = state_at(x, y, dtype=dtype, best=best, count=count)
-    shapes = np.array([SHAPES.index(shape)])
+    shapes = np.array([SHAPES[shape].code])
     trap = np.array([[X, Y, math.cos(ANGLE), math.sin(ANGLE), RADIUS, scale]], dtype)
     _update(state, shapes, trap, dtype(reach))
     hit = {"d": runs(state, BEST)[0].copy(), "n": runs(state, HIT_COUNT)[0].copy()}
@@ -164,7 +164,7 @@ def test_the_nearest_step_of_a_stride_counts():
     state = state_at(2.0, 0.0, count=16.0)
     runs(state, ORBIT_RE, STRIDE)[3] = X + 0.25
     runs(state, ORBIT_IM, STRIDE)[3] = Y
-    shapes = np.array([SHAPES.index("point")])
+    shapes = np.array([SHAPES["point"].code])
     _update(state, shapes, np.array([[X, Y, 1.0, 0.0, 1.0, 1.0]]), 1e6)
     np.testing.assert_allclose(runs(state, BEST)[0], 0.0625)
     np.testing.assert_array_equal(runs(state, HIT_COUNT)[0], 20)
@@ -174,7 +174,7 @@ def test_each_of_a_pair_locates_its_own_hits():
     """Half of the orbits stay near a point, the others near another trap, a lattice."""
     near_point = np.arange(N) % 2 == 0
     state = state_at(np.where(near_point, 0.01, 5.1), np.where(near_point, 0.02, 4.8))
-    shapes = np.array([SHAPES.index("point"), SHAPES.index("gaussian-integers")])
+    shapes = np.array([SHAPES["point"].code, SHAPES["gaussian-integers"].code])
     traps = np.array([[0, 0, 1, 0, 1, 1.0], [0.5, 0.5, 1, 0, 1, 1.0]])
     _update(state, shapes, traps, 1e6)
     np.testing.assert_array_equal(runs(state, HIT_TRAP)[0], np.where(near_point, 0, 1))

@@ -3,13 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalgen.color.spaces import hex_to_linear, linear_to_oklab
-from fractalgen.families.figure_ground import (
+from fractalgen.color.spaces import hex_to_linear
+from fractalgen.families.ifs.backdrops import (
     LightnessBand,
     figure_colors,
     ground_colors,
     sample_band,
 )
+from tests.color.oklab import linear_to_oklab
 
 COLORS = st.lists(
     st.integers(0, 0xFFFFFF).map(lambda code: f"#{code:06x}"), min_size=2, max_size=12

@@ -1,4 +1,4 @@
-"""Escape-time fractals with orbit traps: Mandelbrot and Julia sets of six formulas."""
+"""Escape-time fractals with orbit traps: Mandelbrot and Julia sets of several formulas."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -7,93 +7,67 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.arguments import whole_number
 from fractalgen.color.palettes import resolve
-from fractalgen.families.coloring import (
+from fractalgen.errors import ArgumentError
+from fractalgen.families.base import check_within
+from fractalgen.families.escape_time.coloring import (
     Coloring,
     color_fields,
     color_rows,
     expose,
     exposure_stride,
+    sample_coloring,
 )
-from fractalgen.families.interest import interest
-from fractalgen.families.orbit_traps import Trap, sample_traps, trap_rows
-from fractalgen.families.ranges import check_within
-from fractalgen.families.trap_coloring import sample_coloring
-from fractalgen.families.viewports import (
+from fractalgen.families.escape_time.traps import Trap, sample_traps, trap_rows
+from fractalgen.families.escape_time.viewports import (
     Viewport,
     iterations_for,
     sample_constant,
     sample_viewport,
 )
-from fractalgen.kernels.escape_time import BAILOUT, FORMULAS, follow_orbits
+from fractalgen.kernels.formulas import FORMULAS
 from fractalgen.kernels.lanes import N_RECORDS
-from fractalgen.kernels.normalization import measure_orbits
-from fractalgen.registry import shown
+from fractalgen.kernels.orbit_fields import measure_orbits
+from fractalgen.kernels.orbits import BAILOUT, follow_orbits
 from fractalgen.seeding import rng_for
 
-__all__ = ["EscapeTime", "EscapeTimeParams"]
+__all__ = ["EscapeTime", "EscapeTimeParams", "Interest", "measure_interest", "orbit_fields"]
 
-# z**2 + c has at least 70% of the images.
-_FORMULA_SHARES = {
-    "power-2": 0.76,
-    "power-3": 0.06,
-    "power-4": 0.04,
-    "power-5": 0.03,
-    "burning-ship": 0.06,
-    "tricorn": 0.05,
-}
 _JULIA_SHARE = 0.55
 _MAX_ITER = 1024
 _MAX_TRAPS = 4
 _MAX_SUPERSAMPLE = 4
-# What a probe must show; see `fractalgen.families.interest.Interest`.
+# What a probe must show; see `Interest`.
 _PROBE_SIZE = 64
 _MIN_CONTRAST = 110
 _MIN_EDGED_TILES = 0.5
 _MAX_GRAIN = 0.8
+_TILE = 8
+_EDGE = 24  # grey levels between neighbouring pixels
 # Rows are drawn in strips of at most this many samples, which bounds the memory for any size.
 _STRIP_SAMPLES = 1 << 20
-_COMPILED_SIZE = 16  # pixels of an image that is drawn only to have the kernels compiled
+_COMPILED_SIZE = 16  # pixels of an image that is drawn only to compile the kernels
 # Below this distance between samples, float32 has too few digits left for a window at |z| = 1.
 _FLOAT32_SPACING = 4e-6
 
 
 @dataclass(frozen=True)
 class EscapeTimeParams:
-    """One escape-time image.
+    """One escape-time image."""
 
-    Attributes
-    ----------
-    formula : str
-        One of `fractalgen.kernels.escape_time.FORMULAS`.
-    constant : tuple of float, optional
-        The Julia constant; None for a Mandelbrot set.
-    viewport : Viewport
-        Where to look.
-    max_iter : int
-        Iterations.
-    traps : tuple of Trap
-        One or two.
-    reach : float
-        Traps look at iterates nearer to 0 than this.
-    coloring : Coloring
-        How the orbit's fields become colours.
-    supersample : int
-        Samples per pixel along each side.
-    """
-
-    formula: str
-    constant: tuple[float, float] | None
+    formula: str  # key of `fractalgen.kernels.formulas.FORMULAS`
+    constant: tuple[float, float] | None  # the Julia constant; None for a Mandelbrot set
     viewport: Viewport
     max_iter: int
     traps: tuple[Trap, ...]
-    reach: float
+    reach: float  # traps see only iterates nearer to 0 than this
     coloring: Coloring
-    supersample: int
+    supersample: int  # samples per pixel along each side
 
     def __post_init__(self) -> None:
         if self.formula not in FORMULAS:
-            raise ValueError(f"formula must be one of {', '.join(FORMULAS)}")
+            raise ArgumentError(f"formula must be one of {', '.join(FORMULAS)}")
         check_within("a Julia constant", -8.0, 8.0, *(self.constant or ()))
         check_within("max_iter", 1, _MAX_ITER, self.max_iter)
         check_within("supersample", 1, _MAX_SUPERSAMPLE, self.supersample)
@@ -108,7 +82,7 @@ class EscapeTime:
     Parameters
     ----------
     palette : str
-        What `fractalgen.color.palettes.resolve` understands: a file becomes its colours.
+        Anything that `fractalgen.color.palettes.resolve` accepts; a file becomes its colours.
     supersample : int
         Samples per pixel along each side, 1 to 4.
     """
@@ -122,14 +96,13 @@ class EscapeTime:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "palette", resolve(self.palette))
-        if not 1 <= self.supersample <= _MAX_SUPERSAMPLE:
-            raise ValueError(
-                f"supersample must be from 1 to {_MAX_SUPERSAMPLE}, not {shown(self.supersample)}"
-            )
+        n = whole_number("supersample", self.supersample, 1, _MAX_SUPERSAMPLE)
+        object.__setattr__(self, "supersample", n)
 
     def sample_params(self, rng: np.random.Generator) -> EscapeTimeParams:
         """Draw a formula, a window near its boundary, traps and colours."""
-        formula = str(rng.choice(list(_FORMULA_SHARES), p=list(_FORMULA_SHARES.values())))
+        shares = [formula.share for formula in FORMULAS.values()]
+        formula = str(rng.choice(list(FORMULAS), p=shares))
         julia = rng.random() < _JULIA_SHARE
         constant = sample_constant(rng, formula) if julia else None
         viewport = sample_viewport(rng, formula, constant)
@@ -146,9 +119,9 @@ class EscapeTime:
         )
 
     def accepts(self, params: EscapeTimeParams) -> bool:
-        """Refuse images whose small probe is nearly empty, flat, or all noise."""
+        """Refuse images whose small probe is nearly empty, flat, or mere noise."""
         probe = color_fields(orbit_fields(params, _PROBE_SIZE), params.coloring, _PROBE_SIZE)
-        seen = interest(probe)
+        seen = measure_interest(probe)
         return (
             seen.contrast >= _MIN_CONTRAST
             and seen.edged_tiles >= _MIN_EDGED_TILES
@@ -174,7 +147,7 @@ class EscapeTime:
 
     @classmethod
     def compilations(cls) -> Mapping[str, Callable[[], object]]:
-        """Return calls that between them compile all kernels of the family, by name."""
+        """Return named calls that together compile all kernels of the family."""
         return {"colors": _compile_colors, "orbits": _compile_orbits}
 
 
@@ -189,19 +162,17 @@ def orbit_fields(
 
     Parameters
     ----------
-    params : EscapeTimeParams
-        The image.
     side : int
         Samples along each side of the grid.
     first_row, n_rows : int
-        The rows to follow; all that are left if no number is given.
+        The rows to follow; None for all from the first row on.
     stride : int
         Take every `stride`-th of these rows, and of the columns.
 
     Returns
     -------
     ndarray of float32, shape (6, rows, columns)
-        See `fractalgen.kernels.normalization.measure_orbits`.
+        See `fractalgen.kernels.orbit_fields.measure_orbits`.
     """
     port = params.viewport
     step = port.width / side
@@ -212,13 +183,13 @@ def orbit_fields(
     left = port.x - middle * (across[0] + down[0])
     top = port.y - middle * (across[1] + down[1])
     view = np.array([left, top, *across, *down, *(params.constant or (0.0, 0.0))], dtype)
-    formula = FORMULAS.index(params.formula)
+    formula = FORMULAS[params.formula]
     shapes, traps = trap_rows(params.traps)
     n_rows = side - first_row if n_rows is None else n_rows
     records = np.empty((N_RECORDS, -(-n_rows // stride), -(-side // stride)), np.float32)
     follow_orbits(
         view,
-        formula,
+        *formula.steps,
         params.constant is not None,
         params.max_iter,
         shapes,
@@ -228,8 +199,42 @@ def orbit_fields(
         stride,
         records,
     )
-    measure_orbits(records, formula)
+    measure_orbits(records, formula.power)
     return records
+
+
+@dataclass(frozen=True)
+class Interest:
+    """How much there is to see in an image."""
+
+    contrast: int  # grey levels between the 5th and the 95th percentile of luma
+    edged_tiles: float  # share of the 8 x 8 tiles that hold an edge
+    # Mean luma difference of neighbouring pixels over that of distant ones: about 1 for noise,
+    # below 0.5 for most images.
+    grain: float
+
+
+def measure_interest(rgb: NDArray[np.uint8]) -> Interest:
+    """Measure a square image whose side is a multiple of 8.
+
+    The sums are of integers, so that a gate decides the same on every processor.
+    """
+    channels = rgb.astype(np.int32)
+    luma = (54 * channels[..., 0] + 183 * channels[..., 1] + 19 * channels[..., 2]) >> 8
+    ordered = np.sort(luma, axis=None)
+    contrast = int(ordered[ordered.size * 95 // 100] - ordered[ordered.size * 5 // 100])
+    across = np.abs(np.diff(luma, axis=1))
+    down = np.abs(np.diff(luma, axis=0))
+    edges = np.zeros(luma.shape, np.bool_)
+    edges[:, 1:] = across >= _EDGE
+    edges[1:] |= down >= _EDGE
+    n = luma.shape[0] // _TILE
+    edged = int(np.count_nonzero(edges.reshape(n, _TILE, n, _TILE).any(axis=(1, 3))))
+    half = luma.shape[0] // 2
+    near = int(across.sum()) + int(down.sum())
+    far = int(np.abs(luma[half:] - luma[:half]).sum())
+    far += int(np.abs(luma[:, half:] - luma[:, :half]).sum())
+    return Interest(contrast, edged / (n * n), near / 2 / max(far, 1))
 
 
 def _compile_colors() -> None:
@@ -240,7 +245,7 @@ def _compile_colors() -> None:
 
 def _compile_orbits() -> None:
     rng = rng_for(0, EscapeTime.name, 0)
-    sample_constant(rng, FORMULAS[0])
+    sample_constant(rng, next(iter(FORMULAS)))
     params = EscapeTime().sample_params(rng)
     for width in (_COMPILED_SIZE * _FLOAT32_SPACING * factor for factor in (0.5, 2.0)):
         orbit_fields(

@@ -1,6 +1,6 @@
 import numpy as np
 
-from fractalgen.kernels.opponent_colors import opponents_to_gradient, opponents_to_rgb
+from fractalgen.kernels.color_spaces import opponents_to_gradient, opponents_to_rgb
 
 
 def exposure_of(*rows):

@@ -1,9 +1,12 @@
-"""OKLab and back, one colour at a time, in float64.
+"""Colour spaces: OKLab one colour at a time, and opponent axes for whole images.
 
 Nothing here calls a power, a cube root or a sine of the C library: roots are found by Newton's
 method and angles by a polynomial, from additions, multiplications and divisions alone.
 
-Source: Björn Ottosson, "A perceptual color space for image processing", 2020.
+Sources: Björn Ottosson, "A perceptual color space for image processing", 2020. The opponent axes
+are those of Ohta, Kanade and Sakai, "Color information for region segmentation", 1980, close to the
+principal axes of natural images: intensity (R + G + B) / 3, blue to yellow-red (R - B) / 2, and
+magenta to green (2 G - R - B) / 4.
 """
 
 import numpy as np
@@ -12,17 +15,28 @@ from numpy.typing import NDArray
 from fractalgen.kernels.elementary import direction
 from fractalgen.kernels.jit import inlined, kernel
 
-__all__ = ["curve_through", "linear_to_lab", "nearest_codes"]
+__all__ = [
+    "curve_through",
+    "linear_to_lab",
+    "nearest_codes",
+    "opponents_to_gradient",
+    "opponents_to_rgb",
+]
 
 _GAMUT_TOLERANCE = 1e-6
 _CHROMA_HALVINGS = 10
 _THREE = np.int64(3)
 _ROOT_BITS = np.int64(0x2A9F7893782DA1CE)
+_HALF = np.float32(0.5)
+_ONE = np.float32(1.0)
+_TWO_THIRDS = np.float32(2.0 / 3.0)
+_FOUR_THIRDS = np.float32(4.0 / 3.0)
+_FULL = np.float32(255.0)
 
 
 @inlined
 def _cube_root(x):
-    """Return the cube root of a value of 0 or more."""
+    """Return the cube root of a value that is 0 or more."""
     # A third of the exponent's bits is within 4 %; each of Newton's steps squares the error.
     root = np.int64(np.float64(x).view(np.int64) // _THREE + _ROOT_BITS).view(np.float64)
     for _ in range(4):
@@ -65,16 +79,16 @@ def _linear(lightness, a, b):
 def nearest_codes(
     colors: NDArray[np.float64], polar: bool, borders: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
-    """Return the nearest 8-bit sRGB colours, with less chroma where sRGB has no such colour.
+    """Return the nearest 8-bit sRGB colours; chroma shrinks where sRGB has no such colour.
 
     Parameters
     ----------
     colors : ndarray of float64, shape (n, 3)
         OKLab's lightness, clipped to [0, 1], a and b.
     polar : bool
-        In place of a and b take chroma and hue, in turns.
+        The colours hold chroma and hue, in turns, in place of a and b.
     borders : ndarray of float64, shape (255,)
-        Linear light halfway, in code, between neighbouring codes, rising.
+        Linear light at the midpoints between neighbouring codes, rising.
 
     Returns
     -------
@@ -87,7 +101,7 @@ def nearest_codes(
         if polar:
             high = colors[i, 1]
             a, b = direction(colors[i, 2])
-        # All of the chroma is tried first, then what a search between none and all finds.
+        # Try the full chroma first, then what a search between none and all finds.
         chroma = high
         for step in range(_CHROMA_HALVINGS + 2):
             red, green, blue = _linear(lightness, chroma * a, chroma * b)
@@ -131,7 +145,7 @@ def curve_through(knots: NDArray[np.float64], n: int, cyclic: bool) -> NDArray[n
     n : int
         Number of entries.
     cyclic : bool
-        Whether the curve goes on from its end to its start, which is then no entry.
+        Whether the curve returns to its start, which is then not repeated at the end.
 
     Returns
     -------
@@ -167,3 +181,76 @@ def curve_through(knots: NDArray[np.float64], n: int, cyclic: bool) -> NDArray[n
         out[entry, 1] = min(max(green, 0.0), 1.0)
         out[entry, 2] = min(max(blue, 0.0), 1.0)
     return out
+
+
+@inlined
+def _saturated(value):
+    return _HALF + _HALF * value / np.sqrt(_ONE + value * value)
+
+
+@kernel
+def opponents_to_rgb(
+    axes: NDArray[np.float32], exposure: NDArray[np.float32], rgb: NDArray[np.uint8]
+) -> None:
+    """Colour pixels by their three axes, softly clipped to the range of sRGB.
+
+    Parameters
+    ----------
+    axes : ndarray of float32, shape (3, rows, size)
+        Raw responses.
+    exposure : ndarray of float32, shape (3, 3)
+        Middle, gain and mean of each axis: the image shows ``(response - middle) * gain + mean``.
+    rgb : ndarray of uint8, shape (rows, size, 3)
+        Filled.
+    """
+    light_middle, light_gain, light_mean = exposure[0, 0], exposure[0, 1], exposure[0, 2]
+    red_middle, red_gain, red_mean = exposure[1, 0], exposure[1, 1], exposure[1, 2]
+    green_middle, green_gain, green_mean = exposure[2, 0], exposure[2, 1], exposure[2, 2]
+    size = rgb.shape[1]
+    # One channel at a time is vectorised; RGB triples are not.
+    codes = np.empty((3, size), np.int32)
+    for y in range(rgb.shape[0]):
+        for x in range(size):
+            light = (axes[0, y, x] - light_middle) * light_gain + light_mean
+            blue_red = (axes[1, y, x] - red_middle) * red_gain + red_mean
+            green = (axes[2, y, x] - green_middle) * green_gain + green_mean
+            plain = light - _TWO_THIRDS * green
+            codes[0, x] = np.int32(_saturated(plain + blue_red) * _FULL + _HALF)
+            codes[1, x] = np.int32(_saturated(light + _FOUR_THIRDS * green) * _FULL + _HALF)
+            codes[2, x] = np.int32(_saturated(plain - blue_red) * _FULL + _HALF)
+        for x in range(size):
+            rgb[y, x, 0] = codes[0, x]
+            rgb[y, x, 1] = codes[1, x]
+            rgb[y, x, 2] = codes[2, x]
+
+
+@kernel
+def opponents_to_gradient(
+    axes: NDArray[np.float32],
+    exposure: NDArray[np.float32],
+    colors: NDArray[np.uint8],
+    rgb: NDArray[np.uint8],
+) -> None:
+    """Colour pixels from a gradient, along which the three axes together move them.
+
+    Parameters
+    ----------
+    axes, exposure, rgb
+        As in `opponents_to_rgb`.
+    colors : ndarray of uint8, shape (N, 3)
+        The gradient.
+    """
+    mean = exposure[0, 2] + exposure[1, 2] + exposure[2, 2]
+    last = np.float32(colors.shape[0] - 1)
+    places = np.empty(rgb.shape[1], np.int32)
+    for y in range(rgb.shape[0]):
+        for x in range(rgb.shape[1]):
+            value = mean + (axes[0, y, x] - exposure[0, 0]) * exposure[0, 1]
+            value += (axes[1, y, x] - exposure[1, 0]) * exposure[1, 1]
+            value += (axes[2, y, x] - exposure[2, 0]) * exposure[2, 1]
+            places[x] = np.int32(_saturated(value) * last + _HALF)
+        for x in range(rgb.shape[1]):
+            place = np.intp(np.uint32(places[x]))
+            rgb[y, x, 0] = colors[place, 0]
+            rgb[y, x, 1] = colors[place, 1]
+            rgb[y, x, 2] = colors[place, 2]

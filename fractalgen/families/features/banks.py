@@ -1,16 +1,20 @@
-"""The kinds of filter banks that feature images are drawn from."""
+"""Kinds of filter banks, from gratings to eyes, and the random choice among them."""
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
 from fractalgen.families.base import log_uniform
-from fractalgen.families.feature_parts import FINEST, Chart, Filter, blotches, five_digits, wave
+from fractalgen.families.features.filters import FINEST, Chart, Filter, blotches, five_digits, wave
 from fractalgen.seeding import uniform, whole
 
-__all__ = ["KINDS"]
+__all__ = ["sample_bank"]
+
+# Banks whose gratings all have fewer cycles than this look out of focus without details.
+_COARSE = 12.0
 
 Bank = tuple[Chart, list[Filter]]
 
@@ -22,7 +26,7 @@ def _pick(rng: np.random.Generator, *options: T) -> T:
 
 
 def _bent(rng: np.random.Generator, strength: float) -> Chart:
-    """Make a plane whose axes turn by about `strength` radians here and there."""
+    """Make a plane whose axes turn locally by about `strength` radians."""
     cells = whole(rng, 1, 6)
     ripple = cycles = 0.0
     if rng.random() < 0.12:
@@ -123,7 +127,7 @@ def _furs(rng: np.random.Generator) -> Bank:
 
 
 def _patchworks(rng: np.random.Generator) -> Bank:
-    """Draw filters of unlike orientation and frequency that win in different places."""
+    """Draw filters of different orientations and frequencies that win in different places."""
     filters = [
         wave(rng, log_uniform(rng, 4, 36), rng.random(), coherence=0.0, breadth=0.2)
         for _ in range(whole(rng, 3, 6))
@@ -198,8 +202,8 @@ def _eyes(rng: np.random.Generator) -> Bank:
     return chart, filters
 
 
-# How many images of a hundred are of each kind.
-KINDS: tuple[tuple[int, Callable[[np.random.Generator], Bank]], ...] = (
+# How many images in a hundred use each kind.
+_KINDS: tuple[tuple[int, Callable[[np.random.Generator], Bank]], ...] = (
     (12, _gratings),
     (11, _curves),
     (13, _lattices),
@@ -211,3 +215,34 @@ KINDS: tuple[tuple[int, Callable[[np.random.Generator], Bank]], ...] = (
     (7, _rings),
     (10, _eyes),
 )
+# Every kind as often as its share, so that one integer chooses.
+_BY_SHARE = tuple(kind for share, kind in _KINDS for _ in range(share))
+
+
+def _details(rng: np.random.Generator, chart: Chart, bank: list[Filter]) -> list[Filter]:
+    """Draw faint filters above the bank's own, falling as 1 / frequency**a."""
+    top = max(6.0, *(math.hypot(f.u, f.v) if f.u else float(f.cells) for f in bank))
+    slope = uniform(rng, 0.5, 1.2)
+    found = []
+    for ratio in (2.2, 4.2, 8.0):
+        frequency = top * ratio * uniform(rng, 0.85, 1.15)
+        if frequency < FINEST:
+            gain = ratio**-slope
+            detail = wave(rng, frequency, rng.random(), coherence=0.0, breadth=0.5, gain=gain)
+            if chart.polar:
+                # Only whole windings close without a seam, and smaller cells around the centres
+                # show fewer windings.
+                windings = round(detail.v * 2 / max(chart.seed_cells, 2))
+                detail = replace(detail, v=float(windings))
+            found.append(detail)
+    return found
+
+
+def sample_bank(rng: np.random.Generator) -> tuple[Chart, tuple[Filter, ...]]:
+    """Draw a chart and the filters of the first layer."""
+    chart, filters = _BY_SHARE[whole(rng, 0, len(_BY_SHARE))](rng)
+    if rng.random() < 0.7 or not any(math.hypot(f.u, f.v) > _COARSE for f in filters):
+        filters += _details(rng, chart, filters)
+    if rng.random() < 0.5:
+        filters.append(blotches(whole(rng, 2, 5), uniform(rng, 0.1, 0.35)))
+    return chart, tuple(filters)

@@ -4,35 +4,39 @@ Source: C. Anderson and R. Farrell, "Improving fractal pre-training", WACV 2022.
 """
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.arguments import whole_number
 from fractalgen.color.palettes import choose, resolve
-from fractalgen.families.affine_fractals import (
+from fractalgen.families.base import check_within, log_uniform, rounded
+from fractalgen.families.ifs.backdrops import (
+    Backdrop,
+    draw_backdrop,
+    figure_colors,
+    ground_colors,
+    sample_backdrop,
+    sample_band,
+)
+from fractalgen.families.ifs.fractals import (
     PROBE_PIXELS,
     PROBE_TILES,
     Fractal,
-    lay_over,
+    draw_over,
     probe,
     sample_fractal,
 )
-from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
-from fractalgen.families.base import log_uniform, rounded
-from fractalgen.families.figure_ground import figure_colors, ground_colors, sample_band
-from fractalgen.families.ranges import check_within
-from fractalgen.families.spec import sample_spec
-from fractalgen.registry import shown
 
 __all__ = ["IFS", "IFSParams"]
 
 _MAX_OBJECTS = 5
 
-# What a probe must show: shares of its pixels and tiles; the evenness, which is 1 where all pixels
-# are visited equally often, 1 / pixels where one has all the visits; a share of those visited.
+# What a probe must show: shares of its pixels and tiles that are visited; the evenness, which is 1
+# if all pixels are visited equally often and 1 / pixels if one has all visits; and at most this
+# share of visited pixels with visited neighbours only.
 _MIN_FILL = 0.18
 _MIN_TILES = 0.5
 _MIN_EVENNESS = 0.07
@@ -54,21 +58,16 @@ class IFSParams:
 class IFS:
     """Affine fractals.
 
-    Systems are drawn with the sigma-factor; mirrored and transposed ones are as likely as the
-    system itself, so that nothing is left to flip.
+    Systems are drawn with the sigma-factor. Mirrored and transposed systems are as likely as the
+    system itself, so no image needs to be flipped.
 
     Parameters
     ----------
     palette : str
-        What `fractalgen.color.palettes.resolve` understands: a file becomes its colours. Each
+        Anything that `fractalgen.color.palettes.resolve` accepts; a file becomes its colours. Each
         fractal and each background draws its own.
     objects : int
         Fractals in an image, 1 to 5.
-
-    Raises
-    ------
-    ValueError
-        If `objects` is out of its range.
     """
 
     name: ClassVar[str] = "ifs"
@@ -79,11 +78,11 @@ class IFS:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "palette", resolve(self.palette))
-        if not 1 <= self.objects <= _MAX_OBJECTS:
-            raise ValueError(f"objects must be from 1 to {_MAX_OBJECTS}, not {shown(self.objects)}")
+        n = whole_number("objects", self.objects, 1, _MAX_OBJECTS)
+        object.__setattr__(self, "objects", n)
 
     def sample_params(self, rng: np.random.Generator) -> IFSParams:
-        """Draw systems, their places and the colours of one image."""
+        """Draw the systems, places and colours of one image."""
         palettes = [choose(self.palette, rng).colors for _ in range(self.objects)]
         band = sample_band(rng, palettes[0])
         ground = ground_colors(rng, choose(self.palette, rng).colors, band)
@@ -96,7 +95,7 @@ class IFS:
         return IFSParams(tuple(fractals), sample_backdrop(rng, ground))
 
     def accepts(self, params: IFSParams) -> bool:
-        """Refuse images that are nearly empty, mere dust, a line, or one solid blob."""
+        """Refuse images that are nearly empty, mere dust, a line, or a solid blob."""
         seen = probe(params.fractals)
         return (
             seen.visited >= _MIN_FILL * PROBE_PIXELS
@@ -109,13 +108,8 @@ class IFS:
         """Draw the image as a (size, size, 3) uint8 RGB array."""
         canvas = draw_backdrop(params.backdrop, size)
         for fractal in params.fractals:
-            lay_over(fractal, canvas)
+            draw_over(fractal, canvas)
         return canvas
-
-    @classmethod
-    def compilations(cls) -> Mapping[str, Callable[[], object]]:
-        """Return a call that compiles all kernels of the family, by name."""
-        return {"images": _compile}
 
 
 def _sample_place(
@@ -137,10 +131,3 @@ def _sample_place(
         rounded(0.5 + radius * math.cos(angle)),
         rounded(0.5 + radius * math.sin(angle)),
     ), extent
-
-
-def _compile() -> None:
-    """Draw images until every kernel has been called: not every image needs all of them."""
-    family = IFS()
-    for index in range(24):
-        family.render(sample_spec(family, 0, index).params, 16)

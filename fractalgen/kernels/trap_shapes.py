@@ -1,13 +1,16 @@
-"""Orbit traps: how far an orbit's iterates are from a shape, and which of them was nearest.
+"""Orbit traps: a table of shapes, an iterate's distance from each, and the nearest hit.
 
-Distances are squared, so that most shapes need no square root. Their sources are the definitions
-of the shapes; the astroid and the spiral, which have no short formula, use first-order distances.
+Adding a shape takes one line in `SHAPES` and one branch in `measure_distances`. Distances are
+squared, so most shapes need no square root. The astroid and the spiral, which have no short
+formula, use first-order distances.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from fractalgen.kernels.elementary import atan2_turns, nearest_integer
-from fractalgen.kernels.jit import inlined, kernel, pasted
+from fractalgen.kernels.jit import inlined, inlined_early, kernel
 from fractalgen.kernels.lanes import (
     BEST,
     COUNT,
@@ -25,20 +28,37 @@ from fractalgen.kernels.lanes import (
     TRAP_V,
 )
 
-__all__ = ["SHAPES", "hide_from", "keep_nearest", "locate_hits", "measure_distances"]
+__all__ = [
+    "SHAPES",
+    "TrapShape",
+    "hide_from",
+    "keep_nearest",
+    "locate_hits",
+    "measure_distances",
+]
 
-SHAPES = (
-    "point",
-    "line",
-    "cross",
-    "ring",
-    "square",
-    "rhombus",
-    "astroid",
-    "spiral",
-    "gaussian-integers",
-)
-_GAUSSIAN_INTEGERS = SHAPES.index("gaussian-integers")
+POINT, LINE, CROSS, RING, SQUARE, RHOMBUS, ASTROID, SPIRAL, GAUSSIAN_INTEGERS = range(9)
+
+
+class TrapShape(NamedTuple):
+    """What the kernels and the sampler know about a shape."""
+
+    code: int  # its branch in `measure_distances`
+    radius_range: tuple[float, float] = (1.0, 1.0)  # of its radius, half side or spacing
+    turns: bool = True  # if a turn changes nothing, its cosine and sine must be 1 and 0
+
+
+SHAPES = {
+    "point": TrapShape(POINT, turns=False),
+    "line": TrapShape(LINE),
+    "cross": TrapShape(CROSS),
+    "ring": TrapShape(RING, (0.15, 1.2), turns=False),
+    "square": TrapShape(SQUARE, (0.15, 1.0)),
+    "rhombus": TrapShape(RHOMBUS, (0.2, 1.2)),
+    "astroid": TrapShape(ASTROID, (0.3, 1.5)),
+    "spiral": TrapShape(SPIRAL, (0.25, 1.0)),
+    "gaussian-integers": TrapShape(GAUSSIAN_INTEGERS, (0.3, 1.2)),
+}
 
 _N_ITERATES = np.uint64(STRIDE) * LANES
 
@@ -55,7 +75,7 @@ def _along(x, y, center_x, center_y, cosine, sine):
 
 @inlined
 def _from_lattice(u, radius):
-    """Return how far a coordinate is from the nearest multiple of the radius, in radii."""
+    """Return the distance of a coordinate from the nearest multiple of the radius, in radii."""
     scaled = u / radius
     return scaled - type(scaled)(nearest_integer(np.float32(scaled)))
 
@@ -64,28 +84,20 @@ def _from_lattice(u, radius):
 def measure_distances(s, shape, trap, reach):
     """Write each iterate's squared distance from a trap, or `NO_HIT` where it is out of reach.
 
-    Parameters
-    ----------
-    s : float array, shape (n,)
-        The lanes' state; see `fractalgen.kernels.lanes`.
-    shape : int
-        Index into `SHAPES`.
-    trap : float array, shape (6,)
-        Centre x and y, cosine and sine of the turn, radius (or half side, or spacing), and the
-        factor that scales the squared distance.
-    reach : float
-        Only iterates with a squared magnitude below this are looked at.
+    `shape` is the code of a `TrapShape`. `trap` holds the centre's x and y, the cosine and sine of
+    the turn, the radius (or half side, or spacing), and the factor of the squared distance. Only
+    iterates with a squared magnitude below `reach` count.
     """
     real = trap.dtype.type
     none = real(NO_HIT)
-    # Read before the loops, for LLVM does not know that what they write is not the trap.
+    # Read before the loops: LLVM does not know that they never write to the trap.
     center_x = trap[0]
     center_y = trap[1]
     cosine = trap[2]
     sine = trap[3]
     radius = trap[4]
     scale = trap[5]
-    if shape == 0:  # point
+    if shape == POINT:
         for i in range(_N_ITERATES):
             x = s[ORBIT_RE + i]
             y = s[ORBIT_IM + i]
@@ -93,14 +105,14 @@ def measure_distances(s, shape, trap, reach):
             v = y - center_y
             distance = (u * u + v * v) * scale
             s[DISTANCE + i] = distance if x * x + y * y < reach else none
-    elif shape == 1:  # line through the centre
+    elif shape == LINE:  # through the centre
         for i in range(_N_ITERATES):
             x = s[ORBIT_RE + i]
             y = s[ORBIT_IM + i]
             v = _along(x, y, center_x, center_y, cosine, sine)
             distance = v * v * scale
             s[DISTANCE + i] = distance if x * x + y * y < reach else none
-    elif shape == 2:  # Pickover cross: two lines at a right angle
+    elif shape == CROSS:  # of Pickover: two lines at a right angle
         for i in range(_N_ITERATES):
             x = s[ORBIT_RE + i]
             y = s[ORBIT_IM + i]
@@ -108,7 +120,7 @@ def measure_distances(s, shape, trap, reach):
             v = _along(x, y, center_x, center_y, cosine, sine)
             distance = min(u * u, v * v) * scale
             s[DISTANCE + i] = distance if x * x + y * y < reach else none
-    elif shape == 3:  # ring
+    elif shape == RING:
         for i in range(_N_ITERATES):
             x = s[ORBIT_RE + i]
             y = s[ORBIT_IM + i]
@@ -117,7 +129,7 @@ def measure_distances(s, shape, trap, reach):
             gap = np.sqrt(u * u + v * v) - radius
             distance = gap * gap * scale
             s[DISTANCE + i] = distance if x * x + y * y < reach else none
-    elif shape == 4:  # square's outline, in the maximum norm
+    elif shape == SQUARE:  # its outline, in the maximum norm
         for i in range(_N_ITERATES):
             x = s[ORBIT_RE + i]
             y = s[ORBIT_IM + i]
@@ -130,7 +142,7 @@ def measure_distances(s, shape, trap, reach):
             )
             distance = gap * gap * scale
             s[DISTANCE + i] = distance if x * x + y * y < reach else none
-    elif shape == 5:  # rhombus's outline, half as wide as it is tall
+    elif shape == RHOMBUS:  # its outline, half as wide as it is tall
         slant = real(0.4472136)  # 1 / sqrt(5): makes |2u| + |v| a distance
         for i in range(_N_ITERATES):
             x = s[ORBIT_RE + i]
@@ -140,7 +152,7 @@ def measure_distances(s, shape, trap, reach):
             gap = (u + u + v - radius) * slant
             distance = gap * gap * scale
             s[DISTANCE + i] = distance if x * x + y * y < reach else none
-    elif shape == 6:  # astroid: (u^2 + v^2 - r^2)^3 + 27 r^2 u^2 v^2 = 0
+    elif shape == ASTROID:  # (u^2 + v^2 - r^2)^3 + 27 r^2 u^2 v^2 = 0
         r2 = radius * radius
         floor = real(1e-6) * r2 * r2 * r2 * r2 * r2
         for i in range(_N_ITERATES):
@@ -157,7 +169,7 @@ def measure_distances(s, shape, trap, reach):
             slope = slope_u * slope_u + slope_v * slope_v + floor
             distance = value * value / slope * scale
             s[DISTANCE + i] = distance if x * x + y * y < reach else none
-    elif shape == 7:  # Archimedean spiral, `radius` apart from arm to arm
+    elif shape == SPIRAL:  # of Archimedes, `radius` apart from arm to arm
         spacing = np.float32(radius)
         for i in range(_N_ITERATES):
             x = s[ORBIT_RE + i]
@@ -168,7 +180,7 @@ def measure_distances(s, shape, trap, reach):
             gap = real((arm - nearest_integer(arm)) * spacing)
             distance = gap * gap * scale
             s[DISTANCE + i] = distance if x * x + y * y < reach else none
-    else:  # Gaussian integers: the nearest point of a square lattice, `radius` apart
+    elif shape == GAUSSIAN_INTEGERS:  # the nearest point of a square lattice, `radius` apart
         for i in range(_N_ITERATES):
             x = s[ORBIT_RE + i]
             y = s[ORBIT_IM + i]
@@ -180,20 +192,20 @@ def measure_distances(s, shape, trap, reach):
 
 @kernel
 def hide_from(s, max_count):
-    """Hide the iterates of this stride that lie past the last iteration."""
+    """Hide the iterates of this stride that come after the last iteration."""
     none = s.dtype.type(NO_HIT)
     zero = s.dtype.type(0.0)
     for step in range(np.uint64(STRIDE)):
         for lane in range(LANES):
             past = s[COUNT + lane] + s.dtype.type(step) >= max_count
             at = DISTANCE + step * LANES + lane
-            # A sum, because a choice of a loaded value would become a masked store.
+            # A sum: a choice of a loaded value would become a masked store.
             s[at] += none if past else zero
 
 
 @kernel
 def keep_nearest(s, trap_index):
-    """Keep each lane's nearest hit, of those before and of the distances of this stride."""
+    """Update each lane's nearest hit with the distances of this stride."""
     real = s.dtype.type
     one = real(1.0)
     lowest = real(-NO_HIT)
@@ -202,7 +214,7 @@ def keep_nearest(s, trap_index):
         count = s[COUNT + lane]
         best = before
         hit_count = s[HIT_COUNT + lane]
-        # Maxima that change nothing: a choice of two plain loads would become a gather.
+        # These maxima change nothing, but a choice of two plain loads would become a gather.
         hit_re = max(s[HIT_RE + lane], lowest)
         hit_im = max(s[HIT_IM + lane], lowest)
         for step in range(np.uint64(STRIDE)):
@@ -220,12 +232,12 @@ def keep_nearest(s, trap_index):
         s[HIT_COUNT + lane] = hit_count
         s[HIT_RE + lane] = hit_re
         s[HIT_IM + lane] = hit_im
-        # Arithmetic, because a choice of a loaded value would become a masked store.
+        # Arithmetic: a choice of a loaded value would become a masked store.
         trap = s[HIT_TRAP + lane]
         s[HIT_TRAP + lane] = trap + (trap_index - trap) * (one if best < before else real(0.0))
 
 
-@pasted
+@inlined_early
 def locate_hits(s, shapes, traps):
     """Write where the nearest hits lie in their traps' frames into the runs of the records."""
     real = s.dtype.type
@@ -242,10 +254,7 @@ def locate_hits(s, shapes, traps):
         sine = traps[t, 3]
         radius = traps[t, 4]
         index = real(t)
-        if shapes[t] == 0 or shapes[t] == 3:  # a turn would change nothing but the rounding
-            cosine = real(1.0)
-            sine = zero
-        lattice = shapes[t] == _GAUSSIAN_INTEGERS
+        lattice = shapes[t] == GAUSSIAN_INTEGERS
         for lane in range(LANES):
             x = s[HIT_RE + lane]
             y = s[HIT_IM + lane]
@@ -254,7 +263,7 @@ def locate_hits(s, shapes, traps):
             if lattice:
                 u = _from_lattice(u, radius)
                 v = _from_lattice(v, radius)
-            # A sum, because a choice of a loaded value would become a masked store.
+            # A sum: a choice of a loaded value would become a masked store.
             is_its = (s[HIT_COUNT + lane] > zero) & (s[HIT_TRAP + lane] == index)
             share = real(1.0) if is_its else zero
             s[u_run + lane] += share * u

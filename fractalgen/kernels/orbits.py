@@ -1,11 +1,11 @@
 """Escape-time iteration of z -> f(z) + c, with orbit traps, over a square grid of samples.
 
-The samples are taken by tiles of `TILE_ROWS` x `TILE_COLUMNS`, a lane each. All lanes of a tile
-take `STRIDE` steps at a time, with the orbit in registers and the lanes as the vectorised loop; the
-iterates are written to a buffer, from which the traps' distances are computed, and the nearest is
-kept. A lane that has escaped is frozen where it is. When few lanes of a tile go on, these leave it
-and wait until they fill a state of their own; neighbours have orbits of like length, so that few
-do. What a sample gets depends on nothing but the sample.
+The samples are processed in tiles of `TILE_ROWS` x `TILE_COLUMNS`, one lane per sample. All lanes
+of a tile take `STRIDE` steps at a time, with the orbit in registers and the lanes as the vectorised
+loop. The steps write the iterates to a buffer; the trap distances are computed from it, and the
+nearest is kept. A lane that has escaped stays where it is. When few lanes of a tile are still
+alive, they leave the tile and wait until they fill a state of their own; neighbouring orbits have
+similar lengths, so few do. A sample's result depends only on the sample.
 
 A lane is also done when its iterate repeats an earlier one exactly (Brent's cycle test on the
 rounded values): from there on the orbit, and so every trap, sees nothing new, and the result is
@@ -24,11 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.jit import inlined, kernel, pasted
+from fractalgen.kernels.formulas import apply_formula
+from fractalgen.kernels.jit import inlined, inlined_early, kernel
 from fractalgen.kernels.lanes import (
     BEST,
-    C_IM,
-    C_RE,
     COUNT,
     DISTANCE,
     ESCAPE_COUNT,
@@ -53,115 +52,17 @@ from fractalgen.kernels.lanes import (
     fill_tile,
     move_lane,
 )
-from fractalgen.kernels.traps import hide_from, keep_nearest, locate_hits, measure_distances
+from fractalgen.kernels.trap_shapes import hide_from, keep_nearest, locate_hits, measure_distances
 
-__all__ = ["BAILOUT", "FORMULAS", "follow_orbits"]
-
-FORMULAS = ("power-2", "power-3", "power-4", "power-5", "burning-ship", "tricorn")
+__all__ = ["BAILOUT", "follow_orbits"]
 
 BAILOUT = 256.0
-_FEW = 16  # lanes so few that they leave the others' tile
+_FEW = 16  # once no more lanes than this are alive, they leave the tile
 
 
 @kernel
-def _stride(s, formula, bailout):
-    """Apply the formula `STRIDE` times to every lane, or until it escapes.
-
-    LLVM unrolls the steps, so that an orbit stays in registers, and then vectorises the lanes.
-    """
-    real = s.dtype.type
-    one = real(1.0)
-    zero = real(0.0)
-    three = real(3.0)
-    if formula == 0:
-        for lane in range(LANES):
-            x = s[RE + lane]
-            y = s[IM + lane]
-            c_re = s[C_RE + lane]
-            c_im = s[C_IM + lane]
-            count = s[COUNT + lane]
-            for step in range(np.uint64(STRIDE)):
-                x2 = x * x
-                y2 = y * y
-                xy = x * y
-                next_x = x2 - y2 + c_re
-                next_y = xy + xy + c_im
-                live = x2 + y2 <= bailout
-                x = next_x if live else x
-                y = next_y if live else y
-                count += one if live else zero
-                s[ORBIT_RE + step * LANES + lane] = x
-                s[ORBIT_IM + step * LANES + lane] = y
-            s[NEXT_COUNT + lane] = count
-    elif formula == 1:
-        for lane in range(LANES):
-            x = s[RE + lane]
-            y = s[IM + lane]
-            c_re = s[C_RE + lane]
-            c_im = s[C_IM + lane]
-            count = s[COUNT + lane]
-            for step in range(np.uint64(STRIDE)):
-                x2 = x * x
-                y2 = y * y
-                next_x = x * (x2 - three * y2) + c_re
-                next_y = y * (three * x2 - y2) + c_im
-                live = x2 + y2 <= bailout
-                x = next_x if live else x
-                y = next_y if live else y
-                count += one if live else zero
-                s[ORBIT_RE + step * LANES + lane] = x
-                s[ORBIT_IM + step * LANES + lane] = y
-            s[NEXT_COUNT + lane] = count
-    elif formula <= 3:
-        for lane in range(LANES):
-            x = s[RE + lane]
-            y = s[IM + lane]
-            c_re = s[C_RE + lane]
-            c_im = s[C_IM + lane]
-            count = s[COUNT + lane]
-            for step in range(np.uint64(STRIDE)):
-                x2 = x * x
-                y2 = y * y
-                a = x2 - y2
-                b = x * y + x * y
-                p = a * a - b * b
-                q = a * b + a * b
-                px = p * x - q * y
-                py = p * y + q * x
-                next_x = (p if formula == 2 else px) + c_re
-                next_y = (q if formula == 2 else py) + c_im
-                live = x2 + y2 <= bailout
-                x = next_x if live else x
-                y = next_y if live else y
-                count += one if live else zero
-                s[ORBIT_RE + step * LANES + lane] = x
-                s[ORBIT_IM + step * LANES + lane] = y
-            s[NEXT_COUNT + lane] = count
-    else:  # the burning ship and, upside down, the tricorn
-        for lane in range(LANES):
-            x = s[RE + lane]
-            y = s[IM + lane]
-            c_re = s[C_RE + lane]
-            c_im = s[C_IM + lane]
-            count = s[COUNT + lane]
-            for step in range(np.uint64(STRIDE)):
-                x2 = x * x
-                y2 = y * y
-                xy = abs(x * y) if formula == 4 else -(x * y)
-                next_x = x2 - y2 + c_re
-                next_y = xy + xy + c_im
-                live = x2 + y2 <= bailout
-                x = next_x if live else x
-                y = next_y if live else y
-                count += one if live else zero
-                s[ORBIT_RE + step * LANES + lane] = x
-                s[ORBIT_IM + step * LANES + lane] = y
-            s[NEXT_COUNT + lane] = count
-
-
-@kernel
-def _look(s, bailout, max_count):
-    """Take the lanes out that never escaped and are done; return how many go on."""
+def _retire_lanes(s, bailout, max_count):
+    """Take out the lanes that are done without having escaped; return how many are alive."""
     real = s.dtype.type
     outside = real(OUTSIDE)
     past_all = max_count + real(1.0)
@@ -183,7 +84,7 @@ def _look(s, bailout, max_count):
 
 @kernel
 def _record(s, bailout, max_count, shapes, traps):
-    """Write the lanes' records over their distances, a run each."""
+    """Write the lanes' records over their distances, one run per field."""
     real = s.dtype.type
     out = DISTANCE
     for lane in range(LANES):
@@ -199,9 +100,9 @@ def _record(s, bailout, max_count, shapes, traps):
     locate_hits(s, shapes, traps)
 
 
-@pasted
-def _run(s, formula, bailout, max_count, shapes, traps, reach, hide_first, few):
-    """Iterate until no more than `few` lanes go on."""
+@inlined_early
+def _run(s, power, absolute, conjugate, bailout, max_count, shapes, traps, reach, hide_first, few):
+    """Iterate until no more than `few` lanes are alive."""
     real = s.dtype.type
     for lane in range(LANES):
         s[SAVED_RE + lane] = real(OUTSIDE)
@@ -209,7 +110,7 @@ def _run(s, formula, bailout, max_count, shapes, traps, reach, hide_first, few):
     n_strides = 0
     n_alive = np.int32(LANES)
     while n_alive > few:
-        _stride(s, formula, bailout)
+        apply_formula(s, power, absolute, conjugate, bailout)
         for t in range(shapes.size):
             measure_distances(s, shapes[t], traps[t], reach)
             if hide_first and n_strides == 0:
@@ -218,7 +119,7 @@ def _run(s, formula, bailout, max_count, shapes, traps, reach, hide_first, few):
             if max_count % real(STRIDE) != real(0.0):
                 hide_from(s, max_count)
             keep_nearest(s, real(t))
-        n_alive = _look(s, bailout, max_count)
+        n_alive = _retire_lanes(s, bailout, max_count)
         n_strides += 1
         if n_strides & (n_strides - 1) == 0:
             for lane in range(LANES):
@@ -227,7 +128,7 @@ def _run(s, formula, bailout, max_count, shapes, traps, reach, hide_first, few):
 
 
 @inlined
-def _goes_on(s, lane, bailout):
+def _is_alive(s, lane, bailout):
     x = s[RE + lane]
     y = s[IM + lane]
     return x * x + y * y <= bailout
@@ -236,7 +137,9 @@ def _goes_on(s, lane, bailout):
 @kernel
 def follow_orbits(
     view: NDArray[Any],
-    formula: int,
+    power: int,
+    absolute: bool,
+    conjugate: bool,
     julia: bool,
     max_iter: int,
     shapes: NDArray[np.int64],
@@ -246,34 +149,34 @@ def follow_orbits(
     stride: int,
     records: NDArray[np.float32],
 ) -> None:
-    """Iterate samples of a square grid and write what is known of their orbits.
+    """Iterate samples of a square grid and record their orbits.
 
     Parameters
     ----------
     view : float32 or float64 array, shape (8,)
-        The grid's first sample's x and y, the step from one column to the next (x, y) and from one
-        row to the next (x, y), and the Julia constant (real, imaginary). Its dtype is the
-        arithmetic's.
-    formula : int
-        Index into `FORMULAS`.
+        x and y of the grid's first sample, the step (x, y) from one column to the next and from
+        one row to the next, and the Julia constant (real, imaginary). The arithmetic has its dtype.
+    power, absolute, conjugate
+        The formula; see `fractalgen.kernels.formulas.Formula`.
     julia : bool
-        True: z starts at the sample and c is the constant; False: z starts at 0, c is the sample.
+        If true, z starts at the sample and c is the constant; else z starts at 0 and c is the
+        sample.
     max_iter : int
         Iterations.
     shapes : int64 array, shape (n,)
-        Shapes of the traps, indices into `fractalgen.kernels.traps.SHAPES`; n is 1 or more.
+        Codes of the traps' shapes, from `fractalgen.kernels.trap_shapes.SHAPES`; n is 1 or more.
     traps : array of view's dtype, shape (n, 6)
-        See `fractalgen.kernels.traps.measure_distances`. Traps look at iterates from z_1 on in a
-        Julia set, from z_2 on in a Mandelbrot set, whose z_1 is the sample itself.
+        See `fractalgen.kernels.trap_shapes.measure_distances`. Traps see iterates from z_1 on in a
+        Julia set, and from z_2 on in a Mandelbrot set, whose z_1 is the sample itself.
     reach : float
-        Traps look at iterates with a squared magnitude below this, which is below the bailout's.
+        Traps see iterates with a squared magnitude below this, which is below the bailout's.
     first_row : int
-        The grid's row that is the first of `records`.
+        The row of the grid that comes first in `records`.
     stride : int
         Take every `stride`-th row and column.
     records : float32 array, shape (6, rows, columns)
-        Written; see `fractalgen.kernels.lanes` for what. Where no iterate came within reach, the
-        squared distance is 1e30 and the rest 0.
+        Filled with the fields that `fractalgen.kernels.lanes` lists. Where no iterate came within
+        reach, the squared distance is 1e30 and the rest is 0.
     """
     real = view.dtype.type
     bailout = real(BAILOUT * BAILOUT)
@@ -293,10 +196,10 @@ def follow_orbits(
     next_tile = 0
     tile_row = 0
     tile_column = 0
-    next_lane = n_lanes  # of the tile: whether it goes on has not been looked at
+    next_lane = n_lanes  # of the tile: the first that may still have to leave it
     while True:
         while next_lane < n_lanes and n_waiting < n_lanes:
-            if _goes_on(tile, np.uint64(next_lane), bailout):
+            if _is_alive(tile, np.uint64(next_lane), bailout):
                 move_lane(tile, np.uint64(next_lane), waiting, np.uint64(n_waiting))
                 rows[n_waiting] = tile_row + next_lane // TILE_COLUMNS
                 columns[n_waiting] = tile_column + next_lane % TILE_COLUMNS
@@ -322,23 +225,19 @@ def follow_orbits(
                 s[RE + lane] = real(OUTSIDE)
         few = 0 if no_tile_left else _FEW
         new = is_tile and not julia
-        _run(s, formula, bailout, max_count, shapes, traps, within, new, few)
+        _run(s, power, absolute, conjugate, bailout, max_count, shapes, traps, within, new, few)
         _record(s, bailout, max_count, shapes, traps)
         if is_tile:
             for record in range(n_records):
                 for row in range(n_high):
                     line = records[record, tile_row + row, tile_column:]
                     at = DISTANCE + np.uint64(record) * LANES + np.uint64(row * TILE_COLUMNS)
-                    if n_wide == TILE_COLUMNS:
-                        for column in range(np.uint64(TILE_COLUMNS)):
-                            line[column] = s[at + column]
-                    else:
-                        for column in range(np.uint64(n_wide)):
-                            line[column] = s[at + column]
+                    for column in range(np.uint64(n_wide)):
+                        line[column] = s[at + column]
         else:
             n_left = 0
             for lane in range(n_waiting):
-                if _goes_on(s, np.uint64(lane), bailout):
+                if _is_alive(s, np.uint64(lane), bailout):
                     move_lane(s, np.uint64(lane), s, np.uint64(n_left))
                     rows[n_left] = rows[lane]
                     columns[n_left] = columns[lane]

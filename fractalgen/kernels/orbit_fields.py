@@ -1,10 +1,9 @@
-"""From orbit records to fields made comparable by logarithms, and the fields' histograms."""
+"""Orbit fields: logarithms of the orbits' records, their ranges and histograms."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.kernels.elementary import atan2_turns, log2
-from fractalgen.kernels.escape_time import BAILOUT
 from fractalgen.kernels.jit import kernel
 from fractalgen.kernels.lanes import (
     ESCAPE_COUNT,
@@ -14,6 +13,7 @@ from fractalgen.kernels.lanes import (
     TRAP_U,
     TRAP_V,
 )
+from fractalgen.kernels.orbits import BAILOUT
 
 __all__ = ["ANGLE", "DISTANCE", "HIT", "SMOOTH", "field_ranges", "histogram", "measure_orbits"]
 
@@ -28,26 +28,25 @@ _FARTHEST = np.float32(1e8)
 
 
 @kernel
-def measure_orbits(records: NDArray[np.float32], formula: int) -> None:
+def measure_orbits(records: NDArray[np.float32], power: int) -> None:
     """Turn orbit records into the four fields, in place: they take the first four rows.
 
     Parameters
     ----------
     records : float32 array, shape (6, rows, columns)
-        As `fractalgen.kernels.escape_time.follow_orbits` writes them. Afterwards its rows are
+        As `fractalgen.kernels.orbits.follow_orbits` writes them. Afterwards the rows are
 
         - `SMOOTH`: log2(1 + s) of the smooth escape count s = n + 1 - log(log|z| / log B) / log p,
-          with B the bailout and p the formula's power; -1 where the orbit did not escape;
+          with B the bailout and p the power; -1 where the orbit did not escape;
         - `DISTANCE`: log2 of the least distance to a trap, clamped to [1e-6, 1e4];
         - `HIT`: log2(1 + n) of the iteration n of that hit;
         - `ANGLE`: the hit's direction in the trap's frame, from 0 to 1 turn.
-    formula : int
-        Index into `fractalgen.kernels.escape_time.FORMULAS`.
+    power : int
+        The formula's.
     """
     n_rows = records.shape[1]
     n_columns = records.shape[2]
-    power = np.float32(formula + 2) if formula < 4 else np.float32(2.0)
-    per_power = _ONE / log2(power)
+    per_power = _ONE / log2(np.float32(power))
     per_bailout = _HALF / log2(np.float32(BAILOUT))
     for row in range(n_rows):
         for x in range(n_columns):
@@ -67,15 +66,15 @@ def measure_orbits(records: NDArray[np.float32], formula: int) -> None:
 
 @kernel
 def field_ranges(fields: NDArray[np.float32], ranges: NDArray[np.float32]) -> None:
-    """Write the least and the greatest value of each field.
+    """Write the minimum and maximum of each field.
 
     Parameters
     ----------
     fields : float32 array, shape (4 or more, rows, columns)
         As `measure_orbits` leaves them.
     ranges : float32 array, shape (4, 2)
-        Written. Smooth counts of samples that did not escape are left out; a field without any
-        value gets (0, 0).
+        Written. Samples that did not escape have no smooth count; a field without values gets (0,
+        0).
     """
     for field in range(4):
         lowest = np.float32(1e30)
@@ -98,7 +97,7 @@ def histogram(
     high: np.float32,
     counts: NDArray[np.int64],
 ) -> None:
-    """Count a field's values in equal bins; values below `low` are left out.
+    """Count a field's values in equal bins, ignoring values below `low`.
 
     Parameters
     ----------

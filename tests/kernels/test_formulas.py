@@ -3,16 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from fractalgen.kernels.boundary import MAX_LEVELS, approach_boundary
-from fractalgen.kernels.escape_time import FORMULAS
+from fractalgen.kernels.formulas import FORMULAS, MAX_LEVELS, approach_boundary
 
 
 def approach(formula, target, seed, constant=None):
     picks = np.random.default_rng(seed).random((MAX_LEVELS, 3))
     c = constant or 0j
     julia = constant is not None
-    index = FORMULAS.index(formula)
-    x, y = approach_boundary(index, julia, c.real, c.imag, -0.3, 0.0, 3.6, target, 400, picks)
+    steps = FORMULAS[formula].steps
+    x, y = approach_boundary(*steps, julia, c.real, c.imag, -0.3, 0.0, 3.6, target, 400, picks)
     return complex(x, y)
 
 
