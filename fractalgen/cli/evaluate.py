@@ -144,7 +144,7 @@ def evaluate(
     import dataclasses
     import sys
 
-    from fractalgen.cli.report import print_json
+    from fractalgen.cli.output import print_json
     from fractalgen.evaluation.evaluate import REPORT
     from fractalgen.evaluation.evaluate import evaluate as measure
     from fractalgen.evaluation.options import EvaluationOptions
@@ -197,7 +197,7 @@ def _tell(line: str) -> None:
 @contextlib.contextmanager
 def _bars(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
     """Show a bar for what is being measured, and another for what comes next."""
-    from fractalgen.cli.progress import progress_bar
+    from fractalgen.cli.output import progress_bar
 
     shown: str | None = None
     update: Callable[[int, int | None], None] | None = None

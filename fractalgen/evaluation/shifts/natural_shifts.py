@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError
-from fractalgen.mixing_set.layout import first_few
+from fractalgen.registry import first_few
 from fractalgen.training.datasets.folders import (
     FolderImages,
     class_folders,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fractalgen.bank.folder import list_images
 from fractalgen.errors import BankError, RunError
-from fractalgen.mixing_set.layout import first_few
 from fractalgen.pool import ThreadTeam
+from fractalgen.registry import first_few
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.datasets.image_files import (
     read_image,
