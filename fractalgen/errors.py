@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 __all__ = [
     "ArgumentError",
+    "ArgumentTypeError",
     "BankError",
     "DamagedSetError",
+    "DownloadError",
     "FractalgenError",
     "ImageError",
+    "MissingPackageError",
     "NotRegularError",
     "OtherProcessError",
     "PaletteError",
@@ -28,6 +31,14 @@ class ArgumentError(FractalgenError, ValueError):
     """An argument of the wrong kind or out of its range; the message names it."""
 
 
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of a type that cannot be used at all."""
+
+
+class MissingPackageError(FractalgenError, ImportError):
+    """A package that is not installed; the message says how to install it."""
+
+
 class UnknownNameError(FractalgenError, KeyError):
     """A name that a registry does not hold; the message suggests the nearest one."""
 
@@ -41,6 +52,10 @@ class PaletteError(FractalgenError, ValueError):
 
 class NotRegularError(FractalgenError, OSError):
     """A path that should be a file, and is a folder, a pipe, a socket or a device."""
+
+
+class DownloadError(FractalgenError, RuntimeError):
+    """A file that cannot be downloaded."""
 
 
 class ImageError(FractalgenError, ValueError):

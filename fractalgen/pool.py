@@ -1,25 +1,44 @@
-"""Work done by several threads and handed back in the order in which it was asked for."""
+"""Threads: a pool that keeps the order of its tasks, and a team that shares out a batch."""
 
 import concurrent.futures
+import contextlib
+import itertools
+import multiprocessing
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from fractalgen.arguments import whole_number
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-__all__ = ["OrderedPool", "Progress", "Stopped", "default_workers"]
+__all__ = [
+    "OrderedPool",
+    "Progress",
+    "Stopped",
+    "ThreadTeam",
+    "available_memory",
+    "default_workers",
+]
 
 _BYTES_PER_PIXEL = 64  # that an image being drawn takes at most, samples and fields included
+_MAX_BYTES = 4 << 30  # that the images being drawn take together
+_MAX_THREADS = 1024
+_MIN_SHARE = 4  # images that are worth handing to another thread
 _GRACE_SECONDS = 1.0
 _TICK_SECONDS = 0.5  # where waiting cannot be interrupted, a Ctrl-C is seen this often
 
+_PROC = Path("/proc")
+_CGROUPS = Path("/sys/fs/cgroup")
+
 
 class Stopped(Exception):  # noqa: N818 - no error: the work was told to stop
-    """Raised inside a task that sees that the pool is stopping."""
+    """Raised by a task that notices that the pool is stopping."""
 
 
 Progress = Callable[[int, int | None], None]
@@ -27,15 +46,63 @@ Progress = Callable[[int, int | None], None]
 
 
 def default_workers(size: int = 0) -> int:
-    """Return as many workers as this process has processors.
+    """Return the number of this process's processors, or fewer.
 
-    Where they draw images, `size` pixels a side, they are so few that 4 GiB are enough.
+    If they draw images, `size` pixels a side, there are fewer where memory would not suffice.
     """
+    if not size:
+        return _processors()
+    memory = min(_MAX_BYTES, available_memory() or _MAX_BYTES)
+    return max(1, min(_processors(), memory // (_BYTES_PER_PIXEL * size**2)))
+
+
+def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
-        processors = len(os.sched_getaffinity(0))
-    else:
-        processors = os.cpu_count() or 1
-    return max(1, min(processors, (4 << 30) // max(1, _BYTES_PER_PIXEL * size**2)))
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def available_memory() -> int | None:
+    """Return how many bytes of memory this process may still take; None where nothing tells.
+
+    That is what the system has available, or less if a control group, as a container's, limits
+    it.
+    """
+    found = []
+    with contextlib.suppress(OSError):
+        lines = (_PROC / "meminfo").read_text().splitlines()
+        found += [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")]
+    for folder, (limit_file, usage_file) in _memory_cgroups():
+        with contextlib.suppress(OSError, ValueError):  # "max", or a folder that is hidden
+            limit = int((folder / limit_file).read_text())
+            usage = int((folder / usage_file).read_text())
+            # The system takes back what files were cached for.
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            cached = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+            found.append(max(0, limit - max(0, usage - cached)))
+    return min(found, default=None)
+
+
+def _memory_cgroups() -> Iterator[tuple[Path, tuple[str, str]]]:
+    """Yield the folders of the control groups that may limit this process's memory."""
+    try:
+        lines = (_PROC / "self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            root, files = _CGROUPS, ("memory.max", "memory.current")
+        elif "memory" in controllers.split(","):
+            root = _CGROUPS / "memory"
+            files = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        else:
+            continue
+        group = root / path.strip("/")
+        for folder in (group, *group.parents):
+            yield folder, files
+            if folder == root:
+                break
 
 
 class OrderedPool(Generic[T, R]):
@@ -44,12 +111,12 @@ class OrderedPool(Generic[T, R]):
     Parameters
     ----------
     work : callable
-        Takes a task and the event that is set when the pool stops. Long work may look at it, and
-        raise `Stopped` where it has not yet changed anything.
+        Takes a task, and an event that is set when the pool stops. Long work may check the event
+        and raise `Stopped` where it has not changed anything yet.
     workers : int
         Number of threads.
     tasks_ahead : int
-        Per worker, how many tasks may be begun or done before the first result is taken.
+        How many tasks per worker may be started or done before the first result is taken.
     """
 
     def __init__(
@@ -62,7 +129,7 @@ class OrderedPool(Generic[T, R]):
         self._executor = concurrent.futures.ThreadPoolExecutor(workers)
 
     def map(self, tasks: Iterable[T]) -> Iterator[R]:
-        """Yield the tasks' results in the tasks' order; raise what a task raises in its place."""
+        """Yield the results in the tasks' order; what a task raises is raised in its place."""
         for task in tasks:
             self._pending.append(self._executor.submit(self._run, task))
             if len(self._pending) >= self._ahead:
@@ -73,13 +140,10 @@ class OrderedPool(Generic[T, R]):
             self._pending.popleft()
 
     def stop(self) -> list[R]:
-        """Stop at once: cancel what waits, and give what runs one second to notice.
+        """Stop at once: cancel waiting tasks, and give running ones a second to notice.
 
-        Returns
-        -------
-        list
-            Results that are ready, the one that was handed out last among them: whoever asks for
-            this may have been interrupted while using it.
+        Returns the results that are ready. The one that was handed out last is among them, since
+        the caller may have been interrupted while using it.
         """
         self._stopping.set()
         running = [future for future in self._pending if not future.cancel()]
@@ -108,3 +172,57 @@ class OrderedPool(Generic[T, R]):
         while not future.done():
             concurrent.futures.wait([future], _TICK_SECONDS)
         return future.result()
+
+
+class ThreadTeam:
+    """Threads that share out a range between them.
+
+    Unlike Numba's own threads they survive a fork of the process: the child starts new ones.
+
+    Parameters
+    ----------
+    threads : int, optional
+        If None, the processors of this process, shared with the processes that torchrun started
+        beside it; in a worker process 1, because its siblings work at the same time.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        if threads is not None:
+            threads = whole_number("threads", threads, 1, _MAX_THREADS)
+        self._threads = threads
+        self._executor: concurrent.futures.ThreadPoolExecutor | None = None
+        self._process = -1
+
+    def run(self, work: Callable[[int, int], None], n: int) -> None:
+        """Call ``work(start, stop)`` for the parts of ``range(n)``, and wait for all of them."""
+        n_parts = max(1, min(self._size(), n // _MIN_SHARE))
+        if n_parts == 1:
+            work(0, n)
+            return
+        edges = [n * part // n_parts for part in range(n_parts + 1)]
+        executor = self._started()
+        parts = itertools.pairwise(edges[1:])
+        futures = [executor.submit(work, start, stop) for start, stop in parts]
+        work(0, edges[1])
+        for future in futures:
+            future.result()
+
+    def _size(self) -> int:
+        if self._threads is not None:
+            return self._threads
+        if multiprocessing.parent_process() is not None:
+            return 1
+        siblings = os.environ.get("LOCAL_WORLD_SIZE", "1")  # as torchrun sets it
+        return max(1, _processors() // max(1, int(siblings) if siblings.isdecimal() else 1))
+
+    def _started(self) -> concurrent.futures.ThreadPoolExecutor:
+        if self._executor is None or self._process != os.getpid():
+            self._executor = concurrent.futures.ThreadPoolExecutor(self._size(), "fractalgen")
+            self._process = os.getpid()
+        return self._executor
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"threads": self._threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["threads"])  # type: ignore[misc]

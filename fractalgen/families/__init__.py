@@ -8,14 +8,7 @@ from numpy.typing import NDArray
 
 from fractalgen.arguments import whole_number
 from fractalgen.errors import ArgumentError
-from fractalgen.families.base import (
-    Family,
-    ImageSpec,
-    check_size,
-    params_from_json,
-    params_to_json,
-    sample_spec,
-)
+from fractalgen.families.base import Family, ImageSpec, check_size, sample_spec
 from fractalgen.families.escape_time import EscapeTime
 from fractalgen.families.features import Features
 from fractalgen.families.ifs import IFS
@@ -25,8 +18,6 @@ __all__ = [
     "FAMILIES",
     "Family",
     "ImageSpec",
-    "params_from_json",
-    "params_to_json",
     "render",
     "sample",
     "sample_spec",

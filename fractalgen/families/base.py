@@ -1,10 +1,6 @@
-"""What a family of images is, how its parameters are drawn and checked, and their JSON."""
+"""What a family of images is, and how its parameters are drawn and checked."""
 
-import dataclasses
 import re
-import types
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -26,8 +22,6 @@ __all__ = [
     "check_size",
     "check_within",
     "log_uniform",
-    "params_from_json",
-    "params_to_json",
     "rounded",
     "sample_spec",
 ]
@@ -37,7 +31,6 @@ P = TypeVar("P")
 MAX_ATTEMPTS = 40
 SIZE_RANGE = (16, 16384)
 
-_MAX_WHOLE = 2**63
 _MAX_COLORS = 256
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 _UNIT_TOLERANCE = 1e-3
@@ -164,61 +157,3 @@ def check_colors(what: str, colors: tuple[str, ...]) -> None:
     for color in colors:
         if not _COLOR.fullmatch(color):
             raise ArgumentError(f"{what} must look like #1a2b3c, not {shown(color)}")
-
-
-def params_to_json(params: Any) -> dict[str, Any]:
-    """Turn a parameters dataclass into plain dictionaries, lists, strings and numbers."""
-    return dataclasses.asdict(params)
-
-
-def params_from_json(params_type: type[P], data: Mapping[str, Any]) -> P:
-    """Rebuild the parameters that `params_to_json` turned into `data`, after a trip through JSON.
-
-    Raises
-    ------
-    ArgumentError
-        If a key is missing or unknown, or a value has a different type from its field.
-    """
-    value: P = _decode(params_type, data, params_type.__name__)
-    return value
-
-
-def _decode(kind: Any, data: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(kind, data, where)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        if data is None and type(None) in arguments:
-            return None
-        (kind,) = [argument for argument in arguments if argument is not type(None)]
-        return _decode(kind, data, where)
-    if origin is tuple:
-        return _decode_tuple(arguments, data, where)
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        if abs(data) > _MAX_WHOLE:  # float() would raise an OverflowError
-            raise ArgumentError(f"{where}: {shown(data)} is out of range")
-        return float(data)
-    if type(data) is not kind:
-        raise ArgumentError(f"{where}: expected {kind.__name__}, found {shown(data)}")
-    return data
-
-
-def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:
-    if not isinstance(data, Mapping):
-        raise ArgumentError(f"{where}: expected an object, found {shown(data)}")
-    hints = typing.get_type_hints(kind)
-    names = {field.name for field in dataclasses.fields(kind)}
-    if names != set(data):
-        odd = ", ".join(sorted(names ^ set(data)))
-        raise ArgumentError(f"{where}: missing or unknown: {odd}")
-    return kind(**{name: _decode(hints[name], data[name], f"{where}.{name}") for name in names})
-
-
-def _decode_tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(data, (list, tuple)):
-        raise ArgumentError(f"{where}: expected a list, found {shown(data)}")
-    kinds = (arguments[0],) * len(data) if arguments[-1] is Ellipsis else arguments
-    if len(kinds) != len(data):
-        raise ArgumentError(f"{where}: expected {len(kinds)} values, found {len(data)}")
-    pairs = enumerate(zip(kinds, data, strict=True))
-    return tuple(_decode(item_kind, item, f"{where}[{i}]") for i, (item_kind, item) in pairs)

@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 
 from fractalgen.families import escape_time
-from fractalgen.families.base import params_from_json, params_to_json, sample_spec
+from fractalgen.families.base import sample_spec
 from fractalgen.families.escape_time import (
     EscapeTime,
     EscapeTimeParams,
     measure_interest,
     orbit_fields,
 )
+from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.kernels.formulas import FORMULAS
 from fractalgen.kernels.trap_shapes import SHAPES
 
@@ -166,9 +167,9 @@ def test_a_palette_decides_the_colours():
     ],
 )
 def test_damaged_parameters_are_refused(many, damage):
-    data = params_to_json(many[0]) | damage
+    data = to_json(many[0]) | damage
     with pytest.raises(ValueError, match=r"must|needs|no normaliser|out of range"):
-        params_from_json(EscapeTimeParams, data)
+        from_json(EscapeTimeParams, data)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ def test_damaged_parameters_are_refused(many, damage):
     ],
 )
 def test_damage_within_a_part_is_refused(many, part, damage):
-    data = params_to_json(many[0])
+    data = to_json(many[0])
     data[part] |= damage
     with pytest.raises(ValueError, match=r"must|needs|no normaliser|out of range"):
-        params_from_json(EscapeTimeParams, data)
+        from_json(EscapeTimeParams, data)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from fractalgen.color.spaces import SRGB8_TO_LINEAR
-from fractalgen.families.base import params_from_json, params_to_json, sample_spec
+from fractalgen.families.base import sample_spec
 from fractalgen.families.ifs import IFS, IFSParams
 from fractalgen.families.ifs.backdrops import draw_backdrop
+from fractalgen.files.json_codec import from_json, to_json
 from tests.color.oklab import linear_to_oklab
 
 FAMILY = IFS()
@@ -34,8 +35,8 @@ def boxed(image, size):
 
 def test_json_round_trip_is_short_and_exact(specs):
     for spec in specs:
-        text = json.dumps(params_to_json(spec.params), separators=(",", ":"))
-        assert params_from_json(IFSParams, json.loads(text)) == spec.params
+        text = json.dumps(to_json(spec.params), separators=(",", ":"))
+        assert from_json(IFSParams, json.loads(text)) == spec.params
         assert len(text) < 1600
 
 

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from fractalgen.families import FAMILIES, params_from_json, params_to_json
+from fractalgen.families.base import FAMILIES
+from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.seeding import rng_for
 from tests.golden.record import FILE
 
@@ -21,9 +22,9 @@ def digests(family):
     """Sample parameters, and draw some recorded images, small and with one sample a pixel."""
     made = FAMILIES[family]()
     sampled = made.sample_params(rng_for(4, family, 2))
-    yield hashlib.sha256(json.dumps(params_to_json(sampled)).encode()).hexdigest()
+    yield hashlib.sha256(json.dumps(to_json(sampled)).encode()).hexdigest()
     for record in [one for one in json.loads(FILE.read_text()) if one["family"] == family][:3]:
-        params = params_from_json(made.params_type, record["params"])
+        params = from_json(made.params_type, record["params"])
         if hasattr(params, "supersample"):
             params = dataclasses.replace(params, supersample=1)
         yield hashlib.sha256(made.render(params, SIZE).tobytes()).hexdigest()
