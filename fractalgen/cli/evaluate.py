@@ -151,7 +151,7 @@ def evaluate(
     from fractalgen.evaluation.report.printing import printable
     from fractalgen.evaluation.report.table import table
     from fractalgen.training.hardware import Hardware, accelerator_for
-    from fractalgen.training.trained import load_run
+    from fractalgen.training.run import load_run
 
     settings = EvaluationOptions(**{**given, "ood": given["ood"] or None})
     accelerator = accelerator_for(Hardware(device=device, precision="float32"))

@@ -12,10 +12,8 @@ from fractalgen.mixing_set.layout import first_few
 if TYPE_CHECKING:
     from fractalgen.mixing_set.summary import Summary
     from fractalgen.mixing_set.verify import Report
-    from fractalgen.training.config import Config
-    from fractalgen.training.train import Outcome
 
-__all__ = ["print_json", "print_report", "print_summary", "print_training"]
+__all__ = ["print_json", "print_report", "print_summary"]
 
 _MAX_LISTED = 20
 
@@ -90,28 +88,6 @@ def print_report(report: Report) -> None:
     if report.findings.broken or report.bad_lines or report.torn:
         click.echo(
             f"'fractalgen build-set {report.folder} --repair' draws what is missing or broken."
-        )
-
-
-def print_training(outcome: Outcome, config: Config) -> None:
-    """Print what a run came to, and how to go on, on stdout."""
-    if not outcome.records:
-        click.echo(f"{outcome.folder}: all of its epochs are done; their log is lost.")
-        return
-    last = outcome.records[-1]
-    best = min(outcome.records, key=lambda record: record.test_error)
-    seconds = sum(record.seconds for record in outcome.records)
-    if outcome.epochs_before == config.epochs:
-        click.echo(f"{outcome.folder}: all of its epochs were done already.")
-    click.echo(
-        f"{outcome.folder}: {config.model} on {config.dataset}, {config.method}, "
-        f"test error {last.test_error:.2%} after epoch {last.epoch} "
-        f"(least {best.test_error:.2%} after epoch {best.epoch}), {seconds:.1f} s of training"
-    )
-    click.echo(f"'fractalgen evaluate {outcome.folder}' measures how robust it is.")
-    if config.dataset == "digits":
-        click.echo(
-            "Other data: --dataset fashion-mnist, cifar10, cifar100, or folder:DIR for your own."
         )
 
 

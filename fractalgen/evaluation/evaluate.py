@@ -34,8 +34,7 @@ from fractalgen.evaluation.samples import samples_for
 from fractalgen.evaluation.shifts.generated import DISTRIBUTIONS
 from fractalgen.evaluation.subject import Answers, Part, Progress, Subject
 from fractalgen.files.atomic import write_atomically
-from fractalgen.training.trained import TrainedRun
-from fractalgen.training.versions import versions_of
+from fractalgen.training.run import Run, versions_of
 
 __all__ = ["REPORT", "evaluate"]
 
@@ -43,7 +42,7 @@ _LIBRARIES = ("numpy", "pillow", "torch", "torchvision")
 
 
 def evaluate(
-    run: TrainedRun,
+    run: Run,
     options: EvaluationOptions | None = None,
     *,
     data_dir: Path = Path("data"),
@@ -63,8 +62,8 @@ def evaluate(
 
     Parameters
     ----------
-    run : TrainedRun
-        What `fractalgen.training.trained.load_run` returns.
+    run : Run
+        What `fractalgen.training.run.load_run` returns.
     options : EvaluationOptions, optional
         What to measure.
     data_dir : Path
@@ -104,7 +103,7 @@ def evaluate(
 
 
 def _evaluate(
-    run: TrainedRun,
+    run: Run,
     options: EvaluationOptions,
     data_dir: Path,
     accelerator: Any,
@@ -154,7 +153,7 @@ def _evaluate(
     return results
 
 
-def _set_folder(run: TrainedRun, options: EvaluationOptions) -> Path | None:
+def _set_folder(run: Run, options: EvaluationOptions) -> Path | None:
     if options.set_folder is not None:
         return options.set_folder
     return run.set_folder if run.set_folder is not None and run.set_folder.is_dir() else None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError
-from fractalgen.training.datasets.image_data import Images
+from fractalgen.training.datasets.data_set import Images
 
 __all__ = ["batches_of", "evaluating", "in_slices", "predict", "rebatched", "softmax"]
 

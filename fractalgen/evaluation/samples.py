@@ -15,9 +15,10 @@ from fractalgen.errors import BankError, ImageError
 from fractalgen.evaluation.report.images import Samples
 from fractalgen.evaluation.subject import Answers, Subject
 from fractalgen.images.squares import read_square
+from fractalgen.methods.method import Method
 from fractalgen.seeding import rng_for
-from fractalgen.training.config import Config, IPMixSettings
-from fractalgen.training.mixing import augmenter_for
+from fractalgen.training.config import Config
+from fractalgen.training.train import open_set
 
 __all__ = ["samples_for"]
 
@@ -57,12 +58,12 @@ def samples_for(
     indices = np.sort(rng.permutation(len(train))[:_N_TRAINING_IMAGES])
     clean = train.for_testing(indices)
     of_set = views = None
-    if config.ipmix is not None and set_folder is not None:
+    if config.method.uses_set and set_folder is not None:
         with contextlib.suppress(BankError, ImageError, OSError):
             files = list_images(set_folder)
             if content_key(files) == set_digest:
                 of_set = _of_set(set_folder, files, rng)
-                views = _views(clean, indices, config.ipmix, config.seed, set_folder)
+                views = _views(clean, indices, config.method, config.seed, set_folder)
     return Samples(
         set_images=of_set,
         training_images=clean,
@@ -83,16 +84,18 @@ def _of_set(
 def _views(
     clean: NDArray[np.uint8],
     indices: NDArray[np.int64],
-    settings: IPMixSettings,
+    method: Method,
     seed: int,
     set_folder: Path,
 ) -> NDArray[np.uint8]:
     """Augment training images as the run does, uint8 of shape (n, views, size, size, 3)."""
-    aug = augmenter_for(settings, set_folder, clean.shape[1])
-    seeds = [seed_for(seed, 0, int(index)) for index in indices]
-    mixed = aug.batch(clean, seeds, views=_N_VIEWS)
-    pixels: NDArray[np.uint8] = np.rint(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(pixels.swapaxes(0, 1))
+    views = method.views(open_set(set_folder, clean.shape[1]), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    mixed = [
+        views(clean, [seed_for(seed, epoch, int(index)) for index in indices])[-1].numpy()
+        for epoch in range(_N_VIEWS)
+    ]
+    pixels = np.rint(np.clip(np.stack(mixed, axis=1), 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(pixels.transpose(0, 1, 3, 4, 2))
 
 
 def _mistakes(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fractalgen.evaluation.predictions import batches_of, in_slices, predict, softmax
 from fractalgen.evaluation.results import Results
-from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.datasets.loading import FOLDER_PREFIX
+from fractalgen.training.datasets import FOLDER_PREFIX
+from fractalgen.training.datasets.data_set import ImageData
 
 __all__ = ["Answers", "Part", "Progress", "Subject", "counted"]
 

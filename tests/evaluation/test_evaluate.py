@@ -17,7 +17,7 @@ from fractalgen.evaluation.options import EvaluationOptions, names_of_sources
 from fractalgen.evaluation.results_file import read_results
 from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS
 from fractalgen.evaluation.shifts.perturbations import NOISE, PERTURBATIONS
-from fractalgen.training.config import IPMixSettings
+from fractalgen.methods.ipmix import IPMixMethod
 from tests.evaluation.shades import LEVELS, MEAN, SIZE, STD, NearestShade, a_run, flat
 
 NOTHING = EvaluationOptions(corruptions=("none",), perturbations="none", ood=("none",), pgd_steps=0)
@@ -200,7 +200,7 @@ def test_the_page_shows_the_set_and_the_views_of_a_run_that_had_one(run, between
     """Ten images of the set, and six training images with three views of each."""
     mixed = dataclasses.replace(
         run,
-        config=dataclasses.replace(run.config, method="ipmix", ipmix=IPMixSettings()),
+        config=dataclasses.replace(run.config, method=IPMixMethod()),
         set_folder=between,
         set_digest=content_key(list_images(between)),
     )

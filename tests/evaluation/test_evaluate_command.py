@@ -10,9 +10,9 @@ from PIL import Image
 
 from fractalgen.evaluation.results_file import read_results
 from fractalgen.training.checkpoints import Checkpoint, write_checkpoint
+from fractalgen.training.config import configure
 from fractalgen.training.models import create_model
-from fractalgen.training.recipes import configure
-from fractalgen.training.run_folder import RunFile, RunFolder
+from fractalgen.training.run import RunFile, RunFolder
 from tests.cli.conftest import run as run  # the fixture
 
 QUICK = ("--corruptions", "none", "--perturbations", "none", "--pgd-steps", "0", "--ood", "noise")
@@ -131,7 +131,7 @@ def test_names_that_are_no_text_are_printed(run, digits, tmp_path):
     ("arguments", "code", "reason"),
     [
         (["nowhere"], 1, "nowhere does not exist"),
-        (["."], 1, "is no run"),
+        (["."], 1, "is not a run"),
         (["digits", "--checkpoint", "best"], 1, "best.safetensors does not exist"),
         (["digits", "--corruptions", "none", "--corruptions", "c"], 2, "does not go together"),
         (["digits", "--corruptions", "nowhere"], 1, "nowhere does not exist"),

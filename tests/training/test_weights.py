@@ -7,8 +7,7 @@ from safetensors.torch import save_file
 
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.training.models import create_model
-from fractalgen.training.models.weight_files import file_digest
-from fractalgen.training.models.weights import load_weights
+from fractalgen.training.models.weights import file_digest, load_weights
 
 
 @pytest.fixture
