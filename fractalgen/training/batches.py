@@ -27,18 +27,8 @@ _Batch = tuple[int, list[int]]
 class EpochOrder:
     """The batches of an epoch, or one process's share of each, in a new order every epoch.
 
-    Images that do not fill a last batch are left out, different ones every epoch.
-
-    Parameters
-    ----------
-    n_images : int
-        Size of the data set.
-    batch_size : int
-        Images of a step, over all processes.
-    seed : int
-        The run's seed.
-    process, n_processes : int
-        This process gets part `process` of the `n_processes` parts of each batch.
+    Images that do not fill a last batch are left out, different ones every epoch. `batch_size`
+    counts the images of a step over all processes; this one gets part `process` of each batch.
     """
 
     def __init__(
@@ -62,17 +52,7 @@ class EpochOrder:
 
 
 class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A data set whose items are whole batches, as `EpochOrder` names them.
-
-    Parameters
-    ----------
-    data : ImageData
-        Its training images are read.
-    views : Views
-        Makes the views of cropped images; see `fractalgen.methods.method.Method.views`.
-    seed : int
-        The run's seed.
-    """
+    """A data set whose items are whole batches, as `EpochOrder` names them."""
 
     def __init__(self, data: ImageData, views: Views, seed: int) -> None:
         self.data = data
@@ -98,23 +78,10 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
 
 
 class BatchLoader:
-    """Iterates over the batches of an `EpochOrder`, made by worker processes; can be reused.
+    """Iterates over the batches of an `EpochOrder`, whose ``epoch`` is set before each loop.
 
-    Parameters
-    ----------
-    batches : TrainingBatches
-        Makes the batches.
-    order : EpochOrder
-        Names them; set its ``epoch`` before each loop.
-    workers : int
-        Number of processes; 0 makes the batches in this one.
-    pinned : bool
-        Whether batches go to pinned memory, from which a graphics card copies faster.
-
-    Raises
-    ------
-    RunError
-        In a loop, if an image cannot be read, or a worker is killed.
+    They are made by worker processes, or in this one by 0 of them; `pinned` memory is faster to
+    copy to a graphics card. RunError is raised if an image cannot be read, or a worker is killed.
     """
 
     def __init__(

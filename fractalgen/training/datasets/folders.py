@@ -19,16 +19,7 @@ from fractalgen.mixing_set.layout import first_few
 from fractalgen.pool import Progress
 from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData
 
-__all__ = [
-    "FOLDERS",
-    "FolderImages",
-    "class_folders",
-    "images_of_classes",
-    "read_image",
-    "shorter_side",
-    "testing_view",
-    "training_view",
-]
+__all__ = ["FOLDERS", "FolderImages", "class_folders", "images_of_classes"]
 
 # ImageNet's statistics, as pretrained networks expect them.
 _MEAN = (0.485, 0.456, 0.406)
@@ -40,20 +31,10 @@ _CROP_ATTEMPTS = 10
 
 
 class FolderImages:
-    """Labelled images that are decoded when they are read.
+    """Labelled images that are decoded when they are read, at `size` pixels a side.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder that holds them.
-    names : sequence of str
-        Their paths within it.
-    labels : ndarray of int64, shape (n,)
-        Class of each image.
-    size : int
-        Side in pixels at which they are read.
-    whole : bool
-        Test on the whole of a square image rather than on its central seven eighths.
+    `names` are paths within `folder`. With `whole`, a square image is tested on as a whole rather
+    than on its central seven eighths.
     """
 
     def __init__(
@@ -164,21 +145,9 @@ def class_folders(folder: Path) -> tuple[str, ...]:
 def images_of_classes(
     folder: Path, classes: Sequence[str], size: int, *, whole: bool = False
 ) -> FolderImages:
-    """Find the images in the folders of some classes; others are left out.
+    """Find the images in the folders of some classes; RunError if there are none.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder that holds the classes' folders.
-    classes : sequence of str
-        Their names; an image's label is its folder's place among them.
-    size, whole
-        See `FolderImages`.
-
-    Raises
-    ------
-    RunError
-        If there are no images, or `folder` cannot be read.
+    An image's label is its folder's place among `classes`. See `FolderImages` for the rest.
     """
     label_of = {name: label for label, name in enumerate(classes)}
     try:
@@ -224,19 +193,6 @@ def testing_view(image: Image.Image, size: int, shorter: int) -> NDArray[np.uint
 
     Filter and rounding are those of torchvision's `Resize` and `CenterCrop`: bilinear, averaging
     where it shrinks.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        RGB.
-    size : int
-        Pixels a side of the result.
-    shorter : int
-        `size` or more.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size, 3)
     """
     longer = shorter * max(image.size) // min(image.size)
     width, height = (shorter, longer) if image.width <= image.height else (longer, shorter)
@@ -254,19 +210,6 @@ def training_view(image: Image.Image, size: int, seed: int) -> NDArray[np.uint8]
     uniform between those of 3/4 and 4/3. A part that does not fit is drawn again; after ten
     attempts the largest central part of an allowed shape is used. Source: Szegedy et al., "Going
     deeper with convolutions", CVPR 2015.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        RGB.
-    size : int
-        Pixels a side of the result.
-    seed : int
-        From 0 to 2**64 - 1; the result is a function of it.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size, 3)
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     box = _random_box(image.width, image.height, rng)

@@ -27,18 +27,9 @@ class InMemoryImages:
     shrinks) and given three channels when they are read. So 50,000 small images at 224 x 224 do
     not take 7 GB.
 
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (n, side, side, channels)
-        Grey, with one channel, or RGB.
-    labels : ndarray of int64, shape (n,)
-        Class of each image.
-    size : int
-        Side in pixels at which they are read.
-    padding : int
-        How many pixels of that size a random crop may be off the centre.
-    mirror : bool
-        Whether a mirror image belongs to the same class.
+    `pixels` has shape (n, side, side, channels), where one channel is grey. `padding` is how many
+    pixels, at `size`, a random crop may be off the centre; `mirror` is whether a mirror image
+    belongs to the same class.
     """
 
     def __init__(
@@ -108,12 +99,8 @@ def channel_statistics(
 ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Return mean and standard deviation of the channels, for values from 0 to 1.
 
-    Sums are taken over integers, so only the last rounding is inexact.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (n, height, width, 1 or 3)
-        One channel counts as three equal ones.
+    `pixels` has shape (n, height, width, 1 or 3); one channel counts as three equal ones. Sums are
+    taken over integers, so only the last rounding is inexact.
     """
     sums = squares = np.zeros(pixels.shape[1:], np.uint64)
     for start in range(0, len(pixels), _IMAGES_AT_ONCE):
@@ -159,22 +146,7 @@ def random_crops(
     """Pad images with zeros, and cut a window of the original size out of each.
 
     All (2 * `padding` + 1)**2 windows are equally likely, as are an image and its mirror image.
-    The choice depends on the image's seed alone.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (n, size, size, channels)
-        Left as they are.
-    seeds : sequence of n ints
-        From 0 to 2**64 - 1.
-    padding : int
-        Pixels on each side; 0 or more.
-    mirror : bool
-        Whether left and right may be swapped.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n, size, size, channels)
+    The choice depends on the image's 64-bit seed alone.
     """
     n, size = images.shape[:2]
     padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))

@@ -56,18 +56,9 @@ class _PlainShortcut(nn.Module):  # type: ignore[misc, unused-ignore]
 def wide_resnet(depth: int, width: int, dropout: float, n_classes: int) -> nn.Module:
     """Return WRN-depth-width for small images.
 
-    Source: Zagoruyko and Komodakis, "Wide residual networks", BMVC 2016.
-
-    Parameters
-    ----------
-    depth : int
-        6n + 4, for n blocks in each of the three stages.
-    width : int
-        The stages have 16, 32 and 64 times as many channels.
-    dropout : float
-        Share of values dropped between a block's convolutions in training.
-    n_classes : int
-        Outputs.
+    The depth is 6n + 4 for n blocks in each of three stages, which have 16, 32 and 64 times `width`
+    channels. Dropout is between a block's convolutions. Source: Zagoruyko and Komodakis, "Wide
+    residual networks", BMVC 2016.
     """
 
     def block(n_in: int, n_out: int, stride: int) -> nn.Module:
@@ -84,14 +75,8 @@ def wide_resnet(depth: int, width: int, dropout: float, n_classes: int) -> nn.Mo
 def thin_resnet(depth: int, n_classes: int) -> nn.Module:
     """Return the ResNet of 16, 32 and 64 channels, with shortcuts that have no weights.
 
-    Source: He et al., "Deep residual learning for image recognition", CVPR 2016, section 4.2.
-
-    Parameters
-    ----------
-    depth : int
-        6n + 2, for n blocks in each of the three stages.
-    n_classes : int
-        Outputs.
+    The depth is 6n + 2 for n blocks in each stage. Source: He et al., "Deep residual learning for
+    image recognition", CVPR 2016, section 4.2.
     """
 
     def block(n_in: int, n_out: int, stride: int) -> nn.Module:
@@ -109,19 +94,9 @@ def thin_resnet(depth: int, n_classes: int) -> nn.Module:
 def resnext(depth: int, cardinality: int, base_width: int, n_classes: int) -> nn.Module:
     """Return the ResNeXt for small images.
 
-    Source: Xie et al., "Aggregated residual transformations for deep neural networks", CVPR 2017,
-    section 5.3. The width of its groups is `base_width` in the first stage.
-
-    Parameters
-    ----------
-    depth : int
-        9n + 2, for n bottlenecks in each of the three stages.
-    cardinality : int
-        Groups of each bottleneck's convolution.
-    base_width : int
-        Channels of each group.
-    n_classes : int
-        Outputs.
+    The depth is 9n + 2 for n bottlenecks in each of three stages. Their convolutions have
+    `cardinality` groups, of `base_width` channels in the first stage. Source: Xie et al.,
+    "Aggregated residual transformations for deep neural networks", CVPR 2017, section 5.3.
     """
 
     def block(n_in: int, n_out: int, stride: int) -> nn.Module:
@@ -176,20 +151,8 @@ def _three_stages(
 ) -> nn.Module:
     """Return a classifier for images of any size, with fresh weights.
 
-    Parameters
-    ----------
-    stem : Module
-        From 3 channels to the first width.
-    block : callable
-        From the channels that come in, those that go out, and the stride, to a residual block.
-    n_blocks : int
-        In each of the three stages; the second and the third halve the size.
-    widths : tuple of 4 ints
-        Channels after the stem and after each stage.
-    end : Module
-        Between the last stage and the mean over the image.
-    n_classes : int
-        Outputs.
+    `widths` are the channels after the stem and after each stage; the second and third stage halve
+    the size. `end` lies between the last stage and the mean over the image.
     """
     layers: list[tuple[str, nn.Module]] = [("stem", stem)]
     for number, stride in enumerate((1, 2, 2), start=1):

@@ -34,31 +34,12 @@ _WAY_OUT = "give a .safetensors, .pt or .pth file of weights, or a run's folder"
 
 
 def load_weights(model: Any, source: str, model_name: str) -> str:
-    """Replace a network's weights; where this fails, none has changed.
+    """Replace a network's weights, or leave all as they are and raise RunError.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        As `create_model` builds it, with weights on any device and of any floating type.
-    source : str
-        A ``.safetensors``, ``.pt`` or ``.pth`` file, a run's folder, whose last weights are taken,
-        or ``pretrained``: torchvision's, of ImageNet. Of those the last layer is left fresh where
-        the number of classes is not ImageNet's.
-    model_name : str
-        The network's name in `MODELS`.
-
-    Returns
-    -------
-    str
-        What was loaded, for the record: ``sha256:`` and the file's digest, or the published name
-        and whether the last layer was left fresh.
-
-    Raises
-    ------
-    RunError
-        If the weights cannot be read, do not fit, or are not all finite numbers.
-    RunUsageError
-        If there are no published weights for this network.
+    `source` is a ``.safetensors``, ``.pt`` or ``.pth`` file, a run's folder for its last weights,
+    or ``pretrained`` for torchvision's of ImageNet, whose last layer is left fresh if the number of
+    classes differs. Returns what was loaded, for the record: ``sha256:`` and the file's digest, or
+    the published name and whether the last layer is fresh.
     """
     entry = MODELS[model_name]
     if source == PRETRAINED:
@@ -197,23 +178,9 @@ def file_digest(path: Path) -> str:
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Read tensors by name from a ``.safetensors``, ``.pt`` or ``.pth`` file.
 
-    Of a file that holds an optimizer's state too, only the network's tensors are returned; what
-    parallel training and compiling put before their names is dropped.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its name says of which kind it is.
-
-    Returns
-    -------
-    dict of str to tensor
-        In main memory; may be backed by the file.
-
-    Raises
-    ------
-    RunError
-        If the file is missing, damaged, of another kind, or would run code.
+    An optimizer's state is skipped, and prefixes from parallel training and compiling are dropped.
+    The tensors are in main memory, and may be backed by the file. RunError if the file is missing,
+    damaged, of another kind, or would run code.
     """
     if path.suffix not in (".safetensors", ".pt", ".pth"):
         raise RunError(f"{path} is no file of weights; {_WAY_OUT}")
