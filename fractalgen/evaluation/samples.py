@@ -14,7 +14,7 @@ from fractalgen.bank.folder import ImageFile, content_key, list_images
 from fractalgen.errors import BankError, ImageError
 from fractalgen.evaluation.report.images import Samples
 from fractalgen.evaluation.subject import Answers, Subject
-from fractalgen.images.squares import read_square
+from fractalgen.images.decoding import read_square
 from fractalgen.methods.method import Method
 from fractalgen.seeding import rng_for
 from fractalgen.training.config import Config

@@ -10,7 +10,7 @@ from typing import Any
 
 from fractalgen.arguments import one_of, real_number, whole_number
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.families.base import params_from_json, params_to_json
+from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.methods import DEFAULT_METHOD, METHODS, find_method
 from fractalgen.methods.method import Method
 from fractalgen.registry import nearest, shown
@@ -99,13 +99,8 @@ class Config:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        plain["method"] = self.method.name
-        options = {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in params_to_json(self.method).items()
-        }
-        return {**plain, "options": options}
+        plain: dict[str, Any] = to_json(self)
+        return {**plain, "method": self.method.name, "options": plain["method"]}
 
     @classmethod
     def from_json(cls, data: Any) -> Config:
@@ -113,13 +108,9 @@ class Config:
         try:
             plain = dict(data)
             method = find_method(plain["method"])
-            if "options" in plain:
-                options = plain.pop("options")
-            else:  # as fractalgen 0.5 and before wrote it
-                before = {"jsd": plain.pop("jsd"), **(plain.pop("ipmix") or {})}
-                names = [field.name for field in dataclasses.fields(method)]
-                options = {key: before[key] for key in names if key in before}
-            plain["method"] = params_from_json(method, options)
+            # Earlier versions kept the options of the one method that had any under these names.
+            before = {"jsd": plain.pop("jsd", None), **(plain.pop("ipmix", None) or {})}
+            plain["method"] = from_json(method, plain.pop("options", before), exact=False)
             return cls(**plain)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, RunError):

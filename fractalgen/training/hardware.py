@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -17,6 +15,7 @@ from accelerate.utils import broadcast_object_list, is_bf16_available, patch_env
 from torch import nn
 
 from fractalgen.errors import OtherProcessError, RunError, RunUsageError
+from fractalgen.pool import available_memory
 from fractalgen.registry import nearest
 
 __all__ = [
@@ -33,10 +32,6 @@ T = TypeVar("T")
 
 _PRECISIONS = ("auto", "float32", "bfloat16")
 _MAX_WORKERS = 8
-
-_MEMORY_FILE = Path("/proc/meminfo")
-_OWN_CGROUPS = Path("/proc/self/cgroup")
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -156,7 +151,7 @@ def check_memory(network: nn.Module, image_size: int, batch_size: int, n_views: 
     The system kills a process that runs out of memory without a word. RunError gives both figures
     and a batch size that fits. Where the system does not say how much is free, nothing is checked.
     """
-    free = _free_bytes()
+    free = available_memory()
     if free is None:
         return
     each = n_views * saved_bytes(network, image_size)
@@ -194,42 +189,3 @@ def saved_bytes(network: nn.Module, image_size: int) -> int:
         total = sum(sizes.values())
         del kept
     return total // n_images
-
-
-def _free_bytes() -> int | None:
-    """Return how much memory this process may still take; None if the system does not say."""
-    free = _cgroup_free_bytes()
-    with contextlib.suppress(OSError):
-        for line in _MEMORY_FILE.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                free.append(int(line.split()[1]) * 1024)
-    return min(free, default=None)
-
-
-def _cgroup_free_bytes() -> list[int]:
-    """Return what each control group that limits this process, such as a container's, leaves it.
-
-    Memory that holds inactive files counts as free: the system gives it up first.
-    """
-    free = []
-    try:
-        groups = _OWN_CGROUPS.read_text().splitlines()
-    except OSError:
-        return []
-    for line in groups:
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":  # version 2
-            root, limit, usage, stat = _CGROUPS, "memory.max", "memory.current", "inactive_file"
-        elif "memory" in controllers.split(","):
-            root, stat = _CGROUPS / "memory", "total_inactive_file"
-            limit, usage = "memory.limit_in_bytes", "memory.usage_in_bytes"
-        else:
-            continue
-        path = Path(group.strip("/"))
-        # A container may see its own group at the root, under a name from outside.
-        for folder in (root / path, *(root / parent for parent in path.parents)):
-            with contextlib.suppress(OSError, ValueError):  # "max" is not a number
-                words = (folder / "memory.stat").read_text().split()
-                used = int((folder / usage).read_text()) - int(words[words.index(stat) + 1])
-                free.append(max(0, int((folder / limit).read_text()) - used))
-    return free

@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.atomic import remove_leftovers, write_atomically
+from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import Config, differing_keys
 from fractalgen.training.datasets import load_data
@@ -163,7 +164,7 @@ class Run:
         return {
             "folder": str(self.folder),
             "epochs_before": self.epochs_before,
-            "records": [dataclasses.asdict(record) for record in self.history],
+            "records": to_json(self.history),
         }
 
     def __repr__(self) -> str:
@@ -311,7 +312,7 @@ class RunFolder:
         for path in (*written, self.path / "report.html"):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.tensorboard, ignore_errors=True)
-        data = {"version": RUN_VERSION, **vars(run), "config": run.config.as_json()}
+        data = {"version": RUN_VERSION, **to_json(run), "config": run.config.as_json()}
         write_atomically(self.run_file, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
 
     def read(self) -> RunFile:
@@ -333,20 +334,15 @@ class RunFolder:
                 f"{self.run_file} is of version {found!r}; this fractalgen reads {RUN_VERSION}"
             )
         try:
-            return RunFile(
-                Config.from_json(data["config"]),
-                data["set_folder"],
-                data["set_digest"],
-                data["data_digest"],
-                dict(data["versions"]),
-            )
-        except (KeyError, TypeError, ValueError, RunError):
+            del data["version"]
+            return RunFile(**{**data, "config": Config.from_json(data["config"])})
+        except (KeyError, TypeError, RunError):
             raise RunError(damaged) from None
 
     def append(self, record: EpochRecord) -> None:
         """Add a line to the log."""
         with self.log.open("a") as file:
-            file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+            file.write(json.dumps(to_json(record)) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -364,8 +360,8 @@ class RunFolder:
         found = []
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         for line in text.splitlines():
-            with contextlib.suppress(ValueError, TypeError):
-                found.append((line, EpochRecord(**json.loads(line))))
+            with contextlib.suppress(ValueError):
+                found.append((line, from_json(EpochRecord, json.loads(line))))
         return found
 
 

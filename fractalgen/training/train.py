@@ -17,7 +17,7 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from fractalgen.bank import MixingSet
-from fractalgen.bank.folder import SET_FILE, content_key, list_images
+from fractalgen.bank.folder import SET_FILE
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.lock import locked
 from fractalgen.mixing_set.verify import verify
@@ -222,10 +222,10 @@ def _prepared(
             record = kept_weights
         callbacks.tell(f"starting from {config.weights} ({record})")
         config = dataclasses.replace(config, weights=record)
-    mixing_set = digest = None
+    mixing_set = None
     if set_folder is not None:
         callbacks.tell(f"checking and reading {set_folder}")
-        digest = _checked_digest(set_folder)
+        _check_set(set_folder)
         mixing_set = open_set(set_folder, data.size)
     views = config.method.views(mixing_set, data.mean, data.std)
     try:
@@ -234,11 +234,12 @@ def _prepared(
         views(np.zeros((1, data.size, data.size, 3), np.uint8), [0])
     except ValueError as error:
         raise RunUsageError(str(error)) from None
+    digest = None if mixing_set is None else mixing_set.digest
     return Job(config, data, network, views, digest)
 
 
-def _checked_digest(folder: Path) -> str:
-    """Return the digest of a folder's images, after verifying it if it is a fractalgen set."""
+def _check_set(folder: Path) -> None:
+    """Refuse a folder that does not exist, or a fractalgen set that fails verification."""
     if not folder.exists():
         raise RunError(
             f"{folder} does not exist; 'fractalgen build-set {folder}' makes a mixing set, and "
@@ -257,7 +258,6 @@ def _checked_digest(folder: Path) -> str:
                 f"{folder} fails verification: {what}; see 'fractalgen verify {folder}', and "
                 f"'fractalgen build-set {folder} --repair'"
             )
-    return content_key(list_images(folder))
 
 
 def _try_test_images(data: ImageData, callbacks: Callbacks) -> None:

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.images.encoding import encode
+from fractalgen.images.formats import encode
 
 __all__ = ["Samples", "img"]
 

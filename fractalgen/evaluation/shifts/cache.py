@@ -1,6 +1,7 @@
 """Arrays of images in a file that is made once, and made anew when it is damaged."""
 
 import hashlib
+import io
 import math
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,14 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.files.atomic import new_part, put_in_place, write_atomically
+from fractalgen.files.atomic import atomic_file, write_atomically
+from fractalgen.files.regular_file import file_hash
 
 __all__ = ["cached_array"]
 
 # A cache must not be what fills a disk.
 _LEAVE_FREE_BYTES = 1 << 30
-
-_READ_BYTES = 1 << 20
 
 
 def cached_array(
@@ -56,7 +56,7 @@ def cached_array(
 
 def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     try:
-        if _checksum_file(path).read_text("ascii").strip() != _sha256(path):
+        if _checksum_file(path).read_text("ascii").strip() != file_hash(path):
             return None
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):
@@ -68,19 +68,17 @@ def _write(path: Path, shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]
     path.parent.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(path.parent).free < math.prod(shape) + _LEAVE_FREE_BYTES:
         raise OSError("not enough room")
-    digest = hashlib.sha256()
-    with new_part(path.parent) as (part, file):
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": "|u1", "fortran_order": False, "shape": shape}
-        )
-        file.flush()
-        digest.update(part.read_bytes())
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    digest = hashlib.sha256(header.getvalue())
+    with atomic_file(path, shared=True) as file:
+        file.write(header.getvalue())
         for array in parts:
             data = np.ascontiguousarray(array).data
             digest.update(data)
             file.write(data)
-        file.close()
-        put_in_place(part, path)
     write_atomically(_checksum_file(path), f"{digest.hexdigest()}\n".encode("ascii"))
 
 
@@ -96,11 +94,3 @@ def _in_memory(shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]]) -> ND
 
 def _checksum_file(path: Path) -> Path:
     return path.with_name(f".{path.name}.sha256")
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -4,7 +4,6 @@ Files that others made are read without running anything inside them.
 """
 
 import contextlib
-import hashlib
 import pickle
 import sys
 import warnings
@@ -17,9 +16,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from fractalgen.errors import RunError, RunUsageError
+from fractalgen.files.regular_file import file_hash
 from fractalgen.training.models import MODELS, ModelEntry
 
-__all__ = ["PRETRAINED", "file_digest", "load_weights", "read_weights"]
+__all__ = ["PRETRAINED", "load_weights", "read_weights"]
 
 PRETRAINED = "pretrained"
 
@@ -47,7 +47,7 @@ def load_weights(model: Any, source: str, model_name: str) -> str:
     path = _file_of(source)
     weights = read_weights(path)
     _check(model, weights, str(path), entry)
-    record = f"sha256:{file_digest(path)}"
+    record = f"sha256:{file_hash(path)}"
     model.load_state_dict(weights, strict=False)
     return record
 
@@ -164,15 +164,6 @@ def _misfits(
 def _form(tensor: torch.Tensor) -> str:
     kind = "" if tensor.is_floating_point() else f" of {str(tensor.dtype).rpartition('.')[2]}"
     return f"{tuple(tensor.shape)}{kind}"
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
