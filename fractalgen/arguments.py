@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from fractalgen.errors import ArgumentError
 from fractalgen.registry import nearest, shown
 
 __all__ = ["one_of", "real_number", "some_of", "three_numbers", "whole_number"]
 
 _LARGEST = 1e6
-_LEAST_SCALE = 1e-6
+_MIN_SCALE = 1e-6
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
@@ -20,7 +21,7 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         With `name`, the value and the range, if it is another number or something else; a bool
         is something else.
     """
@@ -32,7 +33,7 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
         number = None
     if number is None or not low <= number <= high:
         given = shown(value if number is None else number)
-        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {given}")
+        raise ArgumentError(f"{name} must be a whole number from {low} to {high}, not {given}")
     return number
 
 
@@ -41,7 +42,7 @@ def real_number(name: str, value: Any, low: float, high: float) -> float:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         With `name`, the value and the range.
     """
     if type(value) is float and low <= value <= high:
@@ -50,7 +51,7 @@ def real_number(name: str, value: Any, low: float, high: float) -> float:
     if is_number and low <= value <= high:
         return float(value)
     given = shown(float(value) if isinstance(value, np.floating) else value)
-    raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {given}")
+    raise ArgumentError(f"{name} must be a number from {low:g} to {high:g}, not {given}")
 
 
 def one_of(name: str, value: Any, known: Sequence[str]) -> str:
@@ -58,13 +59,13 @@ def one_of(name: str, value: Any, known: Sequence[str]) -> str:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         With `name`, the value, and the nearest of the words or all of them.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be one of {', '.join(known)}, not {shown(value)}")
+        raise ArgumentError(f"{name} must be one of {', '.join(known)}, not {shown(value)}")
     if value not in known:
-        raise ValueError(f"{name}: {shown(value)} is unknown; {nearest(value, list(known))}")
+        raise ArgumentError(f"{name}: {shown(value)} is unknown; {nearest(value, list(known))}")
     return value
 
 
@@ -73,11 +74,11 @@ def some_of(name: str, values: Any, known: Sequence[str]) -> tuple[str, ...]:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         With `name` and the words, or the one that is unknown.
     """
     if not isinstance(values, Sequence) or isinstance(values, (str, bytes)) or not values:
-        raise ValueError(
+        raise ArgumentError(
             f"{name} must be a list of one or more of {', '.join(known)}, not {shown(values)}"
         )
     return tuple(one_of(name, value, known) for value in values)
@@ -88,16 +89,16 @@ def three_numbers(name: str, values: Any, *, scale: bool = False) -> tuple[float
 
     Raises
     ------
-    ValueError
+    ArgumentError
         With `name`, the values and the range.
     """
-    low = _LEAST_SCALE if scale else -_LARGEST
+    low = _MIN_SCALE if scale else -_LARGEST
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that is elsewhere
         array = np.empty(0)
     if array.shape != (3,) or array.dtype.kind not in "iuf" or not _all_within(array, low):
-        raise ValueError(
+        raise ArgumentError(
             f"{name} must be three numbers from {low:g} to {_LARGEST:g}, not {shown(values)}"
         )
     return tuple(float(value) for value in array)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.datasets.data_set import Images
 
 __all__ = ["batches_of", "evaluating", "in_slices", "predict", "rebatched", "softmax"]

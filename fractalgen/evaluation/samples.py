@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.bank.folder import ImageFile, content_key, list_images
 from fractalgen.errors import BankError, ImageError
 from fractalgen.evaluation.report.images import Samples
 from fractalgen.evaluation.subject import Answers, Subject
 from fractalgen.images.decoding import read_square
 from fractalgen.methods.method import Method
-from fractalgen.seeding import rng_for
+from fractalgen.seeding import rng_for, seed_for
 from fractalgen.training.config import Config
 from fractalgen.training.train import open_set
 

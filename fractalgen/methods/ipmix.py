@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fractalgen.augment.config import IPMixConfig
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.augment.losses import jsd_loss
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.bank import MixingSet
 from fractalgen.errors import ArgumentError
 from fractalgen.methods.method import Batch, Method, Views
+from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.torch.losses import jsd_loss
 
 __all__ = ["IPMixMethod"]
 
 
 @dataclass(frozen=True)
-class IPMixMethod(Method):
-    """Train on images mixed by IPMix.
+class IPMixMethod(IPMixConfig, Method):
+    """Train on images mixed by IPMix; the options are those of `fractalgen.IPMix`, and `jsd`.
 
     Source: Huang et al., "IPMix: Label-Preserving Data Augmentation Method for Training Robust
     Classifiers", NeurIPS 2023.
@@ -35,16 +36,6 @@ class IPMixMethod(Method):
         together; else train on one mixed view.
     """
 
-    k: int = 3
-    t: int = 3
-    beta: float = 3.0
-    severity: float = 3.0
-    framework: str = "chain"
-    levels: tuple[str, ...] = ("image", "patch", "pixel")
-    mixing_ops: tuple[str, ...] = ("add", "multiply", "random-pixels", "random-elements")
-    patch_shapes: tuple[str, ...] = ("square", "scar")
-    patch_sizes: str = "cifar"
-    compat: str = "paper"
     jsd: bool = True
 
     name: ClassVar[str] = "ipmix"
@@ -55,12 +46,9 @@ class IPMixMethod(Method):
     }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.jsd, bool):
             raise ArgumentError(f"jsd must be True or False, not {self.jsd!r}")
-        IPMix(np.zeros((1, 8, 8, 3), np.uint8), **self._mixing())
-
-    def _mixing(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "jsd"}
 
     @property
     def n_views(self) -> int:
@@ -73,7 +61,7 @@ class IPMixMethod(Method):
         """Mix with the images of a set; with JSD the clean images come first."""
         if mixing_set is None:
             raise ArgumentError("the method ipmix needs a mixing set")
-        aug = IPMix(mixing_set, **self._mixing())
+        aug = IPMix(mixing_set, self)
         make = _clean_and_mixed if self.jsd else _mixed
         return functools.partial(make, aug=aug, mean=tuple(mean), std=tuple(std))
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.bank import MixingSet
+from fractalgen.torch.datasets import normalized_tensor
 
 __all__ = ["Batch", "Method", "Views"]
 
@@ -56,6 +56,8 @@ class Batch:
 @dataclass(frozen=True)
 class Method:
     """A training method: a frozen dataclass whose fields are its options, checked when made.
+
+    Options are what JSON holds; a tuple may come as a list.
 
     The defaults below train on each image as it is, so a method overrides only what it changes. In
     a step they are called in this order::

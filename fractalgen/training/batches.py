@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.errors import RunError
 from fractalgen.methods.method import Views
-from fractalgen.seeding import rng_for
+from fractalgen.seeding import rng_for, seed_for
 from fractalgen.training.datasets.data_set import ImageData
 
 __all__ = ["BatchLoader", "EpochOrder", "TrainingBatches"]

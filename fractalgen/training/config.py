@@ -10,7 +10,7 @@ from typing import Any
 
 from fractalgen.arguments import one_of, real_number, whole_number
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.files.json_codec import from_json, to_json
+from fractalgen.files.json_codec import to_json
 from fractalgen.methods import DEFAULT_METHOD, METHODS, find_method
 from fractalgen.methods.method import Method
 from fractalgen.registry import nearest, shown
@@ -110,7 +110,9 @@ class Config:
             method = find_method(plain["method"])
             # Earlier versions kept the options of the one method that had any under these names.
             before = {"jsd": plain.pop("jsd", None), **(plain.pop("ipmix", None) or {})}
-            plain["method"] = from_json(method, plain.pop("options", before), exact=False)
+            names = [field.name for field in dataclasses.fields(method)]
+            options = {name: before[name] for name in names if name in before}
+            plain["method"] = method(**plain.pop("options", options))
             return cls(**plain)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, RunError):

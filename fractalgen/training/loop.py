@@ -15,10 +15,10 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError
 from fractalgen.methods.method import Batch, Views
 from fractalgen.seeding import rng_for
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.checkpoints import (
     Checkpoint,

@@ -31,10 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.atomic import remove_leftovers, write_atomically
 from fractalgen.files.json_codec import from_json, to_json
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import Config, differing_keys
 from fractalgen.training.datasets import load_data

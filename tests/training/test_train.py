@@ -15,9 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError, RunUsageError, SetError
 from fractalgen.files.lock import locked
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training import hardware
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import configure

@@ -79,6 +79,8 @@ def test_every_option_reaches_the_run(train, tmp_path):
         "patch_sizes": "cifar",
         "compat": "official",
         "jsd": False,
+        "alpha": 1.0,
+        "image_ops": "paper",
     }
 
 

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fractalgen.augment.threads import ThreadTeam
 from fractalgen.bank.folder import list_images
 from fractalgen.errors import BankError, ImageError, RunError
 from fractalgen.files.regular_file import open_regular
 from fractalgen.images.decoding import MAX_BYTES, to_rgb
 from fractalgen.mixing_set.layout import first_few
-from fractalgen.pool import Progress
+from fractalgen.pool import Progress, ThreadTeam
 from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData
 
 __all__ = ["FOLDERS", "FolderImages", "class_folders", "images_of_classes"]

@@ -13,7 +13,7 @@ with warnings.catch_warnings():  # torchvision's own, about what torch will drop
     from torchvision.transforms import v2
 
 from fractalgen.augment import IPMix  # noqa: E402
-from fractalgen.augment.transforms import IPMixTransform  # noqa: E402
+from fractalgen.torch import IPMixTransform  # noqa: E402
 
 
 @pytest.fixture(scope="module")

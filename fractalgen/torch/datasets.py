@@ -1,7 +1,7 @@
 """IPMix for PyTorch's datasets and data loaders: images that depend on seed, epoch and index.
 
 An image's seed is `seed_for(seed, epoch, index)`, where `index` is its place in the dataset. So it
-comes out the same with any number of workers, however they are started, in any batch and order.
+is the same for any number of workers, however they are started, in any batch and order.
 """
 
 import operator
@@ -14,31 +14,30 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from fractalgen.arguments import three_numbers, whole_number
-from fractalgen.augment.images import MAX_VIEWS, as_seed
+from fractalgen.augment.images import MAX_VIEWS, as_rgb_pixels, as_seed
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.augment.sample_seeds import seed_for
-from fractalgen.augment.tensors import as_rgb_pixels, normalized_tensor
+from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
+from fractalgen.seeding import seed_for
 
-__all__ = ["IPMixCollate", "IPMixDataset", "Indexed"]
+__all__ = ["IPMixCollate", "IPMixDataset", "Indexed", "checked_augmenter", "normalized_tensor"]
 
-_LAST_EPOCH = (1 << 63) - 1
+_MAX_EPOCH = (1 << 63) - 1
 
 
-class _Views:
+class _Seeded:
     """Augments images by their index, in an epoch that all worker processes share."""
 
     def __init__(
         self,
         aug: IPMix,
-        views: int | None,
-        seed: int,
-        mean: Sequence[float] | None,
-        std: Sequence[float] | None,
+        *,
+        views: int | None = None,
+        seed: int = 0,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
     ) -> None:
-        if not callable(getattr(aug, "batch", None)):
-            raise TypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")
-        self.aug = aug
+        self.aug = checked_augmenter(aug)
         self.views = None if views is None else whole_number("views", views, 1, MAX_VIEWS)
         self.seed = as_seed("seed", seed)
         self.mean = three_numbers("mean", (0.0, 0.0, 0.0) if mean is None else mean)
@@ -61,7 +60,7 @@ class _Views:
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other images from here on; call it before the epoch's loop over the loader."""
-        self._epoch.fill_(whole_number("epoch", epoch, 0, _LAST_EPOCH))
+        self._epoch.fill_(whole_number("epoch", epoch, 0, _MAX_EPOCH))
 
     def _augmented(self, pixels: NDArray[np.uint8], indices: Sequence[int]) -> Any:
         """Return a tensor (n, 3, height, width), or a tuple of them, the clean one first."""
@@ -80,8 +79,8 @@ class _Views:
         return (clean, *(torch.from_numpy(view) for view in mixed))
 
 
-class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A dataset whose images are augmented; what comes beside them, such as labels, is kept.
+class IPMixDataset(_Seeded, Dataset):  # type: ignore[misc, type-arg, unused-ignore]
+    """A dataset whose images are augmented; labels and whatever else an item holds are kept.
 
     Random crops and flips that `dataset` itself makes draw from PyTorch's generators and are as
     reproducible as those are.
@@ -89,25 +88,18 @@ class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-igno
     Parameters
     ----------
     dataset : torch.utils.data.Dataset
-        Of (image, label) or longer tuples. An image is a PIL image, a uint8 array
-        (height, width[, 3]), or a uint8 tensor or a float one from 0 to 1 ([3, ]height, width).
-        Grey becomes RGB.
+        Items are (image, label) or longer tuples. An image is a PIL image, a uint8 array
+        (height, width[, 3]), or a tensor ([3, ]height, width), uint8 or float from 0 to 1.
+        Grey images become RGB.
     aug : IPMix
-        In a worker process it uses one thread, unless it was given a number of them.
+        In a worker process it uses one thread unless it was given a number of threads.
     views : int, optional
-        None: an item is (image, label). A number: ((clean, view, ...), label), with that many
-        different augmented views after the clean image; two for `jsd_loss`.
+        By default an item is (image, label). With a number it is ((clean, view, ...), label), with
+        that many different augmented views after the clean image; `jsd_loss` takes two.
     seed : int
-        Of the run.
+        The run's seed.
     mean, std : sequence of 3 floats, optional
         Normalise to (value - mean) / std, where values are from 0 to 1.
-
-    Raises
-    ------
-    TypeError
-        If `dataset` has no length or is iterable only, or `aug` is no augmenter.
-    ValueError
-        If an option is out of its range.
     """
 
     def __init__(
@@ -120,7 +112,7 @@ class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-igno
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(aug, views, seed, mean, std)
+        super().__init__(aug, views=views, seed=seed, mean=mean, std=std)
         self.dataset = _indexable(dataset)
 
     def __len__(self) -> int:
@@ -135,18 +127,7 @@ class IPMixDataset(_Views, Dataset):  # type: ignore[misc, type-arg, unused-igno
 
 
 class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A dataset whose items end in their index: (image, label) becomes (image, label, index).
-
-    Parameters
-    ----------
-    dataset : torch.utils.data.Dataset
-        Of tuples; with a length.
-
-    Raises
-    ------
-    TypeError
-        If `dataset` has no length or is iterable only.
-    """
+    """A dataset whose items end in their index: (image, label) becomes (image, label, index)."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = _indexable(dataset)
@@ -159,82 +140,71 @@ class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
         return (*_parts(self.dataset[index]), index)
 
 
-class IPMixCollate:
-    """A `collate_fn` that augments the whole batch in one call.
+class IPMixCollate(_Seeded):
+    """A `collate_fn` that augments a whole batch in one call.
 
-    It gives the batches that an `IPMixDataset` of the same arguments gives, and is faster for small
-    images.
-
-    Parameters
-    ----------
-    aug, views, seed, mean, std
-        See `IPMixDataset`.
+    It takes the arguments of `IPMixDataset` and gives the same batches; for small images it is
+    faster. The loader's dataset must be `Indexed`.
     """
-
-    def __init__(
-        self,
-        aug: IPMix,
-        *,
-        views: int | None = None,
-        seed: int = 0,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
-    ) -> None:
-        self._views = _Views(aug, views, seed, mean, std)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Draw other images from here on; call it before the epoch's loop over the loader."""
-        self._views.set_epoch(epoch)
 
     def __call__(self, samples: Sequence[tuple[Any, ...]]) -> Any:
         """Collate items of (image, label, index), as `Indexed` gives them.
 
-        Parameters
-        ----------
-        samples : sequence of tuple
-            The images of one size, first; their index in the dataset, last.
-
-        Returns
-        -------
-        tuple
-            The images, a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
-            the clean ones first; then the labels, as `torch.utils.data.default_collate` has them.
-
-        Raises
-        ------
-        ValueError
-            If the items have no index, or the images differ in size.
+        The images become a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
+        the clean ones first; `torch.utils.data.default_collate` collates the labels.
         """
         n_parts = min((len(_parts(sample)) for sample in samples), default=0)
         if n_parts < 3:
-            raise ValueError(
-                f"items must be (image, label, index), not of {n_parts} parts; wrap the "
-                "dataset in fractalgen.augment.datasets.Indexed"
+            raise ArgumentError(
+                f"items must be (image, label, index), not of {n_parts} parts; wrap the dataset "
+                "in fractalgen.torch.Indexed"
             )
         images = [as_rgb_pixels(sample[0]) for sample in samples]
         sizes = {image.shape[:2] for image in images}
         if len(sizes) > 1:
-            raise ValueError(
-                f"a batch's images must be of one size, not {sorted(sizes)}; crop or resize "
-                "them in the dataset"
+            raise ArgumentError(
+                f"a batch's images must be of one size, not {sorted(sizes)}; crop or resize them "
+                "in the dataset"
             )
         indices = [as_seed("the index at an item's end", sample[-1]) for sample in samples]
         rest = default_collate([sample[1:-1] for sample in samples])
-        return (self._views._augmented(np.stack(images), indices), *rest)
+        return (self._augmented(np.stack(images), indices), *rest)
+
+
+def normalized_tensor(
+    pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]
+) -> Any:
+    """Turn uint8 pixels (n, height, width, 3) into a float32 tensor (n, 3, height, width).
+
+    A value is (pixel / 255 - mean) / std of its channel.
+    """
+    levels = np.arange(256, dtype=np.float64) / 255.0
+    planes = np.empty((len(pixels), 3, *pixels.shape[1:3]), np.float32)
+    for channel in range(3):
+        table = ((levels - mean[channel]) / std[channel]).astype(np.float32)
+        np.take(table, pixels[..., channel], out=planes[:, channel])
+    return torch.from_numpy(planes)
+
+
+def checked_augmenter(aug: Any) -> IPMix:
+    """Return `aug` if it augments batches."""
+    if not callable(getattr(aug, "batch", None)):
+        raise ArgumentTypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")
+    return aug  # type: ignore[no-any-return]
 
 
 def _indexable(dataset: Any) -> Any:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"a {type(dataset).__name__} has no index to derive seeds from; put "
-            "fractalgen.augment.transforms.IPMixTransform among its transforms instead"
+            "fractalgen.torch.IPMixTransform among its transforms instead"
         )
     return dataset
 
 
 def _parts(item: Any) -> Any:
     if not isinstance(item, (tuple, list)) or not item:
-        raise TypeError(
+        raise ArgumentTypeError(
             "a dataset's items must be tuples, the image first and the labels after it, not "
             f"{type(item).__name__}"
         )

@@ -1,6 +1,6 @@
 import pytest
 
-from fractalgen.augment.threads import ThreadTeam
+from fractalgen.pool import ThreadTeam
 
 
 @pytest.mark.parametrize("siblings", ["", "0", "-2", "1.5", "two", "9" * 100])

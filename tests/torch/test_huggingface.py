@@ -11,8 +11,7 @@ with warnings.catch_warnings():  # its own and its dependencies'
     datasets = pytest.importorskip("datasets")
 
 from fractalgen.augment import IPMix  # noqa: E402
-from fractalgen.augment.datasets import IPMixDataset  # noqa: E402
-from fractalgen.augment.transforms import IPMixTransform  # noqa: E402
+from fractalgen.torch import IPMixDataset, IPMixTransform  # noqa: E402
 
 
 @pytest.fixture

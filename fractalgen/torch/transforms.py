@@ -8,9 +8,11 @@ from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from fractalgen.augment.images import as_rgb_pixels
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.augment.tensors import as_rgb_pixels
+from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
+from fractalgen.torch.datasets import checked_augmenter
 
 __all__ = ["IPMixTransform"]
 
@@ -22,64 +24,43 @@ def _is_plain_tensor(value: Any) -> bool:
 class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
     """Augment images on their way through torchvision's transforms, of either version.
 
-    Put it after crops and flips and before normalisation. Its seeds are drawn from PyTorch's global
-    generator when it is called, as those of torchvision's own transforms are: `torch.manual_seed`
-    makes a run repeatable for one number of workers. `IPMixDataset` does not depend on that number.
+    Put it after crops and flips and before normalisation. Like torchvision's own transforms it
+    draws from PyTorch's global generator when it is called: `torch.manual_seed` makes a run
+    repeatable for one number of workers. `IPMixDataset` does not depend on that number.
 
-    PIL images, `tv_tensors.Image` and plain tensors, uint8 or float from 0 to 1, are augmented, the
-    images of one sample by one plan; grey becomes RGB. Labels, boxes and masks pass unchanged.
+    It augments PIL images, `tv_tensors.Image` and plain tensors, uint8 or float from 0 to 1; all
+    images of one sample get one seed, and grey images become RGB. Labels, boxes and masks pass
+    unchanged.
 
     Parameters
     ----------
     aug : IPMix
-        In a worker process it uses one thread, unless it was given a number of them.
+        In a worker process it uses one thread unless it was given a number of threads.
     dtype : torch.dtype
-        ``torch.float32``: from 0 to 1. ``torch.uint8``: rounded to 0 to 255, for what normalises
-        later by itself, such as timm's prefetching loader.
-
-    Raises
-    ------
-    TypeError
-        If `aug` is no augmenter.
-    ValueError
-        If `dtype` is another.
+        ``torch.float32``: values from 0 to 1. ``torch.uint8``: rounded to 0 to 255, for whatever
+        normalises later by itself, such as timm's prefetching loader.
     """
 
     _transformed_types = (Image.Image, tv_tensors.Image, _is_plain_tensor)
 
     def __init__(self, aug: IPMix, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        if not callable(getattr(aug, "batch", None)):
-            raise TypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")
         if dtype not in (torch.float32, torch.uint8):
-            raise ValueError(f"dtype must be torch.float32 or torch.uint8, not {shown(dtype)}")
-        self.aug = aug
+            raise ArgumentError(f"dtype must be torch.float32 or torch.uint8, not {shown(dtype)}")
+        self.aug = checked_augmenter(aug)
         self.dtype = dtype
 
     def check_inputs(self, flat_inputs: list[Any]) -> None:
         """Refuse videos, which would pass unchanged."""
         if any(isinstance(value, tv_tensors.Video) for value in flat_inputs):
-            raise TypeError("IPMix augments images, not videos")
+            raise ArgumentTypeError("IPMix augments images, not videos")
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw a seed of 64 bits."""
         return {"seed": int(torch.randint(-(2**63), 2**63 - 1, ())) % 2**64}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Augment an image.
-
-        Parameters
-        ----------
-        inpt : PIL image or tensor
-            Not changed.
-        params : dict
-            As `make_params` gives it.
-
-        Returns
-        -------
-        tv_tensors.Image or tensor
-            Shape (3, height, width); a plain tensor for a plain tensor.
-        """
+        """Return a plain tensor for a plain tensor, and otherwise a `tv_tensors.Image`."""
         pixels = as_rgb_pixels(inpt)
         mixed = self.aug.batch(pixels[None], [params["seed"]], layout="NCHW")[0]
         if self.dtype == torch.uint8:

@@ -14,8 +14,7 @@ with warnings.catch_warnings():  # timm's and torchvision's own
     from timm.loss import JsdCrossEntropy
 
 from fractalgen.augment import IPMix  # noqa: E402
-from fractalgen.augment.losses import jsd_loss  # noqa: E402
-from fractalgen.augment.transforms import IPMixTransform  # noqa: E402
+from fractalgen.torch import IPMixTransform, jsd_loss  # noqa: E402
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 

@@ -15,8 +15,8 @@ torch = pytest.importorskip("torch")
 from torch.utils.data import DataLoader  # noqa: E402
 
 from fractalgen.augment import IPMix  # noqa: E402
-from fractalgen.augment.datasets import Indexed, IPMixCollate, IPMixDataset  # noqa: E402
 from fractalgen.bank import MixingSet  # noqa: E402
+from fractalgen.torch import Indexed, IPMixCollate, IPMixDataset  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("fork", "spawn", "forkserver")
@@ -94,7 +94,7 @@ def test_torchrun(aug, labelled):
     """Two processes, each with a worker of its own, share out what one process gives."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     run = subprocess.run(
-        [*command, "--nproc-per-node=2", "--module", "tests.augment.distributed_training"],
+        [*command, "--nproc-per-node=2", "--module", "tests.torch.distributed_training"],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -1,11 +1,13 @@
-"""The loss that keeps the predictions for an image and its augmented views together."""
+"""The loss that keeps the predictions for an image and for its augmented views together."""
 
 import torch
 from torch.nn import functional
 
+from fractalgen.errors import ArgumentError
+
 __all__ = ["jsd_loss"]
 
-_LEAST_PROBABILITY = 1e-7
+_MIN_PROBABILITY = 1e-7
 
 
 def jsd_loss(
@@ -25,28 +27,18 @@ def jsd_loss(
     Parameters
     ----------
     clean, aug1, aug2 : tensor, shape (batch, classes)
-        The network's outputs before softmax, for the clean image and for its two views. Computed
-        in float32 whatever their type.
+        The network's outputs before softmax, for the clean images and their two views. The loss is
+        computed in float32 whatever their type.
     targets : tensor
         Class indices, shape (batch,), or probabilities, shape (batch, classes).
     weight : float
-        Of the divergence.
-
-    Returns
-    -------
-    tensor
-        One number.
-
-    Raises
-    ------
-    ValueError
-        If the outputs are no tensors of one shape.
+        Weight of the divergence.
     """
     views = (clean, aug1, aug2)
     if not all(isinstance(view, torch.Tensor) and view.shape == clean.shape for view in views):
-        raise ValueError("clean, aug1 and aug2 must be tensors of one shape, (batch, classes)")
+        raise ArgumentError("clean, aug1 and aug2 must be tensors of one shape, (batch, classes)")
     logits = torch.stack(views).float()
     log_p = functional.log_softmax(logits, dim=2)
-    log_mean = log_p.exp().mean(dim=0).clamp(min=_LEAST_PROBABILITY).log()
+    log_mean = log_p.exp().mean(dim=0).clamp(min=_MIN_PROBABILITY).log()
     divergence = (log_p.exp() * (log_p - log_mean)).sum(dim=2).mean()
     return functional.cross_entropy(logits[0], targets) + weight * divergence

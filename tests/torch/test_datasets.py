@@ -1,5 +1,4 @@
 import copy
-import math
 import pickle
 
 import numpy as np
@@ -9,9 +8,8 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from fractalgen.augment import IPMix  # noqa: E402
-from fractalgen.augment.datasets import Indexed, IPMixCollate, IPMixDataset  # noqa: E402
-from fractalgen.augment.losses import jsd_loss  # noqa: E402
-from fractalgen.augment.sample_seeds import seed_for  # noqa: E402
+from fractalgen.seeding import seed_for  # noqa: E402
+from fractalgen.torch import Indexed, IPMixCollate, IPMixDataset  # noqa: E402
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
@@ -213,67 +211,3 @@ def test_items_that_are_no_tuples_are_named(aug, images):
                 dataset[0]
     with pytest.raises(ValueError, match=r"items must be .* not of 0 parts"):
         IPMixCollate(aug)([])
-
-
-def test_a_seed_is_mixed_of_whole_numbers():
-    assert seed_for(np.int64(-1), np.uint8(2), np.int32(3)) == seed_for(2**64 - 1, 2, 3)
-    for given in ((0.5, 0, 0), (0, "1", 0), (0, 0, None)):
-        with pytest.raises(TypeError, match="seed, epoch and index must be whole numbers"):
-            seed_for(*given)
-
-
-def test_outputs_of_different_shapes_have_no_divergence():
-    logits, targets = torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64)
-    for other in (logits[:3], None, logits.numpy()):
-        with pytest.raises(ValueError, match="must be tensors of one shape"):
-            jsd_loss(logits, logits, other, targets)
-
-
-def test_seeds_are_splitmix64_applied_three_times():
-    """The first output of the stream 0 is the one that SplitMix64's authors publish."""
-
-    def first_output(seed):
-        x = np.array([seed], np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return int((x ^ (x >> np.uint64(31)))[0])
-
-    assert first_output(0) == 0xE220A8397B1DCDAF
-    for seed, epoch, index in [(0, 0, 0), (1, 2, 3), (2**64 - 1, 99, 49_999)]:
-        after_seed = first_output(seed)
-        after_epoch = first_output((after_seed + epoch) % 2**64)
-        assert seed_for(seed, epoch, index) == first_output((after_epoch + index) % 2**64)
-    drawn = {seed_for(s, e, i) for s in range(4) for e in range(50) for i in range(200)}
-    assert len(drawn) == 4 * 50 * 200
-
-
-def test_jsd_loss_against_values_worked_by_hand():
-    """p0 = (1/2, 1/2), p1 = (3/4, 1/4), p2 = (1/4, 3/4): m = p0, KL(p0 | m) = 0, and the others'
-    is 3/4 log(3/2) + 1/4 log(1/2)."""
-    clean = torch.zeros(1, 2)
-    aug1 = torch.tensor([[math.log(3.0), 0.0]])
-    aug2 = torch.tensor([[0.0, math.log(3.0)]])
-    one = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
-    loss = jsd_loss(clean, aug1, aug2, torch.tensor([1]))
-    assert float(loss) == pytest.approx(math.log(2.0) + 12 * (2 * one) / 3, rel=1e-6)
-    assert float(jsd_loss(clean, aug1, aug2, torch.tensor([1]), weight=0)) == pytest.approx(
-        math.log(2.0)
-    )
-
-
-def test_jsd_loss_stays_finite_where_the_network_is_certain():
-    logits = torch.tensor([[300.0, 0.0, 0.0]], requires_grad=True)
-    against = torch.tensor([[0.0, 300.0, 0.0]])
-    loss = jsd_loss(logits, against, against, torch.tensor([0]))
-    loss.backward()
-    # Clean: log(1 / (1/3)); the others: log(1 / (2/3)), twice.
-    assert float(loss.detach()) == pytest.approx(12 * (math.log(3) + 2 * math.log(1.5)) / 3)
-    assert torch.isfinite(logits.grad).all()
-
-
-def test_jsd_loss_of_half_precision_is_computed_in_float32():
-    logits = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)).bfloat16()
-    targets = torch.tensor([0, 1, 2, 3])
-    loss = jsd_loss(*logits, targets)
-    assert loss.dtype == torch.float32
-    assert torch.equal(loss, jsd_loss(*logits.float(), targets))

@@ -9,7 +9,7 @@ from torch import distributed
 from torch.utils.data import DataLoader, DistributedSampler
 
 from fractalgen.augment import IPMix
-from fractalgen.augment.datasets import Indexed, IPMixDataset
+from fractalgen.torch import Indexed, IPMixDataset
 from tests.augment.conftest import smooth_images
 
 
