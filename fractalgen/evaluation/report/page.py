@@ -117,7 +117,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)) and not any(
         isinstance(each, (list, dict)) for each in value
     ):
-        return ", ".join(_plain(each) for each in value)
+        return ", ".join(_plain(each) for each in value) or "none"
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
