@@ -24,8 +24,8 @@ def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool
     import shutil
     import sys
 
+    from fractalgen.cli.report import printable
     from fractalgen.evaluation.compare import compare as compare_runs
-    from fractalgen.evaluation.wording import printable
 
     if markdown and as_json:
         raise WrongUsage("--markdown and --json do not go together")

@@ -121,11 +121,10 @@ def evaluate(
 
     import sys
 
-    from fractalgen.cli.report import print_json
+    from fractalgen.cli.report import print_json, printable
     from fractalgen.evaluation.evaluate import evaluate as measure
     from fractalgen.evaluation.evaluate import options_from
     from fractalgen.evaluation.metrics_file import REPORT
-    from fractalgen.evaluation.wording import printable
     from fractalgen.training.hardware import Hardware, accelerator_for
     from fractalgen.training.trained import load_run
 
@@ -161,7 +160,7 @@ def _tell(line: str) -> None:
 
     from tqdm import tqdm
 
-    from fractalgen.evaluation.wording import printable
+    from fractalgen.cli.report import printable
 
     encoding = None if sys.stderr is None else sys.stderr.encoding
     with tqdm.external_write_mode(file=sys.stderr):

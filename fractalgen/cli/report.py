@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fractalgen.training.config import Config
     from fractalgen.training.train import Outcome
 
-__all__ = ["print_json", "print_report", "print_summary", "print_training"]
+__all__ = ["print_json", "print_report", "print_summary", "print_training", "printable"]
 
 _MAX_LISTED = 20
 
@@ -127,3 +127,14 @@ def in_units(n_bytes: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def printable(text: str, encoding: str | None) -> str:
+    """Replace what an encoding lacks, such as bytes of a file name that are not text."""
+    encoding = encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("±", "+/-").replace("\N{EN DASH}", "-")
+        return text.encode(encoding, "replace").decode(encoding)
+    return text

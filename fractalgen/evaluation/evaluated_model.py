@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.evaluation.metrics.arrays import max_softmax
+from fractalgen.evaluation.metrics import max_softmax
 from fractalgen.evaluation.metrics.classification import error_rate
 from fractalgen.seeding import rng_for
 

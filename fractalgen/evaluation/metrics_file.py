@@ -22,9 +22,8 @@ import filelock
 
 from fractalgen.errors import ArgumentError, RunError
 from fractalgen.evaluation.measurements import MEASUREMENTS
-from fractalgen.evaluation.measurements.measurement import Entry
+from fractalgen.evaluation.measurements.measurement import Entry, count_of
 from fractalgen.evaluation.results import RESULTS_VERSION, Results
-from fractalgen.evaluation.wording import count_of
 from fractalgen.files.atomic import write_atomically
 
 __all__ = ["METRICS", "REPORT", "add_entry", "read_results"]

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fractalgen.evaluation.measurements import MEASUREMENTS
-from fractalgen.evaluation.measurements.measurement import Entry, Figure, Section
-from fractalgen.evaluation.wording import percent
+from fractalgen.evaluation.measurements.measurement import Entry, Figure, Section, percent
 
 __all__ = ["RESULTS_VERSION", "Results"]
 

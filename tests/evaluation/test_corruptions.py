@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.corruptions import generated
+from fractalgen.evaluation.corruptions import SEVERITIES, generated
 from fractalgen.evaluation.corruptions.generated import (
     cache_folder,
     corrupted_cached,
     corrupted_parts,
 )
-from fractalgen.evaluation.corruptions.imagenet_c import IMAGENET_C, corrupted
+from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS, GROUPS, IMAGENET_C, corrupted
 from fractalgen.evaluation.corruptions.published import read_corruptions
-from fractalgen.evaluation.corruptions.suites import CORRUPTIONS, GROUPS, SEVERITIES
 from fractalgen.seeding import rng_for
 
 

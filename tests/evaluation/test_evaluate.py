@@ -11,11 +11,11 @@ from PIL import Image
 
 from fractalgen.bank.folder import content_key, list_images
 from fractalgen.errors import RunError, RunUsageError
+from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS
 from fractalgen.evaluation.corruptions.perturbations import NOISE, PERTURBATIONS
-from fractalgen.evaluation.corruptions.suites import CORRUPTIONS
 from fractalgen.evaluation.evaluate import evaluate
 from fractalgen.evaluation.evaluated_model import EvaluatedModel
-from fractalgen.evaluation.measurements.sources import folder_names
+from fractalgen.evaluation.measurements.measurement import folder_names
 from fractalgen.evaluation.metrics.classification import ALEXNET_CORRUPTION_ERRORS
 from fractalgen.evaluation.metrics_file import read_results
 from fractalgen.seeding import rng_for

@@ -13,7 +13,7 @@ from fractalgen.evaluation.evaluated_model import (
     predict,
     rebatched,
 )
-from fractalgen.evaluation.metrics.arrays import softmax
+from fractalgen.evaluation.metrics import softmax
 
 MEAN, STD = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)
 

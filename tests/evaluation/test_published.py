@@ -5,9 +5,14 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import RunError
+from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS, GROUPS
 from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
-from fractalgen.evaluation.corruptions.published import read_corruptions, read_perturbations
-from fractalgen.evaluation.corruptions.suites import C_BAR, CORRUPTIONS, GROUPS, IMAGENET_C_BAR
+from fractalgen.evaluation.corruptions.published import (
+    C_BAR,
+    IMAGENET_C_BAR,
+    read_corruptions,
+    read_perturbations,
+)
 from fractalgen.training.datasets.folders import images_of_classes
 
 N, SIZE, CLASSES = 6, 8, ("cat", "dog", "owl")

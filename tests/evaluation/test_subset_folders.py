@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.subset_folders import read_subset
+from fractalgen.evaluation.measurements.natural_shift import read_subset
 
 CLASSES = ("n01", "n02", "n03", "n04", "n05")
 

@@ -10,14 +10,16 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
 import re
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -26,13 +28,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.evaluation.corruptions.array_cache import cached_array
-from fractalgen.evaluation.corruptions.suites import SEVERITIES, Suite
-from fractalgen.files.atomic import write_atomically
+from fractalgen.evaluation.corruptions import SEVERITIES, Suite
+from fractalgen.evaluation.corruptions.imagenet_c import IMAGENET_C
+from fractalgen.files.atomic import new_part, put_in_place, write_atomically
 from fractalgen.files.cache_folder import default_folder
 from fractalgen.pool import Progress, default_workers
+from fractalgen.registry import Registry
 
-__all__ = ["cache_folder", "corrupted_cached", "corrupted_parts"]
+__all__ = ["GENERATE", "SUITES", "cache_folder", "corrupted_cached", "corrupted_parts"]
+
+GENERATE = "generate"
+
+SUITES: Registry[Suite] = Registry("suite of corruptions")
+"""The suites that are made here, by the value of --corruptions."""
+
+SUITES.add(GENERATE, IMAGENET_C)
 
 _PIXELS_PER_PART = 1 << 18
 _MIN_SIZE = 32  # smaller images take as long as these
@@ -40,6 +50,9 @@ _MAX_WORKERS = 16
 
 # Starting a process that imports everything takes about this long.
 _WORTH_PROCESSES_SECONDS = 8.0
+
+# A cache must not be what fills a disk.
+_MIN_FREE_BYTES = 1 << 30
 
 
 class _Part(NamedTuple):
@@ -184,7 +197,7 @@ def corrupted_cached(
             yield part
 
     shape = (len(SEVERITIES) * len(images), *images.shape[1:])
-    flat = cached_array(folder / f"{name}.npy", shape, parts)
+    flat = _cached_array(folder / f"{name}.npy", shape, parts)
     if labels is not None and folder.is_dir():
         _keep_labels(folder / "labels.npy", labels)
     return flat.reshape(len(SEVERITIES), *images.shape)
@@ -227,3 +240,74 @@ def _keep_labels(path: Path, labels: NDArray[np.int64]) -> None:
     with contextlib.suppress(OSError):
         if not path.is_file() or path.read_bytes() != data:
             write_atomically(path, data)
+
+
+def _cached_array(
+    path: Path, shape: tuple[int, ...], parts: Callable[[], Iterator[NDArray[np.uint8]]]
+) -> NDArray[np.uint8]:
+    """Return the array of uint8 in an ``.npy`` file, and make the file first if necessary.
+
+    A hidden file beside it holds its SHA-256; without that the file counts as damaged. `parts` is
+    called if the file is missing or damaged, and yields the array bit by bit along its first axis.
+    The array is read-only: mapped from the file, or in memory if the file cannot be written or
+    would leave less than 1 GiB of the disk free.
+    """
+    found = _read(path, shape)
+    if found is not None:
+        return found
+    try:
+        _write(path, shape, parts())
+    except OSError:
+        pass
+    else:
+        found = _read(path, shape)
+    return _in_memory(shape, parts()) if found is None else found
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    try:
+        if _checksum_file(path).read_text("ascii").strip() != _sha256(path):
+            return None
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return array if array.dtype == np.uint8 and array.shape == shape else None
+
+
+def _write(path: Path, shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(path.parent).free < math.prod(shape) + _MIN_FREE_BYTES:
+        raise OSError("not enough room")
+    digest = hashlib.sha256()
+    with new_part(path.parent) as (part, file):
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+        )
+        file.flush()
+        digest.update(part.read_bytes())
+        for array in parts:
+            data = np.ascontiguousarray(array).data
+            digest.update(data)
+            file.write(data)
+        file.close()
+        put_in_place(part, path)
+    write_atomically(_checksum_file(path), f"{digest.hexdigest()}\n".encode("ascii"))
+
+
+def _in_memory(shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    out = np.empty(shape, np.uint8)
+    start = 0
+    for part in parts:
+        out[start : start + len(part)] = part
+        start += len(part)
+    out.flags.writeable = False
+    return out
+
+
+def _checksum_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sha256")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

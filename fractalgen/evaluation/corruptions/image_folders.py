@@ -1,7 +1,7 @@
 """Reads ImageNet-C as published: a folder for each corruption, severity and class."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import ImageError, RunError
-from fractalgen.evaluation.corruptions.suites import SEVERITIES, choose_names
+from fractalgen.evaluation.corruptions import SEVERITIES
 from fractalgen.images.decoding import to_rgb
 from fractalgen.images.formats import SUFFIXES
 
-__all__ = ["CorruptionFolder", "ImageList", "read_image_folders"]
+__all__ = ["CorruptionFolder", "ImageList", "corruption_folders", "read_image_folders"]
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,37 @@ class CorruptionFolder:
             yield np.stack([_image(path, self.size) for path in paths]), found.labels[some]
 
 
+def corruption_folders(folder: Path) -> dict[str, Path]:
+    """Return the folders that have folders with numbers for names, here or one level below.
+
+    ImageNet-C's archives unpack into folders of their groups, ``blur/defocus_blur/1/...``.
+    """
+    found = {}
+    try:
+        for place in _folders(folder):
+            inside = _folders(place)
+            if any(_number(path) is not None for path in inside):
+                found[place.name] = place
+                continue
+            for path in inside:
+                if any(_number(deeper) is not None for deeper in _folders(path)):
+                    found[path.name] = path
+    except OSError as error:
+        raise RunError(f"{error.filename} cannot be read: {error.strerror or error}") from None
+    return found
+
+
 def read_image_folders(
-    folder: Path,
+    folders: Mapping[str, Path],
     size: int,
     classes: Sequence[str],
     n_test: int,
     indices: Sequence[int] | NDArray[np.int64] | None,
 ) -> tuple[CorruptionFolder, ...]:
-    """Read corrupted test images from ``corruption/severity/class/image``.
+    """Read the test images in the folders of some corruptions, ``severity/class/image``.
 
-    The corruptions may lie in folders of their groups, as ImageNet-C's archives unpack
-    (``blur/defocus_blur/1/...``). The severities are five folders whose names are numbers; those of
-    C-bar are not 1 to 5. `classes` names the classes' folders, by label; some may be missing.
+    The severities are five folders whose names are numbers; those of C-bar are not 1 to 5.
+    `classes` names the classes' folders, by label; some may be missing.
 
     Raises
     ------
@@ -77,13 +96,10 @@ def read_image_folders(
         class is unknown, or if only `indices` are to be read and there are not `n_test` images.
     """
     try:
-        found = _corruption_folders(folder)
-        severities = {name: _severities(found[name]) for name in choose_names(folder, list(found))}
+        severities = {name: _severities(folder) for name, folder in folders.items()}
         lists = _listed([path for paths in severities.values() for path in paths], classes)
     except OSError as error:
-        raise RunError(
-            f"{error.filename or folder} cannot be read: {error.strerror or error}"
-        ) from None
+        raise RunError(f"{error.filename} cannot be read: {error.strerror or error}") from None
     _check_counts(lists, None if indices is None else n_test)
     if indices is not None:
         chosen = np.asarray(indices, np.int64)
@@ -140,20 +156,6 @@ def _check_counts(lists: dict[Path, ImageList], n_test: int | None) -> None:
                 f"{path} has {n} images, and the test set {n_test}: a part of it cannot be "
                 "chosen; evaluate without --limit"
             )
-
-
-def _corruption_folders(folder: Path) -> dict[str, Path]:
-    """Return what has folders with numbers for names, here or one level below."""
-    found = {}
-    for place in _folders(folder):
-        inside = _folders(place)
-        if any(_number(path) is not None for path in inside):
-            found[place.name] = place
-            continue
-        for path in inside:
-            if any(_number(deeper) is not None for deeper in _folders(path)):
-                found[path.name] = path
-    return found
 
 
 def _severities(folder: Path) -> tuple[Path, ...]:

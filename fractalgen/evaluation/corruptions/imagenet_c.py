@@ -16,10 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.corruptions.suites import CORRUPTIONS, SEVERITIES, Suite
+from fractalgen.evaluation.corruptions import SEVERITIES, Suite
 from fractalgen.seeding import rng_for
 
-__all__ = ["IMAGENET_C", "corrupted", "import_opencv"]
+__all__ = ["CORRUPTIONS", "GROUPS", "IMAGENET_C", "corrupted", "import_opencv"]
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
+    "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
+    "weather": ("snow", "frost", "fog", "brightness"),
+    "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
+}
+"""ImageNet-C's four groups, without those that it keeps for validation.
+
+Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
+Perturbations", ICLR 2019.
+"""
+
+CORRUPTIONS: tuple[str, ...] = tuple(name for names in GROUPS.values() for name in names)
+"""ImageNet-C's fifteen corruptions, in its order."""
 
 _MIN_SIZE = 32
 

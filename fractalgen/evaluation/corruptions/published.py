@@ -4,7 +4,7 @@ Everything is checked before anything is measured.
 """
 
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.corruptions.image_folders import read_image_folders
+from fractalgen.evaluation.corruptions import SEVERITIES
+from fractalgen.evaluation.corruptions.image_folders import corruption_folders, read_image_folders
+from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS
 from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
-from fractalgen.evaluation.corruptions.suites import SEVERITIES, choose_names, refuse_missing
 
 __all__ = [
     "CorruptionArray",
@@ -24,6 +25,38 @@ __all__ = [
     "read_corruptions",
     "read_perturbations",
 ]
+
+C_BAR: tuple[str, ...] = (
+    "blue_noise_sample",
+    "brownish_noise",
+    "checkerboard_cutout",
+    "inverse_sparkles",
+    "pinch_and_twirl",
+    "ripple",
+    "circular_motion_blur",
+    "lines",
+    "sparkles",
+    "transverse_chromatic_abberation",
+)
+"""The ten corruptions of CIFAR-10-C-bar, spelled as its files are.
+
+Source: Mintun, Kirillov and Xie, "On Interaction Between Augmentations and Corruptions in Natural
+Corruption Robustness", NeurIPS 2021.
+"""
+
+IMAGENET_C_BAR: tuple[str, ...] = (
+    "blue_noise_sample",
+    "brownish_noise",
+    "caustic_refraction",
+    "checkerboard_cutout",
+    "cocentric_sine_waves",
+    "inverse_sparkles",
+    "perlin_noise",
+    "plasma_noise",
+    "single_frequency_greyscale",
+    "sparkles",
+)
+"""The ten corruptions of ImageNet-C-bar, spelled as its folders are; CIFAR-10-C-bar has half."""
 
 _LABELS = "labels"
 
@@ -103,7 +136,7 @@ def read_corruptions(
 
     It has an ``.npy`` file for each corruption, of uint8 and shape (5 n, size, size, 3) with
     severity 1 first, and maybe ``labels.npy``; or folders of images as ImageNet-C has them, see
-    `fractalgen.evaluation.corruptions.image_folders`. `choose_names` says which are read.
+    `fractalgen.evaluation.corruptions.image_folders`. `_choose_names` says which are read.
 
     Parameters
     ----------
@@ -124,10 +157,12 @@ def read_corruptions(
     _check_folder(folder)
     files = _arrays(folder)
     if not files:
-        return read_image_folders(folder, size, classes, len(labels), indices)
+        folders = corruption_folders(folder)
+        chosen = {name: folders[name] for name in _choose_names(folder, folders)}
+        return read_image_folders(chosen, size, classes, len(labels), indices)
     all_labels = _labels(folder / f"{_LABELS}.npy", labels, len(classes))
     found = []
-    for name in choose_names(folder, [name for name in files if name != _LABELS]):
+    for name in _choose_names(folder, [name for name in files if name != _LABELS]):
         flat = _image_array(files[name], 4, size)
         if flat.shape[0] != all_labels.size:
             whose = f"{_LABELS}.npy has" if _LABELS in files else "5 severities of the test set are"
@@ -159,7 +194,7 @@ def read_perturbations(
     """
     _check_folder(folder)
     files = _arrays(folder)
-    refuse_missing(folder, PERTURBATIONS, files)
+    _refuse_missing(folder, PERTURBATIONS, files)
     found = []
     for name in PERTURBATIONS:
         sequences = _image_array(files[name], 5, size)
@@ -171,6 +206,41 @@ def read_perturbations(
         chosen = _chosen(files[name], n, n if n_test is None else n_test, indices)
         found.append(PerturbationArray(name, sequences, chosen))
     return tuple(found)
+
+
+def _choose_names(folder: Path, names: Collection[str]) -> tuple[str, ...]:
+    """Return the corruptions to read from a folder that has `names`.
+
+    These are a published list if it is complete, and all of them if no name is published.
+
+    Raises
+    ------
+    RunError
+        If a published list is incomplete, or there are no names.
+    """
+    lists = (CORRUPTIONS, C_BAR, IMAGENET_C_BAR)
+    whole = [known for known in lists if set(known) <= set(names)]
+    if whole:
+        return whole[0]
+    nearest = max(lists, key=lambda known: len(set(known) & set(names)))
+    if set(nearest) & set(names):
+        _refuse_missing(folder, nearest, names)
+    if not names:
+        raise RunError(
+            f"{folder} holds no corrupted images; give a folder of .npy files such as "
+            "CIFAR-10-C, or of folders such as ImageNet-C"
+        )
+    return tuple(sorted(names))
+
+
+def _refuse_missing(folder: Path, wanted: Collection[str], names: Collection[str]) -> None:
+    """Raise RunError if a folder that has `names` lacks some of `wanted`."""
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise RunError(
+            f"{folder} lacks {', '.join(missing)}: {len(wanted) - len(missing)} of "
+            f"{len(wanted)} are there; download all of it"
+        )
 
 
 def _check_folder(folder: Path) -> None:

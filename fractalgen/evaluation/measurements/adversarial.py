@@ -15,11 +15,11 @@ from fractalgen.evaluation.measurements.measurement import (
     Measurement,
     Options,
     Section,
+    count_of,
+    of_test_images,
     option,
 )
-from fractalgen.evaluation.measurements.sources import of_test_images
 from fractalgen.evaluation.metrics.classification import error_rate
-from fractalgen.evaluation.wording import count_of
 
 __all__ = ["Adversarial", "AdversarialEntry", "AdversarialOptions"]
 

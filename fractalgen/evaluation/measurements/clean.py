@@ -13,6 +13,7 @@ from fractalgen.evaluation.measurements.measurement import (
     Measurement,
     Options,
     Section,
+    count_of,
 )
 from fractalgen.evaluation.metrics.calibration import (
     CalibrationBin,
@@ -20,7 +21,6 @@ from fractalgen.evaluation.metrics.calibration import (
     rms_calibration_error,
     rms_calibration_error_public,
 )
-from fractalgen.evaluation.wording import count_of
 
 __all__ = ["Clean", "CleanEntry"]
 

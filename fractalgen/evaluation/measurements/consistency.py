@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.evaluation.corruptions import GENERATE, SUITES
+from fractalgen.evaluation.corruptions.generated import GENERATE, SUITES
 from fractalgen.evaluation.corruptions.perturbations import (
     FRAMES,
     NOISE,
@@ -27,15 +27,14 @@ from fractalgen.evaluation.measurements.measurement import (
     Measurement,
     Options,
     Section,
-    option,
-)
-from fractalgen.evaluation.measurements.sources import (
+    count_of,
     detail_figures,
     folder_names,
     of_test_images,
+    option,
+    spelled_out,
 )
 from fractalgen.evaluation.metrics.classification import flip_rate, mean_flip_rate
-from fractalgen.evaluation.wording import count_of, spelled_out
 
 __all__ = ["Consistency", "ConsistencyEntry", "ConsistencyOptions"]
 

@@ -12,10 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import ArgumentError
-from fractalgen.evaluation.corruptions import GENERATE, SUITES
-from fractalgen.evaluation.corruptions.generated import corrupted_cached, corrupted_parts
+from fractalgen.evaluation.corruptions import SEVERITIES, Suite
+from fractalgen.evaluation.corruptions.generated import (
+    GENERATE,
+    SUITES,
+    corrupted_cached,
+    corrupted_parts,
+)
 from fractalgen.evaluation.corruptions.published import PublishedCorruption, read_corruptions
-from fractalgen.evaluation.corruptions.suites import SEVERITIES, Suite
 from fractalgen.evaluation.evaluated_model import (
     EvaluatedModel,
     Predictions,
@@ -30,12 +34,12 @@ from fractalgen.evaluation.measurements.measurement import (
     Measurement,
     Options,
     Section,
-    option,
-)
-from fractalgen.evaluation.measurements.sources import (
+    count_of,
     detail_figures,
     folder_names,
     of_test_images,
+    option,
+    spelled_out,
 )
 from fractalgen.evaluation.metrics.calibration import rms_calibration_error
 from fractalgen.evaluation.metrics.classification import (
@@ -43,7 +47,6 @@ from fractalgen.evaluation.metrics.classification import (
     mean_corruption_error,
     normalized_corruption_error,
 )
-from fractalgen.evaluation.wording import count_of, spelled_out
 
 __all__ = ["CorruptionEntry", "CorruptionOptions", "Corruptions"]
 

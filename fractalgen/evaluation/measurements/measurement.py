@@ -6,7 +6,7 @@ import dataclasses
 import math
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -29,7 +29,13 @@ __all__ = [
     "Option",
     "Options",
     "Section",
+    "count_of",
+    "detail_figures",
+    "folder_names",
+    "of_test_images",
     "option",
+    "percent",
+    "spelled_out",
 ]
 
 NONE = "none"
@@ -271,3 +277,48 @@ class Measurement(ABC, Generic[OptionsT, EntryT]):
     def section_key(self, entry: Entry) -> str:
         """Return what names the section of an entry, for programs."""
         return f"{self.key}:{entry.source}" if entry.source else self.key
+
+
+def folder_names(folders: Sequence[str | Path], taken: Collection[str] = ()) -> tuple[str, ...]:
+    """Return what the table calls each folder.
+
+    That is its own name, such as ``CIFAR-10-C``; or its path as it was given, if another folder has
+    that name too, or it is among those `taken`.
+    """
+    own = [Path(folder).expanduser().resolve().name for folder in folders]
+    names = []
+    for folder, name in zip(folders, own, strict=True):
+        if name and name not in taken and own.count(name) == 1:
+            names.append(name)
+        elif str(folder) in taken:
+            names.append(str(Path(folder).resolve()))
+        else:
+            names.append(str(folder))
+    return tuple(names)
+
+
+def detail_figures(values: Mapping[str, float]) -> list[Figure]:
+    """Return a detail for each corruption or perturbation."""
+    return [Figure(name, spelled_out(name), value, detail=True) for name, value in values.items()]
+
+
+def of_test_images(n: int, n_test: int) -> str:
+    """Say how many test images were measured, and of how many if there was a limit."""
+    all_of_them = count_of(n_test, "test image")
+    return f"{n:,} of {all_of_them}" if n < n_test else count_of(n, "test image")
+
+
+def count_of(n: int, one: str, many: str | None = None) -> str:
+    """Write a number with its noun, such as ``1 kind`` or ``1,000 kinds``."""
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
+def percent(value: float, decimals: int = 2) -> str:
+    """Write a share as a percentage."""
+    return f"{100 * value:.{decimals}f}%"
+
+
+def spelled_out(name: str) -> str:
+    """Write a corruption's or perturbation's name as words."""
+    words = name.replace("_", " ")
+    return "JPEG" + words[4:] if words.startswith("jpeg") else words

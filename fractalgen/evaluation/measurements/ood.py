@@ -21,15 +21,16 @@ from fractalgen.evaluation.measurements.measurement import (
     Measurement,
     Options,
     Section,
+    folder_names,
+    of_test_images,
     option,
+    percent,
 )
-from fractalgen.evaluation.measurements.sources import folder_names, of_test_images
+from fractalgen.evaluation.measurements.natural_shift import SubsetFolder, read_subset
 from fractalgen.evaluation.metrics.detection import aupr, auroc, fpr_at_95_tpr, ood_scores
-from fractalgen.evaluation.wording import percent
 
 if TYPE_CHECKING:
     from fractalgen.evaluation.ood_images import OODImages
-    from fractalgen.evaluation.subset_folders import SubsetFolder
 
 __all__ = ["OOD", "OODEntry", "OODOptions"]
 
@@ -77,7 +78,6 @@ class OOD(Measurement[OODOptions, OODEntry]):
     def plan(self, model: EvaluatedModel, options: OODOptions) -> Sequence[Callable[[], Measured]]:
         """Read one image of each source, and open ImageNet-O."""
         from fractalgen.evaluation.ood_images import NAMES, is_of_data_set, is_path, ood_images
-        from fractalgen.evaluation.subset_folders import read_subset
 
         sources = _sources(model, options)
         folders: list[str | Path] = [source for source in sources if is_path(source)]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fractalgen.errors import ArgumentError
-from fractalgen.evaluation.metrics.arrays import finite
+from fractalgen.evaluation.metrics import finite
 
 __all__ = [
     "CalibrationBin",

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fractalgen.errors import ArgumentError
-from fractalgen.evaluation.metrics.arrays import classes, finite
+from fractalgen.evaluation.metrics import classes, finite
 
 __all__ = [
     "ALEXNET_CORRUPTION_ERRORS",

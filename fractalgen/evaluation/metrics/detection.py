@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fractalgen.evaluation.metrics.arrays import finite, max_softmax
+from fractalgen.evaluation.metrics import finite, max_softmax
 
 __all__ = ["aupr", "auroc", "fpr_at_95_tpr", "ood_scores"]
 
