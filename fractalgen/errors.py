@@ -6,6 +6,7 @@ __all__ = [
     "ArgumentError",
     "BankError",
     "DamagedSetError",
+    "DownloadError",
     "FractalgenError",
     "ImageError",
     "NotRegularError",
@@ -41,6 +42,10 @@ class PaletteError(FractalgenError, ValueError):
 
 class NotRegularError(FractalgenError, OSError):
     """A path that should be a file, and is a folder, a pipe, a socket or a device."""
+
+
+class DownloadError(FractalgenError, RuntimeError):
+    """A file that cannot be downloaded."""
 
 
 class ImageError(FractalgenError, ValueError):

@@ -1,39 +1,52 @@
 """A bank's file: an ``.npy`` array, and behind it what it was made from."""
 
+import contextlib
 import json
 import operator
 import os
 import stat
 import struct
+import threading
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BANK_VERSION", "About", "BankWriter", "DamagedError", "read_bank"]
+from fractalgen.bank.folder import ImageFile, content_key
+from fractalgen.errors import BankError, ImageError, UnreadableImagesError
+from fractalgen.files.atomic import atomic_file
+from fractalgen.images.decoding import read_square
+from fractalgen.pool import OrderedPool, Stopped
+
+__all__ = ["BANK_VERSION", "BankWriter", "Contents", "DamagedError", "build_bank", "read_bank"]
 
 BANK_VERSION = 1
-"""Changes when a bank's pixels or its file would be made otherwise."""
+"""Changes when the same images would give other pixels or another file."""
 
 _HEADER_BYTES = 128
 _MAGIC = b"fgbank01"
 _FOOTER = struct.Struct("<Q8s")  # length of the JSON text before it, and the magic
+
+_BYTES_IN_FLIGHT = 32 << 20
+_TASKS_AHEAD = 4  # per worker
+_MAX_PER_TASK = 64
 
 
 class DamagedError(Exception):
     """A file that is no whole bank of this version."""
 
 
-class About(NamedTuple):
+class Contents(NamedTuple):
     """What a bank was made from.
 
     Attributes
     ----------
     key : str
-        Of the folder's content.
+        The digest of the folder's images.
     size : int
-        Side of the images in pixels.
+        Side of the bank's images in pixels.
     files : tuple of str
         The images' paths within the folder, in order.
     refused : tuple of (str, str)
@@ -47,12 +60,12 @@ class About(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """The array's."""
+        """The array's shape."""
         return len(self.files), self.size, self.size, 3
 
 
 class BankWriter:
-    """Writes a bank image by image, so that it is never in memory as a whole.
+    """Writes a bank batch by batch, so that it is never in memory as a whole.
 
     The file is no bank until `finish` returns.
     """
@@ -62,20 +75,97 @@ class BankWriter:
         file.write(bytes(_HEADER_BYTES))
 
     def append(self, images: NDArray[np.uint8]) -> None:
-        """Write some images, of shape (n, size, size, 3)."""
+        """Write images of shape (n, size, size, 3)."""
         self._file.write(np.ascontiguousarray(images).data)
 
-    def finish(self, about: About) -> None:
-        """Write what the bank was made from, then the header, and wait for the disk."""
-        text = json.dumps({"version": BANK_VERSION, **about._asdict()}).encode()
+    def finish(self, contents: Contents) -> None:
+        """Write what the bank was made from, then the header."""
+        text = json.dumps({"version": BANK_VERSION, **contents._asdict()}).encode()
         self._file.write(text + _FOOTER.pack(len(text), _MAGIC))
         self._file.seek(0)
-        self._file.write(_header(about.shape))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._file.write(_header(contents.shape))
 
 
-def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], About]:
+def build_bank(
+    folder: Path,
+    images: Sequence[ImageFile],
+    size: int,
+    target: Path,
+    *,
+    skip_unreadable: bool,
+    workers: int,
+) -> None:
+    """Decode and resize a folder's images into a bank's file, with threads and little memory.
+
+    Raises
+    ------
+    UnreadableImagesError
+        With the names of all images that cannot be read, unless they are skipped.
+    BankError
+        If none can be read, or there is no room for the file.
+    OSError
+        If the folder of `target` cannot be written to.
+    """
+    files: list[str] = []
+    refused: list[tuple[str, str]] = []
+    begun = False
+    try:
+        with atomic_file(target, durable=True, shared=True) as file:
+            begun = True
+            writer = BankWriter(file)
+            with contextlib.closing(_batches(folder, images, size, workers)) as batches:
+                for batch in batches:
+                    refused += batch.refused
+                    if skip_unreadable or not refused:
+                        files += batch.files
+                        writer.append(batch.images)
+            if refused and not skip_unreadable:
+                raise UnreadableImagesError(str(folder), refused)
+            if not files:
+                raise BankError(f"none of the {len(images):,} images in {folder} can be read")
+            writer.finish(Contents(content_key(images), size, tuple(files), tuple(refused)))
+    except OSError as error:
+        if not begun:
+            raise
+        megabytes = len(images) * size * size * 3 / 1e6
+        raise BankError(
+            f"cannot write the bank, {megabytes:,.0f} MB, to {target.parent}: "
+            f"{error.strerror or error}; name another folder by cache_dir"
+        ) from None
+
+
+class _Batch(NamedTuple):
+    """Images of shape (n, size, size, 3), their names, and those that could not be read."""
+
+    images: NDArray[np.uint8]
+    files: list[str]
+    refused: list[tuple[str, str]]
+
+
+def _batches(
+    folder: Path, images: Sequence[ImageFile], size: int, workers: int
+) -> Generator[_Batch, None, None]:
+    in_flight = workers * _TASKS_AHEAD * size * size * 3
+    step = min(max(1, _BYTES_IN_FLIGHT // in_flight), _MAX_PER_TASK)
+
+    def read(some: Sequence[ImageFile], stopping: threading.Event) -> _Batch:
+        batch = _Batch(np.empty((len(some), size, size, 3), np.uint8), [], [])
+        for name, sha256, *_ in some:
+            if stopping.is_set():
+                raise Stopped
+            try:
+                batch.images[len(batch.files)] = read_square(folder / name, size, sha256)
+                batch.files.append(name)
+            except ImageError as error:
+                batch.refused.append((name, str(error)))
+        return batch._replace(images=batch.images[: len(batch.files)])
+
+    tasks = (images[start : start + step] for start in range(0, len(images), step))
+    with OrderedPool(read, workers, _TASKS_AHEAD) as pool:
+        yield from pool.map(tasks)
+
+
+def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], Contents]:
     """Map a bank into memory, read-only.
 
     Raises
@@ -88,12 +178,12 @@ def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], About]:
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
         raise DamagedError("it is not a regular file")
     with path.open("rb") as file:
-        about = _read_about(file)
-        images = np.memmap(file, np.uint8, mode="r", offset=_HEADER_BYTES, shape=about.shape)
-    return images, about
+        contents = _read_contents(file)
+        images = np.memmap(file, np.uint8, mode="r", offset=_HEADER_BYTES, shape=contents.shape)
+    return images, contents
 
 
-def _read_about(file: IO[bytes]) -> About:
+def _read_contents(file: IO[bytes]) -> Contents:
     length = os.fstat(file.fileno()).st_size
     if length < _HEADER_BYTES + _FOOTER.size:
         raise DamagedError("truncated")
@@ -107,23 +197,24 @@ def _read_about(file: IO[bytes]) -> About:
         if data.pop("version") != BANK_VERSION:
             raise DamagedError("of another version")
         refused = tuple((name, reason) for name, reason in data["refused"])
-        about = About(data["key"], operator.index(data["size"]), tuple(data["files"]), refused)
-        if about.size < 1 or not all(isinstance(name, str) for name in about.files):
+        size = operator.index(data["size"])
+        contents = Contents(data["key"], size, tuple(data["files"]), refused)
+        if size < 1 or not all(isinstance(name, str) for name in contents.files):
             raise ValueError("no bank")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedError("what it was made from cannot be read") from None
-    n_images, height, width, channels = about.shape
+    n_images, height, width, channels = contents.shape
     n_pixels = n_images * height * width * channels
     if _HEADER_BYTES + n_pixels + n_text + _FOOTER.size != length:
         raise DamagedError("of another length than its images")
     file.seek(0)
-    if file.read(_HEADER_BYTES) != _header(about.shape):
+    if file.read(_HEADER_BYTES) != _header(contents.shape):
         raise DamagedError("its header is another array's")
-    return about
+    return contents
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
-    """Return an ``.npy`` header (format 1.0) of fixed length: the count is known only at last."""
+    """Return an ``.npy`` header (format 1.0) of fixed length, as the count is known only later."""
     text = repr({"descr": "|u1", "fortran_order": False, "shape": shape})
     n_text = _HEADER_BYTES - 10
     return (

@@ -13,7 +13,7 @@ __all__ = ["MANIFEST_FILE", "SET_FILE", "ImageFile", "content_key", "list_images
 
 SET_FILE = "set.json"
 MANIFEST_FILE = "manifest.jsonl"
-_MOST_FOLDERS = 200_000
+_MAX_FOLDERS = 200_000
 _HASH_FIELD = b'"file_sha256":"'
 _NAME_FIELD = b'{"file":"'
 
@@ -28,8 +28,8 @@ class ImageFile(NamedTuple):
     sha256 : str or None
         Of the file, as a fractalgen set's manifest gives it.
     n_bytes, modified : int
-        Length, and time of the last change in nanoseconds, of a file that no manifest records;
-        otherwise nobody asks the file system, which takes long for many files.
+        Length, and modification time in nanoseconds, of a file that no manifest records. They
+        are 0 for others: asking the file system takes long for many files.
     """
 
     name: str
@@ -41,14 +41,14 @@ class ImageFile(NamedTuple):
 def list_images(folder: Path) -> list[ImageFile]:
     """Return a folder's images, nested ones too, sorted by name on every file system.
 
-    Hidden files and folders, and files whose names do not end as an image's, are left out.
-    Links are followed, but not back into a folder that is being read.
+    Hidden files and folders, and files without an image's suffix, are left out. Links are
+    followed, but not back into a folder that is being read.
 
     Raises
     ------
     BankError
-        If there is no such folder, it cannot be read, it holds no images, or its folders have no
-        end.
+        If there is no such folder, it cannot be read, it holds no images, or it has too many
+        folders in it.
     """
     try:
         if not folder.is_dir():
@@ -69,7 +69,7 @@ def list_images(folder: Path) -> list[ImageFile]:
 def _found(folder: Path, recorded: dict[str, str]) -> list[ImageFile]:
     """Return a folder's images, in any order.
 
-    Links that lead from folder to folder can make more paths than anyone can wait for.
+    Links from folder to folder can make more paths than anyone can wait for.
     """
     found = []
     folders: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [
@@ -79,9 +79,9 @@ def _found(folder: Path, recorded: dict[str, str]) -> list[ImageFile]:
     while folders:
         path, prefix, above = folders.pop()
         n_folders += 1
-        if n_folders > _MOST_FOLDERS:
+        if n_folders > _MAX_FOLDERS:
             raise BankError(
-                f"{folder} has more than {_MOST_FOLDERS:,} folders in it; give one that is nearer "
+                f"{folder} has more than {_MAX_FOLDERS:,} folders in it; give one that is nearer "
                 "to the images, or remove links that lead from folder to folder"
             )
         with os.scandir(path) as entries:
@@ -122,9 +122,8 @@ def _identity(folder: Path | str) -> tuple[int, int]:
 def content_key(images: Sequence[ImageFile]) -> str:
     """Return 32 hexadecimal digits that name what the images are.
 
-    They are made of each image's name and recorded hash, or else its length and time of
-    change. So a set that is copied keeps its key, and a new, renamed, removed or redrawn image
-    changes it.
+    They depend on each image's name and recorded hash, or else on its length and modification
+    time. So a copied set keeps its key, and a new, renamed, removed or redrawn image changes it.
     """
     lines = [
         f"{name}\0{sha256 or f'{n_bytes} {modified}'}\0"
@@ -135,11 +134,10 @@ def content_key(images: Sequence[ImageFile]) -> str:
 
 
 def _recorded_hashes(folder: Path) -> dict[str, str]:
-    """Return the files' hashes by their names, of a fractalgen set; nothing of other folders.
+    """Return the hashes of a fractalgen set's files by name; nothing for other folders.
 
-    The whole of a record is not read, which takes ten times as long as opening a bank may. A
-    line that is torn or written otherwise is passed over; its image counts by its time of
-    change.
+    Parsing whole records would take ten times as long as opening a bank may. Lines that are torn
+    or written otherwise are passed over, and their images count by their modification time.
     """
     hashes: dict[bytes, bytes] = {}
     if not (folder / SET_FILE).is_file() or not (folder / MANIFEST_FILE).is_file():

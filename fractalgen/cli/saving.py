@@ -7,8 +7,7 @@ from PIL import Image
 
 from fractalgen.cli.group import WrongUsage
 from fractalgen.files.atomic import write_atomically
-from fractalgen.images.encoding import encode
-from fractalgen.images.formats import MAX_SIDES
+from fractalgen.images.formats import MAX_SIDES, encode
 
 __all__ = ["check_output", "max_side", "save"]
 

@@ -53,7 +53,7 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
     from fractalgen.bank.folder import list_images
     from fractalgen.cli.saving import check_output, save
     from fractalgen.errors import ImageError
-    from fractalgen.images.squares import read_square
+    from fractalgen.images.decoding import read_square
 
     check_output(output, set_folder)
     if output.exists() and image.exists() and output.samefile(image):

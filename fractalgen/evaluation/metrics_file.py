@@ -10,21 +10,19 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import math
 import re
-import typing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import NoneType, UnionType
 from typing import Any
 
 import filelock
 
-from fractalgen.errors import ArgumentError, RunError
+from fractalgen.errors import RunError
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import Entry, count_of
 from fractalgen.evaluation.results import RESULTS_VERSION, Results
 from fractalgen.files.atomic import write_atomically
+from fractalgen.files.json_codec import from_json
 
 __all__ = ["METRICS", "REPORT", "add_entry", "read_results"]
 
@@ -50,7 +48,9 @@ def read_results(run: Path) -> Results:
         raise RunError(f"{run}: there is no such run")
     again = f"write it again by 'fractalgen evaluate {run}'"
     try:
-        data = json.loads(path.read_bytes(), parse_constant=_refuse)
+        data = json.loads(
+            path.read_bytes(),
+        )
     except FileNotFoundError:
         raise RunError(
             f"{run} has no {METRICS}; measure it first by 'fractalgen evaluate {run}'"
@@ -64,8 +64,8 @@ def read_results(run: Path) -> Results:
             f"measure the run again by 'fractalgen evaluate {run}'"
         )
     try:
-        return _results_from(_from_version_1(data) if version == 1 else data)
-    except _WrongError as error:
+        return _results_from(data)
+    except (ValueError, AttributeError) as error:
         raise RunError(f"{path} is damaged: {error}; {again}") from None
 
 
@@ -222,87 +222,36 @@ def _difference(existing: Results, measured: Results) -> str:
     return "".join(f"{difference}, " for difference in differences)
 
 
-class _WrongError(Exception):
-    """Something in the file is not what it has to be."""
-
-    def __init__(self, name: str, what: str) -> None:
-        super().__init__(f"{name.removeprefix('.') or 'the whole'} {what}")
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
-
-
 def _results_from(data: Any) -> Results:
-    results: Results = _read(Results, data, "")
-    entries: dict[str, tuple[Any, ...]] = {}
+    """Rebuild results; ValueError names what is wrong."""
+    if isinstance(data, dict) and data.get("version") == 1:
+        data = _from_version_1(data)
+    results = from_json(Results, data, "results", exact=False)
+    entries = {}
     for key, found in results.entries.items():
-        name = f"entries.{key}"
         if key not in MEASUREMENTS:
-            raise _WrongError(name, "is not a measurement")
+            raise ValueError(f"'{key}' is not a measurement")
         kind = MEASUREMENTS[key].entry
-        entries[key] = tuple(_read(kind, each, f"{name}.{i}") for i, each in enumerate(found))
+        entries[key] = tuple(
+            from_json(kind, each, f"{key}[{i}]", exact=False) for i, each in enumerate(found)
+        )
     return dataclasses.replace(results, entries=entries, version=RESULTS_VERSION)
 
 
 def _from_version_1(data: dict[str, Any]) -> dict[str, Any]:
     """Bring the layout of version 1, with a field for each measurement, to that of today."""
-    clean = data.get("clean")
-    if not isinstance(clean, dict):
-        raise _WrongError("clean", "is missing" if clean is None else "is not an object")
-    ood = [
-        {"n_test": each.get("n_known"), "n_ood": each.get("n_unknown"), **each}
-        for each in data.get("anomalies") or ()
-    ]
-    entries = {
-        "clean": [clean],
+    entries: dict[str, Any] = {
+        "clean": data.get("clean"),
         "corruptions": data.get("corruptions"),
-        "consistency": [data["consistency"]] if data.get("consistency") else None,
-        "adversarial": [data["adversarial"]] if data.get("adversarial") else None,
-        "ood": ood,
+        "consistency": data.get("consistency"),
+        "adversarial": data.get("adversarial"),
+        "ood": [
+            {**each, "n_test": each.get("n_known"), "n_ood": each.get("n_unknown")}
+            for each in data.get("anomalies") or ()
+        ],
         "natural-shift": data.get("natural_shifts"),
     }
-    present = {key: found for key, found in entries.items() if found}
-    return {**data, "n_test": clean.get("n"), "entries": present}
-
-
-def _read(kind: Any, data: Any, name: str) -> Any:
-    """Make a value of a type that results are made of, or say what is wrong with it."""
-    if dataclasses.is_dataclass(kind):
-        return _read_fields(kind, data, name)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is UnionType:
-        if data is None:
-            return None
-        return _read(next(kind for kind in arguments if kind is not NoneType), data, name)
-    if origin is tuple:
-        if not isinstance(data, list):
-            raise _WrongError(name, "is not a list")
-        return tuple(_read(arguments[0], item, f"{name}.{i}") for i, item in enumerate(data))
-    if origin is dict:
-        if not isinstance(data, dict):
-            raise _WrongError(name, "is not an object")
-        return {key: _read(arguments[1], item, f"{name}.{key}") for key, item in data.items()}
-    if kind is float:
-        if isinstance(data, bool) or not isinstance(data, (int, float)) or not math.isfinite(data):
-            raise _WrongError(name, "is not a number")
-        return float(data)
-    if kind is not Any and type(data) is not kind:
-        raise _WrongError(name, "is not a whole number" if kind is int else "is not a text")
-    return data
-
-
-def _read_fields(kind: Any, data: Any, name: str) -> Any:
-    if not isinstance(data, dict):
-        raise _WrongError(name, "is not an object")
-    hints = typing.get_type_hints(kind)
-    values = {}
-    for field in dataclasses.fields(kind):
-        if field.name in data:
-            values[field.name] = _read(hints[field.name], data[field.name], f"{name}.{field.name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise _WrongError(f"{name}.{field.name}", "is missing")
-    try:
-        return kind(**values)
-    except ArgumentError as error:
-        raise _WrongError(name, str(error)) from None
+    for key, found in entries.items():
+        entries[key] = [found] if isinstance(found, dict) else found
+    n_test = entries["clean"][0].get("n") if entries["clean"] else None
+    return {**data, "n_test": n_test, "entries": {k: each for k, each in entries.items() if each}}

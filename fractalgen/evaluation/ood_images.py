@@ -12,7 +12,7 @@ from PIL import Image
 
 from fractalgen.bank.folder import ImageFile, list_images
 from fractalgen.errors import BankError, ImageError, RunError, RunUsageError
-from fractalgen.images.squares import read_square
+from fractalgen.images.decoding import read_square
 from fractalgen.pool import OrderedPool, default_workers
 from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.families.base import Family, params_from_json, params_to_json
+from fractalgen.families.base import Family
 from fractalgen.families.escape_time import EscapeTime
 from fractalgen.families.features import Features
 from fractalgen.families.ifs import IFS
@@ -16,8 +16,6 @@ __all__ = [
     "FAMILIES",
     "Family",
     "ImageSpec",
-    "params_from_json",
-    "params_to_json",
     "render",
     "sample",
     "sample_spec",

@@ -1,21 +1,14 @@
-"""What a family of images is, and how its parameters become JSON and come back."""
+"""What a family of images is."""
 
-import dataclasses
-import types
-import typing
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.registry import shown
-
 P = TypeVar("P")
 
-_LARGEST_WHOLE = 2**63
-
-__all__ = ["Family", "log_uniform", "params_from_json", "params_to_json", "rounded"]
+__all__ = ["Family", "log_uniform", "rounded"]
 
 
 class Family(Protocol[P]):
@@ -71,61 +64,3 @@ def rounded(value: float) -> float:
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """Draw from [low, high], both positive, with the logarithm uniform; nine digits."""
     return rounded(low * (high / low) ** rng.random())
-
-
-def params_to_json(params: Any) -> dict[str, Any]:
-    """Turn a parameters dataclass into plain dictionaries, lists, strings and numbers."""
-    return dataclasses.asdict(params)
-
-
-def params_from_json(params_type: type[P], data: Mapping[str, Any]) -> P:
-    """Rebuild a parameters dataclass from what `params_to_json` gave, after a trip through JSON.
-
-    Raises
-    ------
-    ValueError
-        If a key is missing or unknown, or a value has another type than its field.
-    """
-    value: P = _decode(params_type, data, params_type.__name__)
-    return value
-
-
-def _decode(kind: Any, data: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(kind, data, where)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        if data is None and type(None) in arguments:
-            return None
-        (kind,) = [argument for argument in arguments if argument is not type(None)]
-        return _decode(kind, data, where)
-    if origin is tuple:
-        return _decode_tuple(arguments, data, where)
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        if abs(data) > _LARGEST_WHOLE:  # what float does not hold, it raises an OverflowError for
-            raise ValueError(f"{where}: {shown(data)} is out of range")
-        return float(data)
-    if type(data) is not kind:
-        raise ValueError(f"{where}: expected {kind.__name__}, found {shown(data)}")
-    return data
-
-
-def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:
-    if not isinstance(data, Mapping):
-        raise ValueError(f"{where}: expected an object, found {shown(data)}")
-    hints = typing.get_type_hints(kind)
-    names = {field.name for field in dataclasses.fields(kind)}
-    if names != set(data):
-        odd = ", ".join(sorted(names ^ set(data)))
-        raise ValueError(f"{where}: missing or unknown: {odd}")
-    return kind(**{name: _decode(hints[name], data[name], f"{where}.{name}") for name in names})
-
-
-def _decode_tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(data, (list, tuple)):
-        raise ValueError(f"{where}: expected a list, found {shown(data)}")
-    kinds = (arguments[0],) * len(data) if arguments[-1] is Ellipsis else arguments
-    if len(kinds) != len(data):
-        raise ValueError(f"{where}: expected {len(kinds)} values, found {len(data)}")
-    pairs = enumerate(zip(kinds, data, strict=True))
-    return tuple(_decode(item_kind, item, f"{where}[{i}]") for i, (item_kind, item) in pairs)

@@ -4,31 +4,25 @@ import atexit
 import functools
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
+
+import platformdirs
 
 __all__ = ["default_folder", "temporary_folder"]
 
 
 def default_folder() -> Path:
-    """Return the user's folder for caches, with one for fractalgen in it.
+    """Return fractalgen's folder in the user's folder for caches.
 
-    ``$XDG_CACHE_HOME`` if it is set, else ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on
-    Windows, ``~/.cache`` elsewhere; the temporary folder of this process if there is no home.
+    ``$XDG_CACHE_HOME`` is respected on every system. Without a home, it is a temporary folder.
     """
     named = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(named):  # noqa: PTH117 - a relative one is to be ignored
         return Path(named) / "fractalgen"
-    local = os.environ.get("LOCALAPPDATA", "")
-    if sys.platform == "win32" and local:
-        return Path(local) / "fractalgen" / "Cache"
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return temporary_folder()
-    place = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
-    return place / "fractalgen"
+    folder = platformdirs.user_cache_path("fractalgen", appauthor=False)
+    # Without a home, "~" is left as it is.
+    return folder if folder.is_absolute() else temporary_folder()
 
 
 @functools.cache

@@ -1,6 +1,7 @@
-"""Open files that end: a pipe would be waited for, and a device never ends."""
+"""Read files that end: a pipe would be waited for, and a device never ends."""
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import BinaryIO
 
 from fractalgen.errors import NotRegularError, SetError
 
-__all__ = ["check_no_links", "open_regular", "read_regular", "require_regular"]
+__all__ = ["check_no_links", "file_hash", "open_regular", "read_regular", "require_regular"]
+
+_CHUNK_BYTES = 1 << 20
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -24,17 +27,7 @@ _FLAGS = os.O_RDONLY | sum(
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file for reading, if it is one.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file; links are followed.
-
-    Returns
-    -------
-    binary file
-        Buffered.
+    """Open a file for reading, buffered; links are followed.
 
     Raises
     ------
@@ -59,6 +52,15 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
         return file.read()
 
 
+def file_hash(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """Return the hexadecimal hash of a file's contents, by one of `hashlib`'s algorithms."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with open_regular(path) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def require_regular(path: str | os.PathLike[str], status: os.stat_result) -> None:
     """Raise NotRegularError unless a path's status is that of a regular file."""
     mode = status.st_mode
@@ -69,14 +71,9 @@ def require_regular(path: str | os.PathLike[str], status: os.stat_result) -> Non
 
 
 def check_no_links(folder: Path, names: list[str]) -> None:
-    """Raise SetError if one of the set's own files or folders is a link, which may lead outside.
+    """Raise SetError if one of a folder's own files or folders is a link, which may lead outside.
 
-    Parameters
-    ----------
-    folder : Path
-        The set. It may itself be a link.
-    names : list of str
-        Files and folders directly inside it; those that do not exist are fine.
+    The folder may itself be a link. Names that do not exist are fine.
     """
     for name in names:
         path = folder / name

@@ -1,9 +1,21 @@
-"""The formats of image files: their names and limits. Importing this loads nothing else."""
+"""The formats of image files, and encoding into them. Importing this module loads nothing else."""
 
-__all__ = ["FORMATS", "MAX_SIDES", "SUFFIXES"]
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+__all__ = ["FORMATS", "MAX_SIDES", "SUFFIXES", "encode"]
 
 FORMATS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
-"""The images' formats and the ends of their files' names."""
+"""The formats that images are written in, and how their files' names end."""
 
 MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}
 """Pixels a side that a format can hold."""
@@ -12,4 +24,45 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
     | {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif"}
 )
-"""Ends of the names of files that are taken for images, in lower case."""
+"""Endings, in lower case, of the names of files that are taken for images."""
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "jpeg": {"quality": 95, "subsampling": "4:4:4"},
+    "png": {"compress_level": 3},
+    "webp": {"lossless": True, "quality": 20, "method": 0},
+}
+
+# How a whole file of these formats ends.
+_ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
+
+
+def encode(rgb: NDArray[np.uint8], format: str) -> bytes:  # noqa: A002 - the option's name
+    """Encode an RGB image of shape (height, width, 3).
+
+    ``"jpeg"`` has quality 95 and chroma at full resolution; ``"png"`` and ``"webp"`` are
+    lossless. No text, date or version is inside.
+    """
+    from PIL import Image
+
+    image = Image.fromarray(rgb)
+    data = _encoded_in_memory_file(image, format) if format in _ENDS else b""
+    if data and data.endswith(_ENDS[format]):
+        return data
+    buffer = io.BytesIO()
+    image.save(buffer, format=format, **_OPTIONS[format])
+    return buffer.getvalue()
+
+
+def _encoded_in_memory_file(image: Image.Image, format: str) -> bytes:  # noqa: A002
+    """Encode into a file that has a descriptor, for which Pillow releases the GIL.
+
+    The result is empty where there are no such files, and cut short, without an error from
+    Pillow, where the length of files is limited.
+    """
+    if not hasattr(os, "memfd_create"):
+        return b""
+    with os.fdopen(os.memfd_create("image"), "w+b", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            image.save(file, format=format, **_OPTIONS[format])
+        file.seek(0)
+        return file.read()

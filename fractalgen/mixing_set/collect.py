@@ -11,8 +11,7 @@ from fractalgen.errors import ImageError, SetError
 from fractalgen.files.atomic import write_atomically
 from fractalgen.files.regular_file import read_regular
 from fractalgen.images.decoding import to_rgb
-from fractalgen.images.encoding import encode
-from fractalgen.images.formats import FORMATS
+from fractalgen.images.formats import FORMATS, encode
 from fractalgen.mixing_set.layout import MAX_INDEX, Key, image_file
 from fractalgen.mixing_set.plan import in_place
 from fractalgen.mixing_set.recipe import Recipe

@@ -12,8 +12,7 @@ from pathlib import Path
 from fractalgen.families import render
 from fractalgen.families.compilation import Compilation, n_compilations
 from fractalgen.files.atomic import write_atomically
-from fractalgen.images.encoding import encode
-from fractalgen.images.formats import FORMATS
+from fractalgen.images.formats import FORMATS, encode
 from fractalgen.mixing_set.collect import collect
 from fractalgen.mixing_set.layout import Key, image_file
 from fractalgen.mixing_set.manifest import Appender, Manifest, canonical_order, write_manifest

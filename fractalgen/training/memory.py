@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from fractalgen.errors import RunError
+from fractalgen.pool import available_memory
 
 __all__ = ["check_memory", "saved_bytes"]
-
-_MEMORY_FILE = Path("/proc/meminfo")
 
 
 def saved_bytes(network: nn.Module, image_size: int) -> int:
@@ -57,7 +55,7 @@ def check_memory(network: nn.Module, image_size: int, batch_size: int, n_views: 
     RunError
         With both figures, and a batch size that would fit.
     """
-    free = _free_bytes()
+    free = available_memory()
     if free is None:
         return
     each = n_views * saved_bytes(network, image_size)
@@ -70,14 +68,3 @@ def check_memory(network: nn.Module, image_size: int, batch_size: int, n_views: 
         f"{needed} of memory, and {there} are free; a --batch-size of {fitting} or less would fit, "
         "and a smaller --image-size or --no-jsd takes less"
     )
-
-
-def _free_bytes() -> int | None:
-    try:
-        lines = _MEMORY_FILE.read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None

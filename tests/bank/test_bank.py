@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from fractalgen.bank import MixingSet
+from fractalgen.bank.folder import content_key, list_images
 from fractalgen.errors import BankError
-from fractalgen.images.squares import read_square
+from fractalgen.images.decoding import read_square
 from tests.mixing_set.small_sets import names_in
 
 
@@ -62,6 +63,15 @@ def test_indices_are_as_a_lists(folder, cache):
 def test_a_bank_says_what_it_is(folder, cache):
     text = repr(MixingSet(folder, size=12, cache_dir=cache))
     assert text == f"<MixingSet {str(folder)!r}: 5 images of 12 x 12>"
+
+
+def test_a_digest_names_the_folders_images(folder, cache, tmp_path):
+    bank = MixingSet(folder, size=12, cache_dir=cache)
+    assert bank.digest == MixingSet(folder, size=13, cache_dir=cache).digest
+    assert bank.digest == content_key(list_images(folder))
+    assert pickle.loads(pickle.dumps(bank)).digest == bank.digest
+    save_image(folder / "a.png", seed=9)
+    assert MixingSet(folder, size=12, cache_dir=cache).digest != bank.digest
 
 
 def test_a_fractalgen_set_becomes_a_bank(small_set, cache):

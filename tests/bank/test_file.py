@@ -4,10 +4,10 @@ import struct
 import numpy as np
 import pytest
 
-from fractalgen.bank.file import About, BankWriter, DamagedError, read_bank
+from fractalgen.bank.file import BankWriter, Contents, DamagedError, read_bank
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 7, 7, 3), np.uint8)
-ABOUT = About("key", 7, tuple(f"{i}.png" for i in range(5)), (("bad\udcff.png", "damaged"),))
+CONTENTS = Contents("key", 7, tuple(f"{i}.png" for i in range(5)), (("bad\udcff.png", "damaged"),))
 
 
 @pytest.fixture
@@ -17,13 +17,13 @@ def path(tmp_path):
         writer = BankWriter(file)
         writer.append(IMAGES[:2])
         writer.append(IMAGES[2:])
-        writer.finish(ABOUT)
+        writer.finish(CONTENTS)
     return path
 
 
 def test_what_was_written_is_read(path):
-    images, about = read_bank(path)
-    assert about == ABOUT
+    images, contents = read_bank(path)
+    assert contents == CONTENTS
     assert np.array_equal(images, IMAGES)
     assert not images.flags.writeable
 
@@ -89,4 +89,4 @@ def test_bytes_too_many_are_refused(path):
 def test_what_it_was_made_from_is_json(path):
     data = path.read_bytes()
     text = data[data.index(b'{"version"') : -16]
-    assert json.loads(text)["files"] == list(ABOUT.files)
+    assert json.loads(text)["files"] == list(CONTENTS.files)

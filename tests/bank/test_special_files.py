@@ -68,7 +68,7 @@ def test_special_files_named_as_images_are_named_or_skipped(folder, cache, monke
         MixingSet(folder, 20, cache_dir=cache)
     reasons = dict(caught.value.refused)
     assert set(reasons) == {f"{kind}.png" for kind in KINDS}
-    assert "not a regular file" in reasons["pipe.png"]
+    assert reasons["pipe.png"] == "it is a pipe, not a file"
     for _ in range(2):  # when it is made, and when it is opened again
         with pytest.warns(UserWarning, match=r"pipe\.png"):
             bank = MixingSet(folder, 20, cache_dir=cache, skip_unreadable=True)
@@ -110,7 +110,7 @@ def test_a_folder_in_the_place_of_the_cache_file_is_refused_in_words(folder, cac
 
 def test_links_from_folder_to_folder_are_no_endless_search(folder, cache, monkeypatch):
     """Twelve folders with a link to each other have 12! paths through all of them."""
-    monkeypatch.setattr(folder_module, "_MOST_FOLDERS", 5_000)
+    monkeypatch.setattr(folder_module, "_MAX_FOLDERS", 5_000)
     for i in range(12):
         (folder / str(i)).mkdir()
         for j in range(12):

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from fractalgen.errors import PaletteError, UnknownNameError
-from fractalgen.families import FAMILIES, params_to_json, sample
+from fractalgen.families import FAMILIES, sample
+from fractalgen.files.json_codec import to_json
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -16,7 +17,7 @@ def test_a_palette_file_becomes_its_colours_and_is_needed_no_more(family, tmp_pa
     assert made.palette == "#0a141e,#f0faff,#78143c"
     assert of_file == sample(family, seed=1, palette=made.palette)
     assert of_file != sample(family, seed=1)
-    assert str(path) not in json.dumps(params_to_json(of_file.params))
+    assert str(path) not in json.dumps(to_json(of_file.params))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fractalgen.families import FAMILIES, params_from_json, params_to_json
+from fractalgen.families import FAMILIES
+from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.seeding import rng_for
 
 OPTIONS = [
@@ -39,7 +40,7 @@ ODD_TEXTS = st.sampled_from(["", "#12", "#1a2b3", "red", "#ABCDEF", "#1a2b3c", "
 
 def drawn(family, options, index):
     made = FAMILIES[family](**options)
-    return params_to_json(made.sample_params(rng_for(5, family, index)))
+    return to_json(made.sample_params(rng_for(5, family, index)))
 
 
 def places_in(data, within=()):
@@ -89,7 +90,7 @@ def test_whatever_is_drawn_at_random_is_within_the_ranges(family, options):
     kind = FAMILIES[family]().params_type
     for index in range(150):
         data = json.loads(json.dumps(drawn(family, options, index)))
-        assert params_to_json(params_from_json(kind, data)) == drawn(family, options, index)
+        assert to_json(from_json(kind, data)) == drawn(family, options, index)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -101,7 +102,7 @@ def test_edited_parameters_are_refused_or_drawn(family, data):
     made = FAMILIES[family]()
     changed = data.draw(edited(drawn(family, options, index)))
     try:
-        params = params_from_json(made.params_type, changed)
+        params = from_json(made.params_type, changed)
     except ValueError:
         return
     with warnings.catch_warnings():
@@ -150,4 +151,4 @@ def test_what_is_absurd_is_refused_by_name(family, place, value):
     data = json.loads(json.dumps(drawn(family, {}, 0)))
     put(data, place, value)
     with pytest.raises(ValueError, match=r"must|is not within|out of range"):
-        params_from_json(FAMILIES[family]().params_type, data)
+        from_json(FAMILIES[family]().params_type, data)

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from fractalgen.families import FAMILIES, params_to_json, sample
+from fractalgen.families import FAMILIES, sample
+from fractalgen.files.json_codec import to_json
 from fractalgen.mixing_set.record import Record, params_text
 
 
@@ -11,7 +12,7 @@ from fractalgen.mixing_set.record import Record, params_text
 def test_a_record_gives_back_the_very_spec_that_was_drawn(family, index):
     spec = sample(family, seed=2, index=index)
     text = params_text(spec.params)
-    assert text == json.dumps(params_to_json(spec.params), separators=(",", ":"))
+    assert text == json.dumps(to_json(spec.params), separators=(",", ":"))
     file = f"{family}/{index:06d}.jpg"
     record = Record(file, 16, 16, 1, "0" * 64, "0" * 64, 2, spec.attempt, text)
     assert Record.from_line(record.to_line()).spec() == spec

@@ -173,22 +173,28 @@ def damaged(key, change):
     ("change", "says"),
     [
         (lambda text: text[:-9], "not readable as JSON"),
-        (lambda text: text.replace("0.0712", "NaN"), "not readable as JSON"),
-        (lambda text: "[1]", "the whole is not an object"),
-        (damaged("clean", lambda entry: entry.pop("error")), "entries.clean.0.error is missing"),
-        (damaged("clean", lambda entry: entry.update(error="7")), "clean.0.error is not a number"),
-        (damaged("clean", lambda entry: entry.update(n=True)), "clean.0.n is not a whole number"),
+        (lambda text: text.replace("0.0712", "NaN"), r"clean\[0\].error: nan is out of range"),
+        (lambda text: "[1]", "results: expected an object"),
+        (
+            damaged("clean", lambda entry: entry.pop("error")),
+            "missing or unknown: error",
+        ),
+        (
+            damaged("clean", lambda entry: entry.update(error="7")),
+            "error: expected a number",
+        ),
+        (damaged("clean", lambda entry: entry.update(n=True)), "n: expected a whole number"),
         (
             damaged("corruptions", lambda entry: entry["errors"].update(fog=[0.1, None])),
-            "entries.corruptions.0.errors.fog.1 is not a number",
+            r"corruptions\[0\].errors.fog\[1\]: expected a number",
         ),
         (
             damaged("corruptions", lambda entry: entry["errors"].update(fog=[])),
-            "entries.corruptions.0 has a corruption without errors",
+            "a corruption has no errors",
         ),
         (
             damaged("entries", lambda entries: entries.update(x=[])),
-            "entries.x is not a measurement",
+            "'x' is not a measurement",
         ),
         (damaged(None, lambda data: data.update(version=3)), "written by a newer fractalgen"),
     ],

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
-from fractalgen.families.base import params_from_json, params_to_json
+from fractalgen.files.json_codec import from_json, to_json
 
 COLORS = ("#102030", "#405060", "#805030")
 BACKDROPS = [sample_backdrop(np.random.default_rng(seed), COLORS) for seed in range(60)]
@@ -47,8 +47,8 @@ def test_no_background_is_flat_or_like_another():
 
 def test_json_round_trip():
     for backdrop in BACKDROPS:
-        data = json.loads(json.dumps(params_to_json(backdrop)))
-        assert params_from_json(Backdrop, data) == backdrop
+        data = json.loads(json.dumps(to_json(backdrop)))
+        assert from_json(Backdrop, data) == backdrop
 
 
 @pytest.mark.parametrize(

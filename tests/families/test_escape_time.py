@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from fractalgen.families import escape_time
-from fractalgen.families.base import params_from_json, params_to_json
 from fractalgen.families.escape_time import EscapeTime, EscapeTimeParams, orbit_fields
 from fractalgen.families.interest import interest
 from fractalgen.families.spec import sample_spec
+from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.kernels.escape_time import FORMULAS
 from fractalgen.kernels.traps import SHAPES
 
@@ -163,9 +163,9 @@ def test_a_palette_decides_the_colours():
     ],
 )
 def test_damaged_parameters_are_refused(many, damage):
-    data = params_to_json(many[0]) | damage
+    data = to_json(many[0]) | damage
     with pytest.raises(ValueError, match=r"must|needs|no normaliser|out of range"):
-        params_from_json(EscapeTimeParams, data)
+        from_json(EscapeTimeParams, data)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_damaged_parameters_are_refused(many, damage):
     ],
 )
 def test_damage_within_a_part_is_refused(many, part, damage):
-    data = params_to_json(many[0])
+    data = to_json(many[0])
     data[part] |= damage
     with pytest.raises(ValueError, match=r"must|needs|no normaliser|out of range"):
-        params_from_json(EscapeTimeParams, data)
+        from_json(EscapeTimeParams, data)

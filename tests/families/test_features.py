@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import PaletteError, UnknownNameError
-from fractalgen.families.base import params_from_json, params_to_json
 from fractalgen.families.feature_parts import Chart, Filter, Unit
 from fractalgen.families.features import Features, FeaturesParams
 from fractalgen.families.spec import MAX_ATTEMPTS, sample_spec
+from fractalgen.files.json_codec import from_json, to_json
 
 FAMILY = Features()
 INDICES = range(300)
@@ -41,8 +41,8 @@ def hues(rgb):
 
 def test_params_come_back_from_json_and_draw_the_same(specs):
     for spec in specs[:20]:
-        text = json.dumps(params_to_json(spec.params))
-        params = params_from_json(FeaturesParams, json.loads(text))
+        text = json.dumps(to_json(spec.params))
+        params = from_json(FeaturesParams, json.loads(text))
         assert params == spec.params
         np.testing.assert_array_equal(FAMILY.render(params, 32), FAMILY.render(spec.params, 32))
 

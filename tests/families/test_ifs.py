@@ -6,9 +6,9 @@ import pytest
 
 from fractalgen.color.spaces import SRGB8_TO_LINEAR, linear_to_oklab
 from fractalgen.families.backdrops import draw_backdrop
-from fractalgen.families.base import params_from_json, params_to_json
 from fractalgen.families.ifs import IFS, IFSParams
 from fractalgen.families.spec import sample_spec
+from fractalgen.files.json_codec import from_json, to_json
 
 FAMILY = IFS()
 
@@ -34,8 +34,8 @@ def boxed(image, size):
 
 def test_json_round_trip_is_short_and_exact(specs):
     for spec in specs:
-        text = json.dumps(params_to_json(spec.params), separators=(",", ":"))
-        assert params_from_json(IFSParams, json.loads(text)) == spec.params
+        text = json.dumps(to_json(spec.params), separators=(",", ":"))
+        assert from_json(IFSParams, json.loads(text)) == spec.params
         assert len(text) < 1600
 
 

@@ -7,7 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from fractalgen.families import FAMILIES, params_to_json, render, sample
+from fractalgen.families import FAMILIES, render, sample
+from fractalgen.files.json_codec import to_json
 
 FILE = Path(__file__).with_name("pixels.json")
 SIZE = 64
@@ -20,7 +21,7 @@ def main() -> None:
         for index in range(N):
             spec = sample(family, seed=2023, index=index)
             digest = hashlib.sha256(render(spec, size=SIZE).tobytes()).hexdigest()
-            params = params_to_json(spec.params)
+            params = to_json(spec.params)
             record = {"family": family, "index": index, "params": params, "pixels": digest}
             records.append(json.dumps(record, separators=(",", ":")))
     FILE.write_text("[\n" + ",\n".join(records) + "\n]\n")

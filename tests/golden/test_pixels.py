@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from fractalgen.families import FAMILIES, params_from_json, params_to_json, sample
+from fractalgen.families import FAMILIES, sample
+from fractalgen.files.json_codec import from_json, to_json
 from tests.golden.record import FILE, SIZE
 
 RECORDS = json.loads(FILE.read_text())
@@ -15,7 +16,7 @@ NAMES = [f"{record['family']}-{record['index']}" for record in RECORDS]
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
 def test_the_pixels_are_the_recorded_ones(record):
     family = FAMILIES[record["family"]]()
-    params = params_from_json(family.params_type, record["params"])
+    params = from_json(family.params_type, record["params"])
     rgb = family.render(params, SIZE)
     assert hashlib.sha256(rgb.tobytes()).hexdigest() == record["pixels"]
 
@@ -23,4 +24,4 @@ def test_the_pixels_are_the_recorded_ones(record):
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
 def test_the_seed_gives_the_recorded_parameters(record):
     params = sample(record["family"], seed=2023, index=record["index"]).params
-    assert json.loads(json.dumps(params_to_json(params))) == record["params"]
+    assert json.loads(json.dumps(to_json(params))) == record["params"]

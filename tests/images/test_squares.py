@@ -6,8 +6,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 from fractalgen.errors import ImageError
-from fractalgen.images.decoding import MAX_BYTES, to_rgb
-from fractalgen.images.squares import read_square, square
+from fractalgen.images.decoding import MAX_BYTES, read_square, square, to_rgb
 from tests.images.test_decoding import odd_metadata
 
 BICUBIC = Image.Resampling.BICUBIC
@@ -125,7 +124,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path):
         read_square(tmp_path / "none.png", 36)
     os = pytest.importorskip("posix")
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(ImageError, match="not a regular file"):
+    with pytest.raises(ImageError, match="it is a pipe, not a file"):
         read_square(tmp_path / "pipe.png", 36)
 
 

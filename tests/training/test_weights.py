@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from fractalgen.errors import RunError, RunUsageError
+from fractalgen.files.regular_file import file_hash
 from fractalgen.training.models import create_model
-from fractalgen.training.models.weight_files import file_digest
 from fractalgen.training.models.weights import load_weights
 
 
@@ -56,7 +56,7 @@ def refused(model, path, match, error=RunError):
 def test_pytorch_files_are_read_however_they_are_kept(tmp_path, model, weights, kept_as, zipped):
     path = tmp_path / "weights.pt"
     torch.save(kept_as(weights), path, _use_new_zipfile_serialization=zipped)
-    assert load_weights(model, str(path), "resnet-8") == f"sha256:{file_digest(path)}"
+    assert load_weights(model, str(path), "resnet-8") == f"sha256:{file_hash(path)}"
     assert_loaded(model, weights)
 
 

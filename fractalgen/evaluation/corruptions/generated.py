@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 
 from fractalgen.evaluation.corruptions import SEVERITIES, Suite
 from fractalgen.evaluation.corruptions.imagenet_c import IMAGENET_C
-from fractalgen.files.atomic import new_part, put_in_place, write_atomically
+from fractalgen.files.atomic import atomic_file, write_atomically
 from fractalgen.files.cache_folder import default_folder
+from fractalgen.files.regular_file import file_hash
 from fractalgen.pool import Progress, default_workers
 from fractalgen.registry import Registry
 
@@ -245,69 +246,28 @@ def _keep_labels(path: Path, labels: NDArray[np.int64]) -> None:
 def _cached_array(
     path: Path, shape: tuple[int, ...], parts: Callable[[], Iterator[NDArray[np.uint8]]]
 ) -> NDArray[np.uint8]:
-    """Return the array of uint8 in an ``.npy`` file, and make the file first if necessary.
+    """Return the uint8 array in an ``.npy`` file, and make the file if it is missing or damaged.
 
-    A hidden file beside it holds its SHA-256; without that the file counts as damaged. `parts` is
-    called if the file is missing or damaged, and yields the array bit by bit along its first axis.
-    The array is read-only: mapped from the file, or in memory if the file cannot be written or
-    would leave less than 1 GiB of the disk free.
+    Without its SHA-256, in a hidden file beside it, it counts as damaged. `parts` yields the array
+    bit by bit along its first axis. The array is read-only; it is in memory if the file cannot be
+    written or would leave less than 1 GiB of the disk free.
     """
-    found = _read(path, shape)
-    if found is not None:
-        return found
-    try:
-        _write(path, shape, parts())
-    except OSError:
-        pass
-    else:
-        found = _read(path, shape)
-    return _in_memory(shape, parts()) if found is None else found
-
-
-def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    try:
-        if _checksum_file(path).read_text("ascii").strip() != _sha256(path):
-            return None
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
-        return None
-    return array if array.dtype == np.uint8 and array.shape == shape else None
-
-
-def _write(path: Path, shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(path.parent).free < math.prod(shape) + _MIN_FREE_BYTES:
-        raise OSError("not enough room")
-    digest = hashlib.sha256()
-    with new_part(path.parent) as (part, file):
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": "|u1", "fortran_order": False, "shape": shape}
-        )
-        file.flush()
-        digest.update(part.read_bytes())
-        for array in parts:
-            data = np.ascontiguousarray(array).data
-            digest.update(data)
-            file.write(data)
-        file.close()
-        put_in_place(part, path)
-    write_atomically(_checksum_file(path), f"{digest.hexdigest()}\n".encode("ascii"))
-
-
-def _in_memory(shape: tuple[int, ...], parts: Iterator[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    out = np.empty(shape, np.uint8)
-    start = 0
-    for part in parts:
-        out[start : start + len(part)] = part
-        start += len(part)
-    out.flags.writeable = False
-    return out
-
-
-def _checksum_file(path: Path) -> Path:
-    return path.with_name(f".{path.name}.sha256")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    checksum = path.with_name(f".{path.name}.sha256")
+    with contextlib.suppress(OSError, ValueError):
+        if checksum.read_text("ascii").strip() == file_hash(path):
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            if array.dtype == np.uint8 and array.shape == shape:
+                return np.asarray(array)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free > math.prod(shape) + _MIN_FREE_BYTES:
+            with atomic_file(path, shared=True) as file:
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                for part in parts():
+                    file.write(np.ascontiguousarray(part).data)
+            write_atomically(checksum, f"{file_hash(path)}\n".encode("ascii"))
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    array = np.concatenate(list(parts()))
+    array.flags.writeable = False
+    return array

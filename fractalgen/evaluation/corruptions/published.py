@@ -158,8 +158,8 @@ def read_corruptions(
     files = _arrays(folder)
     if not files:
         folders = corruption_folders(folder)
-        chosen = {name: folders[name] for name in _choose_names(folder, folders)}
-        return read_image_folders(chosen, size, classes, len(labels), indices)
+        requested = {name: folders[name] for name in _choose_names(folder, folders)}
+        return read_image_folders(requested, size, classes, len(labels), indices)
     all_labels = _labels(folder / f"{_LABELS}.npy", labels, len(classes))
     found = []
     for name in _choose_names(folder, [name for name in files if name != _LABELS]):

@@ -98,7 +98,7 @@ class CorruptionEntry(Entry):
 
     def __post_init__(self) -> None:
         if not self.errors or not all(self.errors.values()):
-            raise ArgumentError("has a corruption without errors")
+            raise ArgumentError("a corruption has no errors")
 
 
 class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):

@@ -22,8 +22,8 @@ from fractalgen.errors import BankError, ImageError
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import count_of, percent, spelled_out
 from fractalgen.evaluation.results import Results
-from fractalgen.images.encoding import encode
-from fractalgen.images.squares import read_square
+from fractalgen.images.decoding import read_square
+from fractalgen.images.formats import encode
 from fractalgen.seeding import rng_for
 from fractalgen.training.mixing import augmenter_for
 

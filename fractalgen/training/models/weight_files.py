@@ -1,6 +1,5 @@
 """Read a network's weights from files that others may have made, without running what is inside."""
 
-import hashlib
 import pickle
 import warnings
 import zipfile
@@ -13,22 +12,13 @@ from safetensors import SafetensorError, safe_open
 
 from fractalgen.errors import RunError
 
-__all__ = ["file_digest", "read_weights"]
+__all__ = ["read_weights"]
 
 # In which a dictionary of weights may lie within a file, or a network within another.
 _ENTRIES = ("state_dict", "model", "model_state_dict")
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 
 _WAY_OUT = "give a .safetensors, .pt or .pth file of weights, or a run's folder"
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

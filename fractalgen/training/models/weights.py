@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from fractalgen.errors import RunError, RunUsageError
+from fractalgen.files.regular_file import file_hash
 from fractalgen.training.models.catalogue import MODELS, ModelEntry
-from fractalgen.training.models.weight_files import file_digest, read_weights
+from fractalgen.training.models.weight_files import read_weights
 
 __all__ = ["PRETRAINED", "load_weights"]
 
@@ -53,7 +54,7 @@ def load_weights(model: Any, source: str, model_name: str) -> str:
     path = _file_of(source)
     weights = read_weights(path)
     _check(model, weights, str(path), entry)
-    record = f"sha256:{file_digest(path)}"
+    record = f"sha256:{file_hash(path)}"
     model.load_state_dict(weights, strict=False)
     return record
 

@@ -1,30 +1,7 @@
-import io
-
-import numpy as np
 import pytest
-from PIL import Image
 
-from fractalgen.files.atomic import remove_leftovers, write_atomically
-from fractalgen.images.encoding import encode
+from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
 from tests.mixing_set.small_sets import names_in
-
-RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("file_format", ["png", "webp"])
-def test_png_and_webp_lose_nothing(file_format):
-    with Image.open(io.BytesIO(encode(RGB, file_format))) as image:
-        assert image.format.lower() == file_format
-        assert np.array_equal(np.asarray(image), RGB)
-
-
-def test_jpeg_keeps_the_colour_of_every_pixel_column():
-    """With chroma at half resolution, red and blue columns would become purple."""
-    stripes = np.zeros((16, 16, 3), np.uint8)
-    stripes[:, ::2, 0] = stripes[:, 1::2, 2] = 255
-    with Image.open(io.BytesIO(encode(stripes, "jpeg"))) as image:
-        assert np.abs(np.asarray(image).astype(int) - stripes).max() < 40
-        assert image.layer[0][1:3] == image.layer[1][1:3] == (1, 1)
 
 
 def test_the_folder_is_made_and_an_old_file_replaced(tmp_path):
@@ -65,3 +42,28 @@ def test_only_our_leftovers_are_removed(tmp_path):
         (tmp_path / name).touch()
     remove_leftovers(tmp_path)
     assert names_in(tmp_path) == [".hidden", "a.jpg", "a.part"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_file_is_in_its_place_when_the_block_ends(tmp_path, shared):
+    path = tmp_path / "a.npy"
+    with atomic_file(path, shared=shared) as file:
+        file.write(b"some")
+        file.flush()
+        assert not path.exists()
+        file.write(b"thing")
+    assert path.read_bytes() == b"something"
+    with pytest.raises(KeyError), atomic_file(path, shared=shared) as file:
+        file.write(b"half")
+        raise KeyError
+    assert path.read_bytes() == b"something"
+    assert names_in(tmp_path) == ["a.npy"]
+
+
+def test_two_may_write_a_shared_file_at_once(tmp_path):
+    path = tmp_path / "deep" / "er" / "a.npy"
+    with atomic_file(path, shared=True) as one, atomic_file(path, shared=True) as other:
+        one.write(b"same")
+        other.write(b"same")
+    assert path.read_bytes() == b"same"
+    assert names_in(path.parent) == ["a.npy"]

@@ -1,0 +1,62 @@
+import pytest
+
+from fractalgen import pool
+from fractalgen.pool import available_memory, default_workers
+
+GIB = 1 << 30
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Make the files in which Linux tells about memory; 16 GiB are available."""
+    proc, cgroups = tmp_path / "proc", tmp_path / "cgroup"
+    (proc / "self").mkdir(parents=True)
+    (proc / "meminfo").write_text("MemTotal: 33554432 kB\nMemAvailable: 16777216 kB\n")
+    monkeypatch.setattr(pool, "_PROC", proc)
+    monkeypatch.setattr(pool, "_CGROUPS", cgroups)
+
+    def limit(line, folder, limit_name, usage_name, limit_bytes, cached_name):
+        (proc / "self/cgroup").write_text(line)
+        place = cgroups / folder
+        place.mkdir(parents=True)
+        (place / limit_name).write_text(f"{limit_bytes}\n")
+        (place / usage_name).write_text(f"{3 * GIB}\n")
+        (place / "memory.stat").write_text(f"anon 5\n{cached_name} {GIB}\n")
+
+    return limit
+
+
+def test_without_a_control_group_the_system_tells(machine):
+    assert available_memory() == 16 * GIB
+
+
+@pytest.mark.parametrize("folder", ["job/step", "job", "."])
+def test_a_limit_of_a_control_group_or_one_above_it_counts(machine, folder):
+    machine("0::/job/step\n", folder, "memory.max", "memory.current", 5 * GIB, "inactive_file")
+    assert available_memory() == 3 * GIB
+
+
+def test_the_first_version_of_control_groups_counts_too(machine):
+    line = "5:cpu:/a\n4:memory,other:/job\n"
+    names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    machine(line, "memory/job", *names, 4 * GIB, "total_inactive_file")
+    assert available_memory() == 2 * GIB
+
+
+def test_no_limit_is_none(machine):
+    machine("0::/job\n", "job", "memory.max", "memory.current", "max", "inactive_file")
+    assert available_memory() == 16 * GIB
+
+
+def test_where_nothing_tells_it_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "_PROC", tmp_path)
+    assert available_memory() is None
+    assert default_workers(16384) >= 1
+
+
+def test_little_memory_means_few_workers(machine, monkeypatch):
+    monkeypatch.setattr(pool.os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert default_workers() == default_workers(64) == 64
+    many = default_workers(4096)
+    machine("0::/job\n", "job", "memory.max", "memory.current", 2 * GIB + GIB // 2, "inactive_file")
+    assert 1 <= default_workers(4096) < many
