@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fractalgen.mixing_set.summary import Summary
     from fractalgen.mixing_set.verify import Report
 
-__all__ = ["print_json", "print_report", "print_summary"]
+__all__ = ["print_json", "print_report", "print_summary", "printable"]
 
 _MAX_LISTED = 20
 
@@ -103,3 +103,14 @@ def in_units(n_bytes: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def printable(text: str, encoding: str | None) -> str:
+    """Replace what an encoding lacks, such as bytes of a file name that are not text."""
+    encoding = encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("±", "+/-").replace("\N{EN DASH}", "-")
+        return text.encode(encoding, "replace").decode(encoding)
+    return text

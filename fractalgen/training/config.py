@@ -98,9 +98,13 @@ class Config:
             real_number(name, getattr(self, name), low, high)
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, strings and numbers."""
+        """Return plain dictionaries, lists, strings and numbers.
+
+        The options of the method are under its name.
+        """
         plain: dict[str, Any] = to_json(self)
-        return {**plain, "method": self.method.name, "options": plain["method"]}
+        name = self.method.name
+        return {**plain, "method": name, name: plain["method"]}
 
     @classmethod
     def from_json(cls, data: Any) -> Config:
@@ -108,12 +112,12 @@ class Config:
         try:
             plain = dict(data)
             method = find_method(plain["method"])
-            # Earlier versions kept the options of the one method that had any under these names.
-            before = {"jsd": plain.pop("jsd", None), **(plain.pop("ipmix", None) or {})}
-            names = [field.name for field in dataclasses.fields(method)]
-            options = {name: before[name] for name in names if name in before}
-            plain["method"] = method(**plain.pop("options", options))
-            return cls(**plain)
+            options = plain.pop(method.name, {})
+            if "jsd" in plain:  # where earlier versions kept it, beside no options for vanilla
+                jsd = plain.pop("jsd")
+                options = {**options, "jsd": jsd} if options else {}
+                plain.pop("ipmix", None)
+            return cls(**{**plain, "method": method(**options)})
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, RunError):
                 raise
@@ -123,7 +127,7 @@ class Config:
 def differing_keys(ours: Config, theirs: Config) -> list[str]:
     """Return ``key theirs (now ours)`` for each value that differs, the method's options too."""
     mine, other = ours.as_json(), theirs.as_json()
-    my_options, other_options = mine.pop("options"), other.pop("options")
+    my_options, other_options = mine.pop(ours.method.name), other.pop(theirs.method.name)
     if ours.method.name == theirs.method.name:
         mine, other = {**mine, **my_options}, {**other, **other_options}
     return [

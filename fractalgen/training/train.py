@@ -16,10 +16,10 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from torch import nn
 
-from fractalgen.bank import MixingSet
 from fractalgen.bank.folder import SET_FILE
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.lock import locked
+from fractalgen.methods import open_set
 from fractalgen.mixing_set.verify import verify
 from fractalgen.seeding import rng_for
 from fractalgen.training.checkpoints import Checkpoint, read_checkpoint
@@ -39,7 +39,7 @@ from fractalgen.training.models import create_model
 from fractalgen.training.models.weights import load_weights
 from fractalgen.training.run import Run, RunFile, RunFolder, load_run, versions_of
 
-__all__ = ["open_set", "train"]
+__all__ = ["train"]
 
 _LIBRARIES = ("accelerate", "numba", "numpy", "pillow", "torch", "torchvision")
 _IMAGES_AT_ONCE = 256
@@ -161,15 +161,6 @@ def train(
             )
     finished = load_run(run.path, data=job.data)
     return dataclasses.replace(finished, epochs_before=start.epoch if start else 0)
-
-
-def open_set(folder: Path, image_size: int) -> MixingSet:
-    """Open a mixing set for images of a size.
-
-    The set's images are an eighth larger, 36 for 32 and 256 for 224 pixels, so that random crops
-    of one image differ.
-    """
-    return MixingSet(folder, size=image_size * 8 // 7)
 
 
 def _check_request(config: Config, accelerator: Accelerator, resume: bool, overwrite: bool) -> None:

@@ -21,11 +21,11 @@ def test_a_configuration_survives_json():
 
 def test_a_configuration_of_before_methods_had_options_is_read():
     new = configure(k=2, jsd=False, levels=("image",)).as_json()
-    options = new.pop("options")
+    options = new.pop("ipmix")
     before = {**new, "jsd": options.pop("jsd"), "ipmix": options}
     assert Config.from_json(before) == configure(k=2, jsd=False, levels=("image",))
     vanilla = configure(method="vanilla").as_json()
-    del vanilla["options"]
+    del vanilla["vanilla"]
     before = {**vanilla, "jsd": False, "ipmix": None}
     assert Config.from_json(before) == configure(method="vanilla")
 
@@ -104,7 +104,7 @@ def test_the_transformer_starts_with_a_rate_at_which_it_learns():
 
 
 def test_vanilla_has_neither_views_nor_settings():
-    assert configure(method="vanilla").as_json()["options"] == {}
+    assert configure(method="vanilla").as_json()["vanilla"] == {}
     assert configure(method="vanilla").method.n_views == 1
     assert configure().method.n_views == 3
     assert configure(jsd=False).method.n_views == 1

@@ -63,7 +63,7 @@ def test_every_option_reaches_the_run(train, tmp_path):
     result = train(*flat, "--no-jsd", "--out", "run")
     assert result.exit_code == 0, result.stderr
     config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
-    ipmix = config.pop("options")
+    ipmix = config.pop("ipmix")
     assert config["method"] == "ipmix"
     assert (config["seed"], config["learning_rate"], config["weight_decay"]) == (12, 0.03, 0.001)
     assert (config["model"], config["image_size"], config["epochs"]) == ("wrn-16-1", 8, 1)
