@@ -1,4 +1,4 @@
-"""What a caller gives: each value is of its kind and in its range, or a sentence names it."""
+"""Check arguments: return each value in its plain type, or raise an error that names it."""
 
 import numbers
 import operator
@@ -12,18 +12,17 @@ from fractalgen.registry import nearest, shown
 
 __all__ = ["one_of", "real_number", "some_of", "three_numbers", "whole_number"]
 
-_LARGEST = 1e6
+_MAX_NUMBER = 1e6
 _MIN_SCALE = 1e-6
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Return a whole number from `low` to `high` as an int; NumPy's and PyTorch's will do.
+    """Return a whole number from `low` to `high` as an int; NumPy's and PyTorch's are accepted.
 
     Raises
     ------
     ArgumentError
-        With `name`, the value and the range, if it is another number or something else; a bool
-        is something else.
+        If it is another number or no whole number; a bool is not a number.
     """
     if type(value) is int and low <= value <= high:
         return value
@@ -38,12 +37,12 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
 
 
 def real_number(name: str, value: Any, low: float, high: float) -> float:
-    """Return a number from `low` to `high` as a float; neither NaN nor infinity is one.
+    """Return a number from `low` to `high` as a float; NaN is refused.
 
     Raises
     ------
     ArgumentError
-        With `name`, the value and the range.
+        If it is out of range, or not a number.
     """
     if type(value) is float and low <= value <= high:
         return value
@@ -60,7 +59,7 @@ def one_of(name: str, value: Any, known: Sequence[str]) -> str:
     Raises
     ------
     ArgumentError
-        With `name`, the value, and the nearest of the words or all of them.
+        If it is not; the message suggests the nearest word, or lists them all.
     """
     if not isinstance(value, str):
         raise ArgumentError(f"{name} must be one of {', '.join(known)}, not {shown(value)}")
@@ -75,7 +74,7 @@ def some_of(name: str, values: Any, known: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     ArgumentError
-        With `name` and the words, or the one that is unknown.
+        If it is not such a list, or a word is unknown.
     """
     if not isinstance(values, Sequence) or isinstance(values, (str, bytes)) or not values:
         raise ArgumentError(
@@ -85,24 +84,24 @@ def some_of(name: str, values: Any, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def three_numbers(name: str, values: Any, *, scale: bool = False) -> tuple[float, ...]:
-    """Return a number for each channel, from -1e6 to 1e6; those of a `scale` from 1e-6 on.
+    """Return a number for each of three channels, from -1e6 to 1e6, or from 1e-6 for a `scale`.
 
     Raises
     ------
     ArgumentError
-        With `name`, the values and the range.
+        If there are not three such numbers.
     """
-    low = _MIN_SCALE if scale else -_LARGEST
+    low = _MIN_SCALE if scale else -_MAX_NUMBER
     try:
         array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that is elsewhere
+    except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor on another device
         array = np.empty(0)
     if array.shape != (3,) or array.dtype.kind not in "iuf" or not _all_within(array, low):
         raise ArgumentError(
-            f"{name} must be three numbers from {low:g} to {_LARGEST:g}, not {shown(values)}"
+            f"{name} must be three numbers from {low:g} to {_MAX_NUMBER:g}, not {shown(values)}"
         )
     return tuple(float(value) for value in array)
 
 
 def _all_within(array: "np.ndarray[Any, Any]", low: float) -> bool:
-    return bool(np.all((array >= low) & (array <= _LARGEST)))
+    return bool(np.all((array >= low) & (array <= _MAX_NUMBER)))

@@ -171,7 +171,7 @@ def train_with_set(
 
     from accelerate import PartialState
 
-    from fractalgen.cli.report import print_json
+    from fractalgen.cli.output import print_json
     from fractalgen.cli.training_progress import training_progress
     from fractalgen.training.config import configure
     from fractalgen.training.train import train

@@ -18,7 +18,7 @@ from fractalgen.kernels.image_ops_tones import (
     mirror,
     sharpness,
 )
-from fractalgen.kernels.jit import inlined, pasted
+from fractalgen.kernels.jit import inlined, inlined_early
 from fractalgen.kernels.plan_layout import ImageOp
 
 __all__ = ["amount_of", "apply_image_op"]
@@ -54,7 +54,7 @@ def amount_of(op, level, sign, height, width):
     return np.float32(amount)
 
 
-@pasted
+@inlined_early
 def apply_image_op(
     op: int,
     amount: float,

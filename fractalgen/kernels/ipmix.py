@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.kernels.image_ops import apply_image_op
-from fractalgen.kernels.jit import kernel, pasted
+from fractalgen.kernels.jit import inlined_early, kernel
 from fractalgen.kernels.mixing import mix
 from fractalgen.kernels.plan_layout import MAX_WIDTH, NO_OP, Choices, Framework
 from fractalgen.kernels.plans import sample_plan
@@ -40,7 +40,7 @@ def _copy(source, target):
         target[i] = source[i]
 
 
-@pasted
+@inlined_early
 def _fetch_patch(image, crop, box, target):
     """Copy the bank's image, cut at `crop`, into the box (top, left, height, width)."""
     left, n = 3 * np.int64(box[1]), 3 * np.int64(box[3])
@@ -52,7 +52,7 @@ def _fetch_patch(image, crop, box, target):
         _copy(source, target_rows[y, left : left + n])
 
 
-@pasted
+@inlined_early
 def _run_chains(plan, image, whole, buffers, places):
     """Run all chains, and write to `places` which buffer holds each one's image.
 
@@ -122,7 +122,7 @@ def _write_planes(total, shift, factor, red, green, blue):
         blue[x] = (min(total[i + _U2] * _PER_TOP, _ONE) - shift[2]) * factor[2]
 
 
-@pasted
+@inlined_early
 def _write_view(plan, buffers, places, shift, factor, planar, out):
     """Write m * (weighted chains) + (1 - m) * image, normalised."""
     size = out.size

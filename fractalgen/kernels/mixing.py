@@ -10,7 +10,7 @@ import numpy as np
 
 from fractalgen.kernels.distributions import uniform, uniform_power
 from fractalgen.kernels.elementary import exp2, log2
-from fractalgen.kernels.jit import inlined, kernel, pasted
+from fractalgen.kernels.jit import inlined, inlined_early, kernel
 from fractalgen.kernels.plan_layout import MixingOp
 from fractalgen.kernels.random_bits import bits_at
 
@@ -123,7 +123,7 @@ def _replace(mask, ours, theirs):
         ours[i] = theirs[i] ^ ((ours[i] ^ theirs[i]) & mask[i])
 
 
-@pasted
+@inlined_early
 def mix(op, a, b, seed, wraps, ours, theirs, box):
     """Mix a patch of `theirs` into `ours`, in place.
 

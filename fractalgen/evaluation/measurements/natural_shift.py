@@ -158,7 +158,7 @@ def read_subset(
     RunError
         If there is no folder for any of the classes, or no image in them.
     """
-    from fractalgen.mixing_set.layout import first_few
+    from fractalgen.registry import first_few
     from fractalgen.training.datasets.folders import class_folders, images_of_classes
 
     if not folder.is_dir():

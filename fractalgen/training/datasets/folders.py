@@ -14,8 +14,8 @@ from fractalgen.bank.folder import list_images
 from fractalgen.errors import BankError, ImageError, RunError
 from fractalgen.files.regular_file import open_regular
 from fractalgen.images.decoding import MAX_BYTES, to_rgb
-from fractalgen.mixing_set.layout import first_few
 from fractalgen.pool import Progress, ThreadTeam
+from fractalgen.registry import first_few
 from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData
 
 __all__ = ["FOLDERS", "FolderImages", "class_folders", "images_of_classes"]
