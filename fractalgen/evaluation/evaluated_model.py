@@ -30,13 +30,10 @@ __all__ = [
     "batches_of",
     "evaluating",
     "predict",
-    "rebatched",
 ]
 
 Progress = Callable[[str, int, "int | None"], None]
 """Called with what is being measured, how many images are done, and how many there are."""
-
-_CHUNK_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -51,15 +48,6 @@ class Predictions:
     def of(cls, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Predictions:
         """Make them from outputs of shape (n, classes)."""
         return cls(logits.argmax(axis=1), max_softmax(logits), labels)
-
-    @classmethod
-    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
-        """Concatenate predictions."""
-        return cls(
-            np.concatenate([part.classes for part in parts]),
-            np.concatenate([part.confidence for part in parts]),
-            np.concatenate([part.labels for part in parts]),
-        )
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -153,33 +141,26 @@ class EvaluatedModel:
 
         return not self.data.name.startswith(FOLDER_PREFIX)
 
-    def chunks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """Yield parts of `indices` with their images, as many as fit into memory."""
-        n_at_once = max(1, _CHUNK_BYTES // (3 * self.data.size**2))
-        for start in range(0, len(self.indices), n_at_once):
-            part = self.indices[start : start + n_at_once]
-            yield part, self.data.test.for_testing(part)
-
     def logits(
         self,
         batches: Iterable[NDArray[np.uint8]],
         what: str | None = None,
         total: int | None = None,
-        done: int = 0,
     ) -> NDArray[np.float32]:
         """Return the network's outputs for uint8 batches, shape (images, classes).
 
-        Progress is reported if `what` names the images; `done` of them went before.
+        Progress is reported if `what` names the images.
         """
         if what is not None:
-            batches = self._counted(batches, what, total, done)
+            batches = self._counted(batches, what, total)
         return predict(
             self.network, batches, self.data.mean, self.data.std, accelerator=self.accelerator
         )
 
     def _counted(
-        self, batches: Iterable[NDArray[np.uint8]], what: str, total: int | None, done: int
+        self, batches: Iterable[NDArray[np.uint8]], what: str, total: int | None
     ) -> Iterator[NDArray[np.uint8]]:
+        done = 0
         for batch in batches:
             yield batch
             done += len(batch)
@@ -210,23 +191,6 @@ def batches_of(
             yield np.asarray(images[part])
         else:
             yield images.for_testing(part)
-
-
-def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator[NDArray[np.uint8]]:
-    """Cut batches of any size into batches of one size, keeping the order of the images."""
-    waiting: list[NDArray[np.uint8]] = []
-    n_waiting = 0
-    for batch in batches:
-        waiting.append(batch)
-        n_waiting += len(batch)
-        if n_waiting >= batch_size:
-            whole = np.concatenate(waiting)
-            n_ready = n_waiting - n_waiting % batch_size
-            for start in range(0, n_ready, batch_size):
-                yield whole[start : start + batch_size]
-            waiting, n_waiting = [whole[n_ready:]], n_waiting - n_ready
-    if n_waiting:
-        yield np.concatenate(waiting)
 
 
 def predict(

@@ -6,12 +6,12 @@ from accelerate.state import AcceleratorState
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fractalgen.evaluation.corruptions.generated import rebatched
 from fractalgen.evaluation.evaluated_model import (
     Predictions,
     batches_of,
     evaluating,
     predict,
-    rebatched,
 )
 from fractalgen.evaluation.metrics import softmax
 

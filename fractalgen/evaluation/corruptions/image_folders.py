@@ -40,21 +40,16 @@ class CorruptionFolder:
     images: tuple[ImageList, ...]
     size: int
 
-    def batches(
-        self, severity: int, batch_size: int
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5.
+    def __len__(self) -> int:
+        return sum(len(found.names) for found in self.images)
 
-        Raises
-        ------
-        RunError
-            If an image cannot be read or is of another size.
-        """
-        folder, found = self.severities[severity - 1], self.images[severity - 1]
-        for start in range(0, len(found.names), batch_size):
-            some = slice(start, start + batch_size)
-            paths = [folder / os.fsdecode(name) for name in found.names[some]]
-            yield np.stack([_image(path, self.size) for path in paths]), found.labels[some]
+    def batches(self, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Yield images and labels; see `Corruption`."""
+        for folder, found in zip(self.severities, self.images, strict=True):
+            for start in range(0, len(found.names), batch_size):
+                some = slice(start, start + batch_size)
+                paths = [folder / os.fsdecode(name) for name in found.names[some]]
+                yield np.stack([_image(path, self.size) for path in paths]), found.labels[some]
 
 
 def corruption_folders(folder: Path) -> dict[str, Path]:

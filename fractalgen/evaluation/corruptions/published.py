@@ -7,13 +7,13 @@ import tokenize
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.corruptions import SEVERITIES
+from fractalgen.evaluation.corruptions import SEVERITIES, Corruption
 from fractalgen.evaluation.corruptions.image_folders import corruption_folders, read_image_folders
 from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS
 from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
@@ -21,7 +21,6 @@ from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
 __all__ = [
     "CorruptionArray",
     "PerturbationArray",
-    "PublishedCorruption",
     "read_corruptions",
     "read_perturbations",
 ]
@@ -61,59 +60,29 @@ IMAGENET_C_BAR: tuple[str, ...] = (
 _LABELS = "labels"
 
 
-class PublishedCorruption(Protocol):
-    """Test images with one corruption."""
-
-    @property
-    def name(self) -> str:
-        """The corruption's."""
-
-    def batches(
-        self, severity: int, batch_size: int
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
-
-
 @dataclass(frozen=True)
 class CorruptionArray:
-    """A `PublishedCorruption` in an array.
-
-    Attributes
-    ----------
-    name : str
-    images : ndarray of uint8, shape (5, n, size, size, 3)
-        By severity.
-    labels : ndarray of int64, shape (5, n)
-    indices : ndarray of int64
-        The images to read.
-    """
+    """Images in an array (5, n, size, size, 3) with labels (5, n), of which `indices` are read."""
 
     name: str
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     indices: NDArray[np.int64]
 
-    def batches(
-        self, severity: int, batch_size: int
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
-        images, labels = self.images[severity - 1], self.labels[severity - 1]
-        for start in range(0, len(self.indices), batch_size):
-            some = self.indices[start : start + batch_size]
-            yield np.asarray(images[some]), labels[some]
+    def __len__(self) -> int:
+        return len(SEVERITIES) * len(self.indices)
+
+    def batches(self, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Yield images and labels; see `Corruption`."""
+        for images, labels in zip(self.images, self.labels, strict=True):
+            for start in range(0, len(self.indices), batch_size):
+                some = self.indices[start : start + batch_size]
+                yield np.asarray(images[some]), labels[some]
 
 
 @dataclass(frozen=True)
 class PerturbationArray:
-    """Sequences of one perturbation.
-
-    Attributes
-    ----------
-    name : str
-    sequences : ndarray of uint8, shape (n, frames, size, size, 3)
-    indices : ndarray of int64
-        The sequences to read.
-    """
+    """Sequences (n, frames, size, size, 3) of one perturbation, of which `indices` are read."""
 
     name: str
     sequences: NDArray[np.uint8]
@@ -131,7 +100,7 @@ def read_corruptions(
     size: int,
     classes: Sequence[str],
     indices: Sequence[int] | NDArray[np.int64] | None = None,
-) -> tuple[PublishedCorruption, ...]:
+) -> tuple[Corruption, ...]:
     """Read a folder of corrupted test images.
 
     It has an ``.npy`` file for each corruption, of uint8 and shape (5 n, size, size, 3) with
