@@ -29,7 +29,6 @@ __all__ = [
     "Progress",
     "batches_of",
     "evaluating",
-    "predict",
 ]
 
 Progress = Callable[[str, int, "int | None"], None]
@@ -71,16 +70,12 @@ class EvaluatedModel:
     network : torch.nn.Module
         On its device; takes images normalised by the data's mean and standard deviation.
     limit : int or None
-        Measure all but the clean error on this many test images, which are chosen by `seed` and
-        are among those of every greater limit. None takes all.
-    batch_size : int
-        Images at a time; the figures do not depend on it, apart from rounding.
-    seed : int
-        Seed for generated corruptions, sequences and attacks.
-    set_folder : Path or None
-        The mixing set from which fractals come, if there is one.
-    data_dir : Path
-        Where data sets are.
+        Measure on this many test images, chosen by `seed` from those of every greater limit; None:
+        on all.
+    batch_size, seed : int
+        Images at a time; seed for generated corruptions, sequences and attacks.
+    set_folder, data_dir : Path or None
+        The mixing set from which fractals come, if there is one; where data sets are.
     accelerator : accelerate.Accelerator or None
         Sets the precision.
     progress, tell : callable
@@ -149,22 +144,35 @@ class EvaluatedModel:
     ) -> NDArray[np.float32]:
         """Return the network's outputs for uint8 batches, shape (images, classes).
 
-        Progress is reported if `what` names the images.
+        The network runs in evaluation mode, in the precision of the accelerator, and is left in the
+        mode that it was in. Progress is reported if `what` names the images. RunError if an output
+        is not finite.
         """
-        if what is not None:
-            batches = self._counted(batches, what, total)
-        return predict(
-            self.network, batches, self.data.mean, self.data.std, accelerator=self.accelerator
-        )
+        import torch
 
-    def _counted(
-        self, batches: Iterable[NDArray[np.uint8]], what: str, total: int | None
-    ) -> Iterator[NDArray[np.uint8]]:
+        from fractalgen.augment.tensors import normalized_tensor
+
+        device = next(self.network.parameters()).device
+        precision = (
+            contextlib.nullcontext if self.accelerator is None else self.accelerator.autocast
+        )
+        outputs: list[NDArray[np.float32]] = []
         done = 0
-        for batch in batches:
-            yield batch
-            done += len(batch)
-            self.progress(what, done, total)
+        with evaluating(self.network), torch.inference_mode(), precision():
+            for batch in batches:
+                images = normalized_tensor(batch, self.data.mean, self.data.std).to(device)
+                outputs.append(self.network(images).float().cpu().numpy())
+                if not np.isfinite(outputs[-1]).all():
+                    raise RunError(
+                        "the network's outputs are not finite, so nothing can be measured; train "
+                        "it again with a lower --learning-rate"
+                    )
+                done += len(batch)
+                if what is not None:
+                    self.progress(what, done, total)
+        if not outputs:
+            raise ValueError("there are no images to predict")
+        return np.concatenate(outputs)
 
     @functools.cached_property
     def clean_logits(self) -> NDArray[np.float32]:
@@ -191,47 +199,6 @@ def batches_of(
             yield np.asarray(images[part])
         else:
             yield images.for_testing(part)
-
-
-def predict(
-    network: torch.nn.Module,
-    batches: Iterable[NDArray[np.uint8]],
-    mean: Sequence[float],
-    std: Sequence[float],
-    *,
-    accelerator: Any = None,
-) -> NDArray[np.float32]:
-    """Return the network's outputs before softmax, shape (n, classes).
-
-    The input is (pixel / 255 - mean) / std. The network runs in evaluation mode, in the precision
-    of `accelerator`, and is left in the mode that it was in.
-
-    Raises
-    ------
-    RunError
-        If an output is not finite.
-    ValueError
-        If there are no batches.
-    """
-    import torch
-
-    from fractalgen.augment.tensors import normalized_tensor
-
-    device = next(network.parameters()).device
-    precision = accelerator.autocast if accelerator is not None else contextlib.nullcontext
-    outputs = []
-    with evaluating(network), torch.inference_mode(), precision():
-        for batch in batches:
-            images = normalized_tensor(batch, mean, std).to(device)
-            outputs.append(network(images).float().cpu().numpy())
-            if not np.isfinite(outputs[-1]).all():
-                raise RunError(
-                    "the network's outputs are not finite, so nothing can be measured; train it "
-                    "again with a lower --learning-rate"
-                )
-    if not outputs:
-        raise ValueError("there are no images to predict")
-    return np.concatenate(outputs)
 
 
 @contextlib.contextmanager

@@ -69,18 +69,10 @@ _MIN_FREE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class GeneratedCorruption:
-    """Test images with one corruption of a suite; a `Corruption`.
+    """Test images with one corruption of a suite, cached unless the suite takes over 8 GiB.
 
-    They are cached unless the whole suite would take more than 8 GiB.
-
-    Attributes
-    ----------
-    data_name : str
-        The data set's name, for the cache's folder.
-    images : Images
-        The test images, of which those of `indices` are corrupted.
-    progress : callable
-        Called with what is being made, the number of images made, and the total.
+    `images` are all of the test images, and those of `indices` are corrupted. `progress` is called
+    with what is being made, the number of images made, and the total.
     """
 
     suite: Suite
@@ -158,14 +150,8 @@ def corrupted_parts(
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield images with one corruption, all at severity 1, then all at severity 2, ...
 
-    Parameters
-    ----------
-    read : callable
-        Returns the images in a slice of the `indices`.
-    workers : int, optional
-        Processes; None: one for each processor, up to 16.
-    worth_seconds : float
-        Processes are started if the first images say that the rest takes longer than this.
+    `read` returns the images in a slice of `indices`. If the first images say that the rest takes
+    longer than `worth_seconds`, `workers` processes are started, by default one for each processor.
     """
     size = max(_MIN_SIZE, read(slice(1)).shape[1])
     step = max(1, _PIXELS_PER_PART // size**2)
@@ -248,28 +234,11 @@ def corrupted_cached(
     labels: NDArray[np.int64] | None = None,
     workers: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Return images corrupted at severities 1 to 5, from the cache if they were made before.
+    """Return images corrupted at severities 1 to 5, uint8 of shape (5, n, size, size, 3).
 
-    The cache's folder can be read as a published one, and gets `labels` if they are given.
-
-    Parameters
-    ----------
-    data_name : str
-        The data set's name, for the folder's name.
-    images, indices, name, seed
-        See `Suite.corrupt`.
-    cache_dir : Path, optional
-        None: ``corruptions`` in the user's cache folder for fractalgen. If it cannot be written,
-        the images are made in memory.
-    progress : callable, optional
-        Called with the number of images made and the total.
-    workers : int, optional
-        See `corrupted_parts`.
-
-    Returns
-    -------
-    ndarray of uint8, shape (5, n, size, size, 3)
-        Read-only, and on disk if possible.
+    They are read from the cache if they were made before. The cache's folder, by default
+    ``corruptions`` in the user's cache folder for fractalgen, can be read as a published one, and
+    gets `labels` if they are given. The array is read-only, and on disk if possible.
     """
     folder = cache_folder(suite, data_name, images, indices, seed, cache_dir)
 

@@ -82,13 +82,8 @@ def read_image_folders(
     """Read the test images in the folders of some corruptions, ``severity/class/image``.
 
     The severities are five folders whose names are numbers; those of C-bar are not 1 to 5.
-    `classes` names the classes' folders, by label; some may be missing.
-
-    Raises
-    ------
-    RunError
-        If a corruption or a severity is missing, empty or has fewer images than another, if a
-        class is unknown, or if only `indices` are to be read and there are not `n_test` images.
+    `classes` names the classes' folders, by label; some may be missing. RunError if a severity or
+    images are missing, a class is unknown, or there are not `n_test` images to take `indices` from.
     """
     try:
         severities = {name: _severities(folder) for name, folder in folders.items()}

@@ -104,19 +104,8 @@ def read_corruptions(
     """Read a folder of corrupted test images.
 
     It has an ``.npy`` file for each corruption, of uint8 and shape (5 n, size, size, 3) with
-    severity 1 first, and maybe ``labels.npy``; or folders of images as ImageNet-C has them, see
-    `fractalgen.evaluation.corruptions.image_folders`. `_choose_names` says which are read.
-
-    Parameters
-    ----------
-    labels : ndarray of int64, shape (n,)
-        The test set's, for arrays that bring none; those that they bring must agree.
-    size : int
-        Pixels a side of the network's images.
-    classes : sequence of str
-        The test set's classes, by label.
-    indices : sequence of int, optional
-        Read only these of the n test images.
+    severity 1 first, and maybe ``labels.npy``, which must agree with the test set's `labels`; or
+    folders of images as ImageNet-C has them. With `indices`, only these test images are read.
 
     Raises
     ------
@@ -154,12 +143,7 @@ def read_perturbations(
     """Read the ten perturbations of CIFAR-10-P from a folder of arrays.
 
     Each is an ``.npy`` file of uint8 and shape (n, frames, size, size, 3). With `indices`, only
-    these of the `n_test` sequences are read.
-
-    Raises
-    ------
-    RunError
-        If the folder or a file is not as above, or a perturbation is missing.
+    these of the `n_test` sequences are read. RunError if anything is missing or damaged.
     """
     _check_folder(folder)
     files = _arrays(folder)
@@ -178,15 +162,7 @@ def read_perturbations(
 
 
 def _choose_names(folder: Path, names: Collection[str]) -> tuple[str, ...]:
-    """Return the corruptions to read from a folder that has `names`.
-
-    These are a published list if it is complete, and all of them if no name is published.
-
-    Raises
-    ------
-    RunError
-        If a published list is incomplete, or there are no names.
-    """
+    """Return the corruptions to read: a published list if there is one, otherwise `names`."""
     lists = (CORRUPTIONS, C_BAR, IMAGENET_C_BAR)
     whole = [known for known in lists if set(known) <= set(names)]
     if whole:
