@@ -1,6 +1,6 @@
 """Escape time with a trap and smooth count, against the plain scalar loop.
 
-The floor stands in `fractalgen.kernels.escape_time`: 38 vector operations an iteration.
+The floor stands in `fractalgen.kernels.orbits`: 38 vector operations an iteration.
 """
 
 import json
@@ -13,10 +13,11 @@ from numba import njit
 
 from benchmarks.timing import Row, paired_seconds
 from benchmarks.vectors import vector_bits
-from fractalgen.kernels.escape_time import follow_orbits
+from fractalgen.kernels.formulas import FORMULAS
 from fractalgen.kernels.lanes import N_RECORDS
-from fractalgen.kernels.normalization import measure_orbits
-from fractalgen.kernels.traps import SHAPES
+from fractalgen.kernels.orbit_fields import measure_orbits
+from fractalgen.kernels.orbits import follow_orbits
+from fractalgen.kernels.trap_shapes import SHAPES
 
 # Centre and width of each view, from the whole set to a width of 1e-6.
 VIEWS = (
@@ -82,8 +83,9 @@ def plain_loop(left, top, step, trap, max_iter, reach, fields):
 
 def compare(n_runs: int = 5) -> list[tuple[float, float, float]]:
     """Return (width, seconds of the plain loop, seconds of ours) of each view."""
+    formula = FORMULAS["power-2"]
     numbers = (0.1, 0.2, 0.8, 0.6, 0.5, 1.0)
-    shapes = np.array([SHAPES.index("cross")])
+    shapes = np.array([SHAPES["cross"].code])
     records = np.empty((N_RECORDS, SIDE, SIDE), np.float32)
     fields = np.empty((4, SIDE, SIDE), np.float32)
     rows = []
@@ -94,8 +96,8 @@ def compare(n_runs: int = 5) -> list[tuple[float, float, float]]:
         traps = np.array([numbers], dtype)
 
         def ours(view=view, traps=traps):
-            follow_orbits(view, 0, False, MAX_ITER, shapes, traps, 16.0, 0, 1, records)
-            measure_orbits(records, 0)
+            follow_orbits(view, *formula.steps, False, MAX_ITER, shapes, traps, 16.0, 0, 1, records)
+            measure_orbits(records, formula.power)
 
         def plain(x=x, y=y, width=width, step=step):
             trap = np.array(numbers)

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from benchmarks.timing import Row, paired_seconds
 from benchmarks.vectors import vector_bits
-from fractalgen.families.feature_parts import Filter
+from fractalgen.families.base import sample_spec
 from fractalgen.families.features import Features
-from fractalgen.families.spec import sample_spec
-from fractalgen.kernels.filter_banks import answer_rows
+from fractalgen.families.features.filters import Filter
+from fractalgen.kernels.filter_banks import respond
 
 SIZE = 256
 N_IMAGES = 40
@@ -46,6 +46,6 @@ def rows(n_runs: int = 5) -> list[Row]:
             f"{image_ms:.2f} ms",
             f"NumPy convolving with its first layer alone, {layer_ms:.2f} ms",
             f"{layer_ms / image_ms:.1f}x",
-            vector_bits(answer_rows),
+            vector_bits(respond),
         )
     ]

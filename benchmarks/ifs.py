@@ -8,11 +8,11 @@ import numpy as np
 
 from benchmarks.timing import Row, paired_seconds
 from benchmarks.vectors import vector_bits
-from fractalgen.families.affine_fractals import Fractal
+from fractalgen.families.base import sample_spec
 from fractalgen.families.ifs import IFS, IFSParams
-from fractalgen.families.spec import sample_spec
+from fractalgen.families.ifs.fractals import Fractal
+from fractalgen.kernels.affine_systems import N_CHAINS, scatter
 from fractalgen.kernels.backgrounds import paint
-from fractalgen.kernels.chaos_game import N_CHAINS, scatter
 
 SIZE = 256
 N_POINTS = 100_000

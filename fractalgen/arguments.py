@@ -1,4 +1,4 @@
-"""What a caller gives: each value is of its kind and in its range, or a sentence names it."""
+"""Check arguments: return each value in its plain type, or raise an error that names it."""
 
 import numbers
 import operator
@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from fractalgen.errors import ArgumentError
 from fractalgen.registry import nearest, shown
 
 __all__ = ["one_of", "real_number", "some_of", "three_numbers", "whole_number"]
 
-_LARGEST = 1e6
-_LEAST_SCALE = 1e-6
+_MAX_NUMBER = 1e6
+_MIN_SCALE = 1e-6
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Return a whole number from `low` to `high` as an int; NumPy's and PyTorch's will do.
+    """Return a whole number from `low` to `high` as an int; NumPy's and PyTorch's are accepted.
 
     Raises
     ------
-    ValueError
-        With `name`, the value and the range, if it is another number or something else; a bool
-        is something else.
+    ArgumentError
+        If it is another number or no whole number; a bool is not a number.
     """
     if type(value) is int and low <= value <= high:
         return value
@@ -32,17 +32,17 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
         number = None
     if number is None or not low <= number <= high:
         given = shown(value if number is None else number)
-        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {given}")
+        raise ArgumentError(f"{name} must be a whole number from {low} to {high}, not {given}")
     return number
 
 
 def real_number(name: str, value: Any, low: float, high: float) -> float:
-    """Return a number from `low` to `high` as a float; neither NaN nor infinity is one.
+    """Return a number from `low` to `high` as a float; NaN is refused.
 
     Raises
     ------
-    ValueError
-        With `name`, the value and the range.
+    ArgumentError
+        If it is out of range, or not a number.
     """
     if type(value) is float and low <= value <= high:
         return value
@@ -50,7 +50,7 @@ def real_number(name: str, value: Any, low: float, high: float) -> float:
     if is_number and low <= value <= high:
         return float(value)
     given = shown(float(value) if isinstance(value, np.floating) else value)
-    raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {given}")
+    raise ArgumentError(f"{name} must be a number from {low:g} to {high:g}, not {given}")
 
 
 def one_of(name: str, value: Any, known: Sequence[str]) -> str:
@@ -58,13 +58,13 @@ def one_of(name: str, value: Any, known: Sequence[str]) -> str:
 
     Raises
     ------
-    ValueError
-        With `name`, the value, and the nearest of the words or all of them.
+    ArgumentError
+        If it is not; the message suggests the nearest word, or lists them all.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be one of {', '.join(known)}, not {shown(value)}")
+        raise ArgumentError(f"{name} must be one of {', '.join(known)}, not {shown(value)}")
     if value not in known:
-        raise ValueError(f"{name}: {shown(value)} is unknown; {nearest(value, list(known))}")
+        raise ArgumentError(f"{name}: {shown(value)} is unknown; {nearest(value, list(known))}")
     return value
 
 
@@ -73,35 +73,35 @@ def some_of(name: str, values: Any, known: Sequence[str]) -> tuple[str, ...]:
 
     Raises
     ------
-    ValueError
-        With `name` and the words, or the one that is unknown.
+    ArgumentError
+        If it is not such a list, or a word is unknown.
     """
     if not isinstance(values, Sequence) or isinstance(values, (str, bytes)) or not values:
-        raise ValueError(
+        raise ArgumentError(
             f"{name} must be a list of one or more of {', '.join(known)}, not {shown(values)}"
         )
     return tuple(one_of(name, value, known) for value in values)
 
 
 def three_numbers(name: str, values: Any, *, scale: bool = False) -> tuple[float, ...]:
-    """Return a number for each channel, from -1e6 to 1e6; those of a `scale` from 1e-6 on.
+    """Return a number for each of three channels, from -1e6 to 1e6, or from 1e-6 for a `scale`.
 
     Raises
     ------
-    ValueError
-        With `name`, the values and the range.
+    ArgumentError
+        If there are not three such numbers.
     """
-    low = _LEAST_SCALE if scale else -_LARGEST
+    low = _MIN_SCALE if scale else -_MAX_NUMBER
     try:
         array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that is elsewhere
+    except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor on another device
         array = np.empty(0)
     if array.shape != (3,) or array.dtype.kind not in "iuf" or not _all_within(array, low):
-        raise ValueError(
-            f"{name} must be three numbers from {low:g} to {_LARGEST:g}, not {shown(values)}"
+        raise ArgumentError(
+            f"{name} must be three numbers from {low:g} to {_MAX_NUMBER:g}, not {shown(values)}"
         )
     return tuple(float(value) for value in array)
 
 
 def _all_within(array: "np.ndarray[Any, Any]", low: float) -> bool:
-    return bool(np.all((array >= low) & (array <= _LARGEST)))
+    return bool(np.all((array >= low) & (array <= _MAX_NUMBER)))

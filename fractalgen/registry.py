@@ -1,16 +1,16 @@
-"""A dictionary that refuses duplicates and explains a missing name."""
+"""A registry: a dictionary that refuses duplicates and suggests the nearest name."""
 
 import datetime as dt
 import difflib
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fractalgen.errors import UnknownNameError
 
 T = TypeVar("T")
 
-__all__ = ["Registry", "nearest", "shown"]
+__all__ = ["Registry", "first_few", "nearest", "shown"]
 
 _brief = reprlib.Repr()
 _brief.maxstring = _brief.maxother = _brief.maxlong = 80
@@ -24,14 +24,20 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a sentence shows it: on one line, and cut short where it is long."""
+    """Return a value as a message shows it: on one line, and shortened if it is long."""
     try:
         if hasattr(value, "dtype") and (value.ndim > 1 or (value.ndim == 1 and len(value) > 8)):
             return f"{value.dtype} of shape {tuple(value.shape)}"
         text = str(value) if isinstance(value, (dt.date, dt.time)) else _brief.repr(value)
         return " ".join(text.split())
-    except Exception:  # more digits than Python writes, or an object that cannot say what it is
+    except Exception:  # too many digits for Python to write, or a broken repr
         return "a number of thousands of digits" if isinstance(value, int) else type(value).__name__
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Return the first five names, and say how many more there are."""
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 class Registry(Mapping[str, T]):
@@ -40,7 +46,7 @@ class Registry(Mapping[str, T]):
     Parameters
     ----------
     kind : str
-        What the entries are ("family", "palette"), for error messages.
+        What the entries are, such as "family", for error messages.
     """
 
     def __init__(self, kind: str) -> None:
@@ -56,12 +62,12 @@ class Registry(Mapping[str, T]):
     def __getitem__(self, name: str) -> T:
         try:
             return self._entries[name]
-        except KeyError:
-            hint = nearest(name, list(self._entries))
+        except (KeyError, TypeError):
+            hint = nearest(str(name), list(self._entries))
             raise UnknownNameError(f"no {self._kind} is called '{name}': {hint}") from None
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return isinstance(name, str) and name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

@@ -24,7 +24,7 @@ def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool
     import shutil
     import sys
 
-    from fractalgen.cli.report import printable
+    from fractalgen.cli.output import printable
     from fractalgen.evaluation.compare import compare as compare_runs
 
     if markdown and as_json:

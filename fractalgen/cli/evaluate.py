@@ -121,7 +121,7 @@ def evaluate(
 
     import sys
 
-    from fractalgen.cli.report import print_json, printable
+    from fractalgen.cli.output import print_json, printable
     from fractalgen.evaluation.evaluate import evaluate as measure
     from fractalgen.evaluation.evaluate import options_from
     from fractalgen.evaluation.metrics_file import REPORT
@@ -160,7 +160,7 @@ def _tell(line: str) -> None:
 
     from tqdm import tqdm
 
-    from fractalgen.cli.report import printable
+    from fractalgen.cli.output import printable
 
     encoding = None if sys.stderr is None else sys.stderr.encoding
     with tqdm.external_write_mode(file=sys.stderr):
@@ -170,7 +170,7 @@ def _tell(line: str) -> None:
 @contextlib.contextmanager
 def _bars(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
     """Show a bar for what is being measured, and another for what comes next."""
-    from fractalgen.cli.progress import progress_bar
+    from fractalgen.cli.output import progress_bar
 
     shown: str | None = None
     update: Callable[[int, int | None], None] | None = None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand
+
+if TYPE_CHECKING:
+    from fractalgen.training.config import Config
+    from fractalgen.training.train import Outcome
 
 _IPMIX = options.together(
     click.option("--k", type=int, help="IPMix: chains.  [default: 3]"),
@@ -140,7 +144,7 @@ def train_with_set(
     """
     options.prepare_torch("train-with-set")
 
-    from fractalgen.cli.report import print_json, print_training
+    from fractalgen.cli.output import print_json
     from fractalgen.cli.training_progress import training_progress
     from fractalgen.training.hardware import Hardware
     from fractalgen.training.recipes import configure
@@ -166,4 +170,26 @@ def train_with_set(
     if as_json:
         print_json(outcome.as_json())
     elif not quiet:
-        print_training(outcome, config)
+        _print_training(outcome, config)
+
+
+def _print_training(outcome: Outcome, config: Config) -> None:
+    """Print what a run came to, and how to go on, on stdout."""
+    if not outcome.records:
+        click.echo(f"{outcome.folder}: all of its epochs are done; their log is lost.")
+        return
+    last = outcome.records[-1]
+    best = min(outcome.records, key=lambda record: record.test_error)
+    seconds = sum(record.seconds for record in outcome.records)
+    if outcome.epochs_before == config.epochs:
+        click.echo(f"{outcome.folder}: all of its epochs were done already.")
+    click.echo(
+        f"{outcome.folder}: {config.model} on {config.dataset}, {config.method}, "
+        f"test error {last.test_error:.2%} after epoch {last.epoch} "
+        f"(least {best.test_error:.2%} after epoch {best.epoch}), {seconds:.1f} s of training"
+    )
+    click.echo(f"'fractalgen evaluate {outcome.folder}' measures how robust it is.")
+    if config.dataset == "digits":
+        click.echo(
+            "Other data: --dataset fashion-mnist, cifar10, cifar100, or folder:DIR for your own."
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fractalgen.cli.progress import progress_bar
+from fractalgen.cli.output import progress_bar
 
 if TYPE_CHECKING:
     from fractalgen.training.config import Config

@@ -28,8 +28,8 @@ _SUFFIX = ".gpl"
 _COUNT_RANGE = (2, 256)
 _MAX_BYTES = 1 << 20
 _DRAWN = ("any", "random")
-# The shipped palettes that "any" draws from, by name, so that one more file changes no image.
-# With this list, or the colours of one of these, the version of every family counts up.
+# The shipped palettes that "any" draws from, by name, so that a new file changes no image. When
+# this list or the colours of one of these palettes change, every family's version counts up.
 _ANY = tuple(
     """
     absinthe agate amethyst aurora bluebell blueprint brass canyon cirrus citron clover
@@ -39,7 +39,7 @@ _ANY = tuple(
     night-market orchid peacock peony petrel pistachio plum-blossom pomegranate
     poppy-field rose-window saddle seville terracotta thunderhead tide-pool verdigris
     wheat-field wisteria
-    """.split()  # noqa: SIM905 - a list of them would take a page
+    """.split()  # noqa: SIM905 - a list literal would take a page
 )
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
@@ -82,7 +82,7 @@ def load(name: str) -> Palette:
     Raises
     ------
     UnknownNameError
-        If no shipped palette is called `name`; the message gives the nearest one.
+        If no shipped palette is called `name`; the message suggests the nearest one.
     """
     if name not in names():
         raise UnknownNameError(_unknown(name, name))
@@ -96,18 +96,18 @@ def read_gpl(path: str | Path) -> Palette:
     Parameters
     ----------
     path : str or Path
-        The file. Of Aseprite's ``Channels: RGBA`` files the alpha is left out.
+        The file. The alpha of Aseprite's ``Channels: RGBA`` files is ignored.
 
     Returns
     -------
     Palette
-        Named by the file's ``Name:`` line, or else by the file.
+        Named by the file's ``Name:`` line, else after the file.
 
     Raises
     ------
     PaletteError
-        If the file cannot be opened or is not such a palette, or if it has fewer than 2 or more
-        than 256 colours.
+        If the file cannot be opened, is not such a palette, or has fewer than 2 or more than 256
+        colours.
     """
     path = Path(path)
     try:
@@ -122,13 +122,13 @@ def read_gpl(path: str | Path) -> Palette:
 
 
 def resolve(text: str) -> str:
-    """Turn what a user gives as a palette into an option that needs no file any more.
+    """Turn what a user gives as a palette into an option that no longer needs a file.
 
     Parameters
     ----------
     text : str
         ``"any"``, ``"random"``, a shipped palette's name, the path of a .gpl file, or two or more
-        hex colours joined by commas. A shipped name comes before a file of the same name.
+        hex colours joined by commas. A shipped palette wins over a file of the same name.
 
     Returns
     -------
@@ -138,10 +138,12 @@ def resolve(text: str) -> str:
     Raises
     ------
     PaletteError
-        If a file cannot be read as a palette, or a hex colour is wrong.
+        If `text` is not text, a file cannot be read as a palette, or a hex colour is wrong.
     UnknownNameError
-        If `text` is none of these; the message gives the nearest shipped name.
+        If `text` is none of these; the message suggests the nearest shipped name.
     """
+    if not isinstance(text, str):
+        raise PaletteError(f"a palette must be text, not {shown(text)}")
     text = text.strip()
     if text in _DRAWN or text in names():
         return text
@@ -159,7 +161,7 @@ def resolve(text: str) -> str:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # of a name that is no file's, because it is too long
+    except (OSError, ValueError):  # a name too long for a file
         return False
 
 
@@ -169,10 +171,10 @@ def choose(option: str, rng: np.random.Generator) -> Palette:
     Parameters
     ----------
     option : str
-        As `resolve` returns it; ``"any"`` takes a shipped palette, one of those that were
-        there from the beginning, half of the time, and one drawn at random otherwise.
+        As `resolve` returns it; ``"any"`` picks one of the original shipped palettes half of the
+        time, and draws one at random otherwise.
     rng : numpy.random.Generator
-        Advanced for ``"any"`` and ``"random"`` alone.
+        Advanced only for ``"any"`` and ``"random"``.
 
     Raises
     ------
@@ -242,19 +244,19 @@ def _parse(data: bytes, source: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _lines(data: bytes, source: str) -> Iterator[tuple[int, str]]:
-    """Return a text file's lines, stripped and numbered from 1, whatever ends them."""
+    """Return a text file's lines, stripped and numbered from 1, with any line ending."""
     if b"\0" in data:
         raise PaletteError(f"{source} is not a palette file: it is not plain text")
     try:
         text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:  # older programs write names in their own code page
+    except UnicodeDecodeError:  # older programs write names in a local code page
         text = data.decode("latin-1")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return enumerate((line.strip() for line in lines), start=1)
 
 
 def _color(line: str, n_channels: int, where: str) -> str:
-    """Read one colour's line: its numbers, then perhaps its name."""
+    """Read one colour's line: its numbers, optionally followed by its name."""
     numbers = line.split()[:n_channels]
     valid = [int(word) for word in numbers if _NUMBER.fullmatch(word) and int(word) <= 255]
     if len(valid) != n_channels:

@@ -1,4 +1,4 @@
-"""Palettes drawn at random in OKLCH: few hues, a wide range of lightness, one accent."""
+"""Random palettes in OKLCH: few hues, a wide range of lightness, one accent."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ Color = tuple[float, float, float]
 _COUNTS = (4, 5, 6, 7, 8)
 _COUNT_WEIGHTS = (0.1, 0.2, 0.3, 0.25, 0.15)
 
-# Turns between the two masses of colour: none, neighbours, triad, split complement, complement.
+# Turns between the two groups of colours: none, neighbours, triad, split complement, complement.
 _HUE_OFFSETS = ((0.0, 0.02), (0.08, 0.17), (0.30, 0.36), (0.38, 0.46), (0.47, 0.53))
 _HUE_OFFSET_WEIGHTS = (0.2, 0.25, 0.2, 0.2, 0.15)
 _CLOSE = 0.2
@@ -25,7 +25,8 @@ _CHROMA_WEIGHTS = (0.2, 0.5, 0.3)
 _DARK_RANGE = (0.09, 0.23)
 _LIGHT_RANGE = (0.88, 0.98)
 
-# Yellow is itself when it is light. Its dark tones lean to brown or to green, or they look drab.
+# Yellow looks like itself only when light. Dark yellows look drab unless they lean to brown or
+# green.
 _YELLOW = 0.285
 _YELLOW_WIDTH = 0.11
 _YELLOW_LEAN = 0.12
@@ -35,21 +36,11 @@ _YELLOW_LIFT = 0.5
 def random_colors(rng: np.random.Generator) -> tuple[str, ...]:
     """Draw the 4 to 8 colours of a palette.
 
-    The lightness follows a path from dark to light, the reverse, or there and back. Two masses
-    of colour, their hues apart by a harmonic angle, meet at the path's turning point, where the
-    lightest and darkest colours hold so little chroma that the gradient between them does not
-    turn to mud. A path of one hue, or of neighbours, ends in an accent of another hue. The first
-    hue is uniform over the circle.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Advanced by a number of draws that depends on what is drawn.
-
-    Returns
-    -------
-    tuple of str
-        ``"#rrggbb"``, in the order of a gradient.
+    The lightness follows a path from dark to light, the reverse, or there and back. Two groups of
+    colours, their hues a harmonic angle apart, meet at the path's turning point; the lightest and
+    darkest colours have so little chroma that the gradient between them does not turn muddy. A path
+    of one hue, or of neighbouring hues, ends in an accent of another hue. The first hue is uniform
+    over the circle. The colours come in the order of a gradient, as ``"#rrggbb"``.
     """
     n_colors = _COUNTS[_pick(rng, _COUNT_WEIGHTS)]
     hue = rng.random()
@@ -88,12 +79,12 @@ def _draw(
     ranges: tuple[tuple[float, float], ...],
     weights: tuple[float, ...],
 ) -> float:
-    """Draw uniformly from one of the `ranges`, taken by their `weights`."""
+    """Choose one of the `ranges` by `weights`, and draw uniformly from it."""
     return uniform(rng, *ranges[_pick(rng, weights)])
 
 
 def _pick(rng: np.random.Generator, weights: tuple[float, ...]) -> int:
-    """Draw an index with the probability that `weights`, which add up to 1, give it."""
+    """Draw an index with probabilities `weights`, which add up to 1."""
     place = rng.random()
     for index, weight in enumerate(weights):
         place -= weight
@@ -107,7 +98,7 @@ def _sign(rng: np.random.Generator) -> float:
 
 
 def _levels(rng: np.random.Generator, n: int, turn: int) -> list[float]:
-    """Return `n` levels that rise from 0 to 1 at `turn` and fall again, unevenly, towards 0."""
+    """Return `n` levels that rise from 0 to 1 at `turn`, then fall unevenly towards 0."""
     bend = uniform(rng, 0.75, 1.25)
     end = uniform(rng, 0.0, 0.3)
     levels = []
@@ -128,7 +119,7 @@ def _yellowness(hue: float) -> float:
 
 
 def _accent(rng: np.random.Generator, hue: float, offset: float, chroma: float) -> Color:
-    """Return a colour away from `hue` that is at least as vivid as the rest."""
+    """Return a colour away from `hue`, at least as vivid as the rest."""
     away = offset if abs(offset) >= _CLOSE else uniform(rng, 0.3, 0.7)
     lightness = uniform(rng, 0.55, 0.85)
     lightness += (0.88 - lightness) * _yellowness(hue + away)

@@ -1,6 +1,7 @@
-"""sRGB, linear light and OKLab, with the same bits on every processor.
+"""sRGB, linear light, OKLab, and gradients through colours, with the same bits on every processor.
 
-Nothing here calls a power, a cube root or a sine of the C library; see `fractalgen.kernels.oklab`.
+Nothing here calls a power, a cube root or a sine of the C library; see
+`fractalgen.kernels.color_spaces`.
 
 References
 ----------
@@ -13,21 +14,23 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.oklab import linear_to_lab, nearest_codes
+from fractalgen.errors import ArgumentError
+from fractalgen.kernels.color_spaces import curve_through, linear_to_lab, nearest_codes
 
 __all__ = [
     "LINEAR_TO_SRGB8",
     "SRGB8_TO_LINEAR",
+    "gradient",
     "hex_to_linear",
     "hex_to_oklab",
-    "linear_to_oklab",
     "oklab_to_hex",
     "oklch_to_hex",
+    "srgb_gradient",
 ]
 
 
 def _fifth_root(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the fifth root of values in [0.001, 1]; Newton's method falls to it from 1."""
+    """Return the fifth root of values in [0.001, 1] by Newton's method, from 1 downwards."""
     root = np.ones_like(x)
     for _ in range(16):
         fourth = root * root * root * root
@@ -43,12 +46,8 @@ def _decode_srgb(code: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(encoded <= 0.04045, encoded / 12.92, square * _fifth_root(square))
 
 
-def _frozen(table: NDArray[np.generic]) -> None:
-    table.flags.writeable = False
-
-
 _CODES = np.arange(256, dtype=np.float64)
-# Linear light halfway, in code, between neighbours: where the nearest code changes.
+# Linear light at the midpoints between codes, where the nearest code changes.
 _CODE_BORDERS = _decode_srgb(_CODES[:-1] + 0.5)
 
 SRGB8_TO_LINEAR: NDArray[np.float32] = _decode_srgb(_CODES).astype(np.float32)
@@ -59,8 +58,8 @@ LINEAR_TO_SRGB8: NDArray[np.uint8] = np.searchsorted(
 ).astype(np.uint8)
 """The nearest 8-bit sRGB code of linear light `x` at ``int(x * 8191 + 0.5)``; shape (8192,)."""
 
-_frozen(SRGB8_TO_LINEAR)
-_frozen(LINEAR_TO_SRGB8)
+SRGB8_TO_LINEAR.flags.writeable = False
+LINEAR_TO_SRGB8.flags.writeable = False
 
 
 def hex_to_linear(colors: tuple[str, ...]) -> NDArray[np.float64]:
@@ -76,45 +75,66 @@ def hex_to_oklab(colors: tuple[str, ...]) -> tuple[tuple[float, float, float], .
     return tuple((lightness, a, b) for lightness, a, b in lab)
 
 
-def linear_to_oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn linear-light sRGB into OKLab.
-
-    Parameters
-    ----------
-    rgb : ndarray of float64, shape (..., 3)
-        Linear light, 0 or more.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., 3)
-        Lightness in [0, 1], green to red, blue to yellow.
-    """
-    return linear_to_lab(np.ascontiguousarray(rgb).reshape(-1, 3)).reshape(rgb.shape)
-
-
 def oklch_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
-    """Return the sRGB colours of OKLCH ones, with less chroma where sRGB has no such colour.
+    """Turn OKLCH into ``"#rrggbb"`` colours; chroma shrinks where sRGB has no such colour.
 
-    Parameters
-    ----------
-    colors : sequence of tuple of float
-        Of each colour: OKLab's L, 0 (black) to 1 (white), clipped; chroma, 0 (grey) or more,
-        of which sRGB's most colourful reach 0.32; the hue in turns: 0.08 is red, 0.30 yellow,
-        0.40 green, 0.73 blue.
-
-    Returns
-    -------
-    tuple of str
-        As ``"#rrggbb"``.
+    Each colour is OKLab's L from 0 (black) to 1 (white), clipped; chroma from 0 (grey) to about
+    0.32 for sRGB's most colourful; and the hue in turns: 0.08 is red, 0.30 yellow, 0.40 green,
+    0.73 blue.
     """
     return _to_hex(nearest_codes(np.array(colors), True, _CODE_BORDERS))
 
 
 def oklab_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
-    """Return the sRGB colours of OKLab ones, with less chroma where sRGB has no such colour."""
+    """Turn OKLab into ``"#rrggbb"`` colours; chroma shrinks where sRGB has no such colour."""
     return _to_hex(nearest_codes(np.array(colors), False, _CODE_BORDERS))
 
 
 def _to_hex(codes: NDArray[np.uint8]) -> tuple[str, ...]:
     digits = codes.tobytes().hex()
     return tuple("#" + digits[i : i + 6] for i in range(0, len(digits), 6))
+
+
+@lru_cache(maxsize=256)
+def gradient(colors: tuple[str, ...], n: int = 1024, cyclic: bool = False) -> NDArray[np.float32]:
+    """Interpolate a palette's colours, evenly spaced, in OKLab.
+
+    The curve is a monotone cubic in each of OKLab's coordinates. It is smooth at the colours and
+    never overshoots between them, so no band appears that is darker, lighter or more colourful
+    than the palette.
+
+    Parameters
+    ----------
+    colors : tuple of str
+        Two or more colours as ``"#rrggbb"``.
+    n : int
+        Number of entries, 2 or more.
+    cyclic : bool
+        Join the end to the start: entry 0 follows entry n - 1.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 3)
+        Linear-light RGB in [0, 1], read-only because equal calls share it. Without `cyclic` the
+        first and last entries are the first and last colours.
+
+    Raises
+    ------
+    ArgumentError
+        If there are fewer than two colours or entries.
+    """
+    if len(colors) < 2 or n < 2:
+        raise ArgumentError(f"a gradient needs 2 colours and 2 entries, not {len(colors)} and {n}")
+    knots = hex_to_oklab(colors)
+    out = curve_through(np.array((*knots, knots[0]) if cyclic else knots), n, cyclic)
+    out.flags.writeable = False
+    return out
+
+
+@lru_cache(maxsize=256)
+def srgb_gradient(colors: tuple[str, ...], n: int, cyclic: bool = False) -> NDArray[np.uint8]:
+    """Return `gradient` as 8-bit sRGB codes, shape (n, 3), read-only."""
+    places = gradient(colors, n, cyclic) * np.float32(LINEAR_TO_SRGB8.size - 1) + np.float32(0.5)
+    codes: NDArray[np.uint8] = LINEAR_TO_SRGB8[places.astype(np.int32)]
+    codes.flags.writeable = False
+    return codes

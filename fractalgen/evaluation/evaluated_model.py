@@ -150,7 +150,7 @@ class EvaluatedModel:
         """
         import torch
 
-        from fractalgen.augment.tensors import normalized_tensor
+        from fractalgen.torch.datasets import normalized_tensor
 
         device = next(self.network.parameters()).device
         precision = (

@@ -1,16 +1,18 @@
 """The families of images, by name."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.families.base import Family
+from fractalgen.arguments import whole_number
+from fractalgen.errors import ArgumentError
+from fractalgen.families.base import Family, ImageSpec, check_size, sample_spec
 from fractalgen.families.escape_time import EscapeTime
 from fractalgen.families.features import Features
 from fractalgen.families.ifs import IFS
-from fractalgen.families.spec import ImageSpec, check_size, sample_spec
-from fractalgen.registry import Registry
+from fractalgen.registry import Registry, nearest, shown
 
 __all__ = [
     "FAMILIES",
@@ -25,6 +27,8 @@ FAMILIES: Registry[type[Family[Any]]] = Registry("family")
 for _family in (EscapeTime, IFS, Features):
     FAMILIES.add(_family.name, _family)
 
+_MAX_SEED = 2**63 - 1
+
 
 def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> ImageSpec:
     """Draw the parameters of one image.
@@ -34,9 +38,9 @@ def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> Ima
     family : str
         ``"escape-time"``, ``"ifs"`` or ``"features"``.
     seed : int
-        The set's seed, 0 or more.
+        The set's seed, 0 to 2**63 - 1.
     index : int
-        The image's number within its family, 0 or more.
+        The image's number within its family, 0 to 2**63 - 1.
     **options
         The family's own options, such as ``palette="ember"``.
 
@@ -48,11 +52,18 @@ def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> Ima
     Raises
     ------
     UnknownNameError
-        If there is no such family or palette.
-    ValueError
-        If `seed`, `index` or an option is out of its range.
+        If no family or palette has that name.
+    ArgumentError
+        If `seed`, `index` or an option is out of its range, or the family lacks the option.
     """
-    return sample_spec(FAMILIES[family](**options), seed, index)
+    kind: Any = FAMILIES[family]
+    known = [one.name for one in dataclasses.fields(kind)]
+    for option in options:
+        if option not in known:
+            raise ArgumentError(f"{family} has no option '{option}': {nearest(option, known)}")
+    seed = whole_number("seed", seed, 0, _MAX_SEED)
+    index = whole_number("index", index, 0, _MAX_SEED)
+    return sample_spec(kind(**options), seed, index)
 
 
 def render(spec: ImageSpec, *, size: int = 256) -> NDArray[np.uint8]:
@@ -72,7 +83,9 @@ def render(spec: ImageSpec, *, size: int = 256) -> NDArray[np.uint8]:
 
     Raises
     ------
-    ValueError
-        If `size` is out of its range.
+    ArgumentError
+        If `spec` is not an ImageSpec, or `size` is out of its range.
     """
+    if not isinstance(spec, ImageSpec):
+        raise ArgumentError(f"spec must be an ImageSpec, such as sample() gives, not {shown(spec)}")
     return FAMILIES[spec.family]().render(spec.params, check_size(size))

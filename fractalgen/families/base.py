@@ -1,35 +1,61 @@
-"""What a family of images is."""
+"""What a family of images is, and how its parameters are drawn and checked."""
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Protocol, TypeVar
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.errors import ArgumentError
+from fractalgen.registry import shown
+from fractalgen.seeding import rng_for
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "SIZE_RANGE",
+    "Family",
+    "ImageSpec",
+    "check_colors",
+    "check_direction",
+    "check_size",
+    "check_within",
+    "log_uniform",
+    "rounded",
+    "sample_spec",
+]
+
 P = TypeVar("P")
 
-__all__ = ["Family", "log_uniform", "rounded"]
+MAX_ATTEMPTS = 40
+SIZE_RANGE = (16, 16384)
+
+_MAX_COLORS = 256
+_COLOR = re.compile(r"#[0-9a-f]{6}")
+_UNIT_TOLERANCE = 1e-3
 
 
 class Family(Protocol[P]):
     """One kind of image: a frozen dataclass whose fields are the options of its command.
 
-    All randomness is in `sample_params`; `render` is pure and looks at nothing but its
-    arguments, so that recorded parameters redraw an image whatever the options were.
+    All randomness is in `sample_params`. `render` is pure and looks only at its arguments, so
+    recorded parameters redraw an image whatever the options were. A family whose kernels take long
+    to compile can also have a class method `compilations`; see `fractalgen.families.compilation`.
 
     Attributes
     ----------
     version : int
-        From 1; counts up whenever the same options, seed and index would give another image:
-        other parameters, or other pixels of the same parameters. It is part of a recipe's digest,
-        and a set of one version is not gone on with by another.
+        Starts at 1 and counts up whenever the same options, seed and index would give another
+        image: other parameters, or other pixels for the same parameters. It is part of a recipe's
+        digest, and a set of one version is never resumed with another.
     """
 
     version: ClassVar[int]
 
     @property
     def name(self) -> str:
-        """The command's name and the folder's: ``escape-time``."""
+        """The name of the command and of the folder: ``escape-time``."""
 
     @property
     def params_type(self) -> type[P]:
@@ -39,28 +65,95 @@ class Family(Protocol[P]):
         """Draw the parameters of one image."""
 
     def accepts(self, params: P) -> bool:
-        """Say whether these parameters give an image worth having, from a small probe."""
+        """Judge from a small probe whether these parameters give an image worth having."""
 
     def render(self, params: P, size: int) -> NDArray[np.uint8]:
-        """Draw the image as a (size, size, 3) uint8 RGB array, `size` pixels a side."""
+        """Draw the image as a (size, size, 3) uint8 RGB array."""
 
-    @classmethod
-    def compilations(cls) -> Mapping[str, Callable[[], object]]:
-        """Return calls that between them compile all kernels of the family, by name.
 
-        Each may run in a process of its own, at the same time as the others.
-        """
+@dataclass(frozen=True)
+class ImageSpec:
+    """Everything needed to redraw one image, at any size.
+
+    Attributes
+    ----------
+    family : str
+        Name of the family.
+    seed, index : int
+        The set's seed and the image's number within its family.
+    attempt : int
+        Which draw from the image's stream passed the family's gate, from 1.
+    params : Any
+        The family's frozen parameters dataclass.
+    """
+
+    family: str
+    seed: int
+    index: int
+    attempt: int
+    params: Any = field(repr=False)
+
+
+def sample_spec(family: Family[Any], seed: int, index: int) -> ImageSpec:
+    """Draw parameters from the image's own stream until the family accepts them.
+
+    The last of `MAX_ATTEMPTS` draws is used as it is, so the call always ends.
+    """
+    rng = rng_for(seed, family.name, index)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        params = family.sample_params(rng)
+        if attempt == MAX_ATTEMPTS or family.accepts(params):
+            break
+    return ImageSpec(family.name, seed, index, attempt, params)
 
 
 def rounded(value: float) -> float:
     """Round to nine significant digits.
 
     Parameters pass through this where a library's sine or logarithm made them: libraries differ
-    in the seventeenth digit, and a recorded nine-digit number is the same everywhere.
+    in the seventeenth digit, but a recorded nine-digit number is the same everywhere.
     """
     return float(f"{value:.9g}")
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw from [low, high], both positive, with the logarithm uniform; nine digits."""
+    """Draw from [low, high], both positive, with a uniform logarithm; nine digits."""
     return rounded(low * (high / low) ** rng.random())
+
+
+# Anyone may edit recorded parameters. What a family draws lies well within the ranges that it
+# checks; outside them an image could take forever, or numbers could overflow.
+
+
+def check_size(size: int) -> int:
+    """Return `size`, or raise ArgumentError unless it is a whole number within `SIZE_RANGE`."""
+    low, high = SIZE_RANGE
+    if not isinstance(size, (int, np.integer)) or not low <= size <= high:
+        raise ArgumentError(
+            f"size must be a whole number from {low} to {high} pixels, not {shown(size)}"
+        )
+    return int(size)
+
+
+def check_within(what: str, low: float, high: float, *numbers: float) -> None:
+    """Raise ArgumentError unless every number is from `low` to `high`; NaN is refused too."""
+    for number in numbers:
+        if not low <= number <= high:
+            raise ArgumentError(f"{what} must be from {low:g} to {high:g}, not {shown(number)}")
+
+
+def check_direction(what: str, cosine: float, sine: float) -> None:
+    """Raise ArgumentError unless the numbers are close to the cosine and sine of an angle."""
+    if not abs(cosine * cosine + sine * sine - 1.0) <= _UNIT_TOLERANCE:
+        found = f"{shown(cosine)} and {shown(sine)}"
+        raise ArgumentError(f"{what} must be an angle's cosine and sine, not {found}")
+
+
+@lru_cache(maxsize=256)
+def check_colors(what: str, colors: tuple[str, ...]) -> None:
+    """Raise ArgumentError unless there are 2 to 256 colours written like ``"#1a2b3c"``."""
+    if not 2 <= len(colors) <= _MAX_COLORS:
+        raise ArgumentError(f"{what} must be from 2 to {_MAX_COLORS}, not {len(colors)}")
+    for color in colors:
+        if not _COLOR.fullmatch(color):
+            raise ArgumentError(f"{what} must look like #1a2b3c, not {shown(color)}")

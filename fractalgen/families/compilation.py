@@ -1,7 +1,10 @@
 """Compile the kernels of several families at once, before they are needed.
 
-Numba compiles one kernel at a time in a process, and holds the interpreter most of that time. So
-other processes compile, and leave what they made in the cache that all share.
+Numba compiles one kernel at a time in a process, and holds the interpreter lock most of that time.
+So other processes compile, and leave the results in the cache that all share.
+
+A family's class method ``compilations()`` may return calls, by name, that together compile all its
+kernels; each may run in its own process. Otherwise drawing a few small images compiles them.
 """
 
 import concurrent.futures
@@ -9,14 +12,17 @@ import contextlib
 import gc
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
+from typing import Any
 
-from fractalgen.families import FAMILIES
+from fractalgen.families import FAMILIES, render, sample
 from fractalgen.kernels.jit import compiled_mark
 
 __all__ = ["Compilation", "compile_kernels", "n_compilations"]
 
+_N_IMAGES = 24  # no single image needs all kernels
+_SIZE = 16
 _CHILD = (
     "import sys; sys.path[:] = {path!r};"
     "from fractalgen.families.compilation import compile_kernels;"
@@ -24,31 +30,41 @@ _CHILD = (
 )
 
 
+def _compilations(family: str) -> Mapping[str, Callable[[], object]]:
+    kind: Any = FAMILIES[family]
+    if hasattr(kind, "compilations"):
+        calls: Mapping[str, Callable[[], object]] = kind.compilations()
+        return calls
+    return {
+        "images": lambda: [render(sample(family, index=i), size=_SIZE) for i in range(_N_IMAGES)]
+    }
+
+
 def compile_kernels(family: str, part: str) -> None:
-    """Compile some of a family's kernels, and mark in the cache that they are there."""
-    gc.disable()  # a short process with many objects: collecting takes a tenth of its time
-    FAMILIES[family].compilations()[part]()
+    """Compile some of a family's kernels, and mark them in the cache as compiled."""
+    gc.disable()  # collecting takes a tenth of this short process's time
+    _compilations(family)[part]()
     mark = compiled_mark(f"{family}-{part}")
     if mark is not None:
         mark.touch()
 
 
 def n_compilations(family: str) -> int:
-    """Return into how many parts the compiling of a family's kernels falls."""
-    return len(FAMILIES[family].compilations())
+    """Return the number of parts in which a family's kernels are compiled."""
+    return len(_compilations(family))
 
 
 class Compilation:
-    """Kernels that are being compiled by other processes.
+    """Kernels that other processes are compiling.
 
-    Where one of these fails, whoever needs its kernels compiles them himself.
+    If one of these processes fails, whoever needs its kernels compiles them.
 
     Parameters
     ----------
     families : iterable of str
-        The families whose kernels are needed, in the order in which they are.
+        The families whose kernels are needed, in the order in which they are needed.
     n_processes : int
-        At most so many at a time.
+        The maximum number of processes at a time.
     """
 
     def __init__(self, families: Iterable[str], n_processes: int) -> None:
@@ -60,10 +76,10 @@ class Compilation:
             missing = [
                 (family, part)
                 for family in families
-                for part in FAMILIES[family].compilations()
+                for part in _compilations(family)
                 if (mark := compiled_mark(f"{family}-{part}")) and not mark.exists()
             ]
-        if len(missing) == 1:  # which this process, having nothing else to do, compiles as fast
+        if len(missing) == 1:  # this process has nothing else to do, and compiles just as fast
             missing = []
         self._futures: dict[str, list[concurrent.futures.Future[None]]] = {}
         for family, part in missing:
@@ -71,7 +87,7 @@ class Compilation:
             self._futures.setdefault(family, []).append(future)
 
     def wait_for(self, family: str) -> None:
-        """Return when nobody compiles kernels of this family any more."""
+        """Return when no process is compiling kernels of this family any more."""
         concurrent.futures.wait(self._futures.get(family, ()))
 
     def _compile(self, family: str, part: str) -> None:

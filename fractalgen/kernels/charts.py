@@ -1,9 +1,8 @@
-"""Curved coordinates in which a filter bank's gratings run straight.
+"""Curved coordinates in which a filter bank's gratings are straight.
 
-A chart turns an image's row into two coordinates. It bends the plane by smooth noise and by a
-ripple, may split it into cells around scattered seeds, each with its own turn, and may measure
-from the centre of the cell in polar coordinates: rings, rays, spirals and eyes are then gratings
-like any other.
+A chart turns a row of pixels into two coordinates. It bends the plane by smooth noise and by a
+ripple, can split it into cells around scattered seeds, each with its own turn, and can use polar
+coordinates around a cell's centre, in which rings, rays, spirals and eyes are plain gratings.
 """
 
 import numpy as np
@@ -24,23 +23,10 @@ _FIELD = 1 << 30
 def cell_seeds(seed, cells, jitter, stagger, turn):
     """Scatter one seed in every cell of a square lattice that reaches one cell past the image.
 
-    Parameters
-    ----------
-    seed : uint64
-        The image's seed.
-    cells : int
-        Cells along a side.
-    jitter : float32
-        How far a seed may stray from its cell's middle: 0 not at all, 1 anywhere in the cell.
-    stagger : float32
-        Shift of every other row, in cells; 0.5 makes a regular lattice triangular.
-    turn : float32
-        Each cell's axes are turned by up to this many turns.
-
-    Returns
-    -------
-    ndarray of float32, shape (cells + 2, cells + 2, 4)
-        x and y of the seed in image widths, cosine and sine of the cell's turn.
+    A seed strays from its cell's middle by up to `jitter` half cells. Every other row is shifted by
+    `stagger` cells; 0.5 makes a regular lattice triangular. Each cell's axes turn by up to `turn`
+    turns. Return float32 of shape (cells + 2, cells + 2, 4): x and y of the seed in image widths,
+    cosine and sine of the cell's turn.
     """
     nodes = cells + 2
     seeds = np.empty((nodes, nodes, 4), np.float32)
@@ -61,13 +47,13 @@ def cell_seeds(seed, cells, jitter, stagger, turn):
 
 @inlined
 def _try_seed(seed, x, y, before, after):
-    """Copy square distance and coordinates, those from this seed where it is nearer."""
+    """Copy squared distance and coordinates, replaced by this seed's where it is nearer."""
     x0, y0, cosine, sine = seed[0], seed[1], seed[2], seed[3]
     for i in range(x.size):
         dx, dy = x[i] - x0, y[i] - y0
         square = dx * dx + dy * dy
         u, v = dx * cosine + dy * sine, dy * cosine - dx * sine
-        # Read before the choice: what is read in one branch only keeps vectors away.
+        # Read before the choice: a load in one branch only would prevent vectorisation.
         least, old_u, old_v = before[0, i], before[1, i], before[2, i]
         nearer = square < least
         after[0, i] = square if nearer else least
@@ -77,27 +63,16 @@ def _try_seed(seed, x, y, before, after):
 
 @kernel
 def nearest_seed_row(seeds, y, bent_x, bent_y, u, v):
-    """Measure each pixel's bent place from the nearest seed, in the seed's own turned axes.
+    """Fill `u` and `v` with each pixel's bent place relative to the nearest seed, in its axes.
 
-    Only the nine seeds around a pixel's cell are tried; with strong jitter or bending a farther
-    one may be nearer, which moves a border a little and harms nothing.
-
-    Parameters
-    ----------
-    seeds : ndarray of float32, shape (cells + 2, cells + 2, 4)
-        From `cell_seeds`.
-    y : float32
-        The row's place before it was bent, in (0, 1).
-    bent_x, bent_y : ndarray of float32, shape (size,)
-        Where the row's pixels are after bending, in image widths.
-    u, v : ndarray of float32, shape (size,)
-        Filled.
+    `y` is the row's place before bending. Only the nine seeds around a pixel's cell are tried; with
+    strong jitter or bending another one may be nearer, which only moves a border a little.
     """
     size = u.size
     cells = seeds.shape[0] - 2
     top = min(np.int64(y * np.float32(cells)), cells - 1)
-    # What was found so far is read in one half and written to the other: written where it was
-    # read, it would be stored by a mask, which many processors do slowly.
+    # The nearest so far is read from one half and written to the other: updates in place would
+    # become masked stores, which are slow on many processors.
     found = np.empty((2, 3, size // cells + 1), np.float32)
     start = np.int64(0)
     for cell in range(cells):
@@ -117,7 +92,7 @@ def nearest_seed_row(seeds, y, bent_x, bent_y, u, v):
 
 @kernel
 def polar_row(u, v):
-    """Replace Cartesian coordinates by the radius and the angle in turns, in place."""
+    """Replace Cartesian coordinates in place by the radius and the angle in turns."""
     for i in range(u.size):
         x, y = u[i], v[i]
         u[i] = np.sqrt(x * x + y * y)

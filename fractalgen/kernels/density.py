@@ -1,7 +1,7 @@
 """From a histogram of visits to colour: a light blur, automatic exposure, and blending.
 
-Densities of a fractal span decades, so that tables here have a row for each 64th of an octave of
-the count, found from the bits of the count as a float32: no logarithm for any pixel.
+A fractal's densities span decades, so the tables here have a row for each 64th of an octave of the
+count. The row follows from the bits of the count as a float32, without a logarithm per pixel.
 
 Source of the tone curve: S. Draves and E. Reckase, "The fractal flame algorithm", 2003.
 """
@@ -9,7 +9,7 @@ Source of the tone curve: S. Draves and E. Reckase, "The fractal flame algorithm
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.chaos_game import COUNT_SHIFT
+from fractalgen.kernels.affine_systems import COUNT_SHIFT
 from fractalgen.kernels.elementary import exp2, log2
 from fractalgen.kernels.jit import inlined, kernel
 
@@ -30,7 +30,7 @@ _N_LEVELS = 34 * _STEPS
 
 _STEP = np.float32(1.0 / _STEPS)
 
-# The shares of the visited pixels that are at or below the black and the white point.
+# The shares of visited pixels at or below the black and the white point.
 _BLACK_SHARE = 0.1
 _WHITE_SHARE = 0.995
 _BLACK_STRETCH = np.float32(0.8)
@@ -45,8 +45,8 @@ _TONE_UNIT = np.float32(1.0 / 255.0)
 @inlined
 def _level(count):
     """Return the table row of a count of 1 or more: 64 log2(count), linear within octaves."""
-    # Unsigned numbers have no instruction that makes them floats before AVX-512, and Numba checks
-    # an index for being negative unless it comes from one.
+    # Before AVX-512 no instruction converts unsigned numbers to floats, and Numba checks an index
+    # for being negative unless it comes from an unsigned one.
     return np.intp(
         np.uint32((np.float32(np.int64(count)).view(np.int32) >> _STEP_SHIFT) - _ONE_BITS)
     )
@@ -54,25 +54,16 @@ def _level(count):
 
 @kernel
 def blur(histogram: NDArray[np.uint64], size: int, spacing: int, shift: int) -> None:
-    """Smooth a histogram by a 3 x 3 binomial filter (1, 2, 1), edges repeated.
+    """Smooth a histogram in place by a 3 x 3 binomial filter (1, 2, 1), edges repeated.
 
-    Parameters
-    ----------
-    histogram : ndarray of uint64, shape (size * size,)
-        From `scatter`; changed in place.
-    size : int
-        Pixels a side.
-    spacing : int
-        Pixels between the filter's taps.
-    shift : int
-        The sums, 16 times too large, are divided by 2**shift: 0 keeps sixteenths of a visit, so
-        that the counts come out 16 times as large, and 4 keeps the scale.
+    The filter's taps are `spacing` pixels apart. Its sums, 16 times too large, are divided by
+    2**shift: 0 leaves counts in sixteenths of a visit, and 4 keeps the scale.
     """
     counts = np.empty(size + 2 * spacing, dtype=np.uint64)
     sums = np.empty(size + 2 * spacing, dtype=np.uint64)
     middle_counts, right_counts = counts[spacing:], counts[2 * spacing :]
     middle_sums, right_sums = sums[spacing:], sums[2 * spacing :]
-    # The rows above are needed as they were: each is kept until `spacing` rows later.
+    # Keep each row as it was, because it is needed again `spacing` rows later.
     kept = np.empty((spacing, size), dtype=np.uint64)
     for row in range(spacing):
         for x in range(size):
@@ -104,16 +95,9 @@ def blur(histogram: NDArray[np.uint64], size: int, spacing: int, shift: int) -> 
 
 @kernel
 def find_visited(histogram: NDArray[np.uint64], visited: NDArray[np.uint32]) -> int:
-    """List the pixels that are visited, and return how many they are.
+    """List the visited pixels from the start of `visited`, and return their number.
 
-    Whoever goes through the list has no branch that a processor could not foresee.
-
-    Parameters
-    ----------
-    histogram : ndarray of uint64
-        From `scatter` or `blur`.
-    visited : ndarray of uint32, of the histogram's shape
-        Filled from its start.
+    A loop over the list has no unpredictable branch.
     """
     n = 0
     for pixel in range(histogram.size):
@@ -126,26 +110,12 @@ def find_visited(histogram: NDArray[np.uint64], visited: NDArray[np.uint32]) -> 
 def expose(
     histogram: NDArray[np.uint64], visited: NDArray[np.uint32], shift: int, gain: np.float32
 ) -> NDArray[np.float32]:
-    """Find this image's own exposure: opacity and brightness of each level of count.
+    """Find an image's exposure: the opacity and brightness of each level of count.
 
-    With x = count / white and v = log(1 + gain x) / log(1 + gain), the opacity is v (2 - v), and
-    the brightness is v stretched so that the sparse parts of an even image come near to 0.
-
-    Parameters
-    ----------
-    histogram : ndarray of uint64
-        From `scatter` or `blur`.
-    visited : ndarray of uint32
-        From `find_visited`.
-    shift : int
-        Counts are in units of 2**-shift visits.
-    gain : float32
-        How far the curve bends, above 0.
-
-    Returns
-    -------
-    ndarray of float32, shape (2176, 2)
-        Opacity and brightness in [0, 1] by level; a level is the 64th of an octave.
+    With x = count / white and v = log(1 + gain x) / log(1 + gain), the opacity is v (2 - v). The
+    brightness is v, stretched so that the sparse parts of an even image come close to 0. Counts are
+    in units of 2**-shift visits. Return opacity and brightness in [0, 1] by level, of shape (2176,
+    2); a level is a 64th of an octave.
     """
     pixels = np.empty(_N_LEVELS, dtype=np.int64)
     for level in range(_N_LEVELS):
@@ -153,7 +123,7 @@ def expose(
     for pixel in visited:
         pixels[_level(histogram[pixel] >> _COUNT_SHIFT)] += 1
     black = _quantile(pixels, _BLACK_SHARE * visited.size)
-    # An image of single visits alone has no highlights: white is never below four.
+    # An image of single visits has no highlights: white is at least four visits.
     white = max(_quantile(pixels, _WHITE_SHARE * visited.size), _STEPS * (2 + shift))
     scale = _ONE / log2(_ONE + gain)
     darkest = _BLACK_STRETCH * log2(_ONE + gain * _ratio(min(black, white - 1), white)) * scale
@@ -180,7 +150,7 @@ def _quantile(pixels, wanted):
 
 @inlined
 def _ratio(level, white):
-    """Return the count at a level relative to that at the level of white, below which it is."""
+    """Return the count at a level below white, relative to the count at white."""
     octaves = np.float32(white // _STEPS - level // _STEPS)
     mantissa = _ONE + np.float32(level % _STEPS) * _STEP
     return exp2(-octaves) * mantissa / (_ONE + np.float32(white % _STEPS) * _STEP)
@@ -197,29 +167,11 @@ def blend(
     encode: NDArray[np.uint8],
     canvas: NDArray[np.uint8],
 ) -> None:
-    """Lay the visited pixels over an image, in linear light.
+    """Blend the visited pixels over `canvas`, of shape (n, 3), in linear light.
 
-    With the brightness `v` and the mean tone `t` of a pixel's visits, its place on the colour
-    ramp is v + structure (t - v).
-
-    Parameters
-    ----------
-    histogram : ndarray of uint64, shape (n,)
-        From `scatter` or `blur`.
-    visited : ndarray of uint32
-        From `find_visited`.
-    curve : ndarray of float32, shape (2176, 2)
-        From `expose`.
-    ramp : ndarray of float32, shape (n_colors, 3)
-        Linear-light RGB.
-    structure : float32
-        0 colours by density alone, 1 by the tone alone.
-    decode : ndarray of float32, shape (256,)
-        Linear light of an 8-bit code.
-    encode : ndarray of uint8, shape (8192,)
-        The 8-bit code of linear light times 8191.
-    canvas : ndarray of uint8, shape (n, 3)
-        Changed in place.
+    `curve` comes from `expose`. With the brightness v and the mean tone t of a pixel's visits, its
+    place on `ramp`, linear-light RGB of shape (n_colors, 3), is v + structure (t - v). `decode` is
+    the linear light of each 8-bit code, `encode` the code of linear light times 8191.
     """
     last = np.float32(ramp.shape[0] - 1)
     full = np.float32(encode.shape[0] - 1)
@@ -229,7 +181,7 @@ def blend(
         level = _level(count)
         opacity = curve[level, 0]
         v = curve[level, 1]
-        # A blurred count may have been rounded down, the sum of its tones not.
+        # A blurred count may have been rounded down without the sum of its tones.
         t = min(
             np.float32(np.int64(packed & _SUM_MASK)) / np.float32(np.int64(count)) * _TONE_UNIT,
             _ONE,

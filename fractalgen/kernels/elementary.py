@@ -1,9 +1,9 @@
 """Transcendental functions in float32 that give the same bits on every processor.
 
-The C library's and NumPy's own differ in the last place from one processor to the next, because
-they choose code by the vector units they find. These use additions, multiplications, divisions
-and integer shifts alone, and LLVM vectorises them inside the loops that call them. Angles are in
-turns (1 = 360 degrees). The polynomials are Chebyshev fits of the functions on the ranges named.
+Those of the C library and NumPy differ in the last place from one processor to the next, because
+they choose code by vector unit. These use only additions, multiplications, divisions and integer
+shifts, and LLVM vectorises them inside the loops that call them. Angles are in turns (1 = 360
+degrees). The polynomials are Chebyshev fits.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ _QUARTER = np.float32(0.25)
 _ONE = np.float32(1.0)
 _TWO = np.float32(2.0)
 _TINY = np.float32(1e-30)
-# Adding and taking away 1.5 * 2**23 rounds a float32 of magnitude below 2**22 to an integer.
+# Adding and subtracting 1.5 * 2**23 rounds a float32 of magnitude below 2**22 to an integer.
 _ROUND = np.float32(12582912.0)
 
 _MANTISSA_BITS = np.int32(23)
@@ -72,7 +72,7 @@ def nearest_integer(x):
 def log2(x):
     """Return log2 of a positive, normal float32; absolute error below 2e-6 for results to 20."""
     bits = np.float32(x).view(np.int32)
-    # Numba's sums and shifts of int32 are int64, which AVX2 can neither shift nor make floats of.
+    # Numba's sums and shifts of int32 are int64, which AVX2 can neither shift nor make floats.
     exponent = np.int32(np.int32(bits - _SQRT_HALF_BITS) >> _MANTISSA_BITS)
     mantissa = np.int32(bits - np.int32(exponent << _MANTISSA_BITS)).view(np.float32)
     ratio = (mantissa - _ONE) / (mantissa + _ONE)
@@ -132,7 +132,7 @@ def direction(turns):
     """Return cosine and sine of an angle in turns, float64, within 1e-14."""
     quarter = np.int64(np.floor(turns * 4.0 + 0.5))
     angle = (turns - quarter * 0.25) * 6.283185307179586
-    x = angle * angle  # below 0.617, so that the Taylor series end after eight terms
+    x = angle * angle  # below 0.617, so eight terms of the Taylor series suffice
     sine = cosine = 0.0
     for k in (14, 12, 10, 8, 6, 4, 2, 0):
         cosine = 1.0 - cosine * x / ((k + 1) * (k + 2))

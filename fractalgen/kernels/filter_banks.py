@@ -1,14 +1,14 @@
-"""A two-layer bank of oriented filters, answered without a convolution.
+"""The responses of a two-layer bank of oriented filters, without a convolution.
 
-A Gabor filter's answer to white noise is, in distribution, a carrier wave times a smooth
-complex envelope: ``(a + i b) exp(2 pi i k.x)``, with a and b noise of the filter's bandwidth. So
-a filter costs two noise rows and one sine and cosine a pixel, whatever its width, and its local
-energy ``a^2 + b^2`` is known without a blur. Both phases, even and odd, are divided by the bank's
-local energy (divisive normalisation: Heeger, "Normalization of cell responses in cat striate
-cortex", 1992), mixed with signs by a second layer, rectified, and mixed into three colour axes.
+A Gabor filter's response to white noise is, in distribution, a carrier wave times a smooth complex
+envelope: ``(a + i b) exp(2 pi i k.x)``, with a and b noise of the filter's bandwidth. So a filter
+costs two noise rows and one sine and cosine a pixel, whatever its width, and its local energy ``a^2
++ b^2`` is known without a blur. Both phases, even and odd, are divided by the bank's local energy
+(divisive normalisation: Heeger, "Normalization of cell responses in cat striate cortex", 1992),
+mixed by signed weights in a second layer, rectified, and mixed into three colour axes.
 
-With C filters and K units a pixel costs about 75 C + 4 C K + 10 K + 40 float32 operations, all
-of them in loops over a row that LLVM vectorises: some 700 for the usual six filters, five units.
+With C filters and K units a pixel costs about 75 C + 4 C K + 10 K + 40 float32 operations, all in
+loops over a row that LLVM vectorises: some 700 for the usual six filters and five units.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from fractalgen.kernels.elementary import cos_turns, sin_turns
 from fractalgen.kernels.jit import kernel
 from fractalgen.kernels.noise import noise_row, normal_lattice, pixel_centers
 
-__all__ = ["answer_rows"]
+__all__ = ["respond"]
 
 _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
@@ -28,21 +28,11 @@ _ONE = np.float32(1.0)
 
 @kernel
 def filter_row(wave, u, v, a, b, even, odd, energy):
-    """Answer one filter along a row.
+    """Fill `even` and `odd` with a filter's responses along a row; add its local energy.
 
-    Parameters
-    ----------
-    wave : ndarray of float32, shape (5,)
-        Wave numbers along u and v in cycles per chart unit, phase in turns, coherence in [0, 1]
-        (the share of the envelope that is constant), gain.
-    u, v : ndarray of float32, shape (size,)
-        The row in chart coordinates.
-    a, b : ndarray of float32, shape (size,)
-        The envelope's noise.
-    even, odd : ndarray of float32, shape (size,)
-        Filled with the two phases' answers.
-    energy : ndarray of float32, shape (size,)
-        The filter's local energy is added.
+    `wave` holds the wave numbers along u and v in cycles per chart unit, the phase in turns, the
+    coherence in [0, 1] (the constant share of the envelope), and the gain. `a` and `b` are the
+    envelope's noise.
     """
     ku, kv, phase = wave[0], wave[1], wave[2]
     steady = wave[3] * wave[4]
@@ -60,7 +50,7 @@ def filter_row(wave, u, v, a, b, even, odd, energy):
 
 @kernel
 def mix_row(weights, bias, even, odd, norm, total):
-    """Weigh the normalised answers of all filters for one unit of the second layer."""
+    """Compute one unit of the second layer from the normalised responses of all filters."""
     for i in range(total.size):
         total[i] = _ZERO
     for f in range(even.shape[0]):
@@ -72,7 +62,7 @@ def mix_row(weights, bias, even, odd, norm, total):
 
 
 @kernel
-def answer_rows(
+def respond(
     seed: np.uint64,
     chart: NDArray[np.float32],
     bend_cells: int,
@@ -85,33 +75,17 @@ def answer_rows(
     first: int,
     axes: NDArray[np.float32],
 ) -> None:
-    """Draw rows of the three colour axes of a feature image.
+    """Fill `axes`, of shape (3, rows, size), with rows of a feature image's colour axes.
 
-    Parameters
-    ----------
-    seed : uint64
-        Seed of the image's noise.
-    chart : ndarray of float32, shape (10,)
-        Centre x and y, bend, ripple's amplitude and cycles, polar (0 or 1), jitter, stagger,
-        the cells' turn, and the constant of the divisive normalisation.
-    bend_cells : int
-        Lattice cells of the bending noise, along a side.
-    seed_cells : int
-        Cells with a centre of their own along a side; 0 for one centre.
-    waves : ndarray of float32, shape (C, 5)
-        The filters; see `filter_row`.
-    cells : ndarray of int64, shape (C,)
-        Lattice cells of each filter's envelope along a side: its bandwidth.
-    weights : ndarray of float32, shape (K, C, 2)
-        The second layer's weights of the even and odd answers.
-    units : ndarray of float32, shape (K, 4)
-        The second layer's thresholds, then its units' weights in the three colour axes.
-    size : int
-        The image's side in pixels.
-    first : int
-        Number of the first row to draw.
-    axes : ndarray of float32, shape (3, rows, size)
-        Filled.
+    `chart` holds the centre's x and y, the bend, the ripple's amplitude and cycles, polar (0 or 1),
+    the jitter, stagger and turn of the cells, and the constant of the divisive normalisation.
+    `bend_cells` are the lattice cells of the bending noise along a side; `seed_cells` the cells
+    with their own centre along a side, 0 for one centre.
+
+    `waves` (C, 5) are the filters, see `filter_row`; `cells` (C,) the lattice cells of their
+    envelopes along a side. `weights` (K, C, 2) are the second layer's weights of even and odd
+    responses, `units` (K, 4) its thresholds and its units' weights in the three axes. `first` is
+    the number of the first row.
     """
     n_filters = waves.shape[0]
     widest = bend_cells
@@ -125,21 +99,13 @@ def answer_rows(
     seeds = cell_seeds(seed, max(seed_cells, 1), chart[6], chart[7], chart[8])
 
     centers = pixel_centers(size)
-    spread = np.empty((2 * n_filters + 2, 4, size), np.float32)
+    upsampled = np.empty((2 * n_filters + 2, 4, size), np.float32)
     held = np.empty(2 * n_filters + 2, np.int64)
     for f in range(2 * n_filters + 2):
         held[f] = -4
     rows = np.empty((8, size), np.float32)
-    u, v, a, b, energy, total, x, y_bent = (
-        rows[0],
-        rows[1],
-        rows[2],
-        rows[3],
-        rows[4],
-        rows[5],
-        rows[6],
-        rows[7],
-    )
+    u, v, a, b = rows[0], rows[1], rows[2], rows[3]
+    energy, total, x, y_bent = rows[4], rows[5], rows[6], rows[7]
     even = np.empty((n_filters, size), np.float32)
     odd = np.empty((n_filters, size), np.float32)
 
@@ -147,7 +113,7 @@ def answer_rows(
         y = (np.float32(first + r) + _HALF) / np.float32(size)
         for f in range(2 * n_filters, 2 * n_filters + 2):
             row = a if f == 2 * n_filters else b
-            held[f] = noise_row(lattices[f], bend_cells, y, centers, spread[f], held[f], row)
+            held[f] = noise_row(lattices[f], bend_cells, y, centers, upsampled[f], held[f], row)
         for i in range(size):
             x[i] = centers[i] + chart[2] * a[i]
             y_bent[i] = y + chart[2] * b[i] + chart[3] * sin_turns(chart[4] * x[i])
@@ -165,7 +131,7 @@ def answer_rows(
         for f in range(n_filters):
             for g in range(2 * f, 2 * f + 2):
                 row = a if g == 2 * f else b
-                held[g] = noise_row(lattices[g], cells[f], y, centers, spread[g], held[g], row)
+                held[g] = noise_row(lattices[g], cells[f], y, centers, upsampled[g], held[g], row)
             filter_row(waves[f], u, v, a, b, even[f], odd[f], energy)
         for i in range(size):
             energy[i] = _ONE / np.sqrt(energy[i])

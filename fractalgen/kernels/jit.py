@@ -1,4 +1,4 @@
-"""The decorators that every kernel uses."""
+"""The decorators of every kernel, and the folder where compiled kernels are cached."""
 
 import contextlib
 import hashlib
@@ -9,31 +9,32 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core.registry import cpu_target
 
 from fractalgen.files.cache_folder import default_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["compiled_mark", "inlined", "kernel", "pasted"]
+__all__ = ["compiled_mark", "inlined", "inlined_early", "kernel"]
 
 _config: Any = numba.config  # its settings are made at run time
-# Strict IEEE arithmetic: no flag would be worth a promise that a kernel has to keep.
+# Strict IEEE arithmetic: every processor must compute the same bits.
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
     "fastmath": False,
-    "no_cfunc_wrapper": True,  # nobody calls a kernel from C: one function less to compile
+    "no_cfunc_wrapper": True,  # kernels are never called from C: one function fewer to compile
 }
 
 
 def _cache_folder() -> str | None:
-    """Folder for compiled kernels, named by a digest of their sources; None if not writable.
+    """Return the folder for compiled kernels, named by a digest of their sources.
 
-    Numba's cache looks at the file of the outermost function only, so that an edit in another
-    file would go unseen; with the digest in the folder's name it cannot. The folder is the user's:
-    what lay beside the sources would be left behind when the package is uninstalled, and be taken
-    for a package.
+    Numba's cache checks only the file of the outermost function, so it would miss an edit in
+    another file; the digest in the folder's name catches it. The folder lies in the user's cache:
+    files beside the sources would stay behind when the package is uninstalled, and look like a
+    package. None if the folder cannot be written.
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
@@ -51,19 +52,18 @@ _CACHE_FOLDER = _cache_folder()
 
 
 def compiled_mark(name: str) -> Path | None:
-    """Return the file whose presence says that the kernels called `name` are in the cache.
+    """Return the file that marks the kernels called `name` as cached; None without a cache.
 
-    Its name has a digest of all that Numba looks at before it takes a kernel from there: its own
-    version and Python's, the processor, and when the sources were written. None where there is no
-    cache.
+    Its name has a digest of everything that Numba compares before it uses a cached kernel: its own
+    version and Python's, the processor, and the modification times of the sources.
     """
     folder = _config.CACHE_DIR or _CACHE_FOLDER
     if not folder or _config.DISABLE_JIT:
         return None
     sources = [source.stat().st_mtime_ns for source in sorted(Path(__file__).parent.glob("*.py"))]
     processor = cpu_target.target_context.codegen().magic_tuple()
-    looked_at = repr((numba.__version__, sys.version, processor, sources))
-    digest = hashlib.sha256(looked_at.encode()).hexdigest()[:12]
+    compared = repr((numba.__version__, sys.version, processor, sources))
+    digest = hashlib.sha256(compared.encode()).hexdigest()[:12]
     return Path(folder) / f"{name}-{digest}.compiled"
 
 
@@ -80,15 +80,17 @@ def _caching_in(folder: str | None) -> Iterator[None]:
 
 
 def _compiled(function: F, **options: Any) -> F:
+    if _config.DISABLE_JIT:  # for debuggers and coverage: plain Python, a thousand times slower
+        return np.errstate(all="ignore")(function)
     with _caching_in(_CACHE_FOLDER):
         try:
             return cast(F, numba.njit(cache=True, **_OPTIONS, **options)(function))
-        except RuntimeError:  # nowhere to keep a cache: compile in every process
+        except RuntimeError:  # no writable cache: compile in every process
             return cast(F, numba.njit(**_OPTIONS, **options)(function))
 
 
 def kernel(function: F) -> F:
-    """Compile a kernel that releases the GIL and is cached on disk where that is possible."""
+    """Compile a kernel that releases the GIL, and cache it on disk where possible."""
     return _compiled(function)
 
 
@@ -97,12 +99,12 @@ def inlined(function: F) -> F:
     return cast(F, numba.njit(forceinline=True, **_OPTIONS)(function))
 
 
-def pasted(function: F) -> F:
-    """Compile a kernel that is inlined before its types are known.
+def inlined_early(function: F) -> F:
+    """Compile a function that Numba inlines before it infers types.
 
-    For the few small functions that write to arrays inside a loop that must be vectorised: LLVM
-    inlines them too late for that. And for large ones that are called in one place: a kernel is
-    compiled once more with each that calls it, directly or not. Anywhere else it costs compile
-    time.
+    Use it for small functions that write to arrays inside a loop that must be vectorised: LLVM
+    inlines them too late for that. Use it also for large functions with one caller: otherwise a
+    kernel is compiled again with each of its direct and indirect callers. Elsewhere it only costs
+    compile time.
     """
     return _compiled(function, inline="always")

@@ -1,15 +1,14 @@
-"""The state of the samples under way, a lane each, and how orbits are recorded.
+"""The state of the samples in progress, one lane each, and the fields of an orbit's record.
 
 The state is one flat array in which each quantity has its own run of `LANES` numbers at a fixed
-offset; with offsets known at compile time LLVM sees that the runs don't overlap, and turns every
-loop over lanes into vector code. A quantity that is chosen is never stored straight from a choice
-between the new value and the loaded one: LLVM makes a masked store of that, which is slow on many
-processors.
+offset. Because LLVM knows the offsets at compile time, it sees that the runs don't overlap, and
+vectorises every loop over lanes. No choice between a new value and the loaded one is stored
+directly: LLVM would make a masked store of it, which is slow on many processors.
 """
 
 import numpy as np
 
-from fractalgen.kernels.jit import kernel, pasted
+from fractalgen.kernels.jit import inlined_early, kernel
 
 __all__ = [
     "LANES",
@@ -24,12 +23,12 @@ __all__ = [
     "move_lane",
 ]
 
-STRIDE = 8  # iterations between two looks at which lanes are finished
+STRIDE = 8  # iterations between two checks for lanes that are done
 TILE_ROWS, TILE_COLUMNS = 4, 16
-# Unsigned, so that no index is checked for counting from an array's end.
+# Unsigned, so that Numba does not check whether an index counts from an array's end.
 LANES = np.uint64(TILE_ROWS * TILE_COLUMNS)
-# Where each quantity's run starts in the state. What follows a lane that moves comes first; then
-# what one stride leaves: its iterates and their distances from a trap, a run for each step.
+# Where each quantity's run starts in the state. First come those that move with a lane, then what
+# a stride leaves behind: its iterates and their distances from a trap, one run per step.
 N_MOVED = 10
 RE, IM, C_RE, C_IM, COUNT, BEST, HIT_COUNT, HIT_RE, HIT_IM, HIT_TRAP = (
     np.uint64(run) * LANES for run in range(N_MOVED)
@@ -39,19 +38,19 @@ SAVED_RE, SAVED_IM, NEXT_COUNT, ORBIT_RE, ORBIT_IM, DISTANCE, _END = (
     for run in (0, 1, 2, 3, 3 + STRIDE, 3 + 2 * STRIDE, 3 + 3 * STRIDE)
 )
 
-# What is recorded of an orbit: iterations until it escaped and |z|^2 there (-1 and 0 if it did
-# not); the squared distance of the nearest hit, its iteration, and its place in the trap's frame.
+# The fields of an orbit's record: iterations until it escaped and |z|^2 there (-1 and 0 if it did
+# not); the nearest hit's squared distance, its iteration, and its place in the trap's frame.
 ESCAPE_COUNT, MAGNITUDE, TRAP_DISTANCE, TRAP_COUNT, TRAP_U, TRAP_V = range(6)
 N_RECORDS = 6
 
-OUTSIDE = 1000.0  # the real part of a lane that is done, and did not escape
+OUTSIDE = 1000.0  # the real part of a lane that is done without having escaped
 NO_HIT = 1e30  # recorded as the squared distance where no iterate came within reach
 _CACHE_LINE = 64  # bytes
 
 
 @kernel
 def aligned_state(view):
-    """Return memory for the state at a cache line's start, so that no vector straddles two."""
+    """Return memory for the state that starts at a cache line, so that no vector straddles two."""
     size = np.int64(_END)
     spare = _CACHE_LINE // view.itemsize
     memory = np.empty(size + spare, view.dtype)
@@ -61,10 +60,10 @@ def aligned_state(view):
 
 @kernel
 def fill_tile(s, view, julia, first_row, first_column, stride, n_rows, n_columns):
-    """Put a tile of the grid's samples into the lanes, z_0 each.
+    """Set the lanes to z_0 of a tile's samples.
 
     The tile's first sample is at (`first_row`, `first_column`), the others are `stride` apart.
-    Lanes beyond its first `n_rows` rows or `n_columns` columns are done before they begin.
+    Lanes beyond the first `n_rows` rows or `n_columns` columns are done from the start.
     """
     real = s.dtype.type
     zero = real(0.0)
@@ -95,8 +94,8 @@ def fill_tile(s, view, julia, first_row, first_column, stride, n_rows, n_columns
         s[HIT_TRAP + lane] = real(0.0)
 
 
-@pasted
+@inlined_early
 def move_lane(source, from_lane, target, to_lane):
-    """Copy what goes on from one lane to another, of the same or of another state."""
+    """Copy an orbit from one lane to another, in the same state or in another."""
     for run in range(np.uint64(N_MOVED)):
         target[run * LANES + to_lane] = source[run * LANES + from_lane]

@@ -1,9 +1,9 @@
 """Smooth noise on lattices that span the image, so that every size shows the same noise.
 
-Values at the lattice's nodes come from a hash of the node, and uniform cubic B-splines join
-them: the limit of a coarse pyramid level that is enlarged again and again. The rows of the lattice
-are spread over the image's width once, each a cubic in x inside a cell; a row of the image is
-the weighted sum of four of them, seven additions and multiplications a pixel without a break.
+Values at the lattice's nodes come from a hash of the node, and uniform cubic B-splines join them:
+the limit of enlarging a coarse pyramid level again and again. Each row of the lattice is
+interpolated across the image's width once, a cubic in x inside each cell. A row of the image is the
+weighted sum of four of them: seven additions and multiplications a pixel, without a branch.
 """
 
 import numpy as np
@@ -21,15 +21,15 @@ _THREE = np.float32(3.0)
 _FOUR = np.float32(4.0)
 _SIX = np.float32(6.0)
 _SIXTH = np.float32(1.0 / 6.0)
-# Four 16-bit uniforms add up to a mean of 131070 and a deviation of 2**16 / sqrt(3). A spline
-# leaves 0.4795 of the deviation on the mean over a cell (151/315 of the variance in each axis).
+# The sum of four 16-bit uniforms has the mean 131070 and the deviation 2**16 / sqrt(3). Averaged
+# over a cell, a spline keeps 0.4795 of the deviation (151/315 of the variance along each axis).
 _MEAN = np.float32(131070.0)
 _SCALE = np.float32(1.7320508 / 65536.0 * 315.0 / 151.0)
 
 
 @kernel
 def pixel_centers(size):
-    """Return the `size` pixel centres of a row as float32, in image widths, in (0, 1)."""
+    """Return the pixel centres of a row as float32, in image widths, in (0, 1)."""
     centers = np.empty(size, np.float32)
     scale = _ONE / np.float32(size)
     for i in range(size):
@@ -39,18 +39,10 @@ def pixel_centers(size):
 
 @kernel
 def normal_lattice(seed, field, cells, lattice):
-    """Fill the nodes of a lattice with bell-shaped values whose spline has unit variance.
+    """Fill the first ``cells + 3`` rows and columns of a lattice with bell-shaped values.
 
-    Parameters
-    ----------
-    seed : uint64
-        The image's seed.
-    field : int
-        Which of the image's fields this is, 0 to 255.
-    cells : int
-        Lattice cells along a side, 1 to 1000.
-    lattice : ndarray of float32, shape (at least cells + 3, at least cells + 3)
-        Filled in its first ``cells + 3`` rows and columns.
+    Their spline has unit variance. `field`, 0 to 255, tells the image's lattices apart; `cells`, 1
+    to 1000, are the lattice's cells along a side.
     """
     nodes = cells + 3
     for i in range(nodes):
@@ -64,7 +56,7 @@ def normal_lattice(seed, field, cells, lattice):
 
 
 @inlined
-def _spread(nodes, cells, centers, row):
+def _interpolate(nodes, cells, centers, row):
     """Evaluate the spline of one lattice row at the pixels of a row."""
     size = centers.size
     scale = np.float32(cells)
@@ -78,7 +70,7 @@ def _spread(nodes, cells, centers, row):
         left = np.float32(cell)
         # Pixels whose centre (2 i + 1) / (2 size) lies before the cell's right edge.
         stop = ((cell + 1) * 2 * size + cells - 1) // (2 * cells)
-        # Counted from 0: Numba takes any other start for one that may be negative, and looks.
+        # Sliced so that `i` starts at 0: Numba would check any other start for being negative.
         places, part = centers[start:stop], row[start:stop]
         for i in range(part.size):
             x = places[i] * scale - left
@@ -87,44 +79,25 @@ def _spread(nodes, cells, centers, row):
 
 
 @kernel
-def noise_row(lattice, cells, y, centers, spread, held, row):
-    """Evaluate a lattice's bicubic B-spline along one row of the image.
+def noise_row(lattice, cells, y, centers, upsampled, held, row):
+    """Evaluate a lattice's bicubic B-spline along the row at height `y` in (0, 1).
 
-    Parameters
-    ----------
-    lattice : ndarray of float32, shape (at least cells + 3, at least cells + 3)
-        From `normal_lattice`.
-    cells : int
-        Lattice cells along the image's side.
-    y : float32
-        The row's place in image heights, in (0, 1).
-    centers : ndarray of float32, shape (size,)
-        From `pixel_centers`.
-    spread : ndarray of float32, shape (4, size)
-        Scratch: lattice rows at the image's pixels, row k in k % 4.
-    held : int
-        What the call for an earlier row of the image, not below this one, returned: the first
-        of the four lattice rows that are spread. -4 for none.
-    row : ndarray of float32, shape (size,)
-        Filled.
-
-    Returns
-    -------
-    int
-        The first of the four lattice rows that are spread now.
+    `upsampled`, float32 of shape (4, size), keeps lattice rows at the image's pixels, row k in k %
+    4. `held` is the first of the four that it holds, as the call for a row above returned it; -4
+    before the first call. Return the first that it holds now.
     """
     scale = np.float32(cells)
     top = min(np.int64(y * scale), cells - 1)
     for k in range(max(top, held + 4), top + 4):
-        _spread(lattice[k], cells, centers, spread[k & 3])
+        _interpolate(lattice[k], cells, centers, upsampled[k & 3])
     t = y * scale - np.float32(top)
     s = _ONE - t
     w0 = s * s * s * _SIXTH
     w1 = (_FOUR + t * t * (_THREE * t - _SIX)) * _SIXTH
     w2 = (_FOUR + s * s * (_THREE * s - _SIX)) * _SIXTH
     w3 = t * t * t * _SIXTH
-    first, second = spread[top & 3], spread[(top + 1) & 3]
-    third, fourth = spread[(top + 2) & 3], spread[(top + 3) & 3]
+    first, second = upsampled[top & 3], upsampled[(top + 1) & 3]
+    third, fourth = upsampled[(top + 2) & 3], upsampled[(top + 3) & 3]
     for i in range(row.size):
         row[i] = (w0 * first[i] + w1 * second[i]) + (w2 * third[i] + w3 * fourth[i])
     return top

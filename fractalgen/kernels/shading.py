@@ -1,19 +1,25 @@
-"""From normalised fields to pixels: two gradients, one blended over the other, and relief.
+"""From fields to pixels: two gradients, one blended over the other, and relief.
 
-Everything is done in linear light, a pixel's samples are averaged there, and the average is
-turned to sRGB by a table. The work goes row by row through small buffers that stay in the
-nearest cache, one step to a loop, so that LLVM vectorises each step.
+All arithmetic is in linear light: a pixel's samples are averaged there, and a table turns the
+average into sRGB. The work goes row by row through small buffers that stay in the nearest cache,
+one loop per step, so that LLVM vectorises each step.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.kernels.jit import inlined, kernel
-from fractalgen.kernels.normalization import ANGLE, DISTANCE, HIT, SMOOTH
+from fractalgen.kernels.orbit_fields import ANGLE, DISTANCE, HIT, SMOOTH
 
 __all__ = ["BLENDS", "shade"]
 
-BLENDS = ("normal", "screen", "multiply", "soft-light")
+_NORMAL, _SCREEN, _MULTIPLY, _SOFT_LIGHT = range(4)
+BLENDS = {
+    "normal": _NORMAL,
+    "screen": _SCREEN,
+    "multiply": _MULTIPLY,
+    "soft-light": _SOFT_LIGHT,
+}
 _BASE, _TRAP, _INTERIOR = range(3)
 
 _ZERO = np.float32(0.0)
@@ -25,7 +31,7 @@ _THREE = np.float32(3.0)
 
 @kernel
 def _pair_up(table, pairs):
-    """Put each of a table's entries beside the step to the next, so that one load fetches both."""
+    """Put each entry of a table beside the step to the next, so that one load fetches both."""
     for entry in range(pairs.shape[0]):
         pairs[entry, 0] = table[entry]
         pairs[entry, 1] = table[entry + 1] - table[entry]
@@ -33,11 +39,11 @@ def _pair_up(table, pairs):
 
 @kernel
 def _normalize_row(values, low, high, pairs, entries, found, coordinates):
-    """Look a row of a field up in the field's table of coordinates, interpolating linearly.
+    """Look up a row of a field in the field's table of coordinates, interpolating linearly.
 
-    `pairs` is what `_pair_up` makes of the table. `entries` (int32) and `found` (float32, twice as
-    long) are scratch. Look-ups have a loop of their own, so that the arithmetic around them is
-    vectorised; they move a pair as one 64-bit number.
+    `pairs` is the table from `_pair_up`. `entries` (int32) and `found` (float32, twice as long) are
+    scratch. Look-ups have their own loop, so that the arithmetic around them is vectorised; they
+    move a pair as one 64-bit number.
     """
     last = np.float32(pairs.shape[0] - 1)
     scale = np.float32(pairs.shape[0]) / (high - low) if high > low else _ZERO
@@ -78,9 +84,9 @@ def _moved(phase, weights, distance, smooth, hit, angle):
 
 @kernel
 def _find_entries(escaped, coordinates, heights, weights, phases, n_entries, entries):
-    """Turn normalised fields into entries of the two endless gradients, a power of two in number.
+    """Turn normalised fields into entries of the two cyclic gradients.
 
-    `entries` (int32, two rows) are the base's and the trap layer's.
+    `n_entries` is a power of two. `entries` (int32, two rows) are the base's and the trap layer's.
     """
     mask = np.int32(n_entries - 1)
     scale = np.float32(n_entries)
@@ -108,15 +114,15 @@ def _look_up(gradient, entries, colors):
 
 @kernel
 def _blend_rows(below, above, opacity, lit, blend, samples):
-    """Blend a channel of one layer over that of another, and light the result."""
+    """Blend one channel of a layer over that of another, and light the result."""
     for x in range(below.size):
         under = below[x]
         mixed = above[x]
-        if blend == 1:
+        if blend == _SCREEN:
             mixed = _ONE - (_ONE - under) * (_ONE - mixed)
-        elif blend == 2:
+        elif blend == _MULTIPLY:
             mixed = under * mixed * _TWO
-        elif blend == 3:
+        elif blend == _SOFT_LIGHT:
             mixed = under * (under + _TWO * mixed * (_ONE - under))
         samples[x] = (under + (mixed - under) * opacity[x]) * lit[x]
 
@@ -132,7 +138,7 @@ def _add_groups(samples, n, totals):
 
 @kernel
 def _add_samples(samples, supersample, totals):
-    """Add the samples of each pixel in a row up; a loop for each usual number of them."""
+    """Add up the samples of each pixel in a row; usual numbers of samples have their own loop."""
     if supersample == 1:
         _add_groups(samples, 1, totals)
     elif supersample == 2:
@@ -177,36 +183,23 @@ def shade(
     to_srgb: NDArray[np.uint8],
     out: NDArray[np.uint8],
 ) -> None:
-    """Colour every sample, average the samples of each pixel, and write sRGB.
+    """Colour every sample, average the samples of each pixel, and write sRGB to `out`.
 
-    Parameters
-    ----------
-    fields : float32 array, shape (4 or more, rows, side)
-        As `fractalgen.kernels.normalization.measure_orbits` leaves them: the samples of `out`, and
-        one more row below them unless the image ends there.
-    ranges : float32 array, shape (4, 2)
-        Each field's least and greatest value.
-    tables : float32 array, shape (4, n)
-        Each field's normaliser: coordinates in [0, 1] at n values evenly spaced over its range.
-    weights : float32 array, shape (3, 4)
-        How far each normalised field moves along the gradient: of the base layer, of the trap
-        layer, and of samples that did not escape (which use the base's gradient).
-    phases : float32 array, shape (3,)
-        Where the layers' gradients begin, 1 or more plus the most that negative weights take away.
-    gradients : float32 array, shape (2, 3, m)
-        The base's and the trap layer's gradients in linear light, cyclic; m a power of two.
-    blend : int
-        Index into `BLENDS`.
-    cover : float32 array, shape (2,)
-        The trap layer's opacity at distance coordinate 0, and the coordinate where it reaches 0.
-    relief : float32
-        Strength of the light on the surface whose height is the distance's coordinate; 0 is none.
-    light : float32 array, shape (2,)
-        The light's direction, towards greater columns and rows.
-    to_srgb : uint8 array, shape (k,)
-        sRGB values of linear light in k equal steps from 0 to 1.
-    out : uint8 array, shape (height, size, 3)
-        Written; `side` is a multiple of `size`.
+    `fields`, of shape (4 or more, rows, side), are what `fractalgen.kernels.orbit_fields` measures:
+    the samples of `out`, and one more row below unless the image ends there. `ranges` (4, 2) are
+    their minima and maxima, `tables` (4, n) their coordinates in [0, 1] at n values evenly spaced
+    over these ranges.
+
+    `weights` (3, 4) say how far each field moves along the gradient in the base layer, in the trap
+    layer, and for samples that did not escape, which use the base's gradient; `phases` (3,) say
+    where each begins, high enough that no position falls below 1. `gradients` (2, 3, m) are the
+    base's and the trap layer's, in linear light, cyclic, with m a power of two.
+
+    `blend` is a value of `BLENDS`. `cover` holds the trap layer's opacity at distance 0, and the
+    distance where it fades to 0. `relief` is the strength of the light on a surface whose height is
+    the distance, 0 for none; `light` its direction, towards greater columns and rows. `to_srgb`
+    (k,) are the sRGB values of linear light in k equal steps from 0 to 1. `out` has the shape
+    (height, size, 3), and `side` is a multiple of `size`.
     """
     size = out.shape[1]
     side = fields.shape[2]
@@ -215,7 +208,7 @@ def shade(
     strength = relief * np.float32(side)
     heights = np.empty(side, np.float32)
     heights_below = np.empty(side, np.float32)
-    coordinates = np.zeros((4, side), np.float32)  # a field that moves nothing stays at 0
+    coordinates = np.zeros((4, side), np.float32)  # unused fields stay at 0
     lit = np.ones(side, np.float32)
     opacity = np.empty(side, np.float32)
     entries = np.empty((2, side), np.int32)

@@ -13,10 +13,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.augment.sample_seeds import seed_for
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError
-from fractalgen.seeding import rng_for
+from fractalgen.seeding import rng_for, seed_for
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.datasets.image_data import ImageData
 
 __all__ = ["BatchLoader", "EpochOrder", "TrainingBatches"]
@@ -72,7 +71,7 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
     aug : IPMix or None
         None leaves the images as they are after crop and mirror image.
     views : int or None
-        See `fractalgen.augment.datasets.IPMixDataset`.
+        See `fractalgen.torch.datasets.IPMixDataset`.
     seed : int
         Of the run.
     """

@@ -12,9 +12,9 @@ from accelerate import Accelerator
 from torch import nn
 from torch.nn import functional
 
-from fractalgen.augment.losses import jsd_loss
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError
+from fractalgen.torch import jsd_loss
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.batches import BatchLoader
 from fractalgen.training.config import Config
 from fractalgen.training.datasets.image_data import ImageData

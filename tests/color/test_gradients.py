@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalgen.color.gradients import gradient, srgb_gradient
-from fractalgen.color.spaces import SRGB8_TO_LINEAR, hex_to_linear, linear_to_oklab, oklab_to_hex
+from fractalgen.color.spaces import (
+    SRGB8_TO_LINEAR,
+    gradient,
+    hex_to_linear,
+    oklab_to_hex,
+    srgb_gradient,
+)
+from tests.color.oklab import linear_to_oklab
 
 COLORS = ("#0b0508", "#8c1c13", "#d9481c", "#fdf0c4", "#1d4e6e")
 

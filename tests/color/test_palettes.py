@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalgen.color import palettes
-from fractalgen.color.gradients import gradient
 from fractalgen.color.palettes import Palette
-from fractalgen.color.spaces import hex_to_linear, linear_to_oklab
+from fractalgen.color.spaces import gradient, hex_to_linear
 from fractalgen.errors import PaletteError, UnknownNameError
 from fractalgen.seeding import rng_for
+from tests.color.oklab import linear_to_oklab
 
 HEX = re.compile(r"#[0-9a-f]{6}")
 

@@ -11,10 +11,10 @@ from fractalgen.color.spaces import (
     SRGB8_TO_LINEAR,
     hex_to_linear,
     hex_to_oklab,
-    linear_to_oklab,
     oklab_to_hex,
     oklch_to_hex,
 )
+from tests.color.oklab import linear_to_oklab
 
 
 def decode(code):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fractalgen.families.affine_systems import is_contractive, sample_system
+from fractalgen.families.ifs.fractals import is_contractive, sample_system
 
 
 @pytest.mark.parametrize("n_maps", [2, 7])

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from fractalgen.families.backdrops import Backdrop, draw_backdrop, sample_backdrop
+from fractalgen.families.ifs.backdrops import Backdrop, draw_backdrop, sample_backdrop
 from fractalgen.files.json_codec import from_json, to_json
 
 COLORS = ("#102030", "#405060", "#805030")

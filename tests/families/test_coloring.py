@@ -3,7 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fractalgen.families.coloring import BLENDS, NORMALIZERS, Coloring, FieldWeights, color_fields
+from fractalgen.families.escape_time.coloring import (
+    BLENDS,
+    NORMALIZERS,
+    Coloring,
+    FieldWeights,
+    color_fields,
+)
 
 
 def rank_of(counts):

@@ -9,12 +9,16 @@ import pytest
 from PIL import Image
 
 from fractalgen.families import escape_time
-from fractalgen.families.escape_time import EscapeTime, EscapeTimeParams, orbit_fields
-from fractalgen.families.interest import interest
-from fractalgen.families.spec import sample_spec
+from fractalgen.families.base import sample_spec
+from fractalgen.families.escape_time import (
+    EscapeTime,
+    EscapeTimeParams,
+    measure_interest,
+    orbit_fields,
+)
 from fractalgen.files.json_codec import from_json, to_json
-from fractalgen.kernels.escape_time import FORMULAS
-from fractalgen.kernels.traps import SHAPES
+from fractalgen.kernels.formulas import FORMULAS
+from fractalgen.kernels.trap_shapes import SHAPES
 
 N = 240
 
@@ -65,7 +69,7 @@ def test_julia_constants_escape(many):
 
 
 def test_no_image_is_dull(images):
-    seen = [interest(rgb) for rgb in images]
+    seen = [measure_interest(rgb) for rgb in images]
     assert min(s.contrast for s in seen) >= 100
     assert min(s.edged_tiles for s in seen) >= 0.5
     assert max(s.grain for s in seen) <= 0.8
@@ -141,7 +145,7 @@ def test_memory_does_not_grow_with_the_area():
 
 @pytest.mark.parametrize("supersample", [0, 5])
 def test_supersampling_has_a_range(supersample):
-    with pytest.raises(ValueError, match="from 1 to 4"):
+    with pytest.raises(ValueError, match="supersample must be a whole number from 1 to 4"):
         EscapeTime(supersample=supersample)
 
 

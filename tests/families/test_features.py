@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import PaletteError, UnknownNameError
-from fractalgen.families.feature_parts import Chart, Filter, Unit
-from fractalgen.families.features import Features, FeaturesParams
-from fractalgen.families.spec import MAX_ATTEMPTS, sample_spec
+from fractalgen.families.base import MAX_ATTEMPTS, sample_spec
+from fractalgen.families.features import Features, FeaturesParams, Unit
+from fractalgen.families.features.filters import Chart, Filter
 from fractalgen.files.json_codec import from_json, to_json
 
 FAMILY = Features()
@@ -218,7 +218,7 @@ def test_numbers_at_their_bounds_still_draw(number, cells, colors):
 def test_every_processor_draws_the_same_bits():
     script = (
         "import hashlib; from fractalgen.families.features import Features as F;"
-        "from fractalgen.families.spec import sample_spec as s;"
+        "from fractalgen.families.base import sample_spec as s;"
         "h = hashlib.sha256();"
         "[h.update(F().render(s(F(), 1, i).params, 48).tobytes()) for i in range(12)];"
         "print(h.hexdigest())"

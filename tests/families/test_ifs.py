@@ -4,11 +4,12 @@ import json
 import numpy as np
 import pytest
 
-from fractalgen.color.spaces import SRGB8_TO_LINEAR, linear_to_oklab
-from fractalgen.families.backdrops import draw_backdrop
+from fractalgen.color.spaces import SRGB8_TO_LINEAR
+from fractalgen.families.base import sample_spec
 from fractalgen.families.ifs import IFS, IFSParams
-from fractalgen.families.spec import sample_spec
+from fractalgen.families.ifs.backdrops import draw_backdrop
 from fractalgen.files.json_codec import from_json, to_json
+from tests.color.oklab import linear_to_oklab
 
 FAMILY = IFS()
 
@@ -109,7 +110,7 @@ def test_as_many_fractals_as_asked_for_each_in_sight(objects):
 
 @pytest.mark.parametrize("objects", [0, 6, -1])
 def test_impossible_numbers_of_objects_are_refused(objects):
-    with pytest.raises(ValueError, match="objects must be from 1 to 5"):
+    with pytest.raises(ValueError, match="objects must be a whole number from 1 to 5"):
         IFS(objects=objects)
 
 

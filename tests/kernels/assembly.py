@@ -34,9 +34,8 @@ from numba.core.dispatcher import Dispatcher
 import fractalgen.kernels
 from benchmarks.assembly import findings, inner_loops, listing
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.augment.plan import PLAN
 from fractalgen.families import FAMILIES, render, sample
-from fractalgen.kernels.plans import SETTINGS
+from fractalgen.kernels.plan_layout import PLAN, SETTINGS, Choices
 
 # Bits of the vectors that LLVM computes with. For x86-64-v4 it prefers 256 to 512 by itself, as the
 # first processors of that level lowered their clock for 512; for a newer processor's own name it
@@ -70,7 +69,7 @@ def read_only(dtype: Any, ndim: int) -> types.Array:
 
 
 _PLAN, _SETTINGS = from_dtype(PLAN), from_dtype(SETTINGS)
-_LISTS = types.UniTuple(i8[::1], 3)
+_CHOICES = types.NamedUniTuple(i8[::1], 3, Choices)
 _FROM_PLANS = "plan sampling: one number after another"
 _LOOK_UPS = "table look-ups"
 _UNROLLED = "vectors, but no loop is left"
@@ -84,11 +83,11 @@ EXPECTED = {
     "backgrounds.clouds": vector((i8, f4, u8)),
     "backgrounds.diamond_square": scalar("every other node of every other row", (i8, f4, u8)),
     "backgrounds.paint": vector((f4[:, ::1], i8, f4, i8, f4, f4, f4, f4, f4, read_only(u1, 2), i8)),
-    "boundary.approach_boundary": scalar(
-        "one orbit after another", (i8, b1, f8, f8, f8, f8, f8, f8, i8, f8[:, ::1])
+    "formulas.approach_boundary": scalar(
+        "one orbit after another", (i8, b1, b1, b1, f8, f8, f8, f8, f8, f8, i8, f8[:, ::1])
     ),
-    "chaos_game.scatter": vector((f8[:, ::1], i8[::1], i4[::1], i8, u8, i8, u8[::1])),
-    "chaos_game.trace": scalar("chaos game"),
+    "affine_systems.scatter": vector((f8[:, ::1], i8[::1], i4[::1], i8, u8, i8, u8[::1])),
+    "affine_systems.trace": scalar("chaos game"),
     "charts.cell_seeds": scalar("a few seeds an image"),
     "charts.nearest_seed_row": vector(),
     "charts.polar_row": vector(),
@@ -106,19 +105,19 @@ EXPECTED = {
         ),
     ),
     "density.blur": vector((u8[::1], i8, i8, i8)),
-    "escape_time._look": vector(),
-    "escape_time._record": vector(),
-    "escape_time._stride": vector(loops=6),
+    "orbits._retire_lanes": vector(),
+    "orbits._record": vector(),
+    "formulas.apply_formula": vector(loops=8),
     "density.expose": scalar("histogram", (u8[::1], u4[::1], i8, f4)),
     "density.find_visited": scalar("a list that grows", (u8[::1], u4[::1])),
-    "density_probe._count": scalar("a small image", (u8[::1], i8)),
-    "escape_time.follow_orbits": vector(
+    "probes._count_visits": scalar("a small image", (u8[::1], i8)),
+    "orbits.follow_orbits": vector(
         *(
-            (real[::1], i8, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, f4[:, :, ::1])
+            (real[::1], i8, b1, b1, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, f4[:, :, ::1])
             for real in (f4, f8)
         )
     ),
-    "filter_banks.answer_rows": vector(
+    "filter_banks.respond": vector(
         (u8, f4[::1], i8, i8, f4[:, ::1], i8[::1], f4[:, :, ::1], f4[:, ::1], i8, i8, f4[:, :, ::1])
     ),
     "filter_banks.filter_row": vector(),
@@ -132,22 +131,21 @@ EXPECTED = {
     "ipmix._copy": scalar("moves bytes"),
     "lanes.aligned_state": scalar("moves nothing"),
     "lanes.fill_tile": scalar(_UNROLLED),
-    "light_probe._measure": scalar("a small image", (u1[:, :, ::1],)),
+    "probes._measure_light": scalar("a small image", (u1[:, :, ::1],)),
     "noise.noise_row": vector(loops=2),
     "noise.normal_lattice": scalar("a few nodes an image"),
     "noise.pixel_centers": vector(),
-    "normalization.field_ranges": scalar("chooses, then compares", (f4[:, :, ::1], f4[:, ::1])),
-    "normalization.histogram": scalar("histogram", (f4[:, ::1], f4, f4, i8[::1])),
-    "normalization.measure_orbits": vector((f4[:, :, ::1], i8), loops=2),
-    "oklab.curve_through": scalar(_A_FEW_COLORS, (f8[:, ::1], i8, b1)),
-    "oklab.linear_to_lab": scalar(_A_FEW_COLORS, (f8[:, ::1],)),
-    "oklab.nearest_codes": scalar(_A_FEW_COLORS, (f8[:, ::1], b1, f8[::1])),
-    "opponent_colors.opponents_to_gradient": vector(
+    "orbit_fields.field_ranges": scalar("chooses, then compares", (f4[:, :, ::1], f4[:, ::1])),
+    "orbit_fields.histogram": scalar("histogram", (f4[:, ::1], f4, f4, i8[::1])),
+    "orbit_fields.measure_orbits": vector((f4[:, :, ::1], i8), loops=2),
+    "color_spaces.curve_through": scalar(_A_FEW_COLORS, (f8[:, ::1], i8, b1)),
+    "color_spaces.linear_to_lab": scalar(_A_FEW_COLORS, (f8[:, ::1],)),
+    "color_spaces.nearest_codes": scalar(_A_FEW_COLORS, (f8[:, ::1], b1, f8[::1])),
+    "color_spaces.opponents_to_gradient": vector(
         (f4[:, :, ::1], f4[:, ::1], read_only(u1, 2), u1[:, :, ::1])
     ),
-    "opponent_colors.opponents_to_rgb": vector((f4[:, :, ::1], f4[:, ::1], u1[:, :, ::1])),
+    "color_spaces.opponents_to_rgb": vector((f4[:, :, ::1], f4[:, ::1], u1[:, :, ::1])),
     "plans._sample_box": scalar(_FROM_PLANS),
-    "plans._sample_factors": scalar(_FROM_PLANS),
     "plans._sample_image_op": scalar(_FROM_PLANS),
     "plans._sample_step": scalar(_FROM_PLANS),
     "plans.sample_plan": scalar(_FROM_PLANS, calls=2),
@@ -176,9 +174,9 @@ EXPECTED = {
             u1[:, :, ::1],
         )
     ),
-    "traps.hide_from": scalar(_UNROLLED),
-    "traps.keep_nearest": vector(),
-    "traps.measure_distances": vector(loops=9),
+    "trap_shapes.hide_from": scalar(_UNROLLED),
+    "trap_shapes.keep_nearest": vector(),
+    "trap_shapes.measure_distances": vector(loops=9),
     "affine_warp.warp": scalar("runs of pixels, in blocks written out"),
     "image_ops_tones.level_table": scalar("histogram"),
     "image_ops_tones.look_up": scalar(_LOOK_UPS),
@@ -200,14 +198,15 @@ EXPECTED = {
         )
     ),
     "ipmix.draw_plans": scalar(
-        _FROM_PLANS, (_PLAN[:, ::1], u8[::1], i8, i8, _LISTS, _SETTINGS[::1])
+        _FROM_PLANS, (_PLAN[:, ::1], u8[::1], i8, i8, _CHOICES, _SETTINGS[::1])
     ),
     "mixing._add": vector(),
     "mixing._draw_mask": vector(),
     "mixing._fill_powers": vector(),
     "mixing._multiply": scalar(_LOOK_UPS),
     "mixing._replace": scalar("moves bytes by a mask"),
-    "row_shifts.shear_x": vector(),
+    "mixing.sample_factors": scalar(_FROM_PLANS),
+    "affine_warp.shear_x": vector(),
 }
 
 

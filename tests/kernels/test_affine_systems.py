@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fractalgen.kernels.affine_systems import N_UNIFORMS, choose_by_area, draw_system, frame
-from fractalgen.kernels.chaos_game import trace
+from fractalgen.kernels.affine_systems import N_UNIFORMS, choose_by_area, draw_system, frame, trace
 
 SEEDS = st.integers(0, 2**32)
 N_MAPS = st.integers(2, 7)

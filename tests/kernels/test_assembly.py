@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 WIDTH_OF_A_KERNEL = """
 from numba import float32, int64
 from benchmarks.vectors import vector_bits
-from fractalgen.kernels.normalization import measure_orbits
+from fractalgen.kernels.orbit_fields import measure_orbits
 measure_orbits.compile((float32[:, :, ::1], int64))
 print(vector_bits(measure_orbits))
 """

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fractalgen.kernels.chaos_game import COUNT_SHIFT, N_CHAINS, scatter, trace
+from fractalgen.kernels.affine_systems import COUNT_SHIFT, N_CHAINS, scatter, trace
 
 N_SILENT = 24
 HALVES = np.array(

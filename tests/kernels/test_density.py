@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fractalgen.color.spaces import LINEAR_TO_SRGB8, SRGB8_TO_LINEAR
-from fractalgen.kernels.chaos_game import COUNT_SHIFT
+from fractalgen.kernels.affine_systems import COUNT_SHIFT
 from fractalgen.kernels.density import FINE_SHIFT, blend, blur, expose, find_visited
 
 F = np.float32

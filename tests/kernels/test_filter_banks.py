@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fractalgen.kernels.filter_banks import answer_rows
+from fractalgen.kernels.filter_banks import respond
 from fractalgen.kernels.noise import noise_row, normal_lattice, pixel_centers
 
 PLAIN = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1e-6)
@@ -10,7 +10,7 @@ SEED = 99
 
 def answers(waves, cells, weights, units, size=64, chart=PLAIN, first=0, n_rows=None):
     axes = np.empty((3, size if n_rows is None else n_rows, size), np.float32)
-    answer_rows(
+    respond(
         np.uint64(SEED),
         np.array(chart, np.float32),
         2,

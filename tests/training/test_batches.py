@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from fractalgen.augment import IPMix
-from fractalgen.augment.sample_seeds import seed_for
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError
+from fractalgen.seeding import seed_for
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.datasets.image_data import ImageData
 

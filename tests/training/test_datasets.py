@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.errors import RunError, RunUsageError
+from fractalgen.seeding import seed_for
 from fractalgen.training.datasets import DATASETS, load_data
 from fractalgen.training.datasets.in_memory import channel_statistics, in_memory_data
 

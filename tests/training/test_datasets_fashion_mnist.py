@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from torchvision.datasets import FashionMNIST
 
-from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.errors import RunError
+from fractalgen.seeding import seed_for
 from fractalgen.training.datasets import fashion_mnist, load_data
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")

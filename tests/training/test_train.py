@@ -14,9 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from fractalgen.augment.tensors import normalized_tensor
 from fractalgen.errors import RunError, RunUsageError, SetError
 from fractalgen.files.lock import locked
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.hardware import Hardware
 from fractalgen.training.loop import Listeners

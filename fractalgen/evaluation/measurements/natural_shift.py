@@ -141,7 +141,7 @@ def read_subset(
     `whole`, all of a square image is shown, as small images are tested, and otherwise the middle
     seven eighths of it. RunError if there is no image of any of the classes.
     """
-    from fractalgen.mixing_set.layout import first_few
+    from fractalgen.registry import first_few
     from fractalgen.training.datasets.folders import class_folders, images_of_classes
 
     if not folder.is_dir():

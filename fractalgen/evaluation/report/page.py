@@ -16,7 +16,6 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.augment.sample_seeds import seed_for
 from fractalgen.bank.folder import ImageFile, content_key, list_images
 from fractalgen.errors import BankError, ImageError
 from fractalgen.evaluation.measurements import MEASUREMENTS
@@ -24,7 +23,7 @@ from fractalgen.evaluation.measurements.measurement import count_of, percent, sp
 from fractalgen.evaluation.results import Results
 from fractalgen.images.decoding import read_square
 from fractalgen.images.formats import encode
-from fractalgen.seeding import rng_for
+from fractalgen.seeding import rng_for, seed_for
 from fractalgen.training.mixing import augmenter_for
 
 if TYPE_CHECKING:

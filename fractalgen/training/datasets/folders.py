@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.augment.threads import ThreadTeam
 from fractalgen.bank.folder import list_images
 from fractalgen.errors import BankError, RunError
-from fractalgen.mixing_set.layout import first_few
+from fractalgen.pool import ThreadTeam
+from fractalgen.registry import first_few
 from fractalgen.training.datasets.image_data import ImageData
 from fractalgen.training.datasets.image_files import (
     read_image,

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from fractalgen.seeding import bits_at
+
 __all__ = ["random_crops"]
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_TWICE_GAMMA = np.uint64(0x3C6EF372FE94F82A)  # modulo 2**64
 # Keeps a crop apart from whatever else is drawn from the same seed.
 _SALT = np.uint64(0x63726F7073)
 _LOW_BITS = np.uint64(0xFFFFFFFF)
@@ -58,7 +58,7 @@ def _drawn(
     coin.
     """
     state = seeds ^ _SALT
-    first, second = _mixed(state + _GAMMA), _mixed(state + _TWICE_GAMMA)
+    first, second = bits_at(state, 0), bits_at(state, 1)
     scaled = [half * np.uint64(n_places) >> np.uint64(32) for half in _halves(first)]
     top, left = (place.astype(np.int64) for place in scaled)
     return top, left, (second >> np.uint64(63)).astype(bool)
@@ -66,10 +66,3 @@ def _drawn(
 
 def _halves(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     return words >> np.uint64(32), words & _LOW_BITS
-
-
-def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
-    return mixed
