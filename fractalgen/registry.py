@@ -3,14 +3,14 @@
 import datetime as dt
 import difflib
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fractalgen.errors import UnknownNameError
 
 T = TypeVar("T")
 
-__all__ = ["Registry", "nearest", "shown"]
+__all__ = ["Registry", "first_few", "nearest", "shown"]
 
 _brief = reprlib.Repr()
 _brief.maxstring = _brief.maxother = _brief.maxlong = 80
@@ -32,6 +32,12 @@ def shown(value: Any) -> str:
         return " ".join(text.split())
     except Exception:  # too many digits for Python to write, or a broken repr
         return "a number of thousands of digits" if isinstance(value, int) else type(value).__name__
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Return the first five names, and say how many more there are."""
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 class Registry(Mapping[str, T]):

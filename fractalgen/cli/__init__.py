@@ -8,8 +8,7 @@ import warnings
 
 import click
 
-from fractalgen.cli.group import CommandGroup
-from fractalgen.cli.interruption import INTERRUPTED, catch_signals
+from fractalgen.cli.group import INTERRUPTED, CommandGroup, catch_signals
 from fractalgen.version import __version__
 
 __all__ = ["cli", "main"]
@@ -25,9 +24,9 @@ __all__ = ["cli", "main"]
 def cli(context: click.Context) -> None:
     """Draw the mixing set of images that IPMix-style augmentation needs, and train with it.
 
-    'fractalgen build-set' draws all of it into ./ipmix-set. Every image is a function of
-    recorded parameters, and free of anyone's rights (CC0). 'fractalgen train-with-set' trains a
-    classifier with it, and 'fractalgen evaluate' measures how robust that is.
+    'fractalgen build-set' draws the whole set into ./ipmix-set. Every image is a function of
+    recorded parameters and free of rights (CC0). 'fractalgen train-with-set' trains a classifier
+    with it, and 'fractalgen evaluate' measures how robust the classifier is.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -35,10 +34,10 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    if not sys.warnoptions:  # this process is ours, but for what -W or PYTHONWARNINGS asks for
-        warnings.filterwarnings("ignore", module=r"PIL\b")  # of images' odd metadata
-    # Imports and compiled kernels are many objects that stay: looking through them for garbage at
-    # Python's default of 700 new ones takes a tenth of a first image's time.
+    if not sys.warnoptions:  # this process is ours, unless -W or PYTHONWARNINGS says otherwise
+        warnings.filterwarnings("ignore", module=r"PIL\b")  # about images' odd metadata
+    # Imports and compiled kernels are many objects that stay. Looking through them for garbage at
+    # every 700 new ones, Python's default, takes a tenth of a first image's time.
     gc.set_threshold(10_000)
     try:
         catch_signals()

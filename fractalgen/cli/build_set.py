@@ -1,12 +1,22 @@
-"""``fractalgen build-set``."""
+"""``fractalgen build-set``, and what every command that builds has in common."""
 
+from __future__ import annotations
+
+import contextlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand
+from fractalgen.cli.output import images, in_units, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from fractalgen.mixing_set.build import Summary
+    from fractalgen.mixing_set.recipe import Recipe
+
+__all__ = ["build_set", "run_build"]
 
 
 @click.command("build-set", cls=PlainCommand)
@@ -16,75 +26,130 @@ from fractalgen.cli.group import PlainCommand
     "recipe_file",
     metavar="FILE.toml",
     type=options.PATH,
-    help="What to draw: size, seed, format, and a table per family with n, start and its "
-    "options.  [default: 6,000 escape-time, 3,000 ifs, 4,000 features]",
+    help="Draw what this file asks for: size, seed, format, and a table per family with n, "
+    "start_index and its options.  [default: 6,000 escape-time, 3,000 ifs, 4,000 features]",
 )
 @options.RECIPE
 @click.option(
     "--features",
-    "features_place",
     metavar="DIR",
     type=options.PLACE,
-    help="Take these images instead of generated features: a folder, a zip archive, or an "
-    "https:// address of one.",
+    help="Take these images instead of drawing features: a folder, a zip archive, or an https:// "
+    "address of one.",
 )
-@click.option(
-    "--extra",
-    "extra_place",
-    metavar="DIR",
-    type=options.PLACE,
-    help="Take these images besides.",
-)
-@click.option(
-    "--repair", "repairing", is_flag=True, help="Make anew just what 'verify' finds broken."
-)
+@click.option("--extra", metavar="DIR", type=options.PLACE, help="Take these images as well.")
+@click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' finds broken.")
 @options.BUILD
 def build_set(
     out: Path,
     recipe_file: Path | None,
-    features_place: str | None,
-    extra_place: str | None,
+    features: str | None,
+    extra: str | None,
     repairing: bool,
+    size: int | None,
+    seed: int | None,
+    format: str | None,  # noqa: A002 - the option's name
+    **shared: Any,
+) -> None:
+    """Draw a whole mixing set.
+
+    The images go to OUT, or to ./ipmix-set if it is left out. Existing images are kept, so the
+    same command resumes after an interruption. Collected images in 8-bit RGB are copied unchanged.
+    Others are converted, with transparent parts made black. Damaged images, animations and huge
+    images are refused by name.
+    """
+    settings = {"size": size, "seed": seed, "format": format}
+    given = any(value is not None for value in (*settings.values(), recipe_file))
+    if repairing and (given or shared["overwrite"]):
+        raise click.UsageError("--repair draws what the set itself says; leave the rest out.")
+
+    from fractalgen.mixing_set.recipe import Recipe
+    from fractalgen.mixing_set.recipe_file import read_recipe
+
+    recipe = None
+    if recipe_file:
+        recipe = read_recipe(recipe_file, size=size, seed=seed, format=format)
+    elif not repairing:
+        recipe = Recipe(size, seed, format)
+    places = {"features": features, "extra": extra}
+    collected = {name: place for name, place in places.items() if place is not None}
+    run_build(recipe, out, collected=collected, **shared)
+
+
+def run_build(
+    recipe: Recipe | None,
+    out: Path,
+    *,
     workers: int | None,
     overwrite: bool,
     quiet: bool,
     as_json: bool,
-    **given: Any,
+    collected: dict[str, str] | None = None,
 ) -> None:
-    """Draw a whole mixing set.
+    """Build a recipe into a folder, or repair the set there if the recipe is None."""
+    from fractalgen.mixing_set.build import build, repair
 
-    It goes to OUT, ./ipmix-set if left out. What is there already is kept, so that the same
-    command goes on after an interruption. Collected images in 8-bit RGB are copied as they are.
-    Others are converted; transparent parts become black. Damaged ones, animations and huge ones
-    are refused by name.
-    """
-    settings = options.settings_in(given)
-    if repairing and (settings or recipe_file or overwrite):
-        raise click.UsageError("--repair draws what the set itself says; leave the rest out.")
-
-    import dataclasses
-
-    from fractalgen.cli.run_build import run_build
-    from fractalgen.mixing_set.recipe import DEFAULT
-    from fractalgen.mixing_set.recipe_file import read_recipe
-    from fractalgen.mixing_set.set_file import settings_there
-
-    places = {"features": features_place, "extra": extra_place}
-    collected = {name: place for name, place in places.items() if place is not None}
-    recipe = None
-    if not repairing:
-        recipe = settings_there(out, overwrite=overwrite)
-        if recipe_file:
-            recipe = read_recipe(recipe_file, recipe)
+    with contextlib.ExitStack() as stack:
+        fetching = stack.enter_context(progress_bar("fetching", "B", quiet=quiet, in_bytes=True))
+        drawing = stack.enter_context(progress_bar("drawing", " images", quiet=quiet))
+        if recipe is None:
+            summary = repair(
+                out, workers=workers, collected=collected, progress=drawing, fetching=fetching
+            )
         else:
-            recipe = dataclasses.replace(recipe, families=DEFAULT.families)
-        recipe = dataclasses.replace(recipe, **settings)
-    run_build(
-        recipe,
-        out,
-        workers,
-        overwrite=overwrite,
-        quiet=quiet,
-        as_json=as_json,
-        collected=collected,
+            summary = build(
+                recipe,
+                out,
+                workers=workers,
+                overwrite=overwrite,
+                collected=collected,
+                progress=drawing,
+                fetching=fetching,
+            )
+    _print_problems(summary)
+    if as_json:
+        print_json(summary.as_json())
+    elif not quiet:
+        _print_summary(summary)
+    if not summary.ok:
+        raise click.exceptions.Exit(1)
+
+
+def _print_problems(summary: Summary) -> None:
+    from fractalgen.registry import first_few
+
+    for refusal in summary.refused:
+        click.echo(f"Refused {click.format_filename(refusal.path)}: {refusal.reason}", err=True)
+    if summary.refused:
+        click.echo(f"Error: {len(summary.refused):,} of your own images were refused.", err=True)
+    if summary.unrepaired:
+        click.echo(
+            "Error: collected images need their originals to be repaired: "
+            f"{first_few(summary.unrepaired)}. Give --features or --extra as before.",
+            err=True,
+        )
+
+
+def _print_summary(summary: Summary) -> None:
+    width = max((len(family.name) for family in summary.families), default=0)
+    for family in summary.families:
+        acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
+        missing = f", {family.missing:,} missing" if family.missing else ""
+        click.echo(
+            f"{family.name:<{width}}  {images(family.asked):>16}: "
+            f"{family.drawn:,} drawn, {family.kept:,} kept{missing}{acceptance}"
+        )
+    rate = f", {summary.n_drawn / summary.seconds:,.0f} images/s" if summary.n_drawn else ""
+    click.echo(
+        f"{summary.folder}: {images(summary.n_images)}, {in_units(summary.n_bytes)}, "
+        f"{summary.seconds:.1f} s{rate}"
     )
+    if summary.n_removed:
+        click.echo(f"Removed {images(summary.n_removed)} of before.")
+    if summary.n_missing:
+        click.echo(
+            f"{summary.n_missing:,} more images belong to this set; "
+            f"'fractalgen build-set {summary.folder} --repair' draws them."
+        )
+    for note in summary.notes:
+        click.echo(note)

@@ -1,11 +1,13 @@
 """``fractalgen contact-sheet``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand
+from fractalgen.cli.output import check_output, max_side, save_image
 
 
 @click.command("contact-sheet", cls=PlainCommand)
@@ -16,14 +18,16 @@ from fractalgen.cli.group import PlainCommand
     type=options.PATH,
     default="contact-sheet.png",
     show_default=True,
-    help="A .png, .jpg or .webp file.",
+    help="Name of the .png, .jpg or .webp file to write.",
 )
-@click.option("--family", metavar="NAME", help="Images of this family alone.")
-@click.option("--n", type=click.IntRange(min=1), default=60, show_default=True, help="Images.")
+@click.option("--family", metavar="NAME", help="Show images of this family only.")
 @click.option(
-    "--columns", type=click.IntRange(min=1), default=10, show_default=True, help="In a row."
+    "--n", type=click.IntRange(min=1), default=60, show_default=True, help="Number of images."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the images.")
+@click.option(
+    "--columns", type=click.IntRange(min=1), default=10, show_default=True, help="Images per row."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed for choosing images.")
 @click.option(
     "--tile",
     type=click.IntRange(8, 4096),
@@ -31,25 +35,12 @@ from fractalgen.cli.group import PlainCommand
     show_default=True,
     help="Pixels a side of each image on the page.",
 )
-def contact_sheet(
-    set_folder: Path, output: Path, family: str | None, n: int, columns: int, seed: int, tile: int
-) -> None:
+def contact_sheet(set_folder: Path, output: Path, **given: Any) -> None:
     """Lay out images of a set on one page.
 
     SET is ./ipmix-set if left out.
     """
-    from fractalgen.cli.saving import check_output, max_side, save
     from fractalgen.mixing_set.contact_sheet import contact_sheet as lay_out
 
     check_output(output, set_folder)
-    page = lay_out(
-        set_folder,
-        family=family,
-        n=n,
-        columns=columns,
-        seed=seed,
-        tile=tile,
-        max_side=max_side(output),
-    )
-    save(page, output)
-    click.echo(f"{output}: {page.width} x {page.height} pixels")
+    save_image(lay_out(set_folder, max_side=max_side(output), **given), output)

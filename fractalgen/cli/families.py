@@ -1,105 +1,101 @@
-"""``fractalgen escape-time``, ``ifs`` and ``features``: the same command for every family."""
+"""The commands of the families, made from the registry."""
 
-from collections.abc import Callable
+import dataclasses
+import inspect
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fractalgen.cli import options
+from fractalgen.cli.build_set import run_build
 from fractalgen.cli.group import PlainCommand
 
+__all__ = ["FamilyCommand"]
 
-def _command(family: str, about: str, *own_options: Callable[[Any], Any]) -> click.Command:
-    """Make the command of a family in the registry.
+_ABOUT = """The images go to OUT, or to ./ipmix-set if it is left out. Existing images are kept, so
+the same command resumes after an interruption."""
 
-    `own_options` are named as the family's fields, besides ``--palette``. Of `about` the first
-    line is a sentence.
+
+@options.together(
+    options.OUT,
+    click.option("--n", type=int, help="Number of images.  [default: as in the whole set]"),
+    click.option(
+        "--start-index", type=int, default=0, show_default=True, help="Index of the first image."
+    ),
+    options.RECIPE,
+    click.option(
+        "--palette",
+        metavar="NAME|FILE|random|any",
+        default="any",
+        help="A shipped palette, a .gpl file, or colours such as '#102030,#f0e0d0'; random draws "
+        "one for each image.  [default: any, shipped or random]",
+    ),
+    options.BUILD,
+)
+def _draw_family(
+    out: Path,
+    n: int | None,
+    start_index: int,
+    size: int | None,
+    seed: int | None,
+    format: str | None,  # noqa: A002 - the option's name
+    workers: int | None,
+    overwrite: bool,
+    quiet: bool,
+    as_json: bool,
+    **family_options: Any,
+) -> None:
+    from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+
+    name = str(click.get_current_context().command.name)
+    if n is None:
+        built_in = Recipe().family(name)
+        n = built_in.n if built_in else 1000
+    family = FamilyRecipe.of(name, n, start_index, **family_options)
+    recipe = Recipe(size, seed, format, [family])
+    run_build(recipe, out, workers=workers, overwrite=overwrite, quiet=quiet, as_json=as_json)
+
+
+_SHARED = click.command(_draw_family)
+
+
+class FamilyCommand(PlainCommand):
+    """The command of one family, with an option for each of its fields.
+
+    The family is imported, which takes a while, only when its options are needed.
     """
 
-    @options.together(
-        options.OUT,
-        click.option("--n", type=int, help="Number of images.  [default: as in the whole set]"),
-        click.option("--start", type=int, default=0, help="Index of the first image."),
-        options.RECIPE,
-        click.option(
-            "--palette",
-            metavar="NAME|FILE|random|any",
-            default="any",
-            help="A shipped palette, a .gpl file, colours such as '#102030,#f0e0d0', or drawn "
-            "at random for each image.  [default: any, shipped or random]",
-        ),
-        *own_options,
-        options.BUILD,
-    )
-    def body(
-        out: Path,
-        n: int | None,
-        start: int,
-        workers: int | None,
-        overwrite: bool,
-        quiet: bool,
-        as_json: bool,
-        **given: Any,
-    ) -> None:
-        import dataclasses
+    def __init__(self, name: str, summary: str = "") -> None:
+        super().__init__(name, params=list(_SHARED.params), callback=_SHARED.callback)
+        self.help = f"{summary or f'Draw {name} images.'}\n\n{_ABOUT}"
+        self._is_complete = False
 
-        from fractalgen.cli.run_build import run_build
-        from fractalgen.mixing_set.recipe import DEFAULT, FamilyRecipe
-        from fractalgen.mixing_set.set_file import settings_there
-
-        settings = options.settings_in(given)
-        if n is None:
-            built_in = DEFAULT.family(family)
-            n = built_in.n if built_in else 1000
-        families = (FamilyRecipe.of(family, n, start, **given),)
-        recipe = settings_there(out, overwrite=overwrite)
-        recipe = dataclasses.replace(recipe, families=families, **settings)
-        run_build(recipe, out, workers, overwrite=overwrite, quiet=quiet, as_json=as_json)
-
-    return click.command(family, cls=PlainCommand, help=about)(body)
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the shared parameters and the family's own."""
+        if not self._is_complete:
+            self._is_complete = True
+            known = {param.name for param in self.params}
+            own = [option for option in _own_options(str(self.name)) if option.name not in known]
+            place = next(i for i, param in enumerate(self.params) if param.name == "workers")
+            self.params[place:place] = own
+        return super().get_params(ctx)
 
 
-escape_time = _command(
-    "escape-time",
-    """Draw escape-time fractals with orbit traps.
+def _own_options(family: str) -> list[click.Option]:
+    """Make an option of each field of a family, whose docstring explains it."""
+    from fractalgen.families import FAMILIES
 
-    They go to OUT, ./ipmix-set if left out: Mandelbrot and Julia sets of several powers,
-    Burning Ships and Tricorns. What is there already is kept, so that the same command goes on
-    after an interruption.
-    """,
-    click.option(
-        "--supersample",
-        type=click.IntRange(1, 4),
-        default=2,
-        show_default=True,
-        help="Samples per pixel along each side.",
-    ),
-)
-
-ifs = _command(
-    "ifs",
-    """Draw fractals of iterated function systems.
-
-    They go to OUT, ./ipmix-set if left out. Each image has its own random system, colours
-    and background. What is there already is kept, so that the same command goes on after an
-    interruption.
-    """,
-    click.option(
-        "--objects",
-        type=click.IntRange(1, 5),
-        default=1,
-        show_default=True,
-        help="Fractals in an image.",
-    ),
-)
-
-features = _command(
-    "features",
-    """Draw images like early layers' stimuli.
-
-    They go to OUT, ./ipmix-set if left out, and stand in for feature visualisations of a
-    trained network; 'build-set --features' takes such images where you have them. What is
-    there already is kept, so that the same command goes on after an interruption.
-    """,
-)
+    kind: Any = FAMILIES[family]
+    about = dict(re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(kind) or ""))
+    return [
+        click.Option(
+            [f"--{field.name.replace('_', '-')}"],
+            type=type(field.default),
+            default=field.default,
+            show_default=True,
+            help=" ".join(about.get(field.name, "").split()),
+        )
+        for field in dataclasses.fields(kind)
+    ]

@@ -3,20 +3,39 @@
 import errno
 import importlib
 import os
+import signal
 import sys
+import time
 from typing import IO, Any
 
 import click
 
-from fractalgen.cli.interruption import INTERRUPTED
+__all__ = [
+    "COMMANDS",
+    "FAMILIES",
+    "INTERRUPTED",
+    "CommandGroup",
+    "Failure",
+    "PlainCommand",
+    "WrongUsage",
+    "catch_signals",
+]
 
-__all__ = ["COMMANDS", "CommandGroup", "Failure", "PlainCommand", "WrongUsage"]
+INTERRUPTED = 130
+"""The exit code after a Ctrl-C."""
+
+_PATIENCE_SECONDS = 2.0
+
+FAMILIES = {
+    "escape-time": "Draw escape-time fractals with orbit traps.",
+    "ifs": "Draw fractals of iterated function systems.",
+    "features": "Draw images like the features that early layers of a network respond to.",
+}
+"""What the help page says of the registry's families, without loading them."""
 
 COMMANDS = {
     "build-set": "build_set:build_set",
-    "escape-time": "families:escape_time",
-    "ifs": "families:ifs",
-    "features": "families:features",
+    **dict.fromkeys(FAMILIES, "families:FamilyCommand"),
     "verify": "verify:verify",
     "contact-sheet": "contact_sheet:contact_sheet",
     "render": "render:render",
@@ -26,6 +45,28 @@ COMMANDS = {
     "compare": "compare:compare",
 }
 """Each command's module in this package, and its name there."""
+
+
+def catch_signals() -> None:
+    """Raise KeyboardInterrupt at the first SIGINT or SIGTERM, and only then.
+
+    A second one while the first is being dealt with would break into the very code that leaves
+    things tidy. If that code has not ended the process after two seconds, the next one does.
+    """
+    first: float | None = None
+
+    def handle(_number: int, _frame: Any) -> None:
+        nonlocal first
+        now = time.monotonic()
+        if first is None:
+            first = now
+            raise KeyboardInterrupt
+        if now - first > _PATIENCE_SECONDS:
+            os._exit(INTERRUPTED)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell's background jobs have it
+            signal.signal(number, handle)
 
 
 class Failure(click.ClickException):
@@ -94,18 +135,22 @@ class CommandGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command's module."""
-        if cmd_name not in COMMANDS:
+        """Import a command's module; every family in the registry has a command."""
+        place = COMMANDS.get(cmd_name) or _place_of_family(cmd_name)
+        if place is None:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(f"{__package__}.{module}"), name)
+        module, _, name = place.partition(":")
+        command = getattr(importlib.import_module(f"{__package__}.{module}"), name)
+        if isinstance(command, type):
+            command = command(cmd_name, FAMILIES.get(cmd_name, ""))
+        assert isinstance(command, click.Command)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; for an unknown one name the nearest."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
+        """Find the command, or name the nearest to an unknown one."""
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             from fractalgen.registry import nearest
 
             hint = nearest(args[0], list(COMMANDS))
@@ -137,31 +182,34 @@ class CommandGroup(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _place_of_family(name: str) -> str | None:
+    from fractalgen.families import FAMILIES as REGISTERED
+
+    return "families:FamilyCommand" if name in REGISTERED else None
+
+
 def _in_words(error: Exception) -> Failure | None:
     """Return the failure that a library's exception stands for; None for a mistake in the code."""
-    from fractalgen.errors import (
-        OtherProcessError,
-        PaletteError,
-        RecipeError,
-        RunError,
-        RunUsageError,
-        SetError,
-        UnknownNameError,
-    )
+    from fractalgen import errors
 
-    if isinstance(error, OtherProcessError):
+    usage = (
+        errors.ArgumentError,
+        errors.PaletteError,
+        errors.RecipeError,
+        errors.RunUsageError,
+        errors.UnknownNameError,
+    )
+    if isinstance(error, errors.OtherProcessError):
         return SilentFailure(str(error))
-    if isinstance(error, RunUsageError):
+    if isinstance(error, usage):
         return WrongUsage(str(error))
-    if isinstance(error, (SetError, RunError)):
-        return Failure(str(error))
     if isinstance(error, OSError):
         if error.filename is None:
             return Failure(f"{error.strerror or error}")
         way_out = _WAYS_OUT.get(error.errno or 0, "")
         return Failure(f"{error.filename}: {error.strerror}.{way_out}")
-    if isinstance(error, (RecipeError, PaletteError, UnknownNameError)):
-        return WrongUsage(str(error))
+    if isinstance(error, errors.FractalgenError):
+        return Failure(str(error))
     return None
 
 

@@ -22,7 +22,6 @@ __all__ = [
     "SET",
     "WORKERS",
     "prepare_torch",
-    "settings_in",
     "together",
 ]
 
@@ -37,7 +36,7 @@ class Decorator(Protocol):
 
 
 class _Path(click.Path):
-    """A path; what is wrong with it, the library says, except that an empty one is none."""
+    """A path that must not be empty."""
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
         if value == "":
@@ -51,10 +50,12 @@ PLACE = _Path(path_type=str, readable=False)
 
 OUT = click.argument("out", metavar="[OUT]", type=PATH, default="ipmix-set")
 SET = click.argument("set_folder", metavar="[SET]", type=PATH, default="ipmix-set")
-QUIET = click.option("--quiet", is_flag=True, help="Show neither progress nor summary.")
+QUIET = click.option("--quiet", is_flag=True, help="Show neither progress nor a summary.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 WORKERS = click.option(
-    "--workers", type=click.IntRange(1, 1024), help="Threads.  [default: one per processor]"
+    "--workers",
+    type=click.IntRange(1, 1024),
+    help="Number of threads.  [default: one per processor]",
 )
 
 
@@ -63,13 +64,13 @@ DATA_DIR = click.option(
     type=PATH,
     default="data",
     show_default=True,
-    help="Where data sets are, or are downloaded to.",
+    help="Folder for data sets, which are downloaded to it if necessary.",
 )
 DEVICE = click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="cpu, cuda, mps, ...; auto: what there is.",
+    help="Device: cpu, cuda, mps, ...; auto takes the fastest available.",
 )
 
 
@@ -91,10 +92,10 @@ NAMES = _Names()
 
 
 def prepare_torch(command: str) -> None:
-    """Do what comes before torch is imported; fail in a sentence where it is not installed.
+    """Check that torch is installed, and set what has to be set before it is imported.
 
-    Threads of torch that wait for each other shall sleep, not spin: alone on a machine a run is
-    as fast, and beside another program up to twice as fast.
+    Waiting threads of torch sleep instead of spinning: a run alone on a machine is as fast, and
+    one beside another program is up to twice as fast.
     """
     import importlib.util
     import os
@@ -112,7 +113,7 @@ def prepare_torch(command: str) -> None:
 
 
 class _Format(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone
-    """An image format; a wrong name is answered with the nearest."""
+    """An image format; a wrong name is answered with the nearest one."""
 
     name = "format"
 
@@ -131,7 +132,7 @@ class _Format(click.ParamType):  # type: ignore[type-arg] # generic in later rel
 
 
 def together(*decorators: Callable[[Any], Any]) -> Decorator:
-    """Make one decorator of several, whose options come in this order on the help page."""
+    """Combine decorators into one; their options keep this order on the help page."""
 
     def decorate(function: F, /) -> F:
         decorated: Any = function
@@ -146,37 +147,28 @@ RECIPE = together(
     click.option(
         "--size",
         type=int,
-        help="Pixels a side, 16 to 16384.  [default: as in the set there, else 256]",
+        help="Pixels a side, 16 to 16384.  [default: the existing set's, else 256]",
     ),
     click.option(
         "--seed",
         type=int,
-        help="The set's seed, 0 or more.  [default: as in the set there, else 0]",
+        help="Seed of the set, 0 or more.  [default: the existing set's, else 0]",
     ),
     click.option(
         "--format",
         type=_Format(),
-        help="JPEG at quality 95, or a format without loss.  "
-        "[default: as in the set there, else jpeg]",
+        help="JPEG at quality 95, or a lossless format.  [default: the existing set's, else jpeg]",
     ),
 )
-"""What a whole set has one of; what is not given comes from the set that is there."""
-
-
-def settings_in(given: dict[str, Any]) -> dict[str, Any]:
-    """Take what `RECIPE` brought out of a command's arguments, less what was not given."""
-    settings = {key: given.pop(key) for key in ("size", "seed", "format")}
-    return {key: value for key, value in settings.items() if value is not None}
-
+"""Settings that a set has one of."""
 
 BUILD = together(
     WORKERS,
     click.option(
         "--overwrite",
         is_flag=True,
-        help="Draw anew: replace the images of the families asked for, and if another size, "
-        "seed or format is given, all that were drawn. After an interruption the same command "
-        "goes on.",
+        help="Replace the images of the families asked for, or all drawn images if the size, seed "
+        "or format changes. After an interruption the same command resumes.",
     ),
     QUIET,
     JSON,

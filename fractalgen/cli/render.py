@@ -6,6 +6,7 @@ import click
 
 from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand, WrongUsage
+from fractalgen.cli.output import check_output, max_side, save_image
 
 
 @click.command("render", cls=PlainCommand)
@@ -21,7 +22,8 @@ from fractalgen.cli.group import PlainCommand, WrongUsage
     "-o",
     "--output",
     type=options.PATH,
-    help="A .png, .jpg or .webp file.  [default: such as ifs-000017-1024.png, here]",
+    help="Name of the .png, .jpg or .webp file to write.  [default: such as "
+    "ifs-000017-1024.png, here]",
 )
 def render(image: Path, size: int, output: Path | None) -> None:
     """Redraw an image at another size.
@@ -34,23 +36,20 @@ def render(image: Path, size: int, output: Path | None) -> None:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from fractalgen.cli.saving import check_output, max_side, save
-    from fractalgen.mixing_set.record import Record
-    from fractalgen.mixing_set.redraw import find_record, redraw
+    from fractalgen.mixing_set.store import Store
     from fractalgen.pool import OrderedPool
 
-    folder, record = find_record(image)
+    store, record = Store.find(image)
     path = output or Path(f"{image.absolute().parent.name}-{image.stem}-{size}.png")
-    check_output(path, folder)
-    most = max_side(path)
-    if most and size > most:
-        raise WrongUsage(f"{path.suffix} holds {most} pixels a side at most, not {size}")
+    check_output(path, store.folder)
+    limit = max_side(path)
+    if limit and size > limit:
+        raise WrongUsage(f"{path.suffix} holds {limit} pixels a side at most, not {size}")
 
-    def draw(one: Record, _: threading.Event) -> NDArray[np.uint8]:
-        return redraw(folder, one, size)
+    def draw(side: int, _: threading.Event) -> NDArray[np.uint8]:
+        return store.redraw(record, side)
 
     # In a thread of its own, as a Ctrl-C would have to wait for the kernels.
     with OrderedPool(draw, 1) as pool:
-        (rgb,) = pool.map([record])
-    save(Image.fromarray(rgb), path)
-    click.echo(f"{path}: {size} x {size} pixels")
+        (rgb,) = pool.map([size])
+    save_image(Image.fromarray(rgb), path)

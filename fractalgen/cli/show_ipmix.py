@@ -51,7 +51,7 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
 
     from fractalgen.augment.figure import MAX_IMAGES, figure
     from fractalgen.bank.folder import list_images
-    from fractalgen.cli.saving import check_output, save
+    from fractalgen.cli.output import check_output, save_image
     from fractalgen.errors import ImageError
     from fractalgen.images.decoding import read_square
 
@@ -69,8 +69,7 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
     names = _spread([image.name for image in list_images(set_folder)], MAX_IMAGES, seed)
     set_images = np.stack([read(set_folder / name) for name in names])
     page = figure(pixels, set_images, names, seed)
-    save(page, output)
-    click.echo(f"{output}: {page.width} x {page.height} pixels")
+    save_image(page, output)
 
 
 def _spread(names: list[str], n: int, seed: int) -> list[str]:

@@ -1,11 +1,20 @@
 """``fractalgen verify``."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand
+from fractalgen.cli.output import images, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from fractalgen.mixing_set.verify import Report
+
+_MAX_LISTED = 20
 
 
 @click.command("verify", cls=PlainCommand)
@@ -23,11 +32,9 @@ from fractalgen.cli.group import PlainCommand
 def verify(set_folder: Path, redraw: int, workers: int | None, quiet: bool, as_json: bool) -> None:
     """Find broken and foreign files in a set.
 
-    SET is ./ipmix-set if left out. Files are found that are missing, truncated, altered, or not
-    the set's. Nothing is written. The exit code is 1 if anything is found.
+    SET is ./ipmix-set if left out. The command finds files that are missing, truncated or altered,
+    or that do not belong to the set. Nothing is written. The exit code is 1 if anything is found.
     """
-    from fractalgen.cli.progress import progress_bar
-    from fractalgen.cli.report import print_json, print_report
     from fractalgen.mixing_set.verify import verify as check
 
     with progress_bar("checking", " images", quiet=quiet) as progress:
@@ -35,6 +42,30 @@ def verify(set_folder: Path, redraw: int, workers: int | None, quiet: bool, as_j
     if as_json:
         print_json(report.as_json())
     elif not quiet:
-        print_report(report)
+        _print_report(report)
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+def _print_report(report: Report) -> None:
+    faults = report.findings.as_json()
+    faults["differing when redrawn"] = list(report.differing)
+    faults["not a record in the manifest"] = [
+        f"line {number}: {reason}" for number, reason in report.bad_lines
+    ]
+    for kind, files in faults.items():
+        if files:
+            click.echo(f"{len(files):,} {kind}")
+            for file in files[:_MAX_LISTED]:
+                click.echo(f"  {click.format_filename(file)}")
+            if len(files) > _MAX_LISTED:
+                click.echo(f"  and {len(files) - _MAX_LISTED:,} more")
+    if report.torn:
+        click.echo("the manifest's last line is torn")
+    redrawn = f", {report.n_redrawn:,} redrawn" if report.n_redrawn else ""
+    verdict = "all is well" if report.ok else "not as it should be"
+    click.echo(f"{report.folder}: {images(report.n_images)} on record{redrawn}, {verdict}")
+    if report.findings.broken or report.bad_lines or report.torn:
+        click.echo(
+            f"'fractalgen build-set {report.folder} --repair' draws what is missing or broken."
+        )

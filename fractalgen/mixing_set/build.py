@@ -1,32 +1,147 @@
 """Build a set: find out what is missing, draw it, record it."""
 
 import contextlib
-import dataclasses
 import time
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
-from fractalgen.errors import DamagedSetError, SetError
-from fractalgen.files.lock import locked
-from fractalgen.mixing_set.making import BuildInterrupted, UnfinishedSet, finish
-from fractalgen.mixing_set.manifest import Manifest, read_manifest, require_sound
-from fractalgen.mixing_set.plan import decide
-from fractalgen.mixing_set.preparation import (
-    check_no_foreign,
-    check_unused,
-    clear,
-    files_on_disk,
-    make_folder,
-    prepare_families,
-)
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
-from fractalgen.mixing_set.set_file import Overwriting, SetFile, read_set_file
-from fractalgen.mixing_set.sources import open_source
-from fractalgen.mixing_set.summary import Summary
+from fractalgen.errors import SetError, UnknownNameError
+from fractalgen.mixing_set.collect import Refusal, Source, collect, open_source
+from fractalgen.mixing_set.engine import Engine, LocalEngine
+from fractalgen.mixing_set.manifest import parse_image_file
+from fractalgen.mixing_set.recipe import FamilyRecipe, Key, Recipe
+from fractalgen.mixing_set.store import Description, Overwriting, Store
+from fractalgen.mixing_set.verify import Findings, inspect
 from fractalgen.pool import Progress
+from fractalgen.registry import first_few
+from fractalgen.version import __version__
 
-__all__ = ["BuildInterrupted", "build"]
+__all__ = ["BuildInterrupted", "FamilySummary", "Summary", "build", "repair"]
+
+
+class BuildInterrupted(KeyboardInterrupt):
+    """A build was told to stop; what is on disk is valid, and the same build goes on from there."""
+
+    def __init__(self, n_done: int, n_total: int) -> None:
+        super().__init__(n_done, n_total)
+        self.n_done = n_done
+        self.n_total = n_total
+
+
+@dataclass(frozen=True)
+class FamilySummary:
+    """One family's part of a build.
+
+    Attributes
+    ----------
+    name : str
+        The family.
+    asked, drawn, kept : int
+        Images asked for, those of them that this build drew or copied, and those that were there
+        already. The rest is missing.
+    acceptance : float or None
+        Images per draw of parameters, in (0, 1], over the images asked for; None for collected
+        ones.
+    n_bytes : int
+        Total length of the images asked for.
+    """
+
+    name: str
+    asked: int
+    drawn: int
+    kept: int
+    acceptance: float | None
+    n_bytes: int
+
+    @property
+    def missing(self) -> int:
+        """Images asked for that are not there."""
+        return self.asked - self.drawn - self.kept
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {
+            "images": self.asked,
+            "drawn": self.drawn,
+            "kept": self.kept,
+            "missing": self.missing,
+            "acceptance": self.acceptance and round(self.acceptance, 4),
+            "bytes": self.n_bytes,
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished build.
+
+    Attributes
+    ----------
+    folder : str
+        The set.
+    families : tuple of FamilySummary
+        The families asked for.
+    seconds : float
+        Wall-clock time.
+    n_removed : int
+        Images removed because of ``overwrite``.
+    n_missing : int
+        Images that belong to the set and are missing, because they were not asked for now.
+    refused : tuple of Refusal
+        Images of the user's own that cannot be used.
+    unrepaired : tuple of str
+        Collected images that are missing or altered and whose originals were not given.
+    notes : tuple of str
+        Sentences for the reader.
+    """
+
+    folder: str
+    families: tuple[FamilySummary, ...]
+    seconds: float
+    n_removed: int = 0
+    n_missing: int = 0
+    refused: tuple[Refusal, ...] = ()
+    unrepaired: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_images(self) -> int:
+        """Images asked for."""
+        return sum(family.asked for family in self.families)
+
+    @property
+    def n_drawn(self) -> int:
+        """Images drawn or copied by this build."""
+        return sum(family.drawn for family in self.families)
+
+    @property
+    def n_bytes(self) -> int:
+        """Total length of all images asked for."""
+        return sum(family.n_bytes for family in self.families)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that was asked for is there."""
+        return not self.refused and not self.unrepaired
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {
+            "folder": self.folder,
+            "ok": self.ok,
+            "images": self.n_images,
+            "drawn": self.n_drawn,
+            "removed": self.n_removed,
+            "missing": self.n_missing,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.n_drawn / self.seconds, 1) if self.n_drawn else None,
+            "bytes": self.n_bytes,
+            "families": {family.name: family.as_json() for family in self.families},
+            "refused": [{"path": one.path, "reason": one.reason} for one in self.refused],
+            "unrepaired": list(self.unrepaired),
+            "notes": list(self.notes),
+        }
 
 
 def build(
@@ -38,11 +153,12 @@ def build(
     collected: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     fetching: Progress | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """Draw the images of a recipe that are not in a folder yet.
 
-    The finished set depends on the recipe alone: not on the number of workers, nor on how often
-    it was interrupted and begun again.
+    The finished set depends on the recipe alone, not on the number of workers or on how often it
+    was interrupted and resumed.
 
     Parameters
     ----------
@@ -51,18 +167,20 @@ def build(
     out : str or Path
         The set's folder, made if it is not there.
     workers : int or None
-        Threads; None for one per processor.
+        Number of threads; None for one per processor.
     overwrite : bool
-        Draw the families asked for anew, and if the size, the seed or the format is another,
-        remove all generated images. No other files are removed. After an interruption the same
-        call goes on with what it had drawn.
+        Draw the families asked for anew. If the size, the seed or the format differs from the
+        set's, remove all generated images. No other files are removed. After an interruption the
+        same call resumes.
     collected : mapping of str to str, optional
-        Folders within the set and where their images are taken from: a folder, a zip archive,
-        or an address of one. Takes the place of a family of the same name.
+        Folders within the set and where to take their images from: a folder, a zip archive, or an
+        address of one. Each takes the place of a family of the same name.
     progress : callable or None
         Called with the number of images done and their total.
     fetching : callable or None
-        Called with the bytes fetched from the web and their total.
+        Called with the bytes downloaded and their total.
+    engine : Engine or None
+        What draws the images; None for threads of this process.
 
     Returns
     -------
@@ -71,88 +189,297 @@ def build(
     Raises
     ------
     SetError
-        If the folder holds another set, is at work, is damaged, or cannot be a set.
+        If the folder holds another set, is in use, is damaged, or cannot be a set.
     RecipeError
         If the recipe is of another release, which draws other images.
     BuildInterrupted
-        At a Ctrl-C; the same call goes on.
+        At a Ctrl-C; the same call resumes.
     OSError
         If something cannot be written.
     """
     began = time.monotonic()
-    folder = Path(out)
     places = dict(collected or {})
     asked = recipe.without(places).merged(
-        Recipe(families=tuple(FamilyRecipe(name, (), collected=True) for name in places))
+        Recipe(families=[FamilyRecipe(name, (), collected=True) for name in places])
     )
     for family in asked.families:
         if not family.collected:
             _ = family.family  # fails here if it cannot be drawn, before anything is touched
-    make_folder(folder)
-    with locked(folder), contextlib.ExitStack() as stack:
-        described = _read_description(folder, overwrite=overwrite)
-        manifest = _read_manifest(folder, described, overwrite=overwrite)
-        there = described.recipe.with_collected(manifest.records) if described else None
-        if there is None and not manifest.records:
-            check_unused(folder, [family.name for family in asked.families])
-        overwriting = described.overwriting if described else None
+    store = Store(out)
+    store.make_folder()
+    with store.locked(), contextlib.ExitStack() as stack:
+        store.read(overwrite=overwrite)
+        existing = store.recipe
+        asked = asked.with_settings_of(existing)
+        if existing is None and not store.records:
+            store.check_unused(family.name for family in asked.families)
+        overwriting = store.overwriting
         if overwrite:
             again = Overwriting.of(asked, places)
             # An interrupted call of the same kind has removed what was to be replaced.
-            overwrite = again != overwriting or there is None or bool(there.differences(asked))
-            overwriting = again
-        decision = decide(there, asked, folder, overwrite=overwrite)
+            resumes = existing and again == overwriting and not existing.differences(asked)
+            overwrite, overwriting = not resumes, again
+        joined, replaced = _joined(existing, asked, store, overwrite=overwrite)
         sources = {
-            name: stack.enter_context(open_source(place, folder, fetching))
+            name: stack.enter_context(open_source(place, store.folder, fetching))
             for name, place in places.items()
         }
-        names = {family.name for family in decision.recipe.families}
-        replaced = decision.replaced
-        if there is None:  # a manifest alone: nothing tells what its images belong to
-            replaced |= {name for name, _ in manifest.records}
-        prepare_families(folder, sorted(names | replaced))
-        on_disk = files_on_disk(folder, sorted(names | replaced))
-        check_no_foreign(there, asked, manifest, on_disk)
-        n_before = len(manifest.records)
-        if replaced:
-            manifest = clear(folder, there, manifest, replaced, on_disk)
-            on_disk = files_on_disk(folder, sorted(names))
-        n_removed = n_before - len(manifest.records)
-        unfinished = UnfinishedSet(
-            folder, described, decision.recipe, manifest, on_disk, overwriting=overwriting
+        store.prepare({family.name for family in joined.families} | replaced)
+        store.check_nothing_foreign(asked)
+        n_removed = store.remove(replaced) if replaced else 0
+        work = _Work(store, joined, asked, overwriting, workers, progress)
+        work.run(sources, engine or LocalEngine(workers))
+        work.notes += _about_too_few(work, recipe, places)
+        return work.summary(time.monotonic() - began, n_removed=n_removed)
+
+
+def repair(
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    collected: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    fetching: Progress | None = None,
+    engine: Engine | None = None,
+) -> Summary:
+    """Make anew the images of a set that are missing, truncated or altered, and only those.
+
+    Parameters
+    ----------
+    out : str or Path
+        The set. It says itself what shall be in it.
+    workers, collected, progress, fetching, engine
+        As for `build`; collected images are repaired from their originals.
+
+    Returns
+    -------
+    Summary
+        Its notes name foreign files, which are left alone.
+
+    Raises
+    ------
+    SetError, BuildInterrupted, OSError
+        As for `build`.
+    """
+    began = time.monotonic()
+    store = Store.open(out)  # a folder that is no set gets no lock file either
+    with store.locked(), contextlib.ExitStack() as stack:
+        store = Store.open(out)
+        recipe = store.recipe or Recipe(families=())
+        for name in collected or {}:
+            family = recipe.family(name)
+            if family is None or not family.collected:
+                raise SetError(f"{out} has no collected images in {name}; leave --repair out")
+        store.prepare([family.name for family in recipe.families])
+        findings = inspect(store, recipe, workers)
+        _check_drawable(store, recipe, findings)
+        sources = {
+            name: stack.enter_context(open_source(place, store.folder, fetching))
+            for name, place in (collected or {}).items()
+        }
+        store.forget(findings.broken, recipe)
+        work = _Work(store, recipe, recipe, store.overwriting, workers, progress, lost_only=True)
+        work.run(sources, engine or LocalEngine(workers))
+        if findings.foreign:
+            work.notes.append(f"Foreign files are left alone: {first_few(findings.foreign)}.")
+        return work.summary(time.monotonic() - began, unrepaired=_unrepaired(work, findings))
+
+
+def _joined(
+    existing: Recipe | None, asked: Recipe, store: Store, *, overwrite: bool
+) -> tuple[Recipe, set[str]]:
+    """Join what is asked for to what exists; return it, and the families to remove first.
+
+    With `overwrite` the families asked for are drawn anew. If the size, the seed or the format
+    differs, every generated image goes, because a set has one of each.
+    """
+    if existing is None:  # nothing tells what the images of a manifest alone belong to
+        return asked, {name for name, _ in store.records}
+    differences = existing.differences(asked)
+    if overwrite:
+        replaced = {family.name for family in asked.families}
+        if any(difference.key in ("size", "seed", "format") for difference in differences):
+            replaced |= {family.name for family in existing.families if not family.collected}
+        return asked.merged(existing.without(replaced)), replaced
+    if differences:
+        way_out = "Use another folder, or --overwrite to replace what differs."
+        for difference in differences:
+            if difference.existing == "collected":
+                way_out = (
+                    f"'fractalgen build-set' with --{difference.key} as before keeps those; or use "
+                    "another folder."
+                )
+        listed = "; ".join(map(str, differences))
+        raise SetError(f"{store.folder} holds another set: {listed}. {way_out}")
+    return existing.merged(asked), set()
+
+
+class _Work:
+    """Makes the images that are asked for and not there, and tells what came of it.
+
+    With `lost_only` no images are collected that the set has not had before.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        recipe: Recipe,
+        asked: Recipe,
+        overwriting: Overwriting | None,
+        workers: int | None,
+        progress: Progress | None,
+        *,
+        lost_only: bool = False,
+    ) -> None:
+        self.store = store
+        self.recipe = recipe
+        self.asked = asked
+        self.overwriting = overwriting
+        self.notes: list[str] = []
+        self.refused: list[Refusal] = []
+        self._workers = workers
+        self._progress = progress
+        self._lost_only = lost_only
+        self._done = -1
+        self._total = 0
+
+    def run(self, sources: Mapping[str, Source], engine: Engine) -> None:
+        """Describe the set, make what is missing, put the manifest in order, describe it again."""
+        store = self.store
+        missing = list(store.missing(self.asked))
+        drawn_with = self._drawn_with(missing)
+        store.describe(Description(self.recipe, drawn_with, self.overwriting))
+        self._total = len(missing) + sum(len(source.names()) for source in sources.values())
+        self._step()
+        try:
+            with store.adding():
+                for family, source in sources.items():
+                    self._collect(family, source)
+                self._draw(missing, engine)
+        except KeyboardInterrupt:
+            raise BuildInterrupted(self._done, self._total) from None
+        finally:
+            store.remove_empty_folders(family.name for family in self.recipe.families)
+        recipe = self.recipe.with_collected(store.records)
+        self.recipe = recipe.without([one.name for one in recipe.families if not one.ranges])
+        store.describe(Description(self.recipe, drawn_with, self._unfinished_overwriting()))
+
+    def _drawn_with(self, missing: list[Key]) -> tuple[str, ...]:
+        described = self.store.description
+        if described is None or not self.store.records:
+            return (__version__,)
+        drawn_with = described.drawn_with
+        if not missing or __version__ in drawn_with:
+            return drawn_with
+        self.notes.append(
+            f"Begun with fractalgen {', '.join(drawn_with)}, continued with {__version__}: "
+            "'fractalgen verify --redraw 100' tells whether both draw alike."
         )
-        summary = finish(unfinished, asked, sources, workers, progress)
-        return dataclasses.replace(
-            summary,
-            seconds=time.monotonic() - began,
-            n_removed=n_removed,
-            notes=(*summary.notes, *_about_too_few(summary, recipe, places)),
+        return (*drawn_with, __version__)
+
+    def _unfinished_overwriting(self) -> Overwriting | None:
+        """Forget what was being drawn anew if it is there now."""
+        again = self.overwriting.asked if self.overwriting else self.asked
+        collects = any(family.collected for family in again.families)
+        unfinished = collects or any(True for _ in self.store.missing(again))
+        return self.overwriting if unfinished and again != self.asked else None
+
+    def _collect(self, family: str, source: Source) -> None:
+        n_usable = 0
+        results = collect(
+            self.store, source, family, self.recipe, self._workers, lost_only=self._lost_only
+        )
+        with contextlib.closing(results):
+            for result in results:
+                if isinstance(result, Refusal):
+                    self.refused.append(result)
+                else:
+                    n_usable += 1
+                    if result is not None:
+                        self.store.add(result)
+                self._step()
+        n_others = sum(name == family for name, _ in self.store.records) - n_usable
+        if n_others > 0 and not self._lost_only:
+            self.notes.append(f"{family} also has {n_others:,} of an earlier source, which stay.")
+
+    def _draw(self, missing: list[Key], engine: Engine) -> None:
+        records = engine.draw(self.asked, missing, self.store.write)
+        try:
+            for record in records:
+                self.store.add(record)
+                self._step()
+        except BaseException:
+            for record in engine.stop():
+                if self.store.records.get(record.key) is not record:
+                    with contextlib.suppress(OSError):
+                        self.store.add(record)
+                        self._step()
+            raise
+
+    def _step(self) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._total)
+
+    def summary(
+        self, seconds: float, *, n_removed: int = 0, unrepaired: tuple[str, ...] = ()
+    ) -> Summary:
+        """Count the images asked for by family, and what else there is to tell."""
+        store = self.store
+        return Summary(
+            str(store.folder),
+            tuple(self._family_summaries()),
+            seconds,
+            n_removed,
+            sum(1 for _ in store.missing(self.recipe)),
+            tuple(self.refused),
+            unrepaired,
+            tuple(self.notes),
         )
 
-
-def _about_too_few(summary: Summary, recipe: Recipe, places: Container[str]) -> Iterator[str]:
-    for family in summary.families:
-        wanted = recipe.family(family.name)
-        if family.name in places and wanted and family.asked < wanted.n:
-            yield f"{family.name} has {family.asked:,} where the recipe has {wanted.n:,}."
-
-
-def _read_description(folder: Path, *, overwrite: bool) -> SetFile | None:
-    try:
-        return read_set_file(folder)
-    except DamagedSetError:
-        if overwrite:
-            return None
-        raise
-
-
-def _read_manifest(folder: Path, described: SetFile | None, *, overwrite: bool) -> Manifest:
-    manifest = read_manifest(folder)
-    if not overwrite:
-        require_sound(folder, manifest)
-        if described is None and manifest.records:
-            raise SetError(
-                f"{folder} has a {MANIFEST_FILE} but no {SET_FILE}; "
-                "use another folder, or --overwrite to begin anew"
+    def _family_summaries(self) -> Iterator[FamilySummary]:
+        for family in self.asked.with_collected(self.store.records).families:
+            keys = [(family.name, index) for index in family.indices()]
+            records = [self.store.records[key] for key in keys if self.store.has(key, self.recipe)]
+            attempts = sum(record.attempt or 0 for record in records)
+            n_drawn = self.store.n_added[family.name]
+            yield FamilySummary(
+                family.name,
+                family.n,
+                n_drawn,
+                len(records) - n_drawn,
+                len(records) / attempts if attempts else None,
+                sum(record.n_bytes for record in records),
             )
-    return manifest
+
+
+def _about_too_few(work: _Work, recipe: Recipe, places: Mapping[str, str]) -> Iterator[str]:
+    for name in places:
+        wanted = recipe.family(name)
+        n_there = sum(family == name for family, _ in work.store.records)
+        if wanted and n_there < wanted.n:
+            yield f"{name} has {n_there:,} where the recipe has {wanted.n:,}."
+
+
+def _check_drawable(store: Store, recipe: Recipe, findings: Findings) -> None:
+    """Raise SetError if this fractalgen would draw broken images otherwise than they were."""
+    broken = {parse_image_file(file)[0] for file in findings.broken}
+    for family in recipe.families:
+        if family.name in broken and not family.collected:
+            try:
+                _ = family.family
+            except (ValueError, UnknownNameError) as error:
+                raise SetError(
+                    f"{store.folder} cannot be repaired: {error}. Use the fractalgen that drew it, "
+                    "or draw the family anew with --overwrite."
+                ) from None
+
+
+def _unrepaired(work: _Work, findings: Findings) -> tuple[str, ...]:
+    """Return the collected images among the broken ones that are still not in place."""
+    collected = {family.name for family in work.recipe.families if family.collected}
+    return tuple(
+        file
+        for file in findings.broken
+        if (key := parse_image_file(file))[0] in collected and not work.store.has(key, work.recipe)
+    )

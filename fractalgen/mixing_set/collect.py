@@ -1,28 +1,170 @@
-"""Take the user's own images into a set, instead of or beside generated ones."""
+"""Take the user's own images into a set: from a folder, a zip archive, or one on the web."""
 
+import contextlib
 import hashlib
 import itertools
+import os
+import tempfile
 import threading
-from collections.abc import Generator, Mapping
+import zipfile
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol
 
-from fractalgen.errors import ImageError, SetError
-from fractalgen.files.atomic import write_atomically
-from fractalgen.files.regular_file import read_regular
-from fractalgen.images.decoding import to_rgb
-from fractalgen.images.formats import FORMATS, encode
-from fractalgen.mixing_set.layout import MAX_INDEX, Key, image_file
-from fractalgen.mixing_set.plan import in_place
-from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.record import Origin, Record
-from fractalgen.mixing_set.sources import Source
-from fractalgen.mixing_set.summary import Refusal
-from fractalgen.pool import OrderedPool
+from fractalgen.errors import DownloadError, ImageError, NotRegularError, SetError
+from fractalgen.files.download import download, without_secrets
+from fractalgen.files.regular_file import open_regular, read_regular
+from fractalgen.images.decoding import MAX_BYTES, read_image_file, to_rgb
+from fractalgen.images.formats import FORMATS, SUFFIXES, encode
+from fractalgen.mixing_set.manifest import Origin, Record, image_file
+from fractalgen.mixing_set.recipe import MAX_INDEX, Recipe
+from fractalgen.mixing_set.store import Store
+from fractalgen.pool import OrderedPool, Progress, default_workers
 
-__all__ = ["collect"]
+__all__ = ["MAX_ARCHIVE_BYTES", "Refusal", "Source", "collect", "open_source"]
 
+MAX_ARCHIVE_BYTES = 8 << 30
 _TASKS_AHEAD = 2  # per worker: an image of the user's own may be large
+
+
+class Source(Protocol):
+    """A place that holds images."""
+
+    url: str | None
+
+    def names(self) -> list[str]:
+        """Return the images' paths within the source, sorted, with forward slashes."""
+
+    def read(self, name: str) -> bytes:
+        """Return an image's file; ImageError or OSError if that is not possible."""
+
+
+@contextlib.contextmanager
+def open_source(place: str, out: Path, progress: Progress | None = None) -> Iterator[Source]:
+    """Open a folder, a zip archive, or an ``https://`` or ``http://`` address of one.
+
+    Nothing is unpacked: images in an archive are read into memory, so that no path in an archive
+    can lead anywhere. An archive from the web is kept in a temporary file meanwhile.
+
+    Parameters
+    ----------
+    place : str
+        The folder, archive or address.
+    out : Path
+        The set that is being built, whose own images are no source.
+    progress : callable or None
+        Called with the bytes downloaded and their total.
+
+    Raises
+    ------
+    SetError
+        If there is no such place, it cannot be downloaded, or it holds no images.
+    """
+    with contextlib.ExitStack() as stack:
+        source: Source
+        if place.lower().startswith(("https://", "http://")):
+            file = stack.enter_context(tempfile.TemporaryFile(prefix="fractalgen-"))
+            try:
+                name = without_secrets(place)
+                download(place, file, max_bytes=MAX_ARCHIVE_BYTES, progress=progress)
+            except DownloadError as error:
+                raise SetError(str(error)) from None
+            source = _Archive(stack.enter_context(_zip(file, name)), name)
+        elif Path(place).is_dir():
+            name, source = place, _Folder(Path(place), out)
+        elif Path(place).exists():
+            local = stack.enter_context(_open_archive(place))
+            name, source = place, _Archive(stack.enter_context(_zip(local, place)), None)
+        else:
+            raise SetError(f"{place} does not exist")
+        if not source.names():
+            raise SetError(f"{name} holds no images")
+        yield source
+
+
+class _Folder:
+    def __init__(self, root: Path, out: Path) -> None:
+        self.url: str | None = None
+        self._root = root.resolve()
+        self._out = out.resolve()
+        if self._root == self._out or self._out in self._root.parents:
+            raise SetError(f"{root} lies in the set itself; give a folder outside of it")
+
+    def names(self) -> list[str]:
+        found = []
+        for folder, subfolders, files in os.walk(self._root):
+            subfolders[:] = [
+                name
+                for name in subfolders
+                if not name.startswith(".") and Path(folder, name) != self._out
+            ]
+            within = Path(folder).relative_to(self._root)
+            found += [(within / name).as_posix() for name in files if _is_image(name)]
+        return sorted(found)
+
+    def read(self, name: str) -> bytes:
+        return read_image_file(self._root / name)
+
+
+class _Archive:
+    def __init__(self, archive: zipfile.ZipFile, url: str | None) -> None:
+        self.url = url
+        self._archive = archive
+        self._reading = threading.Lock()
+
+    def names(self) -> list[str]:
+        entries = {entry.filename for entry in self._archive.infolist() if not entry.is_dir()}
+        return sorted(name for name in entries if _is_image(name.rpartition("/")[2]))
+
+    def read(self, name: str) -> bytes:
+        entry = self._archive.getinfo(name)
+        if entry.flag_bits & 1:
+            raise ImageError("encrypted")
+        try:
+            # Archives are read by one thread at a time; decoding is what takes long.
+            with self._reading, self._archive.open(entry) as file:
+                data = file.read(MAX_BYTES + 1) if entry.file_size <= MAX_BYTES else None
+        except OSError:
+            raise
+        except Exception as error:  # each kind of compression has its own
+            raise ImageError(f"damaged in the archive ({error})") from None
+        if data is None or len(data) > MAX_BYTES:  # the archive may have lied
+            raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
+        return data
+
+
+def _is_image(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+@contextlib.contextmanager
+def _open_archive(place: str) -> Iterator[IO[bytes]]:
+    try:
+        file = open_regular(place)
+    except NotRegularError as error:
+        raise SetError(f"{place} is neither a folder nor a zip archive: {error.strerror}") from None
+    with file:
+        if not zipfile.is_zipfile(file):
+            raise SetError(f"{place} is neither a folder nor a zip archive")
+        yield file
+
+
+def _zip(file: IO[bytes], place: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except OSError:
+        raise
+    except Exception as error:  # damaged and unusual archives raise anything
+        raise SetError(f"{place} is not a sound zip archive ({error})") from None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An image of the user's own that cannot be used, and why."""
+
+    path: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -39,13 +181,11 @@ class _Candidate:
 
 
 def collect(
+    store: Store,
     source: Source,
     family: str,
-    folder: Path,
     recipe: Recipe,
-    records: Mapping[Key, Record],
-    on_disk: Mapping[str, int],
-    workers: int,
+    workers: int | None = None,
     *,
     lost_only: bool = False,
 ) -> Generator[Record | Refusal | None, None, None]:
@@ -57,37 +197,34 @@ def collect(
 
     Parameters
     ----------
+    store : Store
+        The set.
     source : Source
         The images.
     family : str
         Name of the folder within the set.
-    folder : Path
-        The set.
     recipe : Recipe
-        The set's: the format of images that cannot be kept as they are, and the family's indices.
-    records : mapping from (family, index) to Record
-        The set's.
-    on_disk : mapping from str to int
-        Lengths of the set's files; those that are as recorded are not written again.
-    workers : int
-        Threads.
+        What shall be in the set: the format of images that cannot be kept as they are, and the
+        family's indices.
+    workers : int or None
+        Number of threads; None for one per processor.
     lost_only : bool
         Take no new indices.
 
     Yields
     ------
     Record, Refusal or None
-        For each image of the source: it was written, it cannot be used, it was there already
-        or is not needed.
+        For each image of the source: it was written and is to be recorded, it cannot be used, it
+        was there already or is not needed.
 
     Raises
     ------
     SetError
         If a file that is not the set's has a new image's name, or there are too many images.
     """
-    mine = {key[1]: record for key, record in records.items() if key[0] == family}
+    mine = {key[1]: record for key, record in store.records.items() if key[0] == family}
     index_of = {(r.origin.path, r.origin.sha256): i for i, r in mine.items() if r.origin}
-    kept = {r.file for r in mine.values() if in_place(r, recipe, on_disk)}
+    kept = {index for index in mine if store.has((family, index), recipe)}
     wanted = recipe.family(family)
     lost = sorted(set(wanted.indices() if wanted else ()) - set(mine))
     new = () if lost_only else range(max((*mine, *lost), default=-1) + 1, MAX_INDEX)
@@ -97,8 +234,7 @@ def collect(
         try:
             data = source.read(path)
             sha256 = hashlib.sha256(data).hexdigest()
-            index = index_of.get((path, sha256))
-            if index is not None and mine[index].file in kept:
+            if index_of.get((path, sha256)) in kept:
                 return _Candidate(path, sha256)
             return _converted(path, sha256, data, recipe.format)
         except ImageError as error:
@@ -106,7 +242,7 @@ def collect(
         except OSError as error:
             return Refusal(path, error.strerror or str(error))
 
-    with OrderedPool(read, workers, _TASKS_AHEAD) as pool:
+    with OrderedPool(read, workers or default_workers(), _TASKS_AHEAD) as pool:
         for found in pool.map(source.names()):
             if isinstance(found, Refusal):
                 yield found
@@ -123,13 +259,24 @@ def collect(
                 if index is None:
                     raise SetError(f"{family} would have more than {MAX_INDEX:,} images")
                 if index not in lost:
-                    _check_not_foreign(folder / image_file(family, index, found.extension), found)
-            yield _write(folder, family, index, found, found.data, source.url)
+                    path = store.path(image_file(family, index, found.extension))
+                    _check_not_foreign(path, found.data)
+            file = image_file(family, index, found.extension)
+            store.write(file, found.data)
+            yield Record(
+                file,
+                found.width,
+                found.height,
+                len(found.data),
+                found.pixel_sha256,
+                hashlib.sha256(found.data).hexdigest(),
+                origin=Origin(found.path, found.sha256, source.url),
+            )
 
 
-def _check_not_foreign(path: Path, found: _Candidate) -> None:
+def _check_not_foreign(path: Path, data: bytes) -> None:
     """Refuse to write over a file, unless it is the very one, which a crash left unrecorded."""
-    if path.is_file() and read_regular(path) != found.data:
+    if path.is_file() and read_regular(path) != data:
         raise SetError(f"{path} is there already and not of this set; move it away first")
 
 
@@ -145,19 +292,3 @@ def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate: 
     height, width = rgb.shape[:2]
     pixel_sha256 = hashlib.sha256(rgb.data).hexdigest()
     return _Candidate(path, sha256, data, extension, width, height, pixel_sha256)
-
-
-def _write(
-    folder: Path, family: str, index: int, found: _Candidate, data: bytes, url: str | None
-) -> Record:
-    file = image_file(family, index, found.extension)
-    write_atomically(folder / file, data)
-    return Record(
-        file,
-        found.width,
-        found.height,
-        len(data),
-        found.pixel_sha256,
-        hashlib.sha256(data).hexdigest(),
-        origin=Origin(found.path, found.sha256, url),
-    )

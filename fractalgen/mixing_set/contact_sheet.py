@@ -6,10 +6,9 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from fractalgen.errors import ImageError, RecipeError, SetError
-from fractalgen.files.regular_file import read_regular
-from fractalgen.images.decoding import to_rgb
-from fractalgen.mixing_set.manifest import canonical_order, read_manifest
-from fractalgen.mixing_set.set_file import require_set_file
+from fractalgen.images.decoding import read_image_file, to_rgb
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.store import Store
 from fractalgen.registry import nearest
 
 __all__ = ["contact_sheet"]
@@ -36,17 +35,17 @@ def contact_sheet(
     folder : str or Path
         The set; it may be unfinished.
     family : str or None
-        Take images of this family alone.
+        Show images of this family only.
     n : int
-        Number of images, fewer if the set has not as many.
+        Number of images; fewer if the set does not have that many.
     columns : int
-        Images in a row.
+        Images per row.
     seed : int
-        Chooses the images: the same seed shows the same ones.
+        Seed for choosing the images.
     tile : int
         Pixels a side of each image on the page.
     max_side : int or None
-        The most pixels that the page may have a side; 30,000 by default.
+        Largest side that the page may have, in pixels; None for 30,000.
 
     Returns
     -------
@@ -60,16 +59,16 @@ def contact_sheet(
     RecipeError
         If the set has no such family, or the page would be larger than `max_side`.
     """
-    folder = Path(folder)
-    recipe = require_set_file(folder).recipe
-    names = [one.name for one in recipe.families]
+    store = Store.open(folder)
+    folder = store.folder
+    names = [one.name for one in (store.recipe or Recipe(families=())).families]
     if family is not None and family not in names:
         hint = nearest(family, names)
         raise RecipeError(f"{folder} has no family called '{family}': {hint}")
     files = [
         record.file
-        for record in canonical_order(read_manifest(folder).records)
-        if family in (None, record.key[0]) and (folder / record.file).is_file()
+        for record in store.manifest.in_order()
+        if family in (None, record.key[0]) and store.path(record.file).is_file()
     ]
     if not files:
         raise SetError(f"{folder} has no images yet")
@@ -84,13 +83,13 @@ def contact_sheet(
     for place, file in enumerate(chosen):
         row, column = divmod(place, columns)
         corner = (gap + column * (tile + gap), gap + row * (tile + gap))
-        page.paste(_thumbnail(folder / file, tile), corner)
+        page.paste(_thumbnail(store.path(file), tile), corner)
     return page
 
 
 def _thumbnail(path: Path, tile: int) -> Image.Image:
     try:
-        image = Image.fromarray(to_rgb(read_regular(path))[0])
-    except (OSError, ImageError) as error:
-        raise SetError(f"cannot read {path}: {getattr(error, 'strerror', '') or error}") from None
+        image = Image.fromarray(to_rgb(read_image_file(path))[0])
+    except ImageError as error:
+        raise SetError(f"cannot read {path}: {error}") from None
     return ImageOps.fit(image, (tile, tile), Image.Resampling.LANCZOS)

@@ -1,77 +1,308 @@
-"""The manifest: a line per image, appended when its file is in place."""
+"""The manifest: a record per image, appended as a line when the image's file is in place."""
 
+import contextlib
+import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
-from fractalgen.bank.folder import MANIFEST_FILE
+import numpy as np
+from numpy.typing import NDArray
+
 from fractalgen.errors import SetError
+from fractalgen.families import FAMILIES, ImageSpec, render
 from fractalgen.files.atomic import write_atomically
+from fractalgen.files.json_codec import from_json
 from fractalgen.files.regular_file import check_no_links, read_regular, require_regular
-from fractalgen.mixing_set.layout import Key
-from fractalgen.mixing_set.recipe import family_order
-from fractalgen.mixing_set.record import Record
+from fractalgen.mixing_set.recipe import FAMILY_NAME, Key, Recipe, family_order
 
-__all__ = [
-    "Appender",
-    "Manifest",
-    "canonical_order",
-    "read_manifest",
-    "require_sound",
-    "write_manifest",
-]
+__all__ = ["Manifest", "Origin", "Record", "image_file", "params_text", "parse_image_file"]
+
+_IMAGE_FILE = re.compile(rf"({FAMILY_NAME.pattern})/([0-9]{{6}})\.(jpg|png|webp)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMON = ("file", "family", "index", "size", "bytes", "pixel_sha256", "file_sha256")
+_GENERATED = {*_COMMON, "seed", "attempt", "params"}
+_COLLECTED = {*_COMMON, "origin"}
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """A manifest as it was read.
-
-    Attributes
-    ----------
-    records : dict from (family, index) to Record
-        Of an image with several lines, the last.
-    bad_lines : tuple of (int, str)
-        Number and fault of each line that is no image's record.
-    sound_bytes : int
-        Length of the file less a torn last line, which a crash while writing leaves.
-    torn : bool
-        Whether there is such a line.
-    """
-
-    records: dict[Key, Record]
-    bad_lines: tuple[tuple[int, str], ...] = ()
-    sound_bytes: int = 0
-    torn: bool = False
+def image_file(family: str, index: int, extension: str) -> str:
+    """Return an image's path within its set, such as ``ifs/000017.jpg``."""
+    return f"{family}/{index:06d}.{extension}"
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read a set's manifest; an empty one if there is none.
+def parse_image_file(file: str) -> Key:
+    """Return the family and the index in an image's path within its set.
 
     Raises
     ------
-    SetError
-        If the manifest is a link, which may lead anywhere.
-    OSError
-        If it cannot be read.
+    ValueError
+        If it is not such a path. No path that passes leaves the set.
     """
-    check_no_links(folder, [MANIFEST_FILE])
-    try:
-        data = read_regular(folder / MANIFEST_FILE)
-    except FileNotFoundError:
-        return Manifest({})
-    records: dict[Key, Record] = {}
-    bad_lines = []
-    lines = data.split(b"\n")
-    tail = lines.pop()
-    for number, line in enumerate(lines, 1):
-        record = _record_or_fault(line)
-        if isinstance(record, Record):
-            records[record.key] = record
+    match = _IMAGE_FILE.fullmatch(file)
+    if match:
+        return match[1], int(match[2])
+    if file.startswith(("/", "\\")) or "\\" in file or ":" in file or ".." in file.split("/"):
+        raise ValueError(f"the path {file!r} leaves the set")
+    raise ValueError(f"{file!r} is not the path of a set's image")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a collected image came from.
+
+    Attributes
+    ----------
+    path : str
+        Its path within the folder or archive, with forward slashes.
+    sha256 : str
+        Hash of the original file.
+    url : str or None
+        The archive's address, if it was downloaded.
+    """
+
+    path: str
+    sha256: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the manifest keeps of one image.
+
+    Attributes
+    ----------
+    file : str
+        Path within the set.
+    width, height : int
+        Pixels.
+    n_bytes : int
+        Length of the file.
+    pixel_sha256 : str
+        Hash of the (height, width, 3) uint8 RGB array before it was encoded.
+    file_sha256 : str
+        Hash of the file.
+    seed, attempt : int or None
+        As in ImageSpec; None for a collected image.
+    params : str or None
+        The family's parameters as JSON text, which takes a tenth of the dictionary's memory.
+    origin : Origin or None
+        Where a collected image came from.
+    """
+
+    file: str
+    width: int
+    height: int
+    n_bytes: int
+    pixel_sha256: str
+    file_sha256: str
+    seed: int | None = None
+    attempt: int | None = None
+    params: str | None = None
+    origin: Origin | None = None
+
+    @property
+    def key(self) -> Key:
+        """The family's name and the index."""
+        return parse_image_file(self.file)
+
+    def fits(self, recipe: Recipe) -> bool:
+        """Whether the image has the recipe's seed and size, or was collected."""
+        mine = (self.seed, self.width, self.height)
+        return self.origin is not None or mine == (recipe.seed, recipe.size, recipe.size)
+
+    def spec(self) -> ImageSpec:
+        """Return what redraws the image.
+
+        Raises
+        ------
+        ValueError
+            If the image was collected, or its parameters are not the family's.
+        """
+        family, index = self.key
+        if self.params is None or self.seed is None or self.attempt is None:
+            raise ValueError(f"{self.file} was collected, not drawn")
+        params = from_json(FAMILIES[family]().params_type, json.loads(self.params))
+        return ImageSpec(family, self.seed, index, self.attempt, params)
+
+    def redraw(self, size: int) -> NDArray[np.uint8]:
+        """Draw the image anew from its parameters, `size` pixels a side; raises as `spec` does."""
+        try:
+            return render(self.spec(), size=size)
+        except (ArithmeticError, LookupError, TypeError) as error:  # of values out of their range
+            raise ValueError(f"{type(error).__name__}: {error}") from None
+
+    def to_line(self) -> str:
+        """Return the manifest's line, without its end."""
+        family, index = self.key
+        head: dict[str, Any] = {"file": self.file, "family": family, "index": index}
+        if self.origin is None:
+            head |= {"seed": self.seed, "attempt": self.attempt}
+        head |= {
+            "size": [self.width, self.height],
+            "bytes": self.n_bytes,
+            "pixel_sha256": self.pixel_sha256,
+            "file_sha256": self.file_sha256,
+        }
+        if self.origin is None:
+            return f'{_compact_json(head)[:-1]},"params":{self.params}}}'
+        origin = {"path": self.origin.path, "sha256": self.origin.sha256}
+        if self.origin.url is not None:
+            origin["url"] = self.origin.url
+        return _compact_json({**head, "origin": origin})
+
+    @classmethod
+    def from_line(cls, line: str) -> "Record":
+        """Read a manifest's line; ValueError with a reason if it is not an image's record."""
+        try:
+            data = json.loads(line)
+        except (ValueError, RecursionError):
+            raise ValueError("not JSON") from None
+        if not isinstance(data, dict):
+            raise ValueError("not an image's record")
+        collected = "origin" in data
+        if set(data) != (_COLLECTED if collected else _GENERATED):
+            raise ValueError("not an image's record: keys are missing or unknown")
+        if not isinstance(data["file"], str):
+            raise ValueError("the file is not text")
+        if parse_image_file(data["file"]) != (data["family"], data["index"]):
+            raise ValueError(f"the path {data['file']!r} is another image's")
+        size = data["size"]
+        if not (isinstance(size, list) and len(size) == 2 and all(map(_is_count, size))):
+            raise ValueError("the size is not two whole numbers")
+        if not (_is_count(data["bytes"]) and _is_hash(data["pixel_sha256"])):
+            raise ValueError("the bytes or the hash of the pixels are damaged")
+        if not _is_hash(data["file_sha256"]):
+            raise ValueError("the hash of the file is damaged")
+        seed = attempt = params = origin = None
+        if collected:
+            origin = _origin(data["origin"])
         else:
-            bad_lines.append((number, record))
-    return Manifest(records, tuple(bad_lines), len(data) - len(tail), bool(tail))
+            seed, attempt = data["seed"], data["attempt"]
+            if not (_is_count(seed) and _is_count(attempt)):
+                raise ValueError("the seed or the attempt is not a whole number")
+            if not isinstance(data["params"], dict):
+                raise ValueError("the params are not an object")
+            params = _compact_json(data["params"])
+        hashes = data["pixel_sha256"], data["file_sha256"]
+        width, height = size
+        n_bytes = data["bytes"]
+        return cls(data["file"], width, height, n_bytes, *hashes, seed, attempt, params, origin)
+
+
+class Manifest:
+    """A set's manifest.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    records : dict from (family, index) to Record, optional
+        What is in it.
+
+    Attributes
+    ----------
+    bad_lines : tuple of (int, str)
+        Number and fault of each line that is no image's record.
+    torn : bool
+        Whether the last line is torn, as a crash while writing leaves it.
+    """
+
+    def __init__(self, path: Path, records: dict[Key, Record] | None = None) -> None:
+        self.path = path
+        self.records = records or {}
+        self.bad_lines: tuple[tuple[int, str], ...] = ()
+        self.torn = False
+        self._length = 0  # of the file, less a torn last line
+        self._descriptor: int | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read a manifest; of an image with several lines the last counts.
+
+        Raises
+        ------
+        SetError
+            If the manifest is a link, which may lead anywhere.
+        OSError
+            If it cannot be read.
+        """
+        manifest = cls(path)
+        check_no_links(path.parent, [path.name])
+        try:
+            data = read_regular(path)
+        except FileNotFoundError:
+            return manifest
+        bad_lines = []
+        lines = data.split(b"\n")
+        tail = lines.pop()
+        for number, line in enumerate(lines, 1):
+            record = _record_or_fault(line)
+            if isinstance(record, Record):
+                manifest.records[record.key] = record
+            else:
+                bad_lines.append((number, record))
+        manifest.bad_lines = tuple(bad_lines)
+        manifest.torn = bool(tail)
+        manifest._length = len(data) - len(tail)
+        return manifest
+
+    def require_sound(self) -> None:
+        """Raise SetError for the first line that is no image's record; a torn last is no fault."""
+        if self.bad_lines:
+            number, reason = self.bad_lines[0]
+            raise SetError(
+                f"{self.path}, line {number}: {reason}. 'fractalgen build-set "
+                f"{self.path.parent} --repair' leaves such lines out and redraws."
+            )
+
+    def in_order(self) -> list[Record]:
+        """Return the records by family, in the registry's order, and index."""
+        keys = sorted(self.records, key=lambda key: (family_order(key[0]), key[1]))
+        return [self.records[key] for key in keys]
+
+    def write(self) -> None:
+        """Replace the file by the records in order, in one step."""
+        data = "".join(record.to_line() + "\n" for record in self.in_order()).encode()
+        if not self.path.exists() or read_regular(self.path) != data:
+            write_atomically(self.path, data, durable=True)
+        self.bad_lines, self.torn, self._length = (), False, len(data)
+
+    @contextlib.contextmanager
+    def appending(self) -> Iterator[None]:
+        """Keep the file open for `append`, its torn last line cut off."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags |= getattr(os, "O_NONBLOCK", 0)
+        self._descriptor = os.open(self.path, flags, 0o666)
+        try:
+            require_regular(self.path, os.fstat(self._descriptor))
+            os.ftruncate(self._descriptor, self._length)
+            yield
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def append(self, record: Record) -> None:
+        """Add a record, whose line the operating system has when the call returns.
+
+        What a full disk or a Ctrl-C leaves of the line is taken back.
+        """
+        assert self._descriptor is not None
+        data = (record.to_line() + "\n").encode()
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
+        except BaseException as error:
+            os.ftruncate(self._descriptor, self._length)
+            if isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
+            raise
+        self._length += written
+        self.records[record.key] = record
 
 
 def _record_or_fault(line: bytes) -> Record | str:
@@ -83,68 +314,30 @@ def _record_or_fault(line: bytes) -> Record | str:
         return str(error)
 
 
-def require_sound(folder: Path, manifest: Manifest) -> None:
-    """Raise SetError for the first line that is no image's record; a torn last is no fault."""
-    if manifest.bad_lines:
-        number, reason = manifest.bad_lines[0]
-        raise SetError(
-            f"{folder / MANIFEST_FILE}, line {number}: {reason}. "
-            f"'fractalgen build-set {folder} --repair' leaves such lines out and redraws."
-        )
+def params_text(params: Any) -> str:
+    """Return a dataclass as compact JSON text, in a fifth of the time that `to_json` takes."""
+    return _PARAMS_ENCODER.encode(params)
 
 
-def canonical_order(records: Mapping[Key, Record]) -> list[Record]:
-    """Return the records by family, in the registry's order, and index."""
-    return [records[key] for key in sorted(records, key=lambda k: (family_order(k[0]), k[1]))]
+# A dataclass without slots keeps its fields, in their order, where `vars` finds them.
+_PARAMS_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=vars)
 
 
-def write_manifest(folder: Path, records: Iterable[Record]) -> int:
-    """Replace the manifest by these records, in one step, and return its length in bytes."""
-    data = "".join(record.to_line() + "\n" for record in records).encode()
-    path = folder / MANIFEST_FILE
-    if not path.exists() or read_regular(path) != data:
-        write_atomically(path, data, durable=True)
-    return len(data)
+def _compact_json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-class Appender:
-    """Appends records; each line is in the operating system's hands when the call returns."""
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        flags |= getattr(os, "O_NONBLOCK", 0)
-        self._path = folder / MANIFEST_FILE
-        self._descriptor = os.open(self._path, flags, 0o666)
-        self._length = manifest.sound_bytes
-        try:
-            require_regular(self._path, os.fstat(self._descriptor))
-            os.ftruncate(self._descriptor, self._length)
-        except BaseException:
-            os.close(self._descriptor)
-            raise
 
-    def append(self, record: Record) -> None:
-        """Write one line whole; what a full disk or a Ctrl-C leaves of it is taken back."""
-        data = (record.to_line() + "\n").encode()
-        written = 0
-        try:
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-        except BaseException as error:
-            os.ftruncate(self._descriptor, self._length)
-            if isinstance(error, OSError):
-                raise OSError(error.errno, error.strerror, str(self._path)) from None
-            raise
-        self._length += written
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
-    def __enter__(self) -> "Appender":
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        os.close(self._descriptor)
+def _origin(data: Any) -> Origin:
+    if isinstance(data, dict) and {"path", "sha256"} <= set(data) <= {"path", "sha256", "url"}:
+        texts = [data["path"], data["sha256"], data.get("url", "")]
+        if all(isinstance(text, str) for text in texts) and _is_hash(data["sha256"]):
+            return Origin(data["path"], data["sha256"], data.get("url"))
+    raise ValueError("the origin is damaged")

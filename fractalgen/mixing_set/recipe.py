@@ -1,81 +1,259 @@
-"""What shall be in a set, as a value that can be compared, merged and hashed."""
+"""What a set shall contain, as a value that can be compared, merged and hashed."""
 
 import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Container, Iterable
+import re
+import typing
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fractalgen.color.palettes import resolve
 from fractalgen.errors import RecipeError
-from fractalgen.families import FAMILIES, ImageSpec, sample_spec
+from fractalgen.families import FAMILIES, Family, ImageSpec, sample_spec
 from fractalgen.families.base import check_size
 from fractalgen.images.formats import FORMATS, MAX_SIDES
-from fractalgen.mixing_set.family_recipe import FamilyRecipe, check_whole, merge_ranges
-from fractalgen.mixing_set.layout import Key
 from fractalgen.registry import nearest, shown
 
-__all__ = ["DEFAULT", "Difference", "FamilyRecipe", "Recipe", "RecipeError"]
+__all__ = ["MAX_INDEX", "Difference", "FamilyRecipe", "Key", "Recipe", "family_order"]
+
+MAX_INDEX = 1_000_000
+"""Indices stay below this, so that six digits sort as text as they do as numbers."""
+
+FAMILY_NAME = re.compile(r"[a-z][a-z0-9-]*")
+"""What a family's folder may be called: no such name leads out of the set."""
+
+Key = tuple[str, int]
+"""An image's family and its index."""
 
 _MAX_SEED = 2**63 - 1
+_SETTINGS: dict[str, Any] = {"size": 256, "seed": 0, "format": "jpeg"}
+_FAMILIES = {"escape-time": 6000, "ifs": 3000, "features": 4000}  # the paper's set
+
+
+@dataclass(frozen=True)
+class FamilyRecipe:
+    """Which images of one family a set has.
+
+    Attributes
+    ----------
+    name : str
+        The family, or the folder of collected images.
+    ranges : tuple of (int, int)
+        Indices as sorted half-open ranges that do not touch.
+    options : tuple of (str, value)
+        The family's options, all of them, in the order of its fields.
+    collected : bool
+        True for images that the user collected, which have no options.
+    version : int or None
+        The family's version; None for collected images, and for sets that an early fractalgen
+        drew.
+    """
+
+    name: str
+    ranges: tuple[tuple[int, int], ...]
+    options: tuple[tuple[str, Any], ...] = ()
+    collected: bool = False
+    version: int | None = None
+
+    def __post_init__(self) -> None:
+        if not FAMILY_NAME.fullmatch(self.name):
+            raise RecipeError(
+                f"a family's name has lower-case letters, digits and hyphens, not {self.name!r}"
+            )
+
+    @classmethod
+    def of(cls, name: str, n: int, start_index: int = 0, **options: Any) -> "FamilyRecipe":
+        """Ask for `n` images of a family, with its options.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such family or palette.
+        RecipeError, PaletteError
+            If a number is out of its range, or an option is unknown or has another type.
+        """
+        _check_whole("n", n, 1)
+        _check_whole("start_index", start_index, 0)
+        stop = start_index + n
+        if stop > MAX_INDEX:
+            reason = f"start_index + n must be at most {MAX_INDEX:,}, not {shown(stop)}"
+            raise RecipeError(reason, "n")
+        complete = _complete(name, options)
+        return cls(name, ((start_index, stop),), complete, version=FAMILIES[name].version)
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return sum(stop - start for start, stop in self.ranges)
+
+    @functools.cached_property
+    def family(self) -> Family[Any]:
+        """The family with these options, checked again: they may come from another release.
+
+        Raises
+        ------
+        UnknownNameError, RecipeError, PaletteError
+            If this release has no such family, another version of it, or other options.
+        """
+        known = FAMILIES[self.name]
+        if self.version != known.version:
+            theirs = "no version" if self.version is None else f"version {self.version}"
+            raise RecipeError(
+                f"the recipe has {theirs} of {self.name}, and this fractalgen draws version "
+                f"{known.version}"
+            )
+        return known(**dict(_complete(self.name, dict(self.options))))
+
+    def __contains__(self, index: int) -> bool:
+        return any(start <= index < stop for start, stop in self.ranges)
+
+    def indices(self) -> Iterator[int]:
+        """Yield the indices in order."""
+        for start, stop in self.ranges:
+            yield from range(start, stop)
+
+    def with_ranges(self, ranges: Iterable[tuple[int, int]]) -> "FamilyRecipe":
+        """Return a recipe that has these indices too."""
+        return dataclasses.replace(self, ranges=merge_ranges((*self.ranges, *ranges)))
+
+    def differences(self, asked: "FamilyRecipe") -> "list[Difference]":
+        """Name the keys on which `asked` contradicts this recipe."""
+        if self.collected != asked.collected:
+            kinds = ["collected" if recipe.collected else "generated" for recipe in (self, asked)]
+            return [Difference(self.name, kinds[0], kinds[1])]
+        if self.version != asked.version:
+            return [Difference(f"{self.name}.version", self.version, asked.version)]
+        mine, theirs = dict(self.options), dict(asked.options)
+        return [
+            Difference(f"{self.name}.{key}", mine.get(key), theirs.get(key))
+            for key in dict.fromkeys((*mine, *theirs))
+            if mine.get(key) != theirs.get(key)
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        indices = [list(pair) for pair in self.ranges]
+        if self.collected:
+            return {"collected": True, "indices": indices}
+        version = {} if self.version is None else {"version": self.version}
+        return {**version, "indices": indices, "options": dict(self.options)}
+
+    @classmethod
+    def from_json(cls, name: str, data: Mapping[str, Any]) -> "FamilyRecipe":
+        """Rebuild what `as_json` gave; RecipeError if the indices cannot be indices.
+
+        The options are taken as they are: another release may know others.
+        """
+        ranges = tuple((start, stop) for start, stop in data["indices"])
+        for pair in ranges:
+            for value in pair:
+                _check_whole(f"{name}: an index", value, 0)
+            if pair[1] > MAX_INDEX:
+                raise RecipeError(f"{name}: indices end at {MAX_INDEX:,}, not {pair[1]:,}")
+        if data.get("collected", False) is True:
+            return cls(name, merge_ranges(ranges), collected=True)
+        version = data.get("version")
+        if version is not None:
+            _check_whole(f"{name}: version", version, 1)
+        options = tuple(data["options"].items())
+        return cls(name, merge_ranges(ranges), options, version=version)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A key on which a set and what is asked of it cannot agree, with both values."""
+    """A key on which a set and a request cannot agree, with both values."""
 
     key: str
-    there: Any
-    asked: Any
+    existing: Any
+    requested: Any
 
     def __str__(self) -> str:
         family, _, key = self.key.rpartition(".")
         if key == "version":
-            if self.there is None:
+            if self.existing is None:
                 return (
                     f"{family} was drawn by an earlier fractalgen, which recorded no version, and "
-                    f"this one draws version {self.asked}"
+                    f"this one draws version {self.requested}"
                 )
             return (
-                f"{family} is of version {self.there} there, and this fractalgen draws version "
-                f"{self.asked}"
+                f"{family} is of version {self.existing} there, and this fractalgen draws version "
+                f"{self.requested}"
             )
-        there, asked = json.dumps(self.there), json.dumps(self.asked)
-        return f"{self.key} is {there} there, {asked} was asked for"
+        existing, requested = json.dumps(self.existing), json.dumps(self.requested)
+        return f"{self.key} is {existing} there, {requested} was asked for"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Recipe:
-    """What shall be in a set: the same recipe gives the same images.
+    """What a set shall contain: the same recipe gives the same images.
+
+    Parameters
+    ----------
+    size : int, optional
+        Pixels a side, 16 to 16384. If left out, `build` takes the existing set's, else 256.
+    seed : int, optional
+        From 0 to 2**63 - 1. If left out, the existing set's, else 0.
+    format : str, optional
+        ``"jpeg"``, ``"png"`` or ``"webp"``. If left out, the existing set's, else ``"jpeg"``.
+    families : mapping or iterable of FamilyRecipe, optional
+        The number of images of each family, as in ``{"ifs": 100}``, or ``n``, ``start_index`` and
+        the family's options, as in ``{"ifs": {"n": 100, "palette": "ember"}}``. If left out, the
+        13,000 images of IPMix: 6,000 escape-time, 3,000 ifs and 4,000 features.
 
     Attributes
     ----------
-    size : int
-        Pixels a side, 16 to 16384.
-    seed : int
-        0 or more, below 2**63.
-    format : str
-        ``"jpeg"``, ``"png"`` or ``"webp"``.
+    size, seed, format
+        As above.
     families : tuple of FamilyRecipe
-        Kept in the registry's order, collected folders of other names last.
+        In the registry's order, followed by other folders of collected images.
 
     Raises
     ------
-    RecipeError
-        If a value is out of its range.
+    RecipeError, UnknownNameError, PaletteError
+        If a value is out of its range, or a family or an option does not exist.
+
+    Examples
+    --------
+    >>> Recipe(size=64, families={"ifs": 100})
+    Recipe(size=64, seed=0, format='jpeg', families={'ifs': 100})
     """
 
-    size: int = 256
-    seed: int = 0
-    format: str = "jpeg"
-    families: tuple[FamilyRecipe, ...] = ()
+    size: int
+    seed: int
+    format: str
+    families: tuple[FamilyRecipe, ...]
+    _unset: frozenset[str] = dataclasses.field(compare=False)
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        size: int | None = None,
+        seed: int | None = None,
+        format: str | None = None,  # noqa: A002 - the option's name
+        families: Mapping[str, int | Mapping[str, Any]] | Iterable[FamilyRecipe] | None = None,
+        _unset: frozenset[str] = frozenset(),
+    ) -> None:
+        given = {"size": size, "seed": seed, "format": format}
+        for key, value in given.items():
+            object.__setattr__(self, key, _SETTINGS[key] if value is None else value)
+        unset = {key for key in _SETTINGS if given[key] is None}
+        unset |= {key for key in _unset if given[key] == _SETTINGS[key]}
+        object.__setattr__(self, "_unset", frozenset(unset))
+        families = _FAMILIES if families is None else families
+        if isinstance(families, Mapping):
+            families = [_family_recipe(name, given) for name, given in families.items()]
+        ordered = sorted(families, key=lambda family: family_order(family.name))
+        object.__setattr__(self, "families", tuple(ordered))
+        self._check()
+
+    def _check(self) -> None:
         try:
             check_size(self.size)
         except ValueError as error:
             raise RecipeError(str(error), "size") from None
-        check_whole("seed", self.seed, 0)
+        _check_whole("seed", self.seed, 0)
         if self.seed > _MAX_SEED:
             raise RecipeError(f"seed must be below 2**63, not {shown(self.seed)}", "seed")
         given: Any = self.format
@@ -85,12 +263,15 @@ class Recipe:
         if self.format not in FORMATS:
             hint = nearest(self.format, list(FORMATS))
             raise RecipeError(f"no format is called {shown(self.format)}: {hint}", "format")
-        most = MAX_SIDES.get(self.format, self.size)
-        if self.size > most:
-            reason = f"{self.format} holds {most} pixels a side at most, not {self.size}"
+        limit = MAX_SIDES.get(self.format, self.size)
+        if self.size > limit:
+            reason = f"{self.format} holds {limit} pixels a side at most, not {self.size}"
             raise RecipeError(reason, "size")
-        ordered = sorted(self.families, key=lambda family: family_order(family.name))
-        object.__setattr__(self, "families", tuple(ordered))
+
+    def __repr__(self) -> str:
+        counts = {family.name: family.n for family in self.families}
+        settings = ", ".join(f"{key}={getattr(self, key)!r}" for key in _SETTINGS)
+        return f"Recipe({settings}, families={counts})"
 
     @property
     def digest(self) -> str:
@@ -99,11 +280,11 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def family(self, name: str) -> FamilyRecipe | None:
-        """Return the family's recipe, or None if the set has none of it."""
+        """Return the recipe of a family, or None if the set has none of it."""
         return next((family for family in self.families if family.name == name), None)
 
     def spec(self, family: str, index: int) -> ImageSpec:
-        """Draw the parameters of one image; depends on nothing but the recipe and these two.
+        """Draw the parameters of one image; they depend on the recipe and these two alone.
 
         Raises
         ------
@@ -115,24 +296,27 @@ class Recipe:
             raise RecipeError(f"the recipe draws no images of the family '{family}'")
         return sample_spec(found.family, self.seed, index)
 
+    def with_settings_of(self, existing: "Recipe | None") -> "Recipe":
+        """Return the recipe with the settings that were left out taken from an existing set's."""
+        if existing is None:
+            return self
+        inherited = {key: getattr(existing, key) for key in self._unset}
+        return dataclasses.replace(self, **inherited, _unset=frozenset())
+
     def without(self, names: Container[str]) -> "Recipe":
-        """Return the recipe less some of its families."""
-        left = tuple(family for family in self.families if family.name not in names)
-        return dataclasses.replace(self, families=left)
+        """Return the recipe without some of its families."""
+        left = [family for family in self.families if family.name not in names]
+        return dataclasses.replace(self, families=tuple(left))
 
     def with_collected(self, keys: Iterable[Key]) -> "Recipe":
-        """Return the recipe with the indices of the collected images among those on record."""
+        """Return the recipe with the indices of the collected images among `keys`."""
         found: dict[str, list[tuple[int, int]]] = {}
         for name, index in keys:
             found.setdefault(name, []).append((index, index + 1))
-        families = (
-            dataclasses.replace(
-                family, ranges=merge_ranges((*family.ranges, *found.get(family.name, ())))
-            )
-            if family.collected
-            else family
+        families = [
+            family.with_ranges(found.get(family.name, ())) if family.collected else family
             for family in self.families
-        )
+        ]
         return dataclasses.replace(self, families=tuple(families))
 
     def merged(self, other: "Recipe") -> "Recipe":
@@ -140,7 +324,7 @@ class Recipe:
         families = {family.name: family for family in self.families}
         for family in other.families:
             mine = families.get(family.name)
-            joined = family if mine is None or not mine.ranges else mine.merged(family)
+            joined = mine.with_ranges(family.ranges) if mine and mine.ranges else family
             families[family.name] = joined
         return dataclasses.replace(self, families=tuple(families.values()))
 
@@ -148,21 +332,19 @@ class Recipe:
         """Name the keys on which `asked` contradicts this recipe; ranges of indices never do."""
         found = [
             Difference(key, getattr(self, key), getattr(asked, key))
-            for key in ("size", "seed", "format")
+            for key in _SETTINGS
             if getattr(self, key) != getattr(asked, key)
         ]
         for theirs in asked.families:
             mine = self.family(theirs.name)
             if mine is not None and mine.ranges:
-                found += _family_differences(mine, theirs)
+                found += mine.differences(theirs)
         return tuple(found)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
         return {
-            "size": self.size,
-            "seed": self.seed,
-            "format": self.format,
+            **{key: getattr(self, key) for key in _SETTINGS},
             "families": {family.name: family.as_json() for family in self.families},
         }
 
@@ -171,11 +353,22 @@ class Recipe:
         """Rebuild a recipe from what `as_json` gave; RecipeError if `data` is anything else."""
         try:
             families = tuple(FamilyRecipe.from_json(n, f) for n, f in data["families"].items())
-            return cls(data["size"], data["seed"], data["format"], families)
+            settings = {key: data[key] for key in _SETTINGS}
+            if None in settings.values():
+                raise RecipeError("not a recipe (a setting is missing)")
+            return cls(**settings, families=families)
         except RecipeError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RecipeError(f"not a recipe ({type(error).__name__}: {error})") from None
+
+
+def _family_recipe(name: str, given: int | Mapping[str, Any]) -> FamilyRecipe:
+    if not isinstance(given, Mapping):
+        return FamilyRecipe.of(name, given)
+    if "n" not in given:
+        raise RecipeError(f"{name} needs n, the number of images", "n")
+    return FamilyRecipe.of(name, **given)
 
 
 def family_order(name: str) -> tuple[int, str]:
@@ -184,25 +377,42 @@ def family_order(name: str) -> tuple[int, str]:
     return (names.index(name), "") if name in names else (len(names), name)
 
 
-def _family_differences(mine: FamilyRecipe, theirs: FamilyRecipe) -> list[Difference]:
-    if mine.collected != theirs.collected:
-        kinds = ["collected" if recipe.collected else "generated" for recipe in (mine, theirs)]
-        return [Difference(mine.name, kinds[0], kinds[1])]
-    if mine.version != theirs.version:
-        return [Difference(f"{mine.name}.version", mine.version, theirs.version)]
-    there, asked = dict(mine.options), dict(theirs.options)
-    return [
-        Difference(f"{mine.name}.{key}", there.get(key), asked.get(key))
-        for key in dict.fromkeys((*there, *asked))
-        if there.get(key) != asked.get(key)
-    ]
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Sort half-open ranges, join those that touch or overlap, and leave out empty ones."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(pair for pair in ranges if pair[0] < pair[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return tuple(merged)
 
 
-DEFAULT = Recipe(
-    families=(
-        FamilyRecipe.of("escape-time", 6000),
-        FamilyRecipe.of("ifs", 3000),
-        FamilyRecipe.of("features", 4000),
-    )
-)
-"""The mixing set of IPMix: 13,000 images."""
+def _check_whole(key: str, value: Any, low: int) -> None:
+    if type(value) is not int or value < low:
+        raise RecipeError(f"{key} must be a whole number, {low} or more, not {shown(value)}", key)
+
+
+def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Check a family's options and add those that were not given."""
+    family_type = FAMILIES[name]
+    hints = typing.get_type_hints(family_type)
+    known = [field.name for field in dataclasses.fields(typing.cast(Any, family_type))]
+    options = dict(given)
+    for key, value in options.items():
+        if key not in known:
+            raise RecipeError(f"{name} has no option '{key}': {nearest(key, known)}", key)
+        if type(value) is not hints[key]:
+            kind = {int: "a whole number", str: "text in quotes"}.get(hints[key], hints[key])
+            raise RecipeError(f"{name}: {key} must be {kind}, not {shown(value)}", key)
+    if "palette" in options:
+        options["palette"] = resolve(options["palette"])
+    at_fault = None
+    try:
+        for at_fault, value in options.items():  # one by one, to know which
+            family_type(**{at_fault: value})
+        at_fault = None
+        family = family_type(**options)
+    except ValueError as error:
+        raise RecipeError(f"{name}: {error}", at_fault) from None
+    return tuple((key, getattr(family, key)) for key in known)

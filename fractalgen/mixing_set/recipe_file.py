@@ -33,15 +33,21 @@ _MAX_BYTES = 1 << 20
 _TABLE = re.compile(r"\s*\[\s*[\"']?([^\"'\]]+?)[\"']?\s*\]")
 
 
-def read_recipe(path: str | Path, base: Recipe | None = None) -> Recipe:
+def read_recipe(
+    path: str | Path,
+    *,
+    size: int | None = None,
+    seed: int | None = None,
+    format: str | None = None,  # noqa: A002 - the option's name
+) -> Recipe:
     """Read a recipe file.
 
     Parameters
     ----------
     path : str or Path
-        A TOML file: ``size``, ``seed`` and ``format``, each of which may be left out, and a table
-        per family with ``n``, and if wanted ``start`` and the family's options. A palette's
-        file is looked for beside the recipe::
+        A TOML file. It may have ``size``, ``seed`` and ``format``, and has a table per family with
+        ``n``, and optionally ``start_index`` and the family's options. A palette's file is looked
+        for beside the recipe::
 
             size = 256
 
@@ -49,20 +55,16 @@ def read_recipe(path: str | Path, base: Recipe | None = None) -> Recipe:
             n = 600
             palette = "ember"
 
-    base : Recipe, optional
-        Gives the size, seed and format that the file leaves out; by default a new recipe's own.
-
-    Returns
-    -------
-    Recipe
+    size, seed, format : optional
+        Take the place of the file's.
 
     Raises
     ------
     RecipeError
-        If there is no such file or it is no such recipe; the message names the file, the line and
-        for an unknown key the nearest one.
+        If there is no such file or it is no recipe; the message names the file, the line, and for
+        an unknown key the nearest one.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     path = Path(path)
     try:
@@ -94,12 +96,14 @@ def read_recipe(path: str | Path, base: Recipe | None = None) -> Recipe:
             raise RecipeError(
                 f"{_place(path, text, None, key)}: no key is called {shown(key)}: {hint}"
             )
-    recipe = _checked(path, text, None, lambda: dataclasses.replace(base or Recipe(), **top))
+    _checked(path, text, None, lambda: Recipe(**top, families=()))
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
     if not tables:
         raise RecipeError(f"{path}: asks for no images; add a table such as [ifs] with n = 100")
     families = tuple(_family(path, text, name, table) for name, table in tables.items())
-    return dataclasses.replace(recipe, families=families)
+    given = {"size": size, "seed": seed, "format": format}
+    settings = top | {key: value for key, value in given.items() if value is not None}
+    return Recipe(**settings, families=families)
 
 
 def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRecipe:
@@ -110,7 +114,7 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
         hint = nearest(name, list(FAMILIES))
         raise RecipeError(f"{where}: no family is called {shown(name)}: {hint}")
     known = [field.name for field in dataclasses.fields(FAMILIES[name])]  # type: ignore[arg-type]
-    keys = ["n", "start", *known]
+    keys = ["n", "start_index", *known]
     for key in table:
         if key not in keys:
             where = _place(path, text, name, key)
@@ -126,7 +130,7 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
 
 
 def _checked(path: Path, text: str, table: str | None, make: Callable[[], R]) -> R:
-    """Call `make`, and add the file and the line of the key at fault to what it complains of."""
+    """Call `make`; to what it complains of, add the file and the line of the key at fault."""
     try:
         return make()
     except (RecipeError, PaletteError, UnknownNameError) as error:
@@ -135,7 +139,7 @@ def _checked(path: Path, text: str, table: str | None, make: Callable[[], R]) ->
 
 
 def _place(path: Path, text: str, table: str | None, key: str | None) -> str:
-    """Return the file, and the line of a key or of a table's head where it can be found."""
+    """Return the file, and if it can be found the line of a key or of a table's head."""
     current = None
     for number, line in enumerate(text.splitlines(), 1):
         head = _TABLE.match(line)
@@ -149,7 +153,7 @@ def _place(path: Path, text: str, table: str | None, key: str | None) -> str:
 
 
 def _at(message: str, text: str) -> str:
-    """Put the line of a syntax error, which the parser names last, in front of it."""
+    """Name the line of a syntax error first; the parser names it last."""
     found = re.fullmatch(r"(.*?) \(at (?:line (\d+), column \d+|end of document)\)", message)
     if not found:
         return f": {message}"

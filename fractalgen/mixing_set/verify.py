@@ -1,21 +1,60 @@
-"""Check a set: its files against its manifest, and its images against their parameters."""
+"""Check a set: its files against its manifest and its recipe, its images against their params."""
 
+import dataclasses
+import functools
 import hashlib
+import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fractalgen.mixing_set.findings import Findings, inspect
-from fractalgen.mixing_set.manifest import canonical_order, read_manifest
-from fractalgen.mixing_set.preparation import check_folders
-from fractalgen.mixing_set.record import Record
-from fractalgen.mixing_set.set_file import require_set_file
+from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
+from fractalgen.files.regular_file import read_regular
+from fractalgen.images.formats import FORMATS
+from fractalgen.mixing_set.manifest import Record, image_file
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.store import Store
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
-__all__ = ["Report", "verify"]
+__all__ = ["Findings", "Report", "inspect", "verify"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong with a set's images, as paths within the set.
+
+    Attributes
+    ----------
+    missing : tuple of str
+        Files that the recipe asks for and that are not there.
+    unrecorded : tuple of str
+        Files that are there without a line in the manifest, as a crash may leave them.
+    truncated : tuple of str
+        Files shorter than was recorded.
+    altered : tuple of str
+        Files with other contents than were recorded, or recorded for another recipe, or that
+        cannot be read.
+    foreign : tuple of str
+        Files and folders that do not belong to the set.
+    """
+
+    missing: tuple[str, ...] = ()
+    unrecorded: tuple[str, ...] = ()
+    truncated: tuple[str, ...] = ()
+    altered: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The images that a repair has to make anew."""
+        return (*self.missing, *self.unrecorded, *self.truncated, *self.altered)
+
+    def as_json(self) -> dict[str, list[str]]:
+        """Return lists of paths by kind of fault."""
+        return {name: list(paths) for name, paths in dataclasses.asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -31,13 +70,13 @@ class Report:
     findings : Findings
         Faults of the files.
     bad_lines : tuple of (int, str)
-        Number and fault of the manifest's lines that are no image's record.
+        Number and fault of each line in the manifest that is no image's record.
     torn : bool
         Whether the manifest's last line is torn, as a crash may leave it.
     n_redrawn : int
         Images redrawn from their recorded parameters.
     differing : tuple of str
-        Those of them that came out with other pixels than were recorded.
+        Redrawn images whose pixels differ from those that were recorded.
     """
 
     folder: str
@@ -84,16 +123,17 @@ def verify(
     folder : str or Path
         The set.
     redraw : int
-        How many generated images, chosen at random, are also redrawn from their recorded
-        parameters and compared pixel by pixel.
+        Number of generated images, chosen at random, to redraw from their recorded parameters and
+        compare pixel by pixel.
     workers : int or None
-        Threads; None for one per processor.
+        Number of threads; None for one per processor.
     progress : callable or None
         Called with the number of images checked and their total.
 
     Returns
     -------
     Report
+        Its `ok` is the verdict.
 
     Raises
     ------
@@ -102,28 +142,98 @@ def verify(
     OSError
         If a file cannot be read.
     """
-    folder = Path(folder)
-    recipe = require_set_file(folder).recipe
-    check_folders(folder, [family.name for family in recipe.families])
-    manifest = read_manifest(folder)
-    findings = inspect(folder, recipe, manifest, workers or default_workers(), progress)
+    store = Store.open(folder)
+    recipe = store.recipe or Recipe(families=())
+    store.check_folders([family.name for family in recipe.families])
+    findings = inspect(store, recipe, workers, progress)
     broken = set(findings.broken)
     sound = [
         record
-        for record in canonical_order(manifest.records)
+        for record in store.manifest.in_order()
         if record.origin is None and record.file not in broken
     ]
     chosen = [sound[i] for i in sorted(random.sample(range(len(sound)), min(redraw, len(sound))))]
-    differing = _redrawn_otherwise(chosen, workers or default_workers(recipe.size))
     return Report(
-        str(folder),
-        len(manifest.records),
+        str(store.folder),
+        len(store.records),
         findings,
-        manifest.bad_lines,
-        manifest.torn,
+        store.manifest.bad_lines,
+        store.manifest.torn,
         len(chosen),
-        differing,
+        _redrawn_otherwise(chosen, workers or default_workers(recipe.size)),
     )
+
+
+def inspect(
+    store: Store, recipe: Recipe, workers: int | None = None, progress: Progress | None = None
+) -> Findings:
+    """Check every image's file against its recorded hash."""
+    store.scan(family.name for family in recipe.families)
+    expected = dict(_expected(store, recipe))
+    faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
+    for file, record in expected.items():
+        if record is None:
+            faults["unrecorded" if file in store.on_disk else "missing"].append(file)
+    records = [record for record in expected.values() if record is not None]
+    find_fault = functools.partial(_fault, store, recipe)
+    with OrderedPool(find_fault, workers or default_workers()) as pool:
+        for number, (record, fault) in enumerate(zip(records, pool.map(records), strict=True), 1):
+            if fault:
+                faults[fault].append(record.file)
+            if progress:
+                progress(number, len(records))
+    faults["foreign"] = sorted(_foreign(store.folder, recipe, expected.keys()))
+    return Findings(**{kind: tuple(files) for kind, files in faults.items()})
+
+
+def _expected(store: Store, recipe: Recipe) -> Iterator[tuple[str, Record | None]]:
+    """Yield the file and the record of each image that the set should have."""
+    for family in recipe.families:
+        indices = set(family.indices())
+        if family.collected:  # while they are collected, the manifest is ahead of the recipe
+            indices |= {index for name, index in store.records if name == family.name}
+        for index in sorted(indices):
+            record = store.records.get((family.name, index))
+            if record is not None:
+                yield record.file, record
+                continue
+            # Only the record of a collected image told its format.
+            kinds = FORMATS.values() if family.collected else ()
+            files = [image_file(family.name, index, kind) for kind in kinds]
+            usual = image_file(family.name, index, FORMATS[recipe.format])
+            yield next((file for file in files if file in store.on_disk), usual), None
+
+
+def _fault(store: Store, recipe: Recipe, record: Record, _: threading.Event) -> str | None:
+    path = store.path(record.file)
+    try:
+        length = path.lstat().st_size
+        data = b"" if path.is_symlink() else read_regular(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except OSError:  # a folder, a pipe, or a file that may not be read
+        return "altered"
+    if length < record.n_bytes and not path.is_symlink():
+        return "truncated"
+    same = record.fits(recipe) and hashlib.sha256(data).hexdigest() == record.file_sha256
+    return None if same else "altered"
+
+
+def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterator[str]:
+    """Yield what no reader of the set expects: other folders, and files that are not hidden."""
+    families = [family.name for family in recipe.families]
+    own_files = {SET_FILE, MANIFEST_FILE, *expected}
+    for family in (None, *families):
+        if family is not None and not (folder / family).is_dir():
+            continue
+        with os.scandir(folder / (family or ".")) as entries:
+            for entry in entries:
+                name = f"{family}/{entry.name}" if family else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if name not in families:
+                        yield name + "/"
+                elif name not in own_files and not entry.name.startswith("."):
+                    yield name
 
 
 def _redrawn_otherwise(records: Sequence[Record], workers: int) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", "--n", "0"), "n must be a whole number, 1 or more, not 0"),
         (("ifs", "--n", "-3"), "n must be a whole number, 1 or more, not -3"),
         (("ifs", "--n", "many"), "'many' is not a valid integer"),
-        (("ifs", "--n", "1", "--start", "-1"), "start must be a whole number"),
+        (("ifs", "--n", "1", "--start-index", "-1"), "start_index must be a whole number"),
         (("ifs", "--size", "1"), "size must be a whole number from 16 to 16384 pixels, not 1"),
         (("ifs", "--size", "15"), "from 16 to 16384"),
         (("ifs", "--size", "100000"), "from 16 to 16384"),
@@ -46,8 +46,11 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", "--format", "jpgg"), "no format is called 'jpgg': did you mean 'jpeg'?"),
         (("ifs", "--palette", "embr"), "no palette is called 'embr': did you mean 'ember'?"),
         (("ifs", "--palette", "bad.gpl"), "bad.gpl, line 3"),
-        (("ifs", "--objects", "6"), "--objects"),
-        (("escape-time", "--supersample", "0"), "--supersample"),
+        (("ifs", "--objects", "6"), "ifs: objects must be a whole number from 1 to 5, not 6"),
+        (
+            ("escape-time", "--supersample", "0"),
+            "supersample must be a whole number from 1 to 4, not 0",
+        ),
         (("ifs", "--workers", "0"), "--workers"),
         (("ifs", "--sead", "1"), "--seed"),
         (("build-set", "--recipe", "bad.toml"), "bad.toml, line 2: no key is called 'sise'"),
@@ -208,7 +211,19 @@ def test_overwrite_is_the_way_out(run, tree, tmp_path):
 def test_options_reach_the_parameters(run, tmp_path):
     """Each option of a family's command is in the set's recipe, and a file's colours are."""
     (tmp_path / "two.gpl").write_text("GIMP Palette\n#\n10 20 30\n240 250 255\n")
-    run("ifs", *TINY, "--objects", 3, "--palette", "two.gpl", "--start", 7, "--format", "PNG", "a")
+    run(
+        "ifs",
+        *TINY,
+        "--objects",
+        3,
+        "--palette",
+        "two.gpl",
+        "--start-index",
+        7,
+        "--format",
+        "PNG",
+        "a",
+    )
     described = json.loads((tmp_path / "a/set.json").read_text())["recipe"]
     assert described["format"] == "png"
     assert described["families"]["ifs"] == {
@@ -325,10 +340,13 @@ def test_images_that_may_not_be_read_are_broken_and_can_be_repaired(run, tree, t
     user = os.geteuid()
     (folder / "ifs/000001.jpg").chmod(0)
     (tmp_path / "secret.toml").touch(0)
+    closed_parents = [path for path in tmp_path.parents if not path.stat().st_mode & 0o001]
     if user == 0:  # who may do everything
         for path in (tmp_path, folder, *folder.rglob("*")):
             os.chown(path, 65534, -1)
         (tmp_path / "ipmix-set/ifs").chmod(0o755)
+        for path in closed_parents:
+            path.chmod(0o711)
         os.seteuid(65534)
     try:
         found = run("verify", "--json")
@@ -339,8 +357,10 @@ def test_images_that_may_not_be_read_are_broken_and_can_be_repaired(run, tree, t
     finally:
         os.seteuid(user)
         folder.chmod(0o755)
+        for path in closed_parents:
+            path.chmod(0o700)
     assert json.loads(found.stdout)["altered"] == ["ifs/000001.jpg"]
-    assert repaired.exit_code == 0
+    assert repaired.exit_code == 0, repaired.stderr
     (tmp_path / "secret.toml").unlink()
     assert tree(tmp_path) == before
     for result in (recipe, *closed):

@@ -92,7 +92,7 @@ def test_the_same_seed_draws_the_same_figure(run, folder, tmp_path):
         (("red.png", "--size", "15"), 2, "--size"),
         (("red.png", "--seed", "-1"), 2, "--seed"),
         (("none.png",), 1, "cannot use none.png: No such file"),
-        (("images",), 1, "cannot use images: not a regular file"),
+        (("images",), 1, "cannot use images: it is a folder, not a file"),
         (("text.png",), 1, "cannot use text.png: not an image"),
         (("red.png", "--set", "nowhere"), 1, "nowhere does not exist"),
         (("red.png", "--set", "empty"), 1, "empty holds no images"),

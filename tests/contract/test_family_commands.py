@@ -1,15 +1,17 @@
 import dataclasses
 
+import click
 import pytest
 
 from fractalgen.cli import cli
 from fractalgen.cli.group import COMMANDS
+from fractalgen.cli.group import FAMILIES as COMMANDS_OF_FAMILIES
 from fractalgen.families import FAMILIES
-from fractalgen.mixing_set.recipe import DEFAULT
+from fractalgen.mixing_set.recipe import Recipe
 
 SHARED = {
     "n",
-    "start",
+    "start-index",
     "size",
     "seed",
     "format",
@@ -23,9 +25,11 @@ SHARED = {
 
 def options_of(family):
     command = cli.get_command(None, family)
+    context = click.Context(command)
     return {
         name.removeprefix("--"): option
-        for option in command.params
+        for option in command.get_params(context)
+        if "--help" not in option.opts
         for name in option.opts
         if name.startswith("--")
     }
@@ -44,6 +48,17 @@ def test_an_options_default_is_the_familys_own(family):
         option = options_of(family)[field.name.replace("_", "-")]
         assert option.name == field.name
         assert option.default == field.default
+        assert option.help
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_help_page_names_every_family_and_its_own_page_its_options(family):
+    assert COMMANDS_OF_FAMILIES[family].endswith(".")
+    command = cli.get_command(None, family)
+    page = command.get_help(click.Context(command, info_name=family))
+    assert COMMANDS_OF_FAMILIES[family].split(".")[0].split()[0] in page
+    for field in dataclasses.fields(FAMILIES[family]):
+        assert f"--{field.name.replace('_', '-')} " in page
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -51,6 +66,6 @@ def test_the_shared_defaults_are_the_sets_or_the_built_in_recipes(family):
     given = cli.get_command(None, family).make_context(family, []).params
     for key in ("size", "seed", "format"):
         assert given[key] is None
-        assert f"else {getattr(DEFAULT, key)}]" in options_of(family)[key].help
-    assert given["start"] == 0
-    assert DEFAULT.family(family) is not None
+        assert f"else {getattr(Recipe(), key)}]" in options_of(family)[key].help
+    assert given["start_index"] == 0
+    assert Recipe().family(family) is not None

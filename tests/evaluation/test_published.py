@@ -5,9 +5,14 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.shifts.corruptions import C_BAR, CORRUPTIONS, GROUPS, IMAGENET_C_BAR
-from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
-from fractalgen.evaluation.shifts.published import read_corruptions, read_perturbations
+from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS, GROUPS
+from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
+from fractalgen.evaluation.corruptions.published import (
+    C_BAR,
+    IMAGENET_C_BAR,
+    read_corruptions,
+    read_perturbations,
+)
 from fractalgen.training.datasets.folders import images_of_classes
 
 N, SIZE, CLASSES = 6, 8, ("cat", "dog", "owl")
@@ -37,19 +42,22 @@ def read(folder, **options):
 
 
 def everything(corruption, severity, batch_size=4):
-    images, labels = zip(*corruption.batches(severity, batch_size), strict=True)
+    """The images and labels at a severity."""
+    images, labels = zip(*corruption.batches(batch_size), strict=True)
     assert all(len(batch) <= batch_size for batch in images)
-    return np.concatenate(images), np.concatenate(labels)
+    assert sum(map(len, labels)) == len(corruption)
+    parts = [np.split(np.concatenate(all_), 5) for all_ in (images, labels)]
+    return tuple(part[severity - 1] for part in parts)
 
 
-def read_first_severities(folder, **options):
+def read_all(folder, **options):
     for corruption in read(folder, **options):
         everything(corruption, 1)
 
 
 def refusal(folder, **options):
     with pytest.raises(RunError) as caught:
-        read_first_severities(folder, **options)
+        read_all(folder, **options)
     return str(caught.value)
 
 
@@ -88,7 +96,7 @@ def test_another_number_of_images_with_labels_of_their_own(tmp_path):
     images, found = everything(read(tmp_path)[0], 2)
     np.testing.assert_array_equal(images, ARRAYS["plasma"][4:8])
     np.testing.assert_array_equal(found, labels)
-    assert "evaluate without a limit" in refusal(tmp_path, indices=[0])
+    assert "evaluate without --limit" in refusal(tmp_path, indices=[0])
 
 
 def test_imagenet_c_bar_as_published(tmp_path):
@@ -146,7 +154,7 @@ def damage_pickle(folder):
 def damage_archive(folder):
     np.savez(folder / "snow.npz", ARRAYS["snow"])
     (folder / "snow.npz").replace(folder / "snow.npy")
-    return folder / "snow.npy", "no array"
+    return folder / "snow.npy", "not an array"
 
 
 def damage_dtype(folder):

@@ -53,9 +53,8 @@ def test_a_file_is_in_its_place_when_the_block_ends(tmp_path, shared):
         assert not path.exists()
         file.write(b"thing")
     assert path.read_bytes() == b"something"
-    with pytest.raises(KeyError), atomic_file(path, shared=shared) as file:  # noqa: PT012
-        file.write(b"half")
-        raise KeyError
+    with pytest.raises(TypeError), atomic_file(path, shared=shared) as file:
+        file.writelines([b"half", "text"])
     assert path.read_bytes() == b"something"
     assert names_in(tmp_path) == ["a.npy"]
 

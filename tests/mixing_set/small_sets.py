@@ -21,5 +21,5 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def ifs_recipe(n=6, start=0, seed=0, size=SIZE, file_format="jpeg", **options):
-    return Recipe(size, seed, file_format, (FamilyRecipe.of("ifs", n, start, **options),))
+def ifs_recipe(n=6, start_index=0, seed=0, size=SIZE, file_format="jpeg", **options):
+    return Recipe(size, seed, file_format, (FamilyRecipe.of("ifs", n, start_index, **options),))

@@ -9,8 +9,8 @@ from fractalgen.errors import SetError
 from fractalgen.families import render
 from fractalgen.files.lock import locked
 from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.manifest import read_manifest
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
 
@@ -44,10 +44,10 @@ def test_the_order_changes_nothing(tmp_path):
     """Halves drawn last half first, and single images in any order, give the same set."""
     whole = ifs_recipe(10)
     build(whole, tmp_path / "whole")
-    build(ifs_recipe(5, start=5), tmp_path / "halves")
+    build(ifs_recipe(5, start_index=5), tmp_path / "halves")
     build(ifs_recipe(5), tmp_path / "halves")
     assert tree(tmp_path / "whole") == tree(tmp_path / "halves")
-    recorded = read_manifest(tmp_path / "whole").records
+    recorded = Store.open(tmp_path / "whole").records
     indices = list(range(10))
     random.Random(0).shuffle(indices)
     for index in indices:
@@ -119,7 +119,7 @@ def test_another_recipe_is_refused_by_key_until_overwritten(small_set, other, ke
 
 
 def test_overwriting_a_family_leaves_the_others_and_foreign_files(small_set):
-    features = Recipe(SIZE, families=(FamilyRecipe.of("features", 2),))
+    features = Recipe(SIZE, families={"features": 2})
     build(features, small_set)
     foreign = [small_set / "notes.txt", small_set / "ifs/mine.jpg", small_set / "ifs/000777.jpg"]
     for path in foreign:
@@ -134,7 +134,7 @@ def test_overwriting_a_family_leaves_the_others_and_foreign_files(small_set):
 
 
 def test_overwriting_with_another_seed_removes_every_generated_family(small_set):
-    build(Recipe(SIZE, families=(FamilyRecipe.of("features", 2),)), small_set)
+    build(Recipe(SIZE, families={"features": 2}), small_set)
     build(ifs_recipe(seed=3), small_set, overwrite=True)
     build(ifs_recipe(seed=3), small_set.parent / "fresh")
     assert tree(small_set) == tree(small_set.parent / "fresh")

@@ -12,10 +12,9 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import SetError
-from fractalgen.mixing_set import sources
-from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set import collect as collecting
+from fractalgen.mixing_set.build import build, repair
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
-from fractalgen.mixing_set.repair import repair
 from fractalgen.mixing_set.verify import verify
 from tests.images.test_decoding import odd_metadata
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
@@ -45,7 +44,7 @@ def mine(tmp_path):
     return folder
 
 
-EMPTY = Recipe(SIZE)
+EMPTY = Recipe(SIZE, families=())
 USABLE = ["a.JPG", "b.png", "deep/c.webp", "deep/er/grey.png", "deep/er/übergröße, 4.bmp"]
 
 
@@ -331,17 +330,12 @@ def test_nobody_listens(tmp_path):
 def test_bounds_hold_whatever_the_server_or_the_archive_says(
     address, archive, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sources, "MAX_BYTES", 1000)
+    monkeypatch.setattr(collecting, "MAX_BYTES", 1000)
     summary = build(EMPTY, tmp_path / "a", collected={"extra": str(archive)})
     assert "b.png" in {refusal.path for refusal in summary.refused if "larger" in refusal.reason}
-    monkeypatch.setattr(sources, "MAX_ARCHIVE_BYTES", 1000)
+    monkeypatch.setattr(collecting, "MAX_ARCHIVE_BYTES", 1000)
     with pytest.raises(SetError, match="larger than"):
         build(EMPTY, tmp_path / "b", collected={"extra": f"{address}/images.zip"})
-
-
-def test_secrets_in_an_address_are_not_recorded():
-    shown = sources._without_secrets("https://me:secret@example.org/a.zip?key=3#part")
-    assert shown == "https://example.org/a.zip"
 
 
 def test_odd_metadata_are_no_reason_to_refuse_where_warnings_are_errors(tmp_path):

@@ -8,21 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalgen.errors import SetError
-from fractalgen.mixing_set.manifest import (
-    Appender,
-    canonical_order,
-    read_manifest,
-    require_sound,
-    write_manifest,
-)
-from fractalgen.mixing_set.record import Origin, Record, compact_json
+from fractalgen.mixing_set.manifest import Manifest, Origin, Record
 
 hashes = st.binary().map(lambda data: hashlib.sha256(data).hexdigest())
 counts = st.integers(0, 2**60)
 places = st.tuples(st.sampled_from(["ifs", "escape-time", "extra"]), st.integers(0, 999_999))
 finite = st.floats(allow_nan=False, allow_infinity=False)
 params = st.dictionaries(st.text(), st.one_of(finite, st.text(), st.lists(finite))).map(
-    compact_json
+    lambda value: json.dumps(value, separators=(",", ":"))
 )
 files = st.builds(lambda place, end: f"{place[0]}/{place[1]:06d}.{end}", places, st.just("jpg"))
 drawn = st.builds(
@@ -80,11 +73,11 @@ def test_a_foreign_line_is_named_and_never_a_path_out_of_the_set(tmp_path, chang
     line = json.dumps(json.loads(record().to_line()) | change)
     text = f"{record(7).to_line()}\n{line}\n{record(8).to_line()}\n"
     (tmp_path / "manifest.jsonl").write_text(text)
-    manifest = read_manifest(tmp_path)
+    manifest = Manifest.read(tmp_path / "manifest.jsonl")
     assert [key[1] for key in manifest.records] == [7, 8]
     assert [number for number, _ in manifest.bad_lines] == [2]
     with pytest.raises(SetError, match=rf"line 2: .*{message}.*--repair"):
-        require_sound(tmp_path, manifest)
+        manifest.require_sound()
 
 
 def test_a_torn_last_line_is_cut_off_before_the_next_is_appended(tmp_path):
@@ -92,11 +85,11 @@ def test_a_torn_last_line_is_cut_off_before_the_next_is_appended(tmp_path):
     whole = record(0).to_line() + "\n"
     long = dataclasses.replace(record(1), params='{"x":[' + "1," * 500)
     path.write_text(whole + long.to_line()[:900])
-    manifest = read_manifest(tmp_path)
+    manifest = Manifest.read(tmp_path / "manifest.jsonl")
     assert manifest.torn
-    require_sound(tmp_path, manifest)
-    with Appender(tmp_path, manifest) as appender:
-        appender.append(record(2))
+    manifest.require_sound()
+    with manifest.appending():
+        manifest.append(record(2))
     assert path.read_text() == whole + record(2).to_line() + "\n"
 
 
@@ -106,16 +99,17 @@ def test_what_a_full_disk_leaves_of_a_line_is_taken_back(tmp_path):
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with Appender(tmp_path, read_manifest(tmp_path)) as appender:
-        appender.append(record(0))
+    manifest = Manifest.read(tmp_path / "manifest.jsonl")
+    with manifest.appending():
+        manifest.append(record(0))
         room = len(record(0).to_line()) * 3 // 2
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
         try:
             with pytest.raises(OSError, match="too large") as caught:
-                appender.append(record(1))
+                manifest.append(record(1))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        appender.append(record(2))
+        manifest.append(record(2))
     assert caught.value.filename == str(tmp_path / "manifest.jsonl")
     lines = (record(0).to_line(), record(2).to_line())
     assert (tmp_path / "manifest.jsonl").read_text() == "".join(f"{line}\n" for line in lines)
@@ -124,12 +118,12 @@ def test_what_a_full_disk_leaves_of_a_line_is_taken_back(tmp_path):
 def test_of_two_lines_of_a_image_the_last_counts(tmp_path):
     first, second = record(3), Record("ifs/000003.jpg", 8, 8, 9, "2" * 64, "3" * 64, 0, 1, "{}")
     (tmp_path / "manifest.jsonl").write_text(f"{first.to_line()}\n{second.to_line()}\n")
-    assert read_manifest(tmp_path).records == {("ifs", 3): second}
+    assert Manifest.read(tmp_path / "manifest.jsonl").records == {("ifs", 3): second}
 
 
 def test_the_canonical_order_is_by_family_and_number(tmp_path):
     mixed = [record(10), record(9), record(0, "extra"), record(5, "escape-time")]
-    write_manifest(tmp_path, canonical_order({one.key: one for one in mixed}))
+    Manifest(tmp_path / "manifest.jsonl", {one.key: one for one in mixed}).write()
     lines = (tmp_path / "manifest.jsonl").read_text().splitlines()
     files = [json.loads(line)["file"] for line in lines]
     assert files == [
@@ -147,5 +141,5 @@ def test_a_manifest_that_is_a_link_is_neither_read_nor_written(tmp_path):
     folder.mkdir()
     (folder / "manifest.jsonl").symlink_to(outside)
     with pytest.raises(SetError, match="link"):
-        read_manifest(folder)
+        Manifest.read(folder / "manifest.jsonl")
     assert outside.read_text() == "keep me"

@@ -7,9 +7,8 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import SetError
-from fractalgen.mixing_set.build import BuildInterrupted, build
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
-from fractalgen.mixing_set.repair import repair
+from fractalgen.mixing_set.build import BuildInterrupted, build, repair
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
 
@@ -82,7 +81,7 @@ def test_what_was_there_before_is_refused_as_another_set(small_set):
 
 
 def test_a_family_beside_it_is_left_alone(small_set):
-    build(Recipe(SIZE, families=(FamilyRecipe.of("features", 2),)), small_set)
+    build(Recipe(SIZE, families={"features": 2}), small_set)
     again = ifs_recipe(objects=2)
     interrupted(again, small_set)
     kept = {name: data for name, data in tree(small_set).items() if name.startswith("features")}
@@ -107,7 +106,7 @@ def mine(tmp_path):
 
 def test_collected_images_of_another_place_are_another_call(tmp_path, mine):
     folder = tmp_path / "set"
-    recipe = Recipe(SIZE)
+    recipe = Recipe(SIZE, families=())
     build(recipe, folder, collected={"extra": mine[0]})
     interrupted(recipe, folder, collected={"extra": mine[1]})
     summary = build(recipe, folder, collected={"extra": mine[1]}, overwrite=True)

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from fractalgen.errors import RecipeError, UnknownNameError
 from fractalgen.families import sample
-from fractalgen.mixing_set.family_recipe import merge_ranges
-from fractalgen.mixing_set.recipe import DEFAULT, FamilyRecipe, Recipe
+from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe, merge_ranges
 
 pairs = st.tuples(st.integers(0, 60), st.integers(0, 60))
 
@@ -52,12 +51,12 @@ def test_equal_digests_mean_equal_recipes(one, other):
 
 
 def test_the_built_in_recipe_is_the_papers_set():
-    assert {family.name: family.n for family in DEFAULT.families} == {
+    assert {family.name: family.n for family in Recipe().families} == {
         "escape-time": 6000,
         "ifs": 3000,
         "features": 4000,
     }
-    assert (DEFAULT.size, DEFAULT.seed, DEFAULT.format) == (256, 0, "jpeg")
+    assert (Recipe().size, Recipe().seed, Recipe().format) == (256, 0, "jpeg")
 
 
 def test_a_spec_is_what_the_public_api_samples():
@@ -72,7 +71,7 @@ def test_differences_name_each_key_with_both_values():
     asked = Recipe(
         32, 1, "png", (FamilyRecipe.of("ifs", 9, 100, objects=2), FamilyRecipe.of("features", 1))
     )
-    found = {d.key: (d.there, d.asked) for d in there.differences(asked)}
+    found = {d.key: (d.existing, d.requested) for d in there.differences(asked)}
     assert found == {
         "size": (64, 32),
         "seed": (0, 1),
@@ -104,7 +103,7 @@ def test_merging_joins_ranges_and_keeps_the_rest():
 )
 def test_values_out_of_range_are_refused_in_words(change, message):
     with pytest.raises(RecipeError, match=message):
-        dataclasses.replace(DEFAULT, **change)
+        dataclasses.replace(Recipe(), **change)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +112,8 @@ def test_values_out_of_range_are_refused_in_words(change, message):
         ({"n": 0}, "n must be"),
         ({"n": -4}, "n must be"),
         ({"n": 2.5}, "n must be"),
-        ({"n": 1, "start": -1}, "start must be"),
-        ({"n": 1, "start": 999_999_999}, "at most"),
+        ({"n": 1, "start_index": -1}, "start_index must be"),
+        ({"n": 1, "start_index": 999_999_999}, "at most"),
         ({"n": 1, "objetcs": 2}, "did you mean 'objects'"),
         ({"n": 1, "objects": "2"}, "whole number"),
         ({"n": 1, "objects": 9}, "objects"),

@@ -31,7 +31,7 @@ def test_a_recipe_is_read(written):
 
         [escape-time]
         n = 20
-        start = 5
+        start_index = 5
         palette = "ember"
 
         [ifs]
@@ -67,9 +67,9 @@ def test_a_palette_file_is_looked_for_beside_the_recipe(written, tmp_path):
         ("[escape-time]\nn = 1\n[ifs]\nn = 2\nobjetcs = 2\n", 5, "did you mean 'objects'"),
         ("[escape-time]\nn = 1\n[ifs]\nn = 0\n", 4, "n must be"),
         ("[ifs]\nn = 'many'\n", 2, "n must be"),
-        ("[ifs]\nstart = 3\n", 1, "needs n"),
+        ("[ifs]\nstart_index = 3\n", 1, "needs n"),
         ("[ifs]\nn = 2\nobjects = 9\n", 3, "objects"),
-        ("[ifs]\nn = 999_999\nstart = 2\n", 2, "at most"),
+        ("[ifs]\nn = 999_999\nstart_index = 2\n", 2, "at most"),
         ("size = 15\n[ifs]\nn = 1\n", 1, "16 to 16384"),
         ("format = 'gif'\n[ifs]\nn = 1\n", 1, "no format"),
         ("[ifs]\nn = 1\npalette = 'embr'\n", 3, "did you mean 'ember'"),
@@ -135,7 +135,7 @@ ODD_VALUES = st.recursive(
 PLACES = [(None, key) for key in ("size", "seed", "format", *FAMILIES)] + [
     (family, key)
     for family in FAMILIES
-    for key in ("n", "start", *(field.name for field in dataclasses.fields(FAMILIES[family])))
+    for key in ("n", "start_index", *(field.name for field in dataclasses.fields(FAMILIES[family])))
 ]
 
 

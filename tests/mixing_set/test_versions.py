@@ -10,11 +10,10 @@ from fractalgen.color import palettes
 from fractalgen.errors import RecipeError, SetError
 from fractalgen.families import FAMILIES, sample
 from fractalgen.families.ifs import IFS
-from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.build import build, repair
 from fractalgen.mixing_set.contact_sheet import contact_sheet
-from fractalgen.mixing_set.recipe import DEFAULT, FamilyRecipe, Recipe
-from fractalgen.mixing_set.redraw import find_record, redraw
-from fractalgen.mixing_set.repair import repair
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
 
@@ -35,14 +34,14 @@ def with_versions(folder, versions):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_version_is_part_of_the_digest_and_recorded(family, tmp_path, monkeypatch):
-    recipe = Recipe(SIZE, families=(FamilyRecipe.of(family, 1),))
+    recipe = Recipe(SIZE, families={family: 1})
     build(recipe, tmp_path)
     assert recorded(tmp_path)["recipe"]["families"][family]["version"] == FAMILIES[family].version
     assert recorded(tmp_path)["digest"] == recipe.digest
     monkeypatch.setattr(FAMILIES[family], "version", FAMILIES[family].version + 1)
-    newer = Recipe(SIZE, families=(FamilyRecipe.of(family, 1),))
+    newer = Recipe(SIZE, families={family: 1})
     assert newer.digest != recipe.digest
-    assert DEFAULT.digest != newer.digest
+    assert Recipe().digest != newer.digest
 
 
 def test_a_set_of_another_version_is_refused_until_overwritten(small_set, monkeypatch):
@@ -63,7 +62,7 @@ def test_a_set_of_another_version_is_refused_until_overwritten(small_set, monkey
 
 def test_another_familys_version_is_nobodys_business(small_set, monkeypatch):
     monkeypatch.setattr(IFS, "version", IFS.version + 1)
-    build(Recipe(SIZE, families=(FamilyRecipe.of("features", 2),)), small_set)
+    build(Recipe(SIZE, families={"features": 2}), small_set)
     families = recorded(small_set)["recipe"]["families"]
     assert families["ifs"]["version"] == IFS.version - 1
     assert families["features"]["version"] == FAMILIES["features"].version
@@ -74,8 +73,8 @@ def test_another_familys_version_is_nobodys_business(small_set, monkeypatch):
 def test_a_set_of_another_release_is_still_read(small_set, tmp_path, version):
     with_versions(small_set, {"ifs": version})
     assert verify(small_set, redraw=6).ok
-    folder, record = find_record(small_set / "ifs/000002.jpg")
-    assert redraw(folder, record, 32).shape == (32, 32, 3)
+    store, record = Store.find(small_set / "ifs/000002.jpg")
+    assert store.redraw(record, 32).shape == (32, 32, 3)
     assert contact_sheet(small_set, n=4, tile=16).width > 16
     assert len(fractalgen.MixingSet(small_set, size=8, cache_dir=tmp_path / "cache")) == 6
     there = "was drawn by an earlier" if version is None else "is of version 99 there"

@@ -1,4 +1,4 @@
-"""How often a classifier is wrong, on images as they are and on corrupted ones."""
+"""How often a classifier is wrong: on clean, corrupted and slowly changing images."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -6,12 +6,15 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fractalgen.evaluation.metrics.arrays import classes, finite
+from fractalgen.errors import ArgumentError
+from fractalgen.evaluation.metrics import classes, finite
 
 __all__ = [
     "ALEXNET_CORRUPTION_ERRORS",
     "error_rate",
+    "flip_rate",
     "mean_corruption_error",
+    "mean_flip_rate",
     "normalized_corruption_error",
 ]
 
@@ -38,65 +41,56 @@ ALEXNET_CORRUPTION_ERRORS = MappingProxyType(
 
 
 def error_rate(predictions: ArrayLike, labels: ArrayLike) -> float:
-    """Return the share of wrong predictions, from 0 to 1.
-
-    Parameters
-    ----------
-    predictions, labels : array of int, shape (n,)
-        Classes.
-
-    Raises
-    ------
-    ValueError
-        If they are empty, not whole numbers, or of different shapes.
-    """
+    """Return the share of wrong predictions, from 0 to 1, of class numbers of shape (n,)."""
     predicted, true = classes("predictions", predictions), classes("labels", labels)
     if predicted.shape != true.shape:
-        raise ValueError(f"{len(predicted)} predictions do not match {len(true)} labels")
+        raise ArgumentError(f"{len(predicted)} predictions do not match {len(true)} labels")
     return float(np.mean(predicted != true))
 
 
 def mean_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
-    """Return the plain mean of the errors at all severities of all corruptions, as on CIFAR-C.
+    """Return the plain mean over corruptions and severities, as on CIFAR-C.
 
-    Parameters
-    ----------
-    errors : mapping of str to sequence of float
-        By corruption, the error at each severity, from 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, if an error is not finite, or if corruptions differ in their severities.
+    `errors` has, by corruption, the error at each severity, equally many of each.
     """
     lengths = {len(by_severity) for by_severity in errors.values()}
     if len(lengths) > 1:
-        raise ValueError(f"every corruption needs as many severities, not {sorted(lengths)}")
+        raise ArgumentError(f"every corruption needs as many severities, not {sorted(lengths)}")
     return float(finite("errors", list(errors.values()), ndim=2).mean())
 
 
 def normalized_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
-    """Return ImageNet-C's mean corruption error: that of each corruption relative to AlexNet's.
+    """Return ImageNet-C's mCE, in which each corruption's error is relative to AlexNet's.
 
     mCE = mean over corruptions c of (mean over severities of the error) / (AlexNet's for c), so
-    that AlexNet's own is 1. Source: Hendrycks and Dietterich, "Benchmarking neural network
-    robustness to common corruptions and perturbations", ICLR 2019.
-
-    Parameters
-    ----------
-    errors : mapping of str to sequence of float
-        By corruption, exactly the fifteen of `ALEXNET_CORRUPTION_ERRORS`; errors from 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If a corruption is missing or is none of these, or if an error is not finite.
+    AlexNet's own is 1. `errors` has exactly the fifteen corruptions of `ALEXNET_CORRUPTION_ERRORS`.
+    Source: Hendrycks and Dietterich, "Benchmarking neural network robustness to common corruptions
+    and perturbations", ICLR 2019.
     """
     wrong = set(errors) ^ set(ALEXNET_CORRUPTION_ERRORS)
     if wrong:
-        raise ValueError(f"missing, or not of ImageNet-C: {', '.join(sorted(wrong))}")
+        raise ArgumentError(f"missing, or not of ImageNet-C: {', '.join(sorted(wrong))}")
     relative = [
         finite(name, errors[name]).mean() / alexnet
         for name, alexnet in ALEXNET_CORRUPTION_ERRORS.items()
     ]
     return float(np.mean(relative))
+
+
+def flip_rate(predictions: ArrayLike, *, against_first: bool = False) -> float:
+    """Return the share of frames whose predicted class differs from that of an earlier frame.
+
+    `predictions` has shape (n, frames), a row for each sequence. A frame is compared with the one
+    before it or, `against_first`, with the first: in noise, neighbouring frames are unrelated.
+    Source: Hendrycks and Dietterich, ICLR 2019.
+    """
+    frames = classes("predictions", predictions, ndim=2)
+    if frames.shape[1] < 2:
+        raise ArgumentError(f"a sequence needs two frames or more, not {frames.shape[1]}")
+    earlier = frames[:, :1] if against_first else frames[:, :-1]
+    return float(np.mean(frames[:, 1:] != earlier))
+
+
+def mean_flip_rate(flip_rates: Mapping[str, float]) -> float:
+    """Return the plain mean over perturbations, as on CIFAR-P."""
+    return float(finite("flip_rates", list(flip_rates.values())).mean())

@@ -1,0 +1,141 @@
+"""What commands show and save: progress on stderr, results on stdout, images in files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fractalgen.cli.group import WrongUsage
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = [
+    "check_output",
+    "images",
+    "in_units",
+    "max_side",
+    "print_json",
+    "printable",
+    "progress_bar",
+    "save_image",
+]
+
+_FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
+
+
+@contextlib.contextmanager
+def progress_bar(
+    what: str, unit: str, *, quiet: bool, in_bytes: bool = False
+) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar with rate and time left, unless `quiet` or stderr is no terminal.
+
+    Parameters
+    ----------
+    what : str
+        Stands before the bar.
+    unit : str
+        What is counted.
+    quiet : bool
+        Show nothing.
+    in_bytes : bool
+        Write large numbers with their prefixes.
+
+    Yields
+    ------
+    callable
+        Takes the number done, and the total or None where that is not known.
+    """
+    from tqdm import tqdm
+
+    bar: Any = None
+
+    def show(done: int, total: int | None) -> None:
+        nonlocal bar
+        if quiet or sys.stderr is None:  # as after 2>&-
+            return
+        if bar is None:
+            bar = tqdm(
+                desc=what,
+                unit=unit,
+                total=total,
+                disable=None,
+                unit_scale=in_bytes,
+                unit_divisor=1024,
+                dynamic_ncols=True,
+                leave=False,
+            )
+        bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def images(n: int) -> str:
+    """Return a number of images in words."""
+    return f"{n:,} image{'' if n == 1 else 's'}"
+
+
+def in_units(n_bytes: int) -> str:
+    """Return a length such as 12.3 MB, in powers of 1,000."""
+    value, unit = float(n_bytes), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def check_output(path: Path, set_folder: Path) -> None:
+    """Refuse, before anything is drawn, a file that cannot or should not be written."""
+    if path.suffix.lower() not in _FORMATS:
+        raise WrongUsage(f"{path}: the name must end in .png, .jpg or .webp")
+    if path.is_dir():
+        raise WrongUsage(f"{path} is a folder, not a file")
+    if not path.absolute().parent.is_dir():
+        raise WrongUsage(f"{path}: there is no folder {path.parent}")
+    if set_folder.resolve() in path.resolve().parents:
+        raise WrongUsage(f"{path} lies in the set, where it would be foreign; give another place")
+
+
+def max_side(path: Path) -> int | None:
+    """Return how many pixels a side the format in a file's name can hold; None if any."""
+    from fractalgen.images.formats import MAX_SIDES
+
+    return MAX_SIDES.get(_FORMATS[path.suffix.lower()])
+
+
+def save_image(image: Image.Image, path: Path) -> None:
+    """Write an image in the format in the file's name, and say so."""
+    import numpy as np
+
+    from fractalgen.files.atomic import write_atomically
+    from fractalgen.images.formats import encode
+
+    write_atomically(path, encode(np.asarray(image), _FORMATS[path.suffix.lower()]))
+    click.echo(f"{path}: {image.width} x {image.height} pixels")
+
+
+def printable(text: str, encoding: str | None) -> str:
+    """Replace what an encoding lacks, such as bytes of a file name that are not text."""
+    encoding = encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("±", "+/-").replace("\N{EN DASH}", "-")
+        return text.encode(encoding, "replace").decode(encoding)
+    return text

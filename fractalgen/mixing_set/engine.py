@@ -1,0 +1,92 @@
+"""Draw the images of a recipe with the processors of this machine."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from fractalgen.families import render
+from fractalgen.families.compilation import Compilation, n_compilations
+from fractalgen.images.formats import FORMATS, encode
+from fractalgen.mixing_set.manifest import Record, image_file, params_text
+from fractalgen.mixing_set.recipe import Key, Recipe
+from fractalgen.pool import OrderedPool, Stopped, default_workers
+
+__all__ = ["Engine", "LocalEngine", "Write"]
+
+Write = Callable[[str, bytes], None]
+"""Puts an image's file in place, given its path within the set and its contents."""
+
+
+class Engine(Protocol):
+    """What draws the images of a build."""
+
+    def draw(self, recipe: Recipe, keys: Sequence[Key], write: Write) -> Iterator[Record]:
+        """Draw images and write their files; yield the record of each that is in place."""
+
+    def stop(self) -> list[Record]:
+        """Stop at once, and return records of images that are in place.
+
+        Records that `draw` has yielded may be among them.
+        """
+
+
+class LocalEngine:
+    """Draws with threads of this process, while other processes compile the kernels.
+
+    Parameters
+    ----------
+    workers : int or None
+        Number of threads; None for one per processor, or fewer where memory would not suffice.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers
+        self._pool: OrderedPool[Key, Record] | None = None
+
+    def draw(self, recipe: Recipe, keys: Sequence[Key], write: Write) -> Iterator[Record]:
+        """Draw images and write their files; yield the record of each that is in place."""
+        if not keys:
+            return
+        n_workers = min(self._workers or default_workers(recipe.size), len(keys))
+        # What is compiled soonest is drawn first.
+        families = sorted({name for name, _ in keys}, key=n_compilations)
+        keys = sorted(keys, key=lambda key: families.index(key[0]))
+        with Compilation(families, n_workers) as compilation:
+
+            def draw_one(key: Key, stopping: threading.Event) -> Record:
+                compilation.wait_for(key[0])
+                return _draw(recipe, key, write, stopping)
+
+            with OrderedPool(draw_one, n_workers) as self._pool:
+                yield from self._pool.map(keys)
+
+    def stop(self) -> list[Record]:
+        """Stop at once, and return records of images that are in place."""
+        return self._pool.stop() if self._pool else []
+
+
+def _draw(recipe: Recipe, key: Key, write: Write, stopping: threading.Event) -> Record:
+    """Draw an image, put its file in place and return its record; Stopped if told to stop."""
+    if stopping.is_set():
+        raise Stopped
+    spec = recipe.spec(*key)
+    if stopping.is_set():
+        raise Stopped
+    rgb = render(spec, size=recipe.size)
+    data = encode(rgb, recipe.format)
+    record = Record(
+        image_file(*key, FORMATS[recipe.format]),
+        recipe.size,
+        recipe.size,
+        len(data),
+        hashlib.sha256(rgb.data).hexdigest(),
+        hashlib.sha256(data).hexdigest(),
+        recipe.seed,
+        spec.attempt,
+        params_text(spec.params),
+    )
+    if stopping.is_set():
+        raise Stopped
+    write(record.file, data)
+    return record

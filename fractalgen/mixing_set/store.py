@@ -1,0 +1,437 @@
+"""Where a set lies: a folder with images, a manifest, and a description of the whole."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
+from fractalgen.errors import DamagedSetError, RecipeError, SetError
+from fractalgen.families import FAMILIES
+from fractalgen.families.base import check_size
+from fractalgen.files.atomic import remove_leftovers, write_atomically
+from fractalgen.files.lock import locked
+from fractalgen.files.regular_file import check_no_links, read_regular
+from fractalgen.images.formats import FORMATS
+from fractalgen.mixing_set.manifest import Manifest, Record, image_file, parse_image_file
+from fractalgen.mixing_set.recipe import Key, Recipe
+from fractalgen.registry import first_few
+from fractalgen.version import __version__
+
+__all__ = ["SET_VERSION", "Description", "Overwriting", "Store"]
+
+SET_VERSION = 1
+_LICENCE = "CC0-1.0"
+_LICENCE_OF_COLLECTED = "as their origin says"
+
+
+@dataclass(frozen=True)
+class Overwriting:
+    """What is being drawn anew, from when the earlier images are gone until all is there.
+
+    Attributes
+    ----------
+    asked : Recipe
+        What was asked for.
+    places : str
+        SHA-256 of where its collected images are taken from.
+    """
+
+    asked: Recipe
+    places: str
+
+    @classmethod
+    def of(cls, asked: Recipe, places: Mapping[str, str]) -> "Overwriting":
+        """Describe a call, so that the next one can tell whether it is the same."""
+        text = json.dumps(sorted(places.items()))
+        return cls(asked, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``set.json`` says.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What shall be in the set; an unfinished set has less.
+    drawn_with : tuple of str
+        The releases of fractalgen that drew it.
+    overwriting : Overwriting or None
+        What is being drawn anew.
+    """
+
+    recipe: Recipe
+    drawn_with: tuple[str, ...] = (__version__,)
+    overwriting: Overwriting | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        data: dict[str, Any] = {
+            "recipe": self.recipe.as_json(),
+            "digest": self.recipe.digest,
+            "versions": {"set": SET_VERSION, "fractalgen": list(self.drawn_with)},
+            "licence": {
+                family.name: _LICENCE_OF_COLLECTED if family.collected else _LICENCE
+                for family in self.recipe.families
+            },
+        }
+        if self.overwriting:
+            asked = self.overwriting.asked.as_json()
+            data["overwriting"] = {"asked": asked, "places": self.overwriting.places}
+        return data
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Description":
+        """Rebuild what `as_json` gave; an error of some kind if it is anything else."""
+        again = data.get("overwriting")
+        return cls(
+            Recipe.from_json(data["recipe"]),
+            tuple(data["versions"]["fractalgen"]),
+            None
+            if again is None
+            else Overwriting(Recipe.from_json(again["asked"]), again["places"]),
+        )
+
+
+class Store:
+    """A set's folder. Nothing else knows what lies where in it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder; it need not exist. Nothing is read yet: see `open`.
+
+    Attributes
+    ----------
+    description : Description or None
+        What ``set.json`` says; None without one.
+    manifest : Manifest
+        The images on record.
+    on_disk : dict from str to int
+        Length of each file in the folders that were scanned, by its path in the set.
+    n_added : Counter of str
+        Number of images added by now, by family.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.description: Description | None = None
+        self.manifest = Manifest(self.folder / MANIFEST_FILE)
+        self.on_disk: dict[str, int] = {}
+        self.n_added: Counter[str] = Counter()
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Store":
+        """Read a set's description and manifest; SetError if the folder is no set."""
+        store = cls(folder)
+        folder = store.folder
+        if not folder.is_dir():
+            if folder.exists():
+                raise SetError(f"{folder} is not a folder")
+            raise SetError(f"{folder} does not exist; 'fractalgen build-set {folder}' makes a set")
+        store.description = store.read_description()
+        if store.description is None:
+            raise SetError(f"{folder} is no mixing set: it has no {SET_FILE}")
+        store.manifest = Manifest.read(store.manifest.path)
+        return store
+
+    @classmethod
+    def find(cls, image: str | Path) -> "tuple[Store, Record]":
+        """Find the set that an image is in, and its record; the file itself may be gone.
+
+        Raises
+        ------
+        SetError
+            If no set or no record is found.
+        """
+        image = Path(image).absolute()
+        store = cls(image.parent.parent)
+        file = f"{image.parent.name}/{image.name}"
+        path = store.manifest.path
+        if not path.exists():
+            raise SetError(f"{image} is not an image of a set: {store.folder} has no {path.name}")
+        try:
+            key = parse_image_file(file)
+        except ValueError as error:
+            raise SetError(f"{image} is not an image of a set: {error}") from None
+        store.manifest = Manifest.read(path)
+        record = store.records.get(key)
+        if record is None or record.file != file:
+            raise SetError(f"{path} has no record of {file}")
+        return store, record
+
+    def __repr__(self) -> str:
+        return f"<Store {str(self.folder)!r}: {len(self.records):,} images on record>"
+
+    @property
+    def records(self) -> dict[Key, Record]:
+        """The manifest's records, by family and index."""
+        return self.manifest.records
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What shall be in the set, with all the collected images that are on record."""
+        if self.description is None:
+            return None
+        return self.description.recipe.with_collected(self.records)
+
+    @property
+    def overwriting(self) -> Overwriting | None:
+        """What is being drawn anew."""
+        return self.description.overwriting if self.description else None
+
+    def path(self, file: str) -> Path:
+        """Return where a file of the set lies."""
+        return self.folder / file
+
+    def make_folder(self) -> None:
+        """Make the folder if it is not there; SetError if something else has its name."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            places = (self.folder, *self.folder.parents)
+            obstacles = (path for path in places if path.exists() and not path.is_dir())
+            obstacle = next(obstacles, self.folder)
+            raise SetError(f"{obstacle} is not a folder; give another place") from None
+
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the folder's lock; SetError if another process is at work."""
+        return locked(self.folder)
+
+    def read_description(self) -> Description | None:
+        """Read ``set.json``; None if there is none.
+
+        Raises
+        ------
+        DamagedSetError
+            If it cannot be read.
+        SetError
+            If it is a link, or was written by a later release.
+        """
+        check_no_links(self.folder, [SET_FILE])
+        path = self.folder / SET_FILE
+        try:
+            data = json.loads(read_regular(path))
+            version = data["versions"]["set"]
+            if version == SET_VERSION:
+                return Description.from_json(data)
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = str(error) if isinstance(error, RecipeError) else "not as fractalgen writes it"
+            raise DamagedSetError(
+                f"{path} is damaged ({reason}); "
+                f"'fractalgen build-set {self.folder} --overwrite' draws the set anew"
+            ) from None
+        raise SetError(f"{path} is of version {version!r}, this fractalgen reads {SET_VERSION}")
+
+    def read(self, *, overwrite: bool) -> None:
+        """Read what the folder has of a set, which may be nothing.
+
+        With `overwrite`, what is damaged is as good as missing.
+
+        Raises
+        ------
+        SetError
+            If it is damaged, or has a manifest without a description.
+        """
+        try:
+            self.description = self.read_description()
+        except DamagedSetError:
+            if not overwrite:
+                raise
+        self.manifest = Manifest.read(self.manifest.path)
+        if not overwrite:
+            self.manifest.require_sound()
+            if self.description is None and self.records:
+                raise SetError(
+                    f"{self.folder} has a {MANIFEST_FILE} but no {SET_FILE}; "
+                    "use another folder, or --overwrite to begin anew"
+                )
+
+    def describe(self, description: Description) -> None:
+        """Write ``set.json`` unless it says the same already."""
+        if description != self.description:
+            text = json.dumps(description.as_json(), indent=2) + "\n"
+            write_atomically(self.folder / SET_FILE, text.encode(), durable=True)
+            self.description = description
+
+    def check_unused(self, families: Iterable[str]) -> None:
+        """Raise SetError if a folder that is no set has files where images shall go."""
+        for family in families:
+            path = self.folder / family
+            if path.exists() and (not path.is_dir() or os.listdir(path)):  # noqa: PTH208
+                raise SetError(f"{path} is there already and belongs to no set; give a new folder")
+
+    def check_folders(self, families: Collection[str]) -> None:
+        """Raise SetError if a family's folder is a link, which may lead anywhere, or no folder."""
+        check_no_links(self.folder, sorted(families))
+        for family in families:
+            path = self.folder / family
+            if path.exists() and not path.is_dir():
+                raise SetError(f"{path} is not a folder; move it away first")
+
+    def prepare(self, families: Collection[str]) -> None:
+        """Check families' folders, remove what a killed run was writing, and scan them."""
+        self.check_folders(families)
+        for name in (".", *families):
+            remove_leftovers(self.folder / name)
+        self.scan(families)
+
+    def scan(self, families: Iterable[str]) -> None:
+        """Find the regular files in the families' folders."""
+        self.on_disk = {}
+        for family in families:
+            try:
+                entries = os.scandir(self.folder / family)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            with entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        size = entry.stat(follow_symlinks=False).st_size
+                        self.on_disk[f"{family}/{entry.name}"] = size
+
+    def check_nothing_foreign(self, asked: Recipe) -> None:
+        """Raise SetError if a file that is not the set's has the name of an image asked for.
+
+        A file without a record that the set would have drawn was left by a crash.
+        """
+        recorded = {record.file for record in self.records.values()}
+        foreign = [
+            file
+            for family in asked.families
+            for index in family.indices()
+            if (file := image_file(family.name, index, FORMATS[asked.format])) in self.on_disk
+            and file not in recorded
+            and not self._draws(file)
+        ]
+        if foreign:
+            verb, them = ("is", "it") if len(foreign) == 1 else ("are", "them")
+            raise SetError(
+                f"{first_few(foreign)} {verb} there already and not of this set; "
+                f"move {them} away first"
+            )
+
+    def _draws(self, file: str) -> bool:
+        """Whether a file has the name of an image that the set's recipe draws."""
+        try:
+            name, index = parse_image_file(file)
+        except ValueError:
+            return False
+        if self.description is None:
+            return False
+        recipe = self.description.recipe
+        family = recipe.family(name)
+        if family is None or family.collected or index not in family:
+            return False
+        return file == image_file(name, index, FORMATS[recipe.format])
+
+    def has(self, key: Key, recipe: Recipe) -> bool:
+        """Whether an image of a recipe is on record, and its file has the recorded length."""
+        record = self.records.get(key)
+        return (
+            record is not None
+            and self.on_disk.get(record.file) == record.n_bytes
+            and record.fits(recipe)
+        )
+
+    def missing(self, recipe: Recipe) -> Iterator[Key]:
+        """Yield the key of every image that a recipe draws and that is not there."""
+        for family in recipe.families:
+            if not family.collected:
+                for index in family.indices():
+                    if not self.has((family.name, index), recipe):
+                        yield family.name, index
+
+    def write(self, file: str, data: bytes) -> None:
+        """Put an image's file in place; several threads may do so at once."""
+        write_atomically(self.folder / file, data)
+
+    @contextlib.contextmanager
+    def adding(self) -> Iterator[None]:
+        """Keep the manifest open for `add`, and put it in order at the end."""
+        with self.manifest.appending():
+            yield
+        self.manifest.write()
+
+    def add(self, record: Record) -> None:
+        """Record an image whose file is in place."""
+        self.manifest.append(record)
+        self.on_disk[record.file] = record.n_bytes
+        self.n_added[record.key[0]] += 1
+
+    def forget(self, files: Iterable[str], recipe: Recipe) -> None:
+        """Take files for missing, and leave out bad lines and records that are not the recipe's."""
+        for file in files:
+            self.on_disk.pop(file, None)
+        for name, index in tuple(self.records):
+            family = recipe.family(name)
+            if family is None or index not in family:
+                del self.records[name, index]
+        if self.manifest.bad_lines:
+            self.manifest.write()
+
+    def remove(self, families: Collection[str]) -> int:
+        """Remove the families' images and nothing else; return how many were on record.
+
+        These are the files that the manifest knows, and those without a record that the set would
+        have drawn, which a crash left.
+        """
+        check_no_links(self.folder, sorted(families))
+        removed = {key: record for key, record in self.records.items() if key[0] in families}
+        files = {record.file for record in removed.values()}
+        files |= {
+            file
+            for file in self.on_disk
+            if file.partition("/")[0] in families and self._draws(file)
+        }
+        for file in files:
+            (self.folder / file).unlink(missing_ok=True)
+            self.on_disk.pop(file, None)
+        self.remove_empty_folders(families)
+        for key in removed:
+            del self.records[key]
+        self.manifest.write()
+        return len(removed)
+
+    def remove_empty_folders(self, families: Iterable[str]) -> None:
+        """Remove families' folders without a file: a class without images upsets ImageFolder."""
+        for family in families:
+            with contextlib.suppress(OSError):
+                (self.folder / family).rmdir()
+
+    def redraw(self, record: Record, size: int) -> NDArray[np.uint8]:
+        """Redraw an image from its recorded parameters, `size` pixels a side.
+
+        Raises
+        ------
+        SetError
+            If the image was collected and not drawn, or if its record is damaged.
+        RecipeError
+            If `size` is out of its range.
+        """
+        try:
+            check_size(size)
+        except ValueError as error:
+            raise RecipeError(str(error)) from None
+        if record.origin is not None:
+            raise SetError(
+                f"{record.file} was collected, not drawn, so it has no parameters to redraw it "
+                f"from; its original is {record.origin.path}"
+            )
+        if record.key[0] not in FAMILIES:
+            raise SetError(f"this fractalgen does not know the family of {record.file}")
+        try:
+            return record.redraw(size)
+        except ValueError as error:
+            raise SetError(f"{self.manifest.path}: params of {record.file}: {error}") from None
