@@ -11,6 +11,7 @@ from PIL import Image
 
 from benchmarks.timing import Row, paired_seconds
 from benchmarks.vectors import vector_bits
+from fractalgen.augment.config import PATCH_SIZES
 from fractalgen.augment.image_ops import PAPER_IMAGE_OPS, amount_of, apply_image_op
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.kernels.ipmix import apply_plans
@@ -121,7 +122,8 @@ def against_per_sample(size: int, preset: str, n: int, n_runs: int) -> Row:
 
     bank, images = random_images(N_BANK, size + size // 8, 0), random_images(n, size, 1)
     aug = IPMix(bank, patch_sizes=preset, threads=1)
-    per_sample = PerSample(bank, tuple(aug.options.patch_sizes))
+    sides = tuple(size if side == "image" else int(side) for side in PATCH_SIZES[preset])
+    per_sample = PerSample(bank, sides)
     as_images = [Image.fromarray(image) for image in images]
     batch = functools.partial(aug.batch, images, range(n), layout="NCHW")
     baseline = functools.partial(_one_by_one, per_sample, as_images)
@@ -165,8 +167,7 @@ def beside_a_training_step(n_runs: int = 6) -> Row:
     import torch
     from torch import nn
 
-    from fractalgen.augment.datasets import IPMixCollate
-    from fractalgen.augment.losses import jsd_loss
+    from fractalgen.torch import IPMixCollate, jsd_loss
 
     images = random_images(BATCH, 32, 1)
     collate = IPMixCollate(IPMix(random_images(N_BANK, 36, 0)), views=2)

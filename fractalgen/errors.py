@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 __all__ = [
     "ArgumentError",
+    "ArgumentTypeError",
     "BankError",
     "DamagedSetError",
     "DownloadError",
     "FractalgenError",
     "ImageError",
+    "MissingPackageError",
     "NotRegularError",
     "OtherProcessError",
     "PaletteError",
@@ -27,6 +29,14 @@ class FractalgenError(Exception):
 
 class ArgumentError(FractalgenError, ValueError):
     """An argument of the wrong kind or out of its range; the message names it."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of a type that cannot be used at all."""
+
+
+class MissingPackageError(FractalgenError, ImportError):
+    """A package that is not installed; the message says how to install it."""
 
 
 class UnknownNameError(FractalgenError, KeyError):

@@ -1,22 +1,35 @@
-"""A pool of threads that keeps the order of its tasks, and how many threads it should have."""
+"""Threads: a pool that keeps the order of its tasks, and a team that shares out a batch."""
 
 import concurrent.futures
 import contextlib
+import itertools
+import multiprocessing
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from fractalgen.arguments import whole_number
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-__all__ = ["OrderedPool", "Progress", "Stopped", "available_memory", "default_workers"]
+__all__ = [
+    "OrderedPool",
+    "Progress",
+    "Stopped",
+    "ThreadTeam",
+    "available_memory",
+    "default_workers",
+]
 
 _BYTES_PER_PIXEL = 16  # that drawing and encoding an image takes; 14 were measured at 4096 pixels
 _MAX_BYTES = 4 << 30  # that all images being drawn may take together
+_MAX_THREADS = 1024
+_MIN_SHARE = 4  # images that are worth handing to another thread
 _GRACE_SECONDS = 1.0
 _TICK_SECONDS = 0.5  # where waiting cannot be interrupted, a Ctrl-C is seen this often
 
@@ -33,18 +46,20 @@ Progress = Callable[[int, int | None], None]
 
 
 def default_workers(size: int = 0) -> int:
-    """Return as many workers as this process has processors.
+    """Return the number of this process's processors, or fewer.
 
     If they draw images, `size` pixels a side, there are fewer where memory would not suffice.
     """
-    if hasattr(os, "sched_getaffinity"):
-        processors = len(os.sched_getaffinity(0))
-    else:
-        processors = os.cpu_count() or 1
     if not size:
-        return processors
+        return _processors()
     memory = min(_MAX_BYTES, available_memory() or _MAX_BYTES)
-    return max(1, min(processors, memory // (_BYTES_PER_PIXEL * size**2)))
+    return max(1, min(_processors(), memory // (_BYTES_PER_PIXEL * size**2)))
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def available_memory() -> int | None:
@@ -157,3 +172,57 @@ class OrderedPool(Generic[T, R]):
         while not future.done():
             concurrent.futures.wait([future], _TICK_SECONDS)
         return future.result()
+
+
+class ThreadTeam:
+    """Threads that share out a range between them.
+
+    Unlike Numba's own threads they survive a fork of the process: the child starts new ones.
+
+    Parameters
+    ----------
+    threads : int, optional
+        If None, the processors of this process, shared with the processes that torchrun started
+        beside it; in a worker process 1, because its siblings work at the same time.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        if threads is not None:
+            threads = whole_number("threads", threads, 1, _MAX_THREADS)
+        self._threads = threads
+        self._executor: concurrent.futures.ThreadPoolExecutor | None = None
+        self._process = -1
+
+    def run(self, work: Callable[[int, int], None], n: int) -> None:
+        """Call ``work(start, stop)`` for the parts of ``range(n)``, and wait for all of them."""
+        n_parts = max(1, min(self._size(), n // _MIN_SHARE))
+        if n_parts == 1:
+            work(0, n)
+            return
+        edges = [n * part // n_parts for part in range(n_parts + 1)]
+        executor = self._started()
+        parts = itertools.pairwise(edges[1:])
+        futures = [executor.submit(work, start, stop) for start, stop in parts]
+        work(0, edges[1])
+        for future in futures:
+            future.result()
+
+    def _size(self) -> int:
+        if self._threads is not None:
+            return self._threads
+        if multiprocessing.parent_process() is not None:
+            return 1
+        siblings = os.environ.get("LOCAL_WORLD_SIZE", "1")  # as torchrun sets it
+        return max(1, _processors() // max(1, int(siblings) if siblings.isdecimal() else 1))
+
+    def _started(self) -> concurrent.futures.ThreadPoolExecutor:
+        if self._executor is None or self._process != os.getpid():
+            self._executor = concurrent.futures.ThreadPoolExecutor(self._size(), "fractalgen")
+            self._process = os.getpid()
+        return self._executor
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"threads": self._threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["threads"])  # type: ignore[misc]

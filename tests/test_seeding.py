@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from fractalgen.seeding import rng_for, uniform, whole
+from fractalgen.errors import ArgumentTypeError
+from fractalgen.seeding import bits_at, rng_for, seed_for, uniform, whole
 
 
 def draws(*key):
@@ -42,3 +43,39 @@ def test_whole_numbers_are_equally_likely_and_within_their_range():
     counts = np.bincount([whole(rng, 3, 7) for _ in range(4000)], minlength=8)
     assert counts[3:7].sum() == 4000
     assert counts[3:7].min() > 880
+
+
+def test_a_seed_is_mixed_of_whole_numbers():
+    assert seed_for(np.int64(-1), np.uint8(2), np.int32(3)) == seed_for(2**64 - 1, 2, 3)
+    for given in ((0.5, 0, 0), (0, "1", 0), (0, 0, None)):
+        with pytest.raises(ArgumentTypeError, match="seed, epoch and index must be whole numbers"):
+            seed_for(*given)
+
+
+def test_seeds_are_splitmix64_applied_three_times():
+    """The first output of the stream 0 is the one that SplitMix64's authors publish."""
+
+    def first_output(seed):
+        x = np.array([seed], np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return int((x ^ (x >> np.uint64(31)))[0])
+
+    assert first_output(0) == bits_at(0, 0) == 0xE220A8397B1DCDAF
+    for seed, epoch, index in [(0, 0, 0), (1, 2, 3), (2**64 - 1, 99, 49_999)]:
+        after_seed = first_output(seed)
+        after_epoch = first_output((after_seed + epoch) % 2**64)
+        assert seed_for(seed, epoch, index) == first_output((after_epoch + index) % 2**64)
+    drawn = {seed_for(s, e, i) for s in range(4) for e in range(50) for i in range(200)}
+    assert len(drawn) == 4 * 50 * 200
+
+
+def test_bits_of_arrays_are_those_of_their_numbers():
+    seeds = np.array([0, 1, 2**63, 2**64 - 1], np.uint64)
+    places = np.array([0, 5, 2**64 - 1], np.uint64)
+    bits = bits_at(seeds[:, None], places)
+    assert bits.dtype == np.uint64
+    expected = [[bits_at(int(seed), int(n)) for n in places] for seed in seeds]
+    np.testing.assert_array_equal(bits, np.array(expected, np.uint64))
+    np.testing.assert_array_equal(bits_at(seeds, 5), bits[:, 1])
+    np.testing.assert_array_equal(bits_at(2**63, places), bits[2])

@@ -1,11 +1,11 @@
 """A figure that explains IPMix on an image: its operations, its patches, its chains.
 
 After figures 3 and 5 of Huang et al., "IPMix: Label-Preserving Data Augmentation Method for
-Training Robust Classifiers", NeurIPS 2023. Every image in it comes from a plan that the
-compiled engine applies.
+Training Robust Classifiers", NeurIPS 2023. Every image in it comes from a plan that the compiled
+engine applies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,36 +14,28 @@ from PIL import Image
 
 from fractalgen.arguments import whole_number
 from fractalgen.augment.figure_page import COLUMNS, GAP, TILE, Page, column_left
-from fractalgen.augment.figure_plans import (
-    clear_plan,
-    patch_sizes,
-    single_step,
-    step_in_words,
-    title,
-)
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.augment.plan import MIXING_OPS, from_json, to_json
+from fractalgen.augment.plan import from_json, to_json
+from fractalgen.errors import ArgumentError
 from fractalgen.registry import shown
 
-__all__ = ["MAX_IMAGES", "MIN_SIZE", "figure"]
+__all__ = ["MAX_IMAGES", "MIN_SIZE", "clear_plan", "figure", "step_in_words"]
 
 MAX_IMAGES = COLUMNS - 1
 """Images of the mixing set that the figure has room for."""
 MIN_SIZE = 16
 _IMAGENET_FROM = 128  # pixels a side; smaller images take the patches for CIFAR's
 _MASK_SEED = 0x1B3A
+_MOVES = ("rotate", "shear", "translate", "mirror")
+# The smallest amounts that can be seen; the translation's is a share of the side.
+_MIN_AMOUNTS = {"rotate": 4.0, "shear": 0.05, "translate": 0.06, "posterize": 1.0}
 
-_FACTORS = {
-    "add": (0.6, 0.5),
-    "multiply": (0.7, 0.5),
-    "random-pixels": (0.5, 0.0),
-    "random-elements": (0.5, 0.0),
-}
-_HOW = {
-    "add": ("0.6 of the image's values", "and 0.5 of the partner's"),
-    "multiply": ("the image's to the power", "0.7, the partner's to 0.5"),
-    "random-pixels": ("half of the pixels", "are the partner's"),
-    "random-elements": ("half of the red, green, blue", "values are the partner's"),
+# The paper's mixing operations: factors, and what they do.
+_MIXING: dict[str, tuple[list[float], str, str]] = {
+    "add": ([0.6, 0.5], "0.6 of the image's values", "and 0.5 of the partner's"),
+    "multiply": ([0.7, 0.5], "the image's to the power", "0.7, the partner's to 0.5"),
+    "random-pixels": ([0.5, 0.0], "half of the pixels", "are the partner's"),
+    "random-elements": ([0.5, 0.0], "half of the red, green, blue", "values are the partner's"),
 }
 
 Pixels = NDArray[np.uint8]
@@ -51,44 +43,33 @@ Json = dict[str, Any]
 
 
 def figure(image: Pixels, set_images: Pixels, names: Sequence[str], seed: int = 0) -> Image.Image:
-    """Draw the figure.
+    """Draw the figure, an RGB image 1,400 pixels wide.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (size, size, 3)
-        The image to be augmented, 16 pixels a side or more.
+        The image to augment, 16 pixels a side or more.
     set_images : ndarray of uint8, shape (n, size, size, 3)
         One to four of the mixing set; the first is the partner in most of the figure.
     names : sequence of str
         What to call them.
     seed : int
-        Of the plans that are drawn, 0 or more.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, 1,400 pixels wide.
-
-    Raises
-    ------
-    ValueError
-        If there are no images or too many, the shapes do not fit, or the seed is negative.
+        Seed of the plans that are drawn, 0 or more.
     """
     if not _is_rgb(image, 3) or image.shape[0] != image.shape[1] or len(image) < MIN_SIZE:
-        raise ValueError(
+        raise ArgumentError(
             f"the image must be a square of {MIN_SIZE} pixels or more, uint8 of shape "
             "(size, size, 3)"
         )
     if not _is_rgb(set_images, 4) or set_images.shape[1:] != image.shape:
-        raise ValueError("the images to mix with must be uint8 of the image's shape")
+        raise ArgumentError("the images to mix with must be uint8 of the image's shape")
     if not 1 <= len(set_images) <= MAX_IMAGES:
-        raise ValueError(
+        raise ArgumentError(
             f"there must be 1 to {MAX_IMAGES} images to mix with, not {len(set_images)}"
         )
-    if not isinstance(names, Sequence) or len(names) != len(set_images):
-        raise ValueError(f"names must be a list of {len(set_images)}, not {shown(names)}")
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"names must be strings, not {shown(names)}")
+    are_names = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
+    if not are_names or len(names) != len(set_images):
+        raise ArgumentError(f"names must be {len(set_images)} strings, not {shown(names)}")
     seed = whole_number("seed", seed, 0, (1 << 64) - 1)
     size = len(image)
     page = Page()
@@ -104,6 +85,11 @@ def figure(image: Pixels, set_images: Pixels, names: Sequence[str], seed: int = 
     return page.finished()
 
 
+def _is_rgb(array: Any, n_axes: int) -> bool:
+    is_uint8 = isinstance(array, np.ndarray) and array.dtype == np.uint8
+    return is_uint8 and array.ndim == n_axes and array.shape[-1] == 3
+
+
 def _show_material(page: Page, image: Pixels, set_images: Pixels, names: Sequence[str]) -> None:
     page.heading(
         "What is mixed",
@@ -113,7 +99,9 @@ def _show_material(page: Page, image: Pixels, set_images: Pixels, names: Sequenc
     page.image(0, page.y, image, "Original")
     for column, (set_image, name) in enumerate(zip(set_images, names, strict=True), 1):
         role = "Partner" if column == 1 else "Of the same set"
-        page.image(column, page.y, set_image, role, _in_ascii(name))
+        # The page's font has letters for ASCII alone.
+        name = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
+        page.image(column, page.y, set_image, role, name)
     page.y += TILE + 64
 
 
@@ -123,41 +111,33 @@ def _show_mixing(page: Page, image: Pixels, set_images: Pixels) -> None:
         "The strengths, and the patches' sizes and places, are drawn at random in use. "
         "The patches here are large ones.",
     )
-    augment = IPMix(set_images)
-    for column, name in enumerate(MIXING_OPS, 1):
-        page.caption(column, page.y, title(name), *_HOW[name])
+    for column, (name, (_, *how)) in enumerate(_MIXING.items(), 1):
+        page.caption(column, page.y, _title(name), *how)
     page.y += 90
-    for words, box in _areas(len(image)):
-        whole = box[2] == len(image)
+    augment, size = IPMix(set_images), len(image)
+    side = _patch_sides(size)[-1]
+    thin = max(1, side // 4)
+    areas = (
+        (size, size, ("The whole image", "the pixel level")),
+        (side, side, ("A square patch", "the patch level;", f"here {side} x {side} pixels")),
+        (thin, side, ("A scar", "the patch level; long and thin,", f"here {side} x {thin} pixels")),
+    )
+    plan = {"bank_image": 0, "crop": [0, 0], "framework": "chain", "wraps": False, "skip": 1.0}
+    for height, width, words in areas:
         page.caption(0, page.y + TILE // 2 - 34, *words)
-        for column, name in enumerate(MIXING_OPS, 1):
-            factors = list(_FACTORS[name])
+        box = [(size - height) // 2, (size - width) // 2, height, width]
+        for column, (name, (factors, *_)) in enumerate(_MIXING.items(), 1):
             step = {"mixing": name, "box": box, "factors": factors, "mask_seed": _MASK_SEED}
-            mixed = _applied(augment, single_step(step), image)
-            page.image(column, page.y, mixed, box=None if whole else tuple(box))
+            mixed = _applied(augment, plan | {"chains": [_chain([step])]}, image)
+            page.image(column, page.y, mixed, box=_frame(step, size))
         page.y += TILE + GAP
     page.y -= GAP - 18
 
 
-def _areas(size: int) -> list[tuple[tuple[str, ...], list[int]]]:
-    """Return each kind of area in words, and as top, left, height and width."""
-    side = patch_sizes(size)[-1]
-    thin = max(1, side // 4)
-    centred = [
-        [(size - height) // 2, (size - width) // 2, height, width]
-        for height, width in ((size, size), (side, side), (thin, side))
-    ]
-    words = (
-        ("The whole image", "the pixel level"),
-        ("A square patch", "the patch level;", f"here {side} x {side} pixels"),
-        ("A scar", "the patch level; long and thin,", f"here {side} x {thin} pixels"),
-    )
-    return list(zip(words, centred, strict=True))
-
-
 def _show_chains(page: Page, image: Pixels, set_images: Pixels, seed: int) -> None:
-    plan = clear_plan(len(image), set_images, seed)
-    chains, m = plan["chains"], plan["skip"]
+    size = len(image)
+    plan = clear_plan(size, set_images, seed)
+    m = plan["skip"]
     page.heading(
         "Two chains of three steps",
         "k = 2 and t = 3, drawn until every step shows. The chains are averaged by their weights, "
@@ -169,16 +149,15 @@ def _show_chains(page: Page, image: Pixels, set_images: Pixels, seed: int) -> No
     centres = [page.y + 30 + row * pitch + TILE // 2 for row in range(2)]
     _draw_arrows(page, middle, centres)
     page.label(column_left(2) + TILE // 2, middle, f"skip connection, 1 - m = {1 - m:.2f}")
-    for row, (chain, centre) in enumerate(zip(chains, centres, strict=True)):
-        top = centre - TILE // 2
-        mixes = "mixing" in chain["steps"][0]
-        kind = "pixel and patch level" if mixes else "image level"
-        page.above(1, top, f"Chain {row + 1}, {kind}")
-        page.above(3, top, f"w{row + 1} = {chain['weight']:.2f}", to_right=True)
-        for done, step in enumerate(chain["steps"], 1):
-            prefix = {"weight": 1.0, "steps": chain["steps"][:done]}
-            shown = _applied(augment, plan | {"skip": 1.0, "chains": [prefix]}, image)
-            page.image(done, top, shown, *step_in_words(step, len(image)), box=_patch(step, image))
+    for row, (chain, centre) in enumerate(zip(plan["chains"], centres, strict=True), 1):
+        top, steps = centre - TILE // 2, chain["steps"]
+        kind = "pixel and patch level" if "mixing" in steps[0] else "image level"
+        page.above(1, top, f"Chain {row}, {kind}")
+        page.above(3, top, f"w{row} = {chain['weight']:.2f}", to_right=True)
+        for done, step in enumerate(steps, 1):
+            prefix = plan | {"skip": 1.0, "chains": [_chain(steps[:done])]}
+            pixels = _applied(augment, prefix, image)
+            page.image(done, top, pixels, *step_in_words(step, size), box=_frame(step, size))
     page.image(0, middle - TILE // 2, image, "Original")
     page.image(
         4,
@@ -192,7 +171,7 @@ def _show_chains(page: Page, image: Pixels, set_images: Pixels, seed: int) -> No
 
 
 def _draw_arrows(page: Page, middle: int, centres: Sequence[int]) -> None:
-    """Lead from the original straight to the result, and there through each chain too."""
+    """Lead from the original straight to the result, and through each chain."""
     fork, join = column_left(1) - 22, column_left(4) - 22
     page.arrow((column_left(1) - GAP + 5, middle), (column_left(4) - 5, middle))
     for centre in centres:
@@ -208,31 +187,127 @@ def _show_views(page: Page, image: Pixels, set_images: Pixels, seed: int) -> Non
         "Results for five seeds by the default k = 3 chains of up to t = 3 steps. "
         "The label is the original's.",
     )
-    preset = "imagenet" if len(image) >= _IMAGENET_FROM else "cifar"
-    augment = IPMix(set_images, patch_sizes=preset)
+    augment = IPMix(set_images, patch_sizes="imagenet" if len(image) >= _IMAGENET_FROM else "cifar")
     for column in range(COLUMNS):
         plan = augment.sample_plan(np.random.default_rng([seed, column]), image.shape)
         page.image(column, page.y, _applied(augment, to_json(plan), image))
     page.y += TILE
 
 
-def _is_rgb(array: Any, n_axes: int) -> bool:
-    is_uint8 = isinstance(array, np.ndarray) and array.dtype == np.uint8
-    return is_uint8 and array.ndim == n_axes and array.shape[-1] == 3
-
-
-def _in_ascii(name: str) -> str:
-    """Replace what the page's font has no letters for."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
-
-
-def _patch(step: Json, image: Pixels) -> tuple[int, ...] | None:
-    """Return the box of a step's patch; None if it takes the whole image."""
-    box = step.get("box")
-    return None if box is None or box[2] == len(image) else tuple(box)
+def _chain(steps: Sequence[Json]) -> Json:
+    return {"weight": 1.0, "steps": steps}
 
 
 def _applied(augment: IPMix, plan: Json, image: Pixels) -> Pixels:
     values = augment.apply(from_json(plan), image)
     pixels: Pixels = (values * 255 + 0.5).astype(np.uint8)
     return pixels
+
+
+def _frame(step: Json, size: int) -> tuple[int, ...] | None:
+    """Return the box of a step's patch; None if the step changes the whole image."""
+    box = step.get("box")
+    return None if box is None or box[2] == size else tuple(box)
+
+
+def clear_plan(size: int, images: NDArray[np.uint8], seed: int) -> Json:
+    """Draw a plan of two chains of three steps, each part until it shows well on the page.
+
+    Its first chain is at the image level, the second at the pixel and patch level. The plan is as
+    `fractalgen.augment.plan.to_json` gives it.
+    """
+    rng = np.random.default_rng(seed)
+    sizes: list[int | str] = [*_patch_sides(size), "image"]
+
+    def draw_until(accepts: Callable[[Json], bool], **options: Any) -> Json:
+        augment = IPMix(images[:1], t=3, patch_sizes=sizes, **options)
+        while True:
+            plan = to_json(augment.sample_plan(rng, (size, size)))
+            if accepts(plan):
+                return plan
+
+    def has_clear_operations(plan: Json) -> bool:
+        """Three of them; not invert, which averaged with the original leaves little but grey."""
+        steps = plan["chains"][0]["steps"]
+        names = {step["image_op"] for step in steps}
+        n_moves = sum(name.startswith(_MOVES) for name in names)
+        different = len(names) == 3 and 1 <= n_moves <= 2 and "invert" not in names
+        return different and all(_is_visible(step, size) for step in steps)
+
+    def has_clear_mixes(plan: Json) -> bool:
+        """Three operations on all kinds of area, and one patch with a copy."""
+        steps = plan["chains"][0]["steps"]
+        areas = {_area(step, size) for step in steps}
+        copies = [_area(step, size) for step in steps if "image_op" in step]
+        different = len({step["mixing"] for step in steps}) == 3 == len(areas)
+        one_copy = copies in (["square"], ["scar"])
+        return different and one_copy and all(_is_visible(step, size) for step in steps)
+
+    plan = draw_until(_is_balanced, k=2)
+    first, second = plan["chains"]
+    for chain, drawn in (
+        (first, draw_until(has_clear_operations, k=1, levels=["image"])),
+        (second, draw_until(has_clear_mixes, k=1, levels=["patch", "pixel"])),
+    ):
+        chain["steps"] = drawn["chains"][0]["steps"]
+    return plan
+
+
+def _is_balanced(plan: Json) -> bool:
+    """Return whether every part of the sum has some weight."""
+    weights = [chain["weight"] for chain in plan["chains"]]
+    return bool(0.5 <= plan["skip"] <= 0.8 and min(weights) >= 0.35)
+
+
+def _is_visible(step: Json, size: int) -> bool:
+    """Return whether a step's amount and factors are large enough to be seen."""
+    kind = step.get("image_op", "").partition("-")[0]
+    smallest = _MIN_AMOUNTS.get(kind, 0.0) * (size if kind == "translate" else 1)
+    if abs(step.get("amount", 0)) < smallest:
+        return False
+    if "mixing" not in step:
+        return True
+    a, b = step["factors"]
+    return bool(0.3 <= a <= 0.8 if step["mixing"].startswith("random") else b >= 0.2)
+
+
+def _patch_sides(size: int) -> list[int]:
+    """Return a middling and a large side for patches that can be seen on the page."""
+    return [size // 4, size * 3 // 7]
+
+
+def _area(step: Json, size: int) -> str:
+    height, width = step["box"][2:]
+    if height != width:
+        return "scar"
+    return "whole" if height == size else "square"
+
+
+def _title(name: str) -> str:
+    return name.replace("-", " ").capitalize()
+
+
+def step_in_words(step: Json, size: int) -> tuple[str, ...]:
+    """Return a step's caption: what is done, and where and with what."""
+    if "mixing" not in step:
+        return (_operation_in_words(step),)
+    where = {"whole": "on the whole image", "square": "on a square patch", "scar": "on a scar"}
+    copy = "image_op" in step
+    partner = f"with a copy: {_operation_in_words(step).lower()}" if copy else "with the partner"
+    return _title(step["mixing"]), where[_area(step, size)], partner
+
+
+def _operation_in_words(step: Json) -> str:
+    name, amount = step["image_op"], step["amount"]
+    # An amount says where a pixel is taken from, so that the image goes the other way.
+    distance = f"{abs(amount):.0f} pixels"
+    in_words = {
+        "rotate": f"Rotate {abs(amount):.0f}° {'left' if amount > 0 else 'right'}",
+        "shear-x": f"Shear x by {amount:.2f}",
+        "shear-y": f"Shear y by {amount:.2f}",
+        "translate-x": f"Move {distance} {'left' if amount > 0 else 'right'}",
+        "translate-y": f"Move {distance} {'up' if amount > 0 else 'down'}",
+        "posterize": f"Posterize to {amount:.0f} bits",
+        "solarize": f"Solarize from {amount:.0f}",
+    }
+    return in_words.get(name, _title(name))

@@ -27,16 +27,11 @@ _NORMAL, _SMALL = 20, 17  # sizes of captions
 
 
 class Page:
-    """A page that is filled from top to bottom.
-
-    Attributes
-    ----------
-    y : int
-        Where the next thing goes, in pixels from the top.
-    """
+    """A page that is filled from top to bottom."""
 
     def __init__(self) -> None:
         self.y = _MARGIN
+        """Where the next thing goes, in pixels from the top."""
         self._image = Image.new("RGB", (WIDTH, _HEIGHT), _PAPER)
         self._draw = ImageDraw.Draw(self._image)
 
@@ -66,20 +61,9 @@ class Page:
         *lines: str,
         box: tuple[int, ...] | None = None,
     ) -> None:
-        """Show an image, and below it a caption of a dark and more grey lines.
+        """Show an image with its upper edge at `y`, and a caption below it.
 
-        Parameters
-        ----------
-        column : int
-            From 0 to COLUMNS - 1.
-        y : int
-            Its upper edge.
-        pixels : ndarray of uint8, shape (size, size, 3)
-            Enlarged to TILE as whole pixels, or made smaller.
-        lines : str
-            Each is cut off where it would be wider than the image.
-        box : tuple of int, optional
-            A patch to be framed: top, left, height and width in the image.
+        `box` is a patch of the image to frame: top, left, height and width.
         """
         x = column_left(column)
         tile = Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.BOX)
@@ -93,7 +77,7 @@ class Page:
         self.caption(column, y + TILE + 12, *lines)
 
     def caption(self, column: int, y: int, *lines: str) -> None:
-        """Write a dark line and grey ones below it, at a column's left edge."""
+        """Write a dark line and grey ones below it, each cut to about an image's width."""
         for i, line in enumerate(lines):
             size = _SMALL if i else _NORMAL
             text = _cut(line, size, TILE + GAP // 2)
@@ -139,7 +123,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _cut(text: str, size: int, width: int) -> str:
-    """Leave out the beginning of a text that is too wide: of a path the end tells more."""
+    """Leave out the beginning of a text that is too wide: a path's end tells more."""
     if _font(size).getlength(text) <= width:
         return text
     while text and _font(size).getlength("..." + text) > width:

@@ -1,4 +1,4 @@
-"""From what callers have to what kernels take, and back: images, seeds, and results."""
+"""What callers give, as the engines take it, and back: images, seeds and results."""
 
 import itertools
 import operator
@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
 
 __all__ = [
     "MAX_VIEWS",
     "as_batch",
     "as_pixels",
+    "as_rgb_pixels",
     "as_seed",
     "as_seeds",
     "checked_out",
@@ -31,41 +33,51 @@ def _is_tensor(image: Any) -> bool:
 
 
 def as_pixels(image: Any) -> NDArray[np.uint8]:
-    """Turn an image into uint8 pixels, shape (height, width, 3).
-
-    Raises
-    ------
-    TypeError
-        If it is none of the kinds that are known.
-    ValueError
-        If its shape or its values are not an image's.
-    """
+    """Turn a PIL image, array or tensor into uint8 pixels of shape (height, width, 3)."""
     if isinstance(image, Image.Image):
         array = np.asarray(image.convert("RGB"))
     elif _is_tensor(image):
         tensor = image.detach().cpu()
         array = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
         if array.ndim != 3 or array.shape[0] != 3:
-            raise ValueError(f"a tensor must be of shape (3, height, width), not {array.shape}")
+            raise ArgumentError(f"a tensor must be of shape (3, height, width), not {array.shape}")
         array = array.transpose(1, 2, 0)
         if array.dtype.kind == "f":
             if array.size and not (array.min() >= 0 and array.max() <= 1):
-                raise ValueError("a float tensor must hold values from 0 to 1, not normalised ones")
+                raise ArgumentError(
+                    "a float tensor must hold values from 0 to 1, not normalised ones"
+                )
             array = (array * 255 + 0.5).astype(np.uint8)
     elif isinstance(image, np.ndarray):
         array = image
     else:
-        raise TypeError(f"cannot augment a {type(image).__name__}: give a PIL image or an array")
+        raise ArgumentTypeError(
+            f"cannot augment a {type(image).__name__}: give a PIL image or an array"
+        )
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
-        raise ValueError(
+        raise ArgumentError(
             f"an image must be uint8 of shape (height, width, 3), not {array.dtype} of "
             f"{array.shape}"
         )
     return np.ascontiguousarray(array)
 
 
+def as_rgb_pixels(image: Any) -> NDArray[np.uint8]:
+    """Do what `as_pixels` does, and turn grey arrays and tensors into RGB too."""
+    if _is_tensor(image):
+        image = image[None] if image.ndim == 2 else image
+        if image.ndim == 3 and image.shape[0] == 1:
+            image = image.expand(3, -1, -1)
+    elif isinstance(image, np.ndarray):
+        image = np.asarray(image)  # no matrix, which always has two axes
+        image = image[..., None] if image.ndim == 2 else image
+        if image.ndim == 3 and image.shape[2] == 1:
+            image = np.repeat(image, 3, axis=2)
+    return as_pixels(image)
+
+
 def like_input(values: NDArray[np.float32], image: Any) -> Any:
-    """Bring a result of shape (height, width, 3) into the layout of the image that came in."""
+    """Bring a result of shape (height, width, 3) into the layout of `image`."""
     if not _is_tensor(image):
         return values
     import torch
@@ -82,54 +94,48 @@ def read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def as_batch(images: Any) -> NDArray[np.uint8]:
-    """Return a batch as a contiguous array; ValueError if it is not uint8 (n, height, width, 3)."""
+    """Return a batch as a contiguous array of uint8, shape (n, height, width, 3)."""
     try:
         array = np.ascontiguousarray(images)
     except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that is elsewhere
         array = np.empty(0)
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape[1:]:
-        raise ValueError(
+        raise ArgumentError(
             f"images must be uint8 of shape (batch, height, width, 3), not {shown(images)}"
         )
     return array
 
 
 def as_seed(name: str, seed: Any) -> int:
-    """Return a seed of 64 bits, of a negative number its two's complement.
-
-    Raises
-    ------
-    ValueError
-        With `name`, if it is no whole number.
-    """
+    """Return a seed of 64 bits: the two's complement of a negative number."""
     if isinstance(seed, (bool, np.bool_)):
-        raise ValueError(f"{name} must be a whole number, not {seed}")
+        raise ArgumentError(f"{name} must be a whole number, not {seed}")
     try:
         return operator.index(seed) & _MASK_64
     except TypeError:
-        raise ValueError(f"{name} must be a whole number, not {shown(seed)}") from None
+        raise ArgumentError(f"{name} must be a whole number, not {shown(seed)}") from None
 
 
 def as_seeds(seeds: Any, n: int) -> NDArray[np.uint64]:
-    """Return `n` seeds, see `as_seed`; ValueError if they are not so many."""
+    """Return exactly `n` seeds; see `as_seed`."""
     try:
         given = list(itertools.islice(seeds, n + 1))
     except TypeError:
-        raise ValueError(f"seeds must be {n} whole numbers, not {shown(seeds)}") from None
+        raise ArgumentError(f"seeds must be {n} whole numbers, not {shown(seeds)}") from None
     if len(given) != n:
         size = len(given) if len(given) < n else "more"
-        raise ValueError(f"{n} images need {n} seeds, not {size}")
+        raise ArgumentError(f"{n} images need {n} seeds, not {size}")
     return np.array([as_seed("each of seeds", seed) for seed in given], np.uint64)
 
 
 def checked_out(out: NDArray[np.float32] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return a place for results: the caller's, if it is fit for them, or a new one."""
+    """Return an array for the results: a new one, or `out` if they fit into it."""
     if out is None:
         return np.empty(shape, np.float32)
     if not isinstance(out, np.ndarray):
-        raise ValueError(f"out must be an array, not {shown(out)}")
+        raise ArgumentError(f"out must be an array, not {shown(out)}")
     if out.shape != shape or out.dtype != np.float32 or not out.flags.carray:
-        raise ValueError(
+        raise ArgumentError(
             f"out must be C-contiguous, writeable and aligned float32 of shape {shape}, not "
             f"{out.dtype} of {out.shape}"
         )

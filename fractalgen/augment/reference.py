@@ -1,33 +1,83 @@
-"""The readable engine: applies a plan with Pillow and NumPy, a line of the algorithm at a time."""
+"""The readable engine: mixes, and applies plans, with Pillow and NumPy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fractalgen.augment.image_ops import IMAGE_OPS, apply_image_op
-from fractalgen.augment.plan import FRAMEWORKS, MIXING_OPS
-from fractalgen.augment.random_masks import random_mask
+from fractalgen.augment.image_ops import apply_image_op
+from fractalgen.kernels.plan_layout import FRAMEWORKS, IMAGE_OPS, MIXING_OPS, NO_OP
+from fractalgen.seeding import bits_at
 
-__all__ = ["apply_plan", "mix"]
+__all__ = ["MIXINGS", "Mixing", "apply_plan", "apply_plans"]
 
 Pixels = NDArray[np.uint8]
+_MASK_21 = (1 << 21) - 1
+
+
+class Step(NamedTuple):
+    """What a mixing operation is told."""
+
+    a: float
+    b: float
+    wraps: bool  # values out of range wrap round instead of being clipped
+    mask_seed: int
+    places: NDArray[np.uint64]  # of the patch's pixels, counted along the image's rows
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A mixing operation of our patch and the partner's, and the ranges of its factors."""
+
+    apply: Callable[[Pixels, Pixels, Step], Pixels]
+    a_range: tuple[float, float]
+    b_range: tuple[float, float]
+
+
+def _add(ours: Pixels, theirs: Pixels, step: Step) -> Pixels:
+    one, other = ours / 255.0, theirs / 255.0
+    values = (step.a * (2 * one - 1) + step.b * (2 * other - 1) + 1) / 2 * 255
+    return _to_pixels(values, wraps=step.wraps)
+
+
+def _multiply(ours: Pixels, theirs: Pixels, step: Step) -> Pixels:
+    one, other = (np.log2(np.maximum(2 * (image / 255.0), 1e-37)) for image in (ours, theirs))
+    values = np.exp2(np.clip(step.a * one + step.b * other, -30, 30)) / 2 * 255
+    return _to_pixels(np.where(ours == 0, 0.0, values), wraps=step.wraps)
+
+
+def _to_pixels(values: NDArray[np.float64], *, wraps: bool) -> Pixels:
+    whole = np.trunc(values) if wraps else np.floor(np.clip(values, 0, 255) + 0.5)
+    pixels: Pixels = (whole.astype(np.int64) & 255).astype(np.uint8)
+    return pixels
+
+
+def _random_pixels(ours: Pixels, theirs: Pixels, step: Step) -> Pixels:
+    uniform = (bits_at(step.mask_seed, step.places) >> 40) * 2.0**-24
+    return np.where((uniform < np.float32(step.a))[..., None], ours, theirs)
+
+
+def _random_elements(ours: Pixels, theirs: Pixels, step: Step) -> Pixels:
+    bits = bits_at(step.mask_seed, step.places)
+    uniform = np.stack([bits >> 21 * part & _MASK_21 for part in range(3)], axis=-1) * 2.0**-21
+    return np.where(uniform < np.float32(step.a), ours, theirs)
+
+
+_FACTORS = ((0.0, 2.0), (-1.0, 1.0))
+_SHARE_KEPT = ((0.0, 1.0), (0.0, 0.0))
+MIXINGS: dict[str, Mixing] = {
+    "add": Mixing(_add, *_FACTORS),
+    "multiply": Mixing(_multiply, *_FACTORS),
+    "random-pixels": Mixing(_random_pixels, *_SHARE_KEPT),
+    "random-elements": Mixing(_random_elements, *_SHARE_KEPT),
+}
 
 
 def apply_plan(plan: np.void, image: Pixels, bank_image: Pixels) -> NDArray[np.float64]:
-    """Apply a plan.
-
-    Parameters
-    ----------
-    plan : record of dtype `fractalgen.augment.plan.PLAN`
-    image : ndarray of uint8, shape (height, width, 3)
-    bank_image : ndarray of uint8, shape (size, size, 3)
-        The bank's.
-
-    Returns
-    -------
-    ndarray of float64, shape (height, width, 3)
-        In [0, 1].
-    """
+    """Apply a plan to an image; the result is of the image's shape, in [0, 1]."""
     height, width = image.shape[:2]
     top, left = plan["crop"]
     fractal = bank_image[top : top + height, left : left + width]
@@ -37,30 +87,26 @@ def apply_plan(plan: np.void, image: Pixels, bank_image: Pixels) -> NDArray[np.f
         if FRAMEWORKS[plan["framework"]] != "input":
             current = image
         for step in range(plan["depth"][chain]):
-            current = _take_step(plan, (chain, step), current, image, fractal)
+            current = _next(plan, (chain, step), current, image, fractal)
         mixed += plan["weights"][chain] * current.astype(np.float64)
     skip = float(plan["skip"])
     return np.minimum((skip * mixed + (1.0 - skip) * image) / 255.0, 1.0)
 
 
-def _take_step(
+def _next(
     plan: np.void, at: tuple[int, int], current: Pixels, image: Pixels, fractal: Pixels
 ) -> Pixels:
-    image_op, amount = plan["image_op"][at], float(plan["amount"][at])
-    if plan["mixing"][at] < 0:
-        return _with_op(current, image_op, amount)
-    partner = fractal if image_op < 0 else _with_op(image, image_op, amount)
+    op, amount, mixing = plan["image_op"][at], float(plan["amount"][at]), plan["mixing"][at]
+    if mixing == NO_OP:
+        return _with_op(current, op, amount)
+    partner = fractal if op == NO_OP else _with_op(image, op, amount)
     top, left, height, width = plan["box"][at]
     patch = np.s_[top : top + height, left : left + width]
-    a, b = plan["factors"][at]
+    places = np.arange(image[..., 0].size, dtype=np.uint64).reshape(image.shape[:2])[patch]
+    a, b = (float(factor) for factor in plan["factors"][at])
+    step = Step(a, b, bool(plan["wraps"]), int(plan["mask_seed"][at]), places)
     out: Pixels = current.copy()
-    name = MIXING_OPS[plan["mixing"][at]]
-    if name.startswith("random"):
-        kept = random_mask(int(plan["mask_seed"][at]), image.shape, name, float(a))
-        out[patch] = np.where(kept, current, partner)[patch]
-    else:
-        values = mix(name, float(a), float(b), current[patch], partner[patch])
-        out[patch] = _to_pixels(values, wraps=bool(plan["wraps"]))
+    out[patch] = MIXINGS[MIXING_OPS[mixing]].apply(current[patch], partner[patch], step)
     return out
 
 
@@ -69,17 +115,19 @@ def _with_op(image: Pixels, op: int, amount: float) -> Pixels:
     return pixels
 
 
-def mix(name: str, a: float, b: float, ours: Pixels, theirs: Pixels) -> NDArray[np.float64]:
-    """Add or multiply two images; the result's scale is 0 to 255, unclipped."""
-    one, other = ours / 255.0, theirs / 255.0
-    if name == "add":
-        return (a * (2 * one - 1) + b * (2 * other - 1) + 1) / 2 * 255
-    with np.errstate(divide="ignore"):
-        power = a * np.log2(np.maximum(2 * one, 1e-37)) + b * np.log2(np.maximum(2 * other, 1e-37))
-    return np.where(ours == 0, 0.0, np.exp2(np.clip(power, -30, 30)) / 2 * 255)
-
-
-def _to_pixels(values: NDArray[np.float64], *, wraps: bool) -> Pixels:
-    whole = np.trunc(values) if wraps else np.floor(np.clip(values, 0, 255) + 0.5)
-    pixels: Pixels = (whole.astype(np.int64) & 255).astype(np.uint8)
-    return pixels
+def apply_plans(
+    plans: NDArray[np.void],
+    images: Pixels,
+    bank: Pixels,
+    mean: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    planar: bool,
+    start: int,
+    out: NDArray[np.float32],
+) -> None:
+    """Do what `fractalgen.kernels.ipmix.apply_plans` does."""
+    for view, index in np.ndindex(plans.shape):
+        plan, image = plans[view, index], images[start + index]
+        values = apply_plan(plan, image, bank[plan["bank_image"]]).astype(np.float32)
+        values = (values - mean) * scale
+        out[view, start + index] = (values.transpose(2, 0, 1) if planar else values).ravel()

@@ -14,33 +14,28 @@ from fractalgen.cli.options import JSON, PATH
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
 @JSON
 def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool) -> None:
-    """Set the figures of several runs beside each other.
+    """Compare the results of several runs.
 
-    Each RUN is a folder that 'fractalgen evaluate' has measured. Runs that differ in their seed
-    alone become one column, with the mean and the sample standard deviation. What was not
-    measured alike, a note below the table names; within a column it has no mean.
+    Each RUN is a folder that 'fractalgen evaluate' has measured. Runs that differ only in their
+    seed share a column, with the mean and the sample standard deviation. Notes below the table
+    name what was measured differently; within a column such figures have no mean.
     """
     import json
     import shutil
     import sys
 
-    from fractalgen.evaluation.comparison import compare as compare_results
-    from fractalgen.evaluation.report.comparison_table import as_markdown, as_text
-    from fractalgen.evaluation.report.printing import printable
-    from fractalgen.evaluation.results_file import read_results
+    from fractalgen.cli.output import printable
+    from fractalgen.evaluation.compare import compare as compare_runs
 
     if markdown and as_json:
         raise WrongUsage("--markdown and --json do not go together")
-    places = [run.resolve() for run in runs]
-    for run, place in zip(runs, places, strict=True):
-        if places.count(place) > 1:
-            raise WrongUsage(f"{run} is given more than once")
-    comparison = compare_results({str(run): read_results(run) for run in runs})
+    comparison = compare_runs(runs)
     if as_json:
-        click.echo(json.dumps(comparison.as_json(), indent=2))
+        click.echo(json.dumps(comparison.to_json(), indent=2))
     elif markdown:
-        click.echo(printable(as_markdown(comparison, details=details), sys.stdout.encoding))
+        text = comparison.to_markdown(details=details)
+        click.echo(printable(text, sys.stdout.encoding))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        text = as_text(comparison, details=details, width=width)
+        text = comparison.to_text(details=details, width=width)
         click.echo(printable(text, sys.stdout.encoding))

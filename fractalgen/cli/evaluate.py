@@ -5,89 +5,67 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand
 
-_SHIFTS = options.together(
-    click.option(
-        "--corruptions",
-        metavar="generate|DIR|none",
-        multiple=True,
-        default=("generate",),
-        help="Make ImageNet-C's fifteen corruptions, at five severities, or read a published "
-        "folder (CIFAR-C, C-bar, ImageNet-C); may be given several times.  [default: generate]",
-    ),
-    click.option(
-        "--perturbations",
-        metavar="generate|DIR|none",
-        default="generate",
-        help="Make CIFAR-P's ten sequences, or read a published folder.  [default: generate]",
-    ),
-    click.option(
-        "--ood",
-        metavar="noise|fractals|DATASET|DIR|none",
-        multiple=True,
-        help="Unknown images, to be told from the test images: one unknown image to five "
-        "test images. May be given several times.  "
-        "[default: noise, and fractals where a mixing set is]",
-    ),
-    click.option(
-        "--shifted",
-        metavar="DIR",
-        type=options.PATH,
-        multiple=True,
-        help="Images of some of the classes from elsewhere, such as ImageNet-R or ImageNet-A; "
-        "may be given several times.",
-    ),
-    click.option(
-        "--imagenet-o",
-        metavar="DIR",
-        type=options.PATH,
-        help="Images of none of the classes, in folders named as 200 of them, as ImageNet-O has "
-        "it.",
-    ),
-)
-
-_ATTACK = options.together(
-    click.option(
-        "--pgd-steps",
-        type=click.IntRange(min=0),
-        default=20,
-        show_default=True,
-        help="Of the adversarial attack; 0 leaves it out.",
-    ),
-    click.option(
-        "--pgd-epsilon",
-        type=click.FloatRange(min=0),
-        default=2.0,
-        show_default=True,
-        help="The attack's greatest change, in 255ths of a pixel's range.",
-    ),
-    click.option(
-        "--pgd-norm",
-        type=click.Choice(["linf", "l2"]),
-        default="linf",
-        show_default=True,
-        help="What the change is measured by.",
-    ),
-)
+if TYPE_CHECKING:
+    from fractalgen.evaluation.measurements.measurement import Option
 
 
-@click.command("evaluate", cls=PlainCommand)
+class _EvaluateCommand(PlainCommand):
+    """Adds the options of all measurements, which are loaded when they are needed."""
+
+    _measurement_options: list[click.Parameter] | None = None
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the command's parameters, with those of the measurements after --checkpoint."""
+        if self._measurement_options is None:
+            from fractalgen.evaluation.measurements import MEASUREMENTS
+
+            self._measurement_options = [
+                _click_option(declared)
+                for measurement in MEASUREMENTS.values()
+                for declared in measurement.options.declared()
+            ]
+        params = super().get_params(ctx)
+        place = 1 + [param.name for param in params].index("checkpoint")
+        return [*params[:place], *self._measurement_options, *params[place:]]
+
+
+def _click_option(declared: Option) -> click.Option:
+    kinds: dict[type, Any] = {
+        int: click.IntRange(min=declared.minimum),
+        float: click.FloatRange(min=declared.minimum),
+        str: click.Choice(declared.choices) if declared.choices else str,
+        Path: options.PATH,
+    }
+    text = declared.help
+    if declared.default_text is not None:
+        text += f"  [default: {declared.default_text}]"
+    return click.Option(
+        [declared.flag, declared.name],
+        type=kinds[declared.type],
+        multiple=declared.multiple,
+        default=declared.default,
+        show_default=declared.default_text is None,
+        metavar=declared.metavar,
+        help=text,
+    )
+
+
+@click.command("evaluate", cls=_EvaluateCommand)
 @click.argument("run_folder", metavar="RUN", type=options.PATH)
 @click.option(
     "--checkpoint",
     type=click.Choice(["last", "best"]),
     default="last",
     show_default=True,
-    help="best was chosen by the test error, which flatters it.",
+    help="Weights to measure. 'best' was chosen by the test error, so its figures are flattering.",
 )
-@_SHIFTS
-@_ATTACK
 @click.option(
     "--limit",
     metavar="N",
@@ -100,14 +78,14 @@ _ATTACK = options.together(
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Of all that is drawn here; not the run's.",
+    help="Seed for generated corruptions, sequences and attacks.",
 )
 @click.option(
     "--set",
     "set_folder",
     metavar="SET",
     type=options.PATH,
-    help="The mixing set for fractals.  [default: the run's, else ipmix-set]",
+    help="Mixing set for '--ood fractals'.  [default: the run's, else ipmix-set]",
 )
 @options.DATA_DIR
 @click.option(
@@ -123,6 +101,7 @@ _ATTACK = options.together(
 def evaluate(
     run_folder: Path,
     checkpoint: str,
+    set_folder: Path | None,
     data_dir: Path,
     device: str,
     quiet: bool,
@@ -131,53 +110,47 @@ def evaluate(
 ) -> None:
     """Measure a trained classifier.
 
-    RUN is a folder that 'fractalgen train-with-set' made. The table has the error on clean,
+    RUN is a folder that 'fractalgen train-with-set' made. The table shows the error on clean,
     corrupted and adversarial images, the calibration, the consistency under slow changes and
-    the detection of unknown images. RUN/metrics.json keeps it, RUN/report.html shows it with
-    images. What an earlier call measured of the same checkpoint, with the same --seed and
-    --limit, stays there until it is measured again; earlier figures of others are kept under
-    another name, such as metrics-last-200-0.json and report-last-200-0.html of 200 images and
-    --seed 0.
+    the detection of out-of-distribution (OOD) images. The results go to RUN/metrics.json and,
+    with images, to RUN/report.html. Earlier results for the same checkpoint, --seed and --limit
+    stay there until they are measured again; others are renamed, to metrics-last-200-0.json and
+    report-last-200-0.html for 200 images and --seed 0.
     """
     options.prepare_torch("evaluate")
 
-    import dataclasses
     import sys
 
-    from fractalgen.cli.output import print_json
-    from fractalgen.evaluation.evaluate import REPORT
+    from fractalgen.cli.output import print_json, printable
     from fractalgen.evaluation.evaluate import evaluate as measure
-    from fractalgen.evaluation.options import EvaluationOptions
-    from fractalgen.evaluation.report.printing import printable
-    from fractalgen.evaluation.report.table import table
+    from fractalgen.evaluation.evaluate import options_from
+    from fractalgen.evaluation.metrics_file import REPORT
     from fractalgen.training.hardware import Hardware, accelerator_for
-    from fractalgen.training.trained import load_run
+    from fractalgen.training.run import load_run
 
-    settings = EvaluationOptions(**{**given, "ood": given["ood"] or None})
+    general = {name: given.pop(name) for name in ("limit", "seed", "batch_size")}
+    options_from(given)
     accelerator = accelerator_for(Hardware(device=device, precision="float32"))
     run = load_run(run_folder, checkpoint=checkpoint, data_dir=data_dir)
     usual = Path("ipmix-set")
     has_own = run.set_folder is not None and run.set_folder.is_dir()
-    if settings.set_folder is None and not has_own and usual.is_dir():
-        settings = dataclasses.replace(settings, set_folder=usual)
-    elif settings.ood is None and settings.set_folder is None and not has_own and run.set_folder:
-        _tell(
-            f"fractals are left out: the run's mixing set, {run.set_folder}, is not there; "
-            "name another by --set"
-        )
+    if set_folder is None and not has_own and usual.is_dir():
+        set_folder = usual
     with _bars(quiet=quiet) as progress:
         results = measure(
             run,
-            settings,
+            set_folder=set_folder,
             data_dir=data_dir,
             accelerator=accelerator,
             progress=progress,
             tell=_tell,
+            **general,
+            **given,
         )
     if as_json:
-        print_json(results.as_json())
+        print_json(results.to_json())
     elif not quiet:
-        text = f"{table(results)}\n\n{run_folder / REPORT} shows this with images."
+        text = f"{results.to_text()}\n\n{run_folder / REPORT} shows this with images."
         click.echo(printable(text, sys.stdout.encoding))
 
 
@@ -187,7 +160,7 @@ def _tell(line: str) -> None:
 
     from tqdm import tqdm
 
-    from fractalgen.evaluation.report.printing import printable
+    from fractalgen.cli.output import printable
 
     encoding = None if sys.stderr is None else sys.stderr.encoding
     with tqdm.external_write_mode(file=sys.stderr):

@@ -22,6 +22,7 @@ __all__ = [
     "in_units",
     "max_side",
     "print_json",
+    "printable",
     "progress_bar",
     "save_image",
 ]
@@ -127,3 +128,14 @@ def save_image(image: Image.Image, path: Path) -> None:
 
     write_atomically(path, encode(np.asarray(image), _FORMATS[path.suffix.lower()]))
     click.echo(f"{path}: {image.width} x {image.height} pixels")
+
+
+def printable(text: str, encoding: str | None) -> str:
+    """Replace what an encoding lacks, such as bytes of a file name that are not text."""
+    encoding = encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("±", "+/-").replace("\N{EN DASH}", "-")
+        return text.encode(encoding, "replace").decode(encoding)
+    return text

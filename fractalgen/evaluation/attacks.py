@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from fractalgen.errors import RunUsageError
-from fractalgen.evaluation.predictions import evaluating
+from fractalgen.evaluation.evaluated_model import evaluating
 from fractalgen.seeding import rng_for
 
 __all__ = ["NORMS", "Normalized", "pgd"]
@@ -31,6 +31,9 @@ class Normalized(nn.Module):  # type: ignore[misc, unused-ignore]
         Of the channels, with values from 0 to 1.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.model = model
@@ -40,7 +43,8 @@ class Normalized(nn.Module):  # type: ignore[misc, unused-ignore]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the logits for pixels (n, 3, height, width) from 0 to 1."""
-        return self.model((pixels - self.mean) / self.std)
+        logits: torch.Tensor = self.model((pixels - self.mean) / self.std)
+        return logits
 
 
 def pgd(
@@ -180,5 +184,6 @@ def _directions(gradient: torch.Tensor) -> torch.Tensor:
 
 def _lengths(change: torch.Tensor) -> torch.Tensor:
     """Return the Euclidean length of each image's change, shape (n, 1, 1, 1), never 0."""
-    lengths = torch.linalg.vector_norm(change.flatten(1), dim=1)
-    return lengths.clamp(min=_TINY).reshape(-1, 1, 1, 1)
+    lengths: torch.Tensor = torch.linalg.vector_norm(change.flatten(1), dim=1)
+    lengths = lengths.clamp(min=_TINY)
+    return lengths.reshape(-1, 1, 1, 1)

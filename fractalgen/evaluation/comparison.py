@@ -1,18 +1,51 @@
-"""Evaluations of several runs beside each other, those that differ in their seed as one."""
+"""A comparison of runs as a table: in plain text, in Markdown, or as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
-from fractalgen.evaluation.columns import Column, columns_of
-from fractalgen.evaluation.report.sections import Figure, Section, sections
-from fractalgen.evaluation.results import Results
+from fractalgen.evaluation.measurements.measurement import Figure
 
-__all__ = ["Cell", "Comparison", "Row", "compare"]
+__all__ = ["Cell", "Column", "Comparison", "Row"]
+
+_EXPLANATION = "In percent, ± sample deviation over seeds; lower is better unless it says so."
+_MISSING = "–"  # noqa: RUF001 - the sign for a figure that was not measured
+_GAP = "  "
+_REPR_WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Column:
+    """Runs that differ in nothing but their seeds.
+
+    Attributes
+    ----------
+    dataset, model, method : str
+        The same for all of them.
+    details : tuple of str
+        What else tells them from the columns of the same three, such as ``epochs 10``.
+    runs : tuple of str
+        Their folders.
+    seeds : tuple of int
+        In the order of `runs`.
+    """
+
+    dataset: str
+    model: str
+    method: str
+    details: tuple[str, ...]
+    runs: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Everything that tells it from the others, on one line."""
+        return ", ".join((self.dataset, self.model, self.method, *self.details))
 
 
 @dataclass(frozen=True)
@@ -22,9 +55,9 @@ class Cell:
     Attributes
     ----------
     deviation : float or None
-        Sample standard deviation, with n - 1; None of a single run.
+        Sample standard deviation, with n - 1; None for a single run.
     values : tuple of float
-        Of the runs for which it was measured.
+        For the runs that have it.
     """
 
     mean: float
@@ -34,36 +67,34 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A figure across the columns.
+    """A figure across the columns; a cell is None if its runs lack it or did not measure it alike.
 
-    Attributes
-    ----------
-    cells : tuple of Cell or None
-        None where it was not measured, or not alike in all runs of the column.
+    `section` is the key of the figure's section, and `title` its title.
     """
 
-    section: Section
+    section: str
+    title: str
     figure: Figure
     cells: tuple[Cell | None, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
-    """A table of figures, and notes on why some of them may not compare."""
+    """A table of figures, with notes on why some of them may not compare."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
         return {
             "columns": [dataclasses.asdict(column) for column in self.columns],
             "rows": [
                 {
-                    "section": row.section.key,
+                    "section": row.section,
                     "figure": row.figure.key,
-                    "name": f"{row.section.title}: {row.figure.name}",
+                    "name": f"{row.title}: {row.figure.name}",
                     "better": row.figure.better,
                     "cells": [cell and dataclasses.asdict(cell) for cell in row.cells],
                 }
@@ -72,118 +103,115 @@ class Comparison:
             "notes": list(self.notes),
         }
 
+    def to_text(self, *, details: bool = False, width: int | None = _REPR_WIDTH) -> str:
+        """Return the table in plain text.
 
-def compare(runs: Mapping[str, Results]) -> Comparison:
-    """Set evaluations beside each other.
+        Parameters
+        ----------
+        details : bool
+            Show each corruption and perturbation too.
+        width : int or None
+            Columns that do not fit into this many characters go into a table below; None sets no
+            limit.
+        """
+        rows = self._shown(details=details)
+        names = [_GAP + _name(row) for row in rows]
+        name_width = max(len(name) for name in names)
+        heads = [_head(column) for column in self.columns]
+        cells = [[_cell(row.cells[index]) for row in rows] for index in range(len(heads))]
+        widths = [
+            max(map(len, (*head, *column))) for head, column in zip(heads, cells, strict=True)
+        ]
+        tables = [
+            _text_table(rows, names, name_width, [(heads[i], cells[i], widths[i]) for i in block])
+            for block in _blocks(widths, name_width, width)
+        ]
+        notes = [_folded(f"* {note}", width) for note in self.notes]
+        explanation = _folded(_EXPLANATION, width).replace("\n  ", "\n")
+        return "\n\n".join([*tables, explanation, *(["\n".join(notes)] if notes else [])])
 
-    Parameters
-    ----------
-    runs : mapping of str to Results
-        By the run's folder, at least one; columns come in this order.
+    def to_markdown(self, *, details: bool = False) -> str:
+        """Return the table in Markdown, with its notes as a list."""
+        heads = ["<br>".join(map(_escaped, _head(column))) for column in self.columns]
+        n = len(heads)
+        lines = ["| | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * n]
+        section = ""
+        for row in self._shown(details=details):
+            if row.section != section:
+                section = row.section
+                lines.append(f"| **{_escaped(row.title)}** |" + " |" * n)
+            cells = " | ".join(_cell(cell) for cell in row.cells)
+            lines.append(f"| {_escaped(_name(row))} | {cells} |")
+        notes = [f"- {_escaped(note)}" for note in self.notes]
+        return "\n".join([*lines, "", _EXPLANATION, *(["", *notes] if notes else [])])
 
-    Returns
-    -------
-    Comparison
-        Runs whose configuration (apart from the seed), mixing set and checkpoint (last or best)
-        are the same share a column.
-    """
-    columns = columns_of(runs)
-    measured = {run: {part.key: part for part in sections(runs[run])} for run in runs}
-    return Comparison(columns, _rows(columns, measured), tuple(_notes(columns, runs, measured)))
+    def __repr__(self) -> str:
+        return self.to_text()
 
-
-def _rows(
-    columns: Sequence[Column], measured: Mapping[str, Mapping[str, Section]]
-) -> tuple[Row, ...]:
-    parts = _in_order(part for found in measured.values() for part in found.values())
-    rows = []
-    for key, found in parts.items():
-        figures = {figure.key: figure for part in found for figure in part.figures}
-        for figure in sorted(figures.values(), key=lambda figure: figure.detail):
-            cells = tuple(_cell(column, measured, key, figure.key) for column in columns)
-            rows.append(Row(found[0], figure, cells))
-    return tuple(rows)
-
-
-def _in_order(parts: Iterable[Section]) -> dict[str, list[Section]]:
-    """Bring together the sections of each key, and those keys that measure the same."""
-    found: dict[str, list[Section]] = {}
-    for part in parts:
-        found.setdefault(part.key, []).append(part)
-    kinds = ("clean", "corruptions", "consistency", "adversarial", "anomalies", "natural_shifts")
-    return dict(sorted(found.items(), key=lambda item: kinds.index(item[0].partition(":")[0])))
-
-
-def _cell(
-    column: Column, measured: Mapping[str, Mapping[str, Section]], section: str, figure: str
-) -> Cell | None:
-    parts = [measured[run][section] for run in column.runs if section in measured[run]]
-    values = tuple(found.value for part in parts for found in part.figures if found.key == figure)
-    if not values or len({part.conditions for part in parts}) > 1:
-        return None
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Cell(statistics.fmean(values), deviation, values)
+    def _shown(self, *, details: bool) -> list[Row]:
+        return [row for row in self.rows if details or not row.figure.detail]
 
 
-def _notes(
-    columns: Sequence[Column],
-    runs: Mapping[str, Results],
-    measured: Mapping[str, Mapping[str, Section]],
-) -> list[str]:
-    datasets = list(dict.fromkeys(column.dataset for column in columns))
-    notes = []
-    if len(datasets) > 1:
-        notes.append(f"Figures of different data do not compare: {', '.join(datasets)}.")
-    for dataset in datasets:
-        notes += _unlike([one for one in columns if one.dataset == dataset], measured)
-    notes += [
-        f"{column.name}: a seed occurs more than once, in {', '.join(column.runs)}."
-        for column in columns
-        if len(set(column.seeds)) < len(column.seeds)
+def _name(row: Row) -> str:
+    indent = "  " if row.figure.detail else ""
+    return f"{indent}{row.figure.name}{', higher is better' * row.figure.higher_is_better}"
+
+
+def _head(column: Column) -> list[str]:
+    n = len(set(column.seeds))
+    seeds = f"seed {column.seeds[0]}" if n == 1 else f"{n} seeds"
+    return [column.dataset, column.model, column.method, *column.details, seeds]
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
+        return _MISSING
+    mean = f"{100 * cell.mean:.2f}"
+    return mean if cell.deviation is None else f"{mean} ± {100 * cell.deviation:.2f}"
+
+
+def _blocks(widths: Sequence[int], name_width: int, width: int | None) -> list[list[int]]:
+    """Deal the columns out to tables of at most `width`, each with one column or more."""
+    blocks: list[list[int]] = []
+    used = 0
+    for index, own in enumerate(widths):
+        used += own + len(_GAP)
+        if not blocks or (width is not None and used > width):
+            blocks.append([])
+            used = name_width + own + len(_GAP)
+        blocks[-1].append(index)
+    return blocks
+
+
+def _text_table(
+    rows: Sequence[Row],
+    names: Sequence[str],
+    name_width: int,
+    columns: Sequence[tuple[list[str], list[str], int]],
+) -> str:
+    n_lines = max(len(head) for head, _, _ in columns)
+    lines = [
+        " " * name_width
+        + "".join(
+            _GAP + ([""] * (n_lines - len(head)) + head)[line].rjust(width)
+            for head, _, width in columns
+        )
+        for line in range(n_lines)
     ]
-    for run, results in runs.items():
-        epoch, epochs = results.checkpoint.get("epoch"), results.config.get("epochs")
-        last = results.checkpoint.get("name") == "last"
-        if last and isinstance(epoch, int) and isinstance(epochs, int) and epoch < epochs:
-            notes.append(f"{run}: measured after epoch {epoch} of {epochs}.")
-    drawn = {
-        run: str(found.options["seed"]) for run, found in runs.items() if "seed" in found.options
-    }
-    if len(set(drawn.values())) > 1:
-        notes.append(f"Different seeds of the evaluation: {_listed(drawn, columns)}.")
-    for library in dict.fromkeys(name for results in runs.values() for name in results.versions):
-        versions = {
-            run: runs[run].versions[library] for run in runs if library in runs[run].versions
-        }
-        if len(set(versions.values())) > 1:
-            notes.append(f"Different versions of {library}: {_listed(versions, columns)}.")
-    return notes
+    section = ""
+    for index, (row, name) in enumerate(zip(rows, names, strict=True)):
+        if row.section != section:
+            section = row.section
+            lines += ["", row.title]
+        values = "".join(_GAP + cells[index].rjust(width) for _, cells, width in columns)
+        lines.append(name.ljust(name_width) + values)
+    return "\n".join(lines)
 
 
-def _unlike(
-    columns: Sequence[Column], measured: Mapping[str, Mapping[str, Section]]
-) -> Iterator[str]:
-    """Say what was not measured in the same way in all runs on the same data."""
-    runs = [run for column in columns for run in column.runs]
-    for key, found in _in_order(part for run in runs for part in measured[run].values()).items():
-        conditions = {run: measured[run][key].conditions for run in runs if key in measured[run]}
-        if len(set(conditions.values())) > 1:
-            yield f"{found[0].title}, not measured alike: {_listed(conditions, columns)}."
-        for column in columns:
-            n = sum(run in conditions for run in column.runs)
-            if 0 < n < len(column.runs):
-                yield f"{found[0].title}: of {n} of the {len(column.runs)} runs of {column.name}."
+def _folded(text: str, width: int | None) -> str:
+    return textwrap.fill(text, width or 10**6, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _listed(values: Mapping[str, str], columns: Sequence[Column]) -> str:
-    """Write values with the runs that have them, or the columns whose runs all do."""
-    places: dict[str, list[str]] = {value: [] for value in values.values()}
-    for column in columns:
-        own = [values.get(run) for run in column.runs]
-        if own[0] is not None and own.count(own[0]) == len(own):
-            places[own[0]].append(column.name)
-        else:
-            for run in column.runs:
-                if run in values:
-                    places[values[run]].append(run)
-    return "; ".join(f"{value} in {' and '.join(names)}" for value, names in places.items())
+def _escaped(text: str) -> str:
+    """Keep a name from being read as Markdown or HTML."""
+    return escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,172 +12,189 @@ import torch
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.evaluation.earlier_results import (
-    earlier_results,
-    keeping,
-    set_aside,
-    versions_with,
-)
-from fractalgen.evaluation.options import GENERATE, EvaluationOptions
-from fractalgen.evaluation.parts.adversarial import adversarial_parts
-from fractalgen.evaluation.parts.anomalies import anomaly_parts
-from fractalgen.evaluation.parts.clean import clean_result
-from fractalgen.evaluation.parts.consistency import consistency_parts
-from fractalgen.evaluation.parts.corruptions import corruption_parts
-from fractalgen.evaluation.parts.natural_shifts import natural_shift_parts
-from fractalgen.evaluation.report.images import Samples
-from fractalgen.evaluation.report.page import page
+from fractalgen.evaluation.evaluated_model import EvaluatedModel, Progress
+from fractalgen.evaluation.measurements import MEASUREMENTS
+from fractalgen.evaluation.measurements.measurement import Options
+from fractalgen.evaluation.metrics_file import add_entry
+from fractalgen.evaluation.report.page import Samples, page, samples_for
 from fractalgen.evaluation.results import Results
-from fractalgen.evaluation.results_file import METRICS, REPORT
-from fractalgen.evaluation.samples import samples_for
-from fractalgen.evaluation.shifts.generated import DISTRIBUTIONS
-from fractalgen.evaluation.subject import Answers, Part, Progress, Subject
-from fractalgen.files.atomic import write_atomically
-from fractalgen.training.trained import TrainedRun
-from fractalgen.training.versions import versions_of
+from fractalgen.registry import nearest
+from fractalgen.training.run import Run, load_run, versions_of
 
-__all__ = ["REPORT", "evaluate"]
+__all__ = ["evaluate", "options_from"]
 
 _LIBRARIES = ("numpy", "pillow", "torch", "torchvision")
 
 
 def evaluate(
-    run: TrainedRun,
-    options: EvaluationOptions | None = None,
+    run: Run | str | Path,
     *,
-    data_dir: Path = Path("data"),
+    limit: int | None = None,
+    batch_size: int = 128,
+    seed: int = 0,
+    set_folder: str | Path | None = None,
+    data_dir: str | Path = "data",
     accelerator: Any = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
+    **options: Any,
 ) -> Results:
     """Measure a trained classifier.
 
-    All that the options name is looked for first, and then measured part by part. After each
-    part the figures so far replace ``metrics.json`` in the run's folder, so that a failure loses
-    the part that fails alone; ``report.html`` is of the same figures. What an earlier call left
-    there stays, if it is of the same checkpoint, seed and limit, until the same kind of figure on
-    the same source is measured again; of the consistency and the attack there is one each. What
-    is of others, or cannot be read, is renamed first, so that it is not lost: see
-    `fractalgen.evaluation.earlier_results.set_aside`.
+    Everything that the options name is opened and checked first, and then measured. After each
+    measurement the figures so far replace ``metrics.json`` and ``report.html`` in the run's folder,
+    so a failure loses only the measurement that fails. Figures that an earlier evaluation of the
+    same checkpoint, seed and limit left there stay until they are measured again; others are
+    renamed: see `fractalgen.evaluation.metrics_file.add_entry`.
 
     Parameters
     ----------
-    run : TrainedRun
-        What `fractalgen.training.trained.load_run` returns.
-    options : EvaluationOptions, optional
-        What to measure.
-    data_dir : Path
-        Where data sets are, for unknown images.
+    run : Run, str or Path
+        A run, or its folder.
+    limit : int, optional
+        Measure all but the clean error on this many test images, the same for every run.
+    batch_size : int
+        Images at a time.
+    seed : int
+        Seed for generated corruptions, sequences and attacks.
+    set_folder : str or Path, optional
+        The mixing set for fractals; by default the run's.
+    data_dir : str or Path
+        Where data sets are, for OOD images.
     accelerator : accelerate.Accelerator, optional
-        Says where, and in which precision, to compute; otherwise the model is used where it is.
+        Sets the device and the precision; otherwise the model is used where it is.
     progress : callable, optional
-        Told what is being measured, how many images of it are done, and how many there are.
+        Called with what is being measured, how many images are done, and how many there are.
     tell : callable, optional
-        Told in a line where earlier figures are kept, if they were renamed.
+        Called with lines for the user, such as where earlier figures are kept.
+    **options
+        The measurements' options, named as those of ``fractalgen evaluate`` with underscores:
+        ``corruptions="none"``, ``natural_shift=["imagenet-r"]``, ``pgd_steps=50``.
 
     Returns
     -------
     Results
-        All that is in ``metrics.json`` now.
+        Everything that is in ``metrics.json`` now.
 
     Raises
     ------
     RunUsageError
-        If `accelerator` is one of several processes.
+        If an option is unknown or out of its range, or `accelerator` has several processes.
     RunError
-        If something that they name is missing or damaged, or cannot be imported; if the network's
-        outputs are not finite, or the device's memory is too small.
+        If something that the options name is missing or damaged, or cannot be imported; if the
+        network's outputs are not finite, or the device has too little memory.
     OSError
         If the run's folder cannot be written to.
     """
-    options = options or EvaluationOptions()
     if accelerator is not None and accelerator.num_processes > 1:
         raise RunUsageError("evaluation runs in one process; start it without accelerate launch")
+    chosen = options_from(options)
+    if not isinstance(run, Run):
+        run = load_run(Path(run), data_dir=Path(data_dir))
+    network = run.model if accelerator is None else run.model.to(accelerator.device)
+    own_set = run.set_folder if run.set_folder is not None and run.set_folder.is_dir() else None
+    model = EvaluatedModel(
+        run=run,
+        # Twice as fast on a CPU, and as fast elsewhere.
+        network=network.to(memory_format=torch.channels_last),
+        limit=limit,
+        batch_size=batch_size,
+        seed=seed,
+        set_folder=own_set if set_folder is None else Path(set_folder),
+        data_dir=Path(data_dir),
+        accelerator=accelerator,
+        progress=progress or _silent,
+        tell=tell or _silent,
+    )
     try:
-        return _evaluate(run, options, data_dir, accelerator, progress or _silent, tell or _mute)
+        return _measure(model, chosen)
     except torch.OutOfMemoryError:
         raise RunError(
-            f"the device has too little memory for {options.batch_size} images at a time; "
+            f"the device has too little memory for {batch_size} images at a time; "
             "give a smaller --batch-size"
         ) from None
 
 
-def _evaluate(
-    run: TrainedRun,
-    options: EvaluationOptions,
-    data_dir: Path,
-    accelerator: Any,
-    progress: Progress,
-    tell: Callable[[str], None],
-) -> Results:
-    set_folder = _set_folder(run, options)
-    model = run.model if accelerator is None else run.model.to(accelerator.device)
-    subject = Subject(
-        # Twice as fast on a CPU, and as fast elsewhere.
-        model.to(memory_format=torch.channels_last),
-        run.data,
-        options.chosen(len(run.data.test)),
-        options.batch_size,
-        options.seed,
-        accelerator,
-    )
-    shown: dict[str, dict[str, NDArray[np.uint8]]] = {}
-    parts: list[Part] = [
-        *corruption_parts(subject, options, shown),
-        *consistency_parts(subject, options),
-        *adversarial_parts(subject, options),
-        *anomaly_parts(subject, options, set_folder=set_folder, data_dir=data_dir),
-        *natural_shift_parts(subject, options),
+def options_from(given: Mapping[str, Any]) -> dict[str, Options]:
+    """Give each measurement its options, by the measurement's key.
+
+    Raises
+    ------
+    RunUsageError
+        If an option is unknown or out of its range.
+    """
+    names = {
+        key: {declared.name for declared in measurement.options.declared()}
+        for key, measurement in MEASUREMENTS.items()
+    }
+    known = set().union(*names.values())
+    for name in given:
+        if name not in known:
+            hint = nearest(name, sorted(known))
+            raise RunUsageError(f"no measurement has an option '{name}': {hint}")
+    return {
+        key: measurement.options(**{name: given[name] for name in names[key] & given.keys()})
+        for key, measurement in MEASUREMENTS.items()
+    }
+
+
+def _measure(model: EvaluatedModel, options: Mapping[str, Options]) -> Results:
+    """Plan every measurement, then make one after the other and keep its figures."""
+
+    def show(results: Results) -> str:
+        return page(results, dataclasses.replace(samples or Samples(), of_sections=images))
+
+    planned = [
+        (key, measure)
+        for key, measurement in MEASUREMENTS.items()
+        for measure in measurement.plan(model, options[key])
     ]
-    answers = Answers.of(subject.clean_logits(progress), run.data.test.labels)
-    versions = _versions(options)
-    now = Results(
+    measured = _without_entries(model, options)
+    results = measured
+    samples: Samples | None = None
+    images: dict[str, Mapping[str, NDArray[np.uint8]]] = {}
+    for key, measure in planned:
+        found = measure()
+        images[MEASUREMENTS[key].section_key(found.entry)] = found.images
+        samples = samples_for(model) if samples is None else samples
+        measured = measured.with_entry(key, found.entry)
+        results, kept = add_entry(model.run.folder, measured, key, found.entry, show)
+        if kept is not None:
+            model.tell(kept)
+    return results
+
+
+def _without_entries(model: EvaluatedModel, options: Mapping[str, Options]) -> Results:
+    run = model.run
+    distributions = [
+        name
+        for key, measurement in MEASUREMENTS.items()
+        for name in measurement.distributions(options[key])
+    ]
+    requested = {
+        "limit": model.limit,
+        "batch_size": model.batch_size,
+        "seed": model.seed,
+        "set_folder": model.set_folder,
+    }
+    for each in options.values():
+        requested |= dataclasses.asdict(each)
+    return Results(
         run=str(run.folder),
         config=run.config.as_json(),
         checkpoint=dict(run.checkpoint),
         set_digest=run.set_digest,
-        versions=versions,
-        options=options.as_json(),
-        clean=clean_result(answers),
+        n_test=len(run.data.test),
+        versions=versions_of(tuple(dict.fromkeys([*_LIBRARIES, *distributions]))),
+        options={name: _plain(value) for name, value in requested.items()},
     )
-    earlier = earlier_results(run.folder, now)
-    samples = samples_for(subject, run.config, answers, run.set_folder, run.set_digest)
-    results = keeping(now, earlier)
-    if (kept := set_aside(run.folder, now)) is not None:
-        tell(kept)
-    for measure in (_nothing, *parts):
-        results = measure(results, progress)
-        of_both = versions_with(results, earlier, versions)
-        results = dataclasses.replace(results, versions=of_both)
-        _save(run.folder, dataclasses.replace(samples, corruptions=shown), results)
-    return results
 
 
-def _set_folder(run: TrainedRun, options: EvaluationOptions) -> Path | None:
-    if options.set_folder is not None:
-        return options.set_folder
-    return run.set_folder if run.set_folder is not None and run.set_folder.is_dir() else None
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
-def _save(folder: Path, samples: Samples, results: Results) -> None:
-    data = json.dumps(results.as_json(), indent=2, allow_nan=False)
-    write_atomically(folder / METRICS, f"{data}\n".encode())
-    write_atomically(folder / REPORT, page(results, samples).encode("utf-8", "replace"))
-
-
-def _nothing(results: Results, _: Progress) -> Results:
-    """Leave the results as they are."""
-    return results
-
-
-def _versions(options: EvaluationOptions) -> dict[str, str]:
-    generating = GENERATE in options.corruptions or options.perturbations == GENERATE
-    return versions_of(_LIBRARIES + (DISTRIBUTIONS if generating else ()))
-
-
-def _silent(_what: str, _done: int, _total: int | None) -> None:
+def _silent(*_: Any) -> None:
     """Show nothing."""
-
-
-def _mute(_line: str) -> None:
-    """Say nothing."""

@@ -1,184 +1,144 @@
-"""The figures of an evaluation, as ``metrics.json`` keeps them."""
+"""The results of an evaluation."""
 
 from __future__ import annotations
 
 import dataclasses
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-__all__ = [
-    "AdversarialResult",
-    "AnomalyResult",
-    "CalibrationBin",
-    "CleanResult",
-    "ConsistencyResult",
-    "CorruptionResult",
-    "NaturalShiftResult",
-    "Results",
-    "with_entry",
-]
+from fractalgen.evaluation.measurements import MEASUREMENTS
+from fractalgen.evaluation.measurements.measurement import Entry, Figure, Section, percent
 
-RESULTS_VERSION = 1
+__all__ = ["RESULTS_VERSION", "Results"]
+
+RESULTS_VERSION = 2
+
+_WIDTH = 80
+_NAME_WIDTH = 44
+_MAX_DETAILS_PER_LINE = 3
 
 
-@dataclass(frozen=True)
-class CalibrationBin:
-    """Mean confidence and accuracy of ``n`` predictions of neighbouring confidence."""
-
-    confidence: float
-    accuracy: float
-    n: int
-
-
-@dataclass(frozen=True)
-class CleanResult:
-    """On the test images as they are; errors are shares from 0 to 1 here and below.
-
-    Attributes
-    ----------
-    error : float
-        Share of wrong predictions.
-    rms_calibration_error : float
-        Over bins of equal mass.
-    rms_calibration_error_public : float
-        As the paper's public code computes it, without the most confident bin.
-    reliability : tuple of CalibrationBin
-        For the diagram; fifteen bins of equal width, empty ones left out.
-    n : int
-        Images.
-    """
-
-    error: float
-    rms_calibration_error: float
-    rms_calibration_error_public: float
-    reliability: tuple[CalibrationBin, ...]
-    n: int
-
-
-@dataclass(frozen=True)
-class CorruptionResult:
-    """On corrupted test images.
-
-    Attributes
-    ----------
-    source : str
-        ``generated``, or what was published and in which folder.
-    errors : dict of str to tuple of 5 floats
-        By corruption, the error at severities 1 to 5.
-    mean_error : float
-        The plain mean of all of them.
-    normalized_error : float or None
-        Mean over corruptions of the error relative to AlexNet's; of ImageNet only.
-    rms_calibration_error : float
-        Over all corrupted images together.
-    n : int
-        Images of each corruption and severity.
-    """
-
-    source: str
-    errors: dict[str, tuple[float, ...]]
-    mean_error: float
-    normalized_error: float | None
-    rms_calibration_error: float
-    n: int
-
-
-@dataclass(frozen=True)
-class ConsistencyResult:
-    """On sequences of slowly perturbed images: shares of changed predictions."""
-
-    source: str
-    flip_rates: dict[str, float]
-    mean_flip_rate: float
-    n: int
-
-
-@dataclass(frozen=True)
-class AdversarialResult:
-    """Under projected gradient descent; sizes in units of a pixel's range from 0 to 1."""
-
-    error: float
-    norm: str
-    epsilon: float
-    step_size: float
-    steps: int
-    n: int
-
-
-@dataclass(frozen=True)
-class AnomalyResult:
-    """Telling test images from others by the maximum softmax probability; others are positive."""
-
-    source: str
-    auroc: float
-    aupr: float
-    fpr95: float
-    n_known: int
-    n_unknown: int
-
-
-@dataclass(frozen=True)
-class NaturalShiftResult:
-    """On images of some of the classes from elsewhere, such as ImageNet-R or ImageNet-A."""
-
-    source: str
-    error: float
-    rms_calibration_error: float
-    n_classes: int
-    n: int
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
-    """An evaluation of one run; what was not asked for is None or empty.
+    """An evaluation of one run.
 
     Attributes
     ----------
     run : str
         The run's folder.
     config : dict
-        The run's configuration, as its ``config.json`` has it (dataset, model, method, seed, ...).
+        The run's configuration, as its ``run.json`` has it (dataset, model, method, seed, ...).
     checkpoint : dict
         ``name`` (last or best), ``epoch``, ``sha256`` of the file.
     set_digest : str or None
-        Of the mixing set that the run was trained with.
+        The digest of the mixing set that the run was trained with.
+    n_test : int
+        How many test images the data set has.
     versions : dict of str to str
-        Of fractalgen, Python and the libraries that the figures depend on; several between commas
-        where figures of an earlier evaluation were kept.
+        The versions of fractalgen, Python and the libraries that the figures depend on; several,
+        between commas, where figures of an earlier evaluation were kept.
     options : dict
-        What was last asked for: see `fractalgen.evaluation.options.EvaluationOptions`. Figures
-        that were kept are of the same seed and limit.
+        The options of the last evaluation. Figures that were kept have the same seed and limit.
+    entries : dict of str to tuple of Entry
+        The figures by measurement, such as ``entries["corruptions"][0].mean_error``; a
+        measurement that was not made is absent.
     """
 
     run: str
     config: dict[str, Any]
     checkpoint: dict[str, Any]
     set_digest: str | None
+    n_test: int
     versions: dict[str, str]
-    clean: CleanResult
-    corruptions: tuple[CorruptionResult, ...] = ()
-    consistency: ConsistencyResult | None = None
-    adversarial: AdversarialResult | None = None
-    anomalies: tuple[AnomalyResult, ...] = ()
-    natural_shifts: tuple[NaturalShiftResult, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
-    version: int = field(default=RESULTS_VERSION)
+    entries: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    version: int = RESULTS_VERSION
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
         return dataclasses.asdict(self)
 
+    def entry(self, key: str, source: str) -> Entry | None:
+        """Return the entry of a measurement on a source, if there is one."""
+        found = [entry for entry in self.entries.get(key, ()) if entry.source == source]
+        return found[0] if found else None
 
-class _Sourced(Protocol):
-    @property
-    def source(self) -> str: ...
+    def with_entry(self, key: str, new: Entry) -> Results:
+        """Put an entry in the place of the one on the same source, or at the end."""
+        entries = list(self.entries.get(key, ()))
+        places = [place for place, entry in enumerate(entries) if entry.source == new.source]
+        if places:
+            entries[places[0]] = new
+        else:
+            entries.append(new)
+        return dataclasses.replace(self, entries={**self.entries, key: tuple(entries)})
+
+    def sections(self) -> dict[str, Section]:
+        """Return how the entries are shown, in the order of the registry, by section key."""
+        return {
+            measurement.section_key(entry): measurement.section(entry, self.n_test)
+            for key, measurement in MEASUREMENTS.items()
+            for entry in self.entries.get(key, ())
+        }
+
+    def heading(self) -> str:
+        """Name the run's data set, model, method, seed and checkpoint on one line."""
+        parts = [
+            str(self.config[key]) for key in ("dataset", "model", "method") if key in self.config
+        ]
+        if self.config.get("seed") is not None:
+            parts.append(f"seed {self.config['seed']}")
+        name, epoch = self.checkpoint.get("name"), self.checkpoint.get("epoch")
+        if name is not None:
+            parts.append(f"{name} checkpoint" + ("" if epoch is None else f" (epoch {epoch})"))
+        return ", ".join(parts) or self.run
+
+    def to_text(self, *, details: bool = True) -> str:
+        """Return a table of at most 80 columns; ASCII, apart from the names of folders.
+
+        With `details` it has each corruption and perturbation too.
+        """
+        sections = [_section(section, details=details) for section in self.sections().values()]
+        return "\n\n".join([_fold(self.heading(), "  "), *sections])
+
+    def __repr__(self) -> str:
+        return self.to_text(details=False)
 
 
-_Entry = TypeVar("_Entry", bound=_Sourced)
+def _section(section: Section, *, details: bool) -> str:
+    lines = [_title(section)]
+    lines += [
+        f"  {figure.name:<{_NAME_WIDTH}}{percent(figure.value):>9}   {figure.better} is better"
+        for figure in section.figures
+        if not figure.detail
+    ]
+    if details:
+        lines += _details([figure for figure in section.figures if figure.detail])
+    return "\n".join(lines)
 
 
-def with_entry(entries: tuple[_Entry, ...], new: _Entry) -> tuple[_Entry, ...]:
-    """Put an entry in the place of that of the same source, or at the end if there is none."""
-    if all(entry.source != new.source for entry in entries):
-        return (*entries, new)
-    return tuple(new if entry.source == new.source else entry for entry in entries)
+def _title(section: Section) -> str:
+    line = f"{section.title} ({section.conditions})"
+    if len(line) <= _WIDTH:
+        return line
+    return f"{_fold(section.title, '  ')}\n{_fold(f'({section.conditions})', '  ', '  ')}"
+
+
+def _fold(text: str, indent: str, first_indent: str = "") -> str:
+    """Break a text at spaces, and a long path anywhere."""
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=first_indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def _details(figures: Sequence[Figure]) -> list[str]:
+    """Set many figures in columns."""
+    width = max((len(figure.name) for figure in figures), default=0)
+    cells = [f"{figure.name:<{width}}{percent(figure.value, 1):>7}" for figure in figures]
+    per_line = max(1, min(_MAX_DETAILS_PER_LINE, (_WIDTH - 4 + 2) // (width + 7 + 2)))
+    return [
+        "    " + "  ".join(cells[start : start + per_line])
+        for start in range(0, len(cells), per_line)
+    ]

@@ -65,12 +65,7 @@ def draw_system(uniforms: NDArray[np.float64], maps: NDArray[np.float64]) -> Non
     Drawn uniformly from ((5 + n) / 2, (6 + n) / 2), it gives attractors that are neither dust nor
     solid. Mirrored and transposed systems are as likely as the system itself.
 
-    Parameters
-    ----------
-    uniforms : ndarray of float64, shape (1 + 8 n_maps,)
-        Uniform in [0, 1).
-    maps : ndarray of float64, shape (n_maps, 6)
-        Filled; c and f are in [-1, 1].
+    `uniforms`, in [0, 1), has the shape (1 + 8 n_maps,); c and f come out in [-1, 1].
     """
     n_maps = maps.shape[0]
     # What is left of the factor, and what would be left if every later map took its maximum, 3.
@@ -154,16 +149,8 @@ def frame(
 ) -> None:
     """Move and stretch a system in place, so that its attractor roughly fills a box.
 
-    The outermost hundredth of a short orbit on each side is ignored.
-
-    Parameters
-    ----------
-    maps : ndarray of float64, shape (n_maps, 6)
-        Replaced by the same system in the new coordinates, to nine digits.
-    weights : ndarray of int64, shape (n_maps,)
-        From `choose_by_area`.
-    center, extent : ndarray of float64, shape (2,)
-        The box's centre and sides.
+    `center` and `extent` are the box's centre and sides. The outermost hundredth of a short orbit
+    on each side is ignored. The maps come out rounded to nine digits.
     """
     points = np.empty((2, _N_POINTS))
     trace(maps, weights, _STREAM, points)
@@ -203,25 +190,14 @@ def scatter(
 ) -> None:
     """Count an orbit's visits to each pixel, and add up the tones it carried.
 
-    Parameters
-    ----------
-    maps : ndarray of float64, shape (n_maps, 6)
-        Rows (a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f, of the unit square. The
-        first is a contraction, and the orbit starts at its fixed point.
-    weights : ndarray of int64, shape (n_maps,)
-        How many of 256 random bytes choose each map; they add up to 256.
-    tones : ndarray of int32, shape (n_maps,)
-        The tone of each map, 0 to 65535. An orbit carries a tone, which every step moves halfway
-        towards that of its map.
-    n_points : int
-        Points to draw, including those outside the image; rounded up to a multiple of 8.
-    stream : uint64
-        Which random stream to follow.
-    size : int
-        Pixels a side.
-    histogram : ndarray of uint64, shape (size * size + 8,)
-        Added to: visits in the bits from 36 up, the sum of their tones / 256 in those below. The
-        last 8 entries collect what falls outside, so that no step needs a branch.
+    `maps`, of shape (n_maps, 6), map the unit square; the first is a contraction, and the orbit
+    starts at its fixed point. `weights` say how many of 256 random bytes choose each map. `tones`,
+    0 to 65535, are those of the maps: an orbit carries a tone, which every step moves halfway
+    towards that of its map. `n_points`, rounded up to a multiple of 8, includes points outside.
+
+    `histogram`, of shape (size * size + 8,), is added to: visits in the bits from 36 up, the sum of
+    their tones / 256 in those below. The last 8 entries collect what falls outside, so that no step
+    needs a branch.
     """
     unit = np.float64(size)
     table = np.empty((N_CHOICES, 6))

@@ -1,23 +1,23 @@
-"""Image operations that turn or slant rows: bilinear, black outside.
+"""Image operations that turn, slant or move rows: bilinear, black outside.
 
-A pixel's centre is half a pixel from its corner. A target pixel whose centre comes from inside of
-the source's rectangle mixes the four pixels around that place, those beyond the edge being
-repeats of the edge; any other is black. Which are inside is decided in float64, term by term as
-Pillow does; the values between pixels are fixed-point with seven bits after the point, and cut off
-as Pillow's are.
+A target pixel whose centre comes from inside the source's rectangle mixes the four pixels around
+that place, with the edge repeated beyond the edge; all others are black. Whether a place is inside
+is computed in float64, term by term as in Pillow. Values between pixels are fixed-point with seven
+bits after the point, and truncated as in Pillow.
 
-A row of the target is cut into runs of pixels that fall between the same two rows of the source,
-one source pixel after another: there the four neighbours of neighbouring pixels are neighbours
-too, and the bytes of a run are mixed as vectors, a block at once. What is too much of the last
-block is overwritten by the run to its right. Images are flat rows of R, G, B bytes.
+`warp` cuts a row of the target into runs of pixels that fall between the same two rows of the
+source, on consecutive source pixels. The four neighbours of neighbouring pixels are then neighbours
+too, and whole blocks of bytes are mixed as vectors. What the last block writes beyond its run, the
+next run overwrites. `shear_x` takes each row from one row, all of it by the same fraction of a
+pixel. Images are flat rows of R, G, B bytes.
 """
 
 import numpy as np
 
-from fractalgen.kernels.blocks import LANES, mix_down, mix_square
+from fractalgen.kernels.blocks import CAN_WRITE_BLOCKS, LANES, mix_down, mix_square
 from fractalgen.kernels.jit import inlined, kernel
 
-__all__ = ["VALUE_BITS", "as_value", "between", "rotation", "warp"]
+__all__ = ["rotation", "shear_x", "warp"]
 
 _BLACK = np.uint8(0)
 _RADIANS = np.pi / 180.0
@@ -37,16 +37,16 @@ _PLACE_BITS = np.int64(16)
 _HALF_PLACE = np.int64(1 << 15)
 _NEAR = 2.0**-34
 _MIX_BITS = np.int32(16)
-VALUE_BITS = np.int32(7)
+_VALUE_BITS = np.int32(7)
 _ONE = np.int32(1)
 
 
 @inlined
-def between(value, ahead, weight):
+def _between(value, ahead, weight):
     """Go from `value` to `ahead`, uint16 to 255 * 128, by half and `weight` / 65536, an int16.
 
-    The mean is rounded up and the rest cut off, so that nothing falls below zero, and what lies
-    between equals is their equal.
+    The mean is rounded up and the rest truncated: nothing falls below zero, and what lies between
+    two equal values is that value.
     """
     mean = np.uint16(np.int32(np.int32(value) + np.int32(ahead) + _ONE) >> _ONE)
     way = np.int16(np.int32(ahead) - np.int32(value))
@@ -55,22 +55,22 @@ def between(value, ahead, weight):
 
 
 @inlined
-def as_value(byte):
+def _as_value(byte):
     """Return a byte as a number with seven bits after the point."""
-    return np.uint16(np.int32(byte) << VALUE_BITS)
+    return np.uint16(np.int32(byte) << _VALUE_BITS)
 
 
 @inlined
 def _mixed(source, above, below, ahead, weight_x, weight_y):
     """Mix a byte at `above`, one at `below`, and those `ahead` bytes on."""
-    here = between(as_value(source[above]), as_value(source[below]), weight_y)
-    there = between(as_value(source[above + ahead]), as_value(source[below + ahead]), weight_y)
-    return np.uint8(np.int32(between(here, there, weight_x)) >> VALUE_BITS)
+    here = _between(_as_value(source[above]), _as_value(source[below]), weight_y)
+    there = _between(_as_value(source[above + ahead]), _as_value(source[below + ahead]), weight_y)
+    return np.uint8(np.int32(_between(here, there, weight_x)) >> _VALUE_BITS)
 
 
 @inlined
 def _sine_and_cosine(x):
-    """Of a float64 of magnitude to pi / 4, by Taylor's series, rounded to fifteen digits."""
+    """Return both of a float64 up to pi / 4 by Taylor series, rounded to fifteen digits."""
     s = x * x
     sine = 1.0 - s / 210.0 * (1.0 - s / 272.0)
     sine = 1.0 - s / 72.0 * (1.0 - s / 110.0 * (1.0 - s / 156.0 * sine))
@@ -85,7 +85,7 @@ def _sine_and_cosine(x):
 
 @inlined
 def _narrowed(place, rate, per_rate, side, first, end):
-    """Narrow [first, end) to where 0 <= `place` + `rate` * (x + 0.5) < `side`, a pixel at most off.
+    """Narrow [first, end) to 0 <= `place` + `rate` * (x + 0.5) < `side`, give or take a pixel.
 
     `per_rate` is 1 / `rate`.
     """
@@ -129,8 +129,8 @@ def _end_of_run(way, per_rate, k, end):
 def warp(matrix, height, width, box, source, target):
     """Fetch each pixel of `box` (top, left, height, width) from where `matrix` sends its centre.
 
-    The matrix is Pillow's: six float64, place_x = a * x + b * y + c and then place_y; a from 0.7
-    to 1, so that places move on by a pixel at most. What lies to the box's right may be changed.
+    The matrix is Pillow's: six float64, place_x = a * x + b * y + c, then the same for place_y. `a`
+    is 0.7 to 1, so that places advance by at most a pixel. Pixels to the box's right may change.
     """
     row = 3 * width
     right, bottom = np.float64(width), np.float64(height)
@@ -182,7 +182,7 @@ def warp(matrix, height, width, box, source, target):
                 below = min(max(upper + 1, 0), height - 1) * row + from_x
                 at, n = y * row + 3 * k, 3 * (after - k)
                 start = np.uint64(3 * k)
-                if max(below, at) + n + LANES + 5 <= size:
+                if CAN_WRITE_BLOCKS and max(below, at) + n + LANES + 5 <= size:
                     j = np.uint64(0)
                     while j < np.uint64(n):
                         over, under = np.uint64(above) + j, np.uint64(below) + j
@@ -234,7 +234,7 @@ def warp(matrix, height, width, box, source, target):
 
 @inlined
 def rotation(degrees, height, width):
-    """Return the matrix that turns counter-clockwise about the middle by up to 45 degrees."""
+    """Return the matrix that turns counter-clockwise about the centre by up to 45 degrees."""
     radians = (degrees if degrees >= 0.0 else degrees + 360.0) * _RADIANS
     if degrees < 0.0:  # Pillow rounds this angle in [0, 2 pi)
         radians = (radians - _TURN) - _TURN_REST
@@ -243,3 +243,67 @@ def rotation(degrees, height, width):
     from_x = (cosine * (-right / 2.0) - sine * (-bottom / 2.0)) + right / 2.0
     from_y = (sine * (-right / 2.0) + cosine * (-bottom / 2.0)) + bottom / 2.0
     return cosine, -sine, from_x, sine, cosine, from_y
+
+
+@inlined
+def _inside_run(shift, side, left, right):
+    """Return the first x of [left, right) with 0 <= (x + 0.5) + shift < side, and their end."""
+    size = np.float64(side)
+    first = min(max(np.int64(np.floor(-shift - 0.5)) - 1, left), right)
+    while first < right and (np.float64(first) + 0.5) + shift < 0.0:
+        first += 1
+    end = min(max(np.int64(np.floor(size - shift - 0.5)) + 2, first), right)
+    while end > first and (np.float64(end - 1) + 0.5) + shift >= size:
+        end -= 1
+    return first, end
+
+
+@kernel
+def shear_x(factor, across, down, height, width, box, source, target):
+    """Fetch row y from `factor` * (y + 1/2) + `across` pixels to its right and `down` below.
+
+    `factor` is a float64; `across` and `down` are whole pixels, for translations. Fills only `box`
+    (top, left, height, width).
+    """
+    row = 3 * width
+    box_left, box_right = np.int64(box[1]), np.int64(box[1]) + np.int64(box[3])
+    for y in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
+        first, end, whole, weight = box_left, box_left, np.int64(0), np.int16(0)
+        moved = False
+        if 0 <= y + down < height:
+            shift = factor * (np.float64(y) + 0.5) + np.float64(across)
+            first, end = _inside_run(shift, width, box_left, box_right)
+            place = np.int64(np.floor(shift * _PLACE + 0.5))
+            whole = place >> _PLACE_BITS
+            moved = place != whole << _PLACE_BITS
+            weight = np.int16(place - _HALF_PLACE)
+        # Both neighbours are in the image from `left` to `right`, all but a pixel at each end.
+        left = max(first, min(-whole, end))
+        right = max(left, min(width - 1 - whole, end))
+        start = y * row
+        from_start = (y + down) * row
+        here = np.uint64(from_start + 3 * (left + whole))
+        at = np.uint64(start + 3 * left)
+        n = np.uint64(3 * (right - left))
+        if moved:
+            for i in range(n):
+                value = _as_value(source[here + i])
+                ahead = _as_value(source[here + _U3 + i])
+                mixed = _between(value, ahead, weight)
+                target[at + i] = np.uint8(np.int32(mixed) >> _VALUE_BITS)
+        else:
+            for i in range(n):
+                target[at + i] = source[here + i]
+        for channel in range(3):
+            if first < left:
+                target[np.uint64(start + 3 * first + channel)] = source[
+                    np.uint64(from_start + channel)
+                ]
+            if right < end:
+                target[np.uint64(start + 3 * right + channel)] = source[
+                    np.uint64(from_start + row - 3 + channel)
+                ]
+        for i in range(np.uint64(start + 3 * box_left), np.uint64(start + 3 * first)):
+            target[i] = _BLACK
+        for i in range(np.uint64(start + 3 * end), np.uint64(start + 3 * box_right)):
+            target[i] = _BLACK

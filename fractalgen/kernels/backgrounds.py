@@ -14,10 +14,13 @@ from fractalgen.kernels.elementary import atan2_turns
 from fractalgen.kernels.jit import inlined, kernel
 from fractalgen.kernels.random_bits import uniform_at
 
-__all__ = ["CLOUD_CELLS", "clouds", "diamond_square", "paint"]
+__all__ = ["CLOUD_CELLS", "GRADIENTS", "clouds", "diamond_square", "paint"]
 
 CLOUD_CELLS = 4
 """Cells along a side of the coarsest grid of `clouds`."""
+
+_NONE, _LINEAR, _RADIAL, _CONIC = range(4)
+GRADIENTS = {"none": _NONE, "linear": _LINEAR, "radial": _RADIAL, "conic": _CONIC}
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
@@ -40,21 +43,10 @@ def _signed(stream, level, row, column):
 
 @kernel
 def diamond_square(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[np.float32]:
-    """Return a fractal terrain, made by displacing midpoints.
+    """Return a fractal terrain with 2**n_levels cells along a side, made by displacing midpoints.
 
-    Parameters
-    ----------
-    n_levels : int
-        The grid has 2**n_levels cells along a side.
-    roughness : float32
-        Factor of the displacements from one level to the next, 0 to 1.
-    stream : uint64
-        Which random stream to follow.
-
-    Returns
-    -------
-    ndarray of float32, shape (2**n_levels + 1, 2**n_levels + 1)
-        Corners in [-1, 1].
+    The corners lie in [-1, 1]; `roughness` is the factor of the displacements from one level to the
+    next, 0 to 1.
     """
     cells = 1 << n_levels
     field = np.empty((cells + 1, cells + 1), dtype=np.float32)
@@ -93,19 +85,8 @@ def diamond_square(n_levels: int, roughness: np.float32, stream: np.uint64) -> N
 def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[np.float32]:
     """Return smooth noise in octaves: a random grid, refined repeatedly by quadratic B-splines.
 
-    Parameters
-    ----------
-    n_levels : int
-        The grid has 4 * 2**n_levels cells along a side, and one node beyond on either side.
-    roughness : float32
-        Factor of the amplitude from one level to the next, 0 to 1.
-    stream : uint64
-        Which random stream to follow.
-
-    Returns
-    -------
-    ndarray of float32, shape (4 * 2**n_levels + 2, 4 * 2**n_levels + 2)
-        Mean 0; the coarsest level's amplitude is 1.
+    It has 4 * 2**n_levels cells along a side and one node beyond on either side, and a mean of 0.
+    The coarsest level's amplitude is 1; `roughness` is its factor from one level to the next.
     """
     cells = CLOUD_CELLS
     # One loop: with two, LLVM stores whole columns lane by lane.
@@ -151,32 +132,16 @@ def paint(
     ramp: NDArray[np.uint8],
     size: int,
 ) -> NDArray[np.uint8]:
-    """Colour the sum of a field and a gradient with a cyclic ramp.
+    """Return an image of a field plus a gradient, coloured by a cyclic ramp.
 
-    Parameters
-    ----------
-    field : ndarray of float32, shape (nodes, nodes)
-        From `diamond_square` or `clouds`; it covers the image.
-    cells : int
-        Cells along a side within the image; the other nodes lie evenly around it.
-    noise : float32
-        Turns through the ramp for a difference of 1 in the field.
-    shape : int
-        The gradient: 0 none, 1 linear, 2 radial, 3 conic.
-    turns : float32
-        Turns through the ramp along one side of the image, or around it.
-    cosine, sine : float32
-        The linear gradient's direction, and the start of the conic one.
-    center_x, center_y : float32
-        Centre of the radial and conic gradients, in sides of the image.
-    ramp : ndarray of uint8, shape (n_colors, 3)
-        sRGB; n_colors is a power of two, and the first entry follows the last.
-    size : int
-        Pixels a side.
+    `field` is square, from `diamond_square` or `clouds`; `cells` of its cells along a side lie
+    within the image, the other nodes evenly around it. `noise` is the turns through the ramp for a
+    difference of 1 in the field.
 
-    Returns
-    -------
-    ndarray of uint8, shape (size, size, 3)
+    The gradient's `shape` is a value of `GRADIENTS`. It takes `turns` through the ramp along one
+    side of the image, or around it. (`cosine`, `sine`) is the linear gradient's direction and the
+    start of the conic one, (`center_x`, `center_y`) the centre, in sides of the image. `ramp` is
+    sRGB, of shape (n_colors, 3) with a power of two colours.
     """
     canvas = np.empty((size, size, 3), dtype=np.uint8)
     line = np.empty(field.shape[1], dtype=np.float32)
@@ -204,14 +169,14 @@ def paint(
             node = np.intp(np.uint32(left[column]))
             here = line[node]
             value[column] = noise * (here + beyond[column] * (line[node + 1] - here))
-        if shape:
+        if shape != _NONE:
             v = (np.float32(row) + _HALF) * pixel - center_y
             for column in range(size):
                 u = (np.float32(column) + _HALF) * pixel - center_x
                 along = u * cosine + v * sine
-                if shape == 2:
+                if shape == _RADIAL:
                     along = np.sqrt(u * u + v * v)
-                elif shape == 3:
+                elif shape == _CONIC:
                     along = atan2_turns(v * cosine - u * sine, along)
                 value[column] += turns * along
         for column in range(size):

@@ -1,17 +1,19 @@
-"""Vector code for a block of bytes, written out as vectors.
+"""Instructions that mix a block of bytes as vectors.
 
-LLVM finds vectors in most loops by itself. Not here: it computes in 32 bits what fits into 16, and
-tests before each short block whether the arrays overlap, which costs as much as the block.
+LLVM vectorises most loops well. Here it would compute in 32 bits what fits into 16, and test before
+each short block whether the arrays overlap, which costs as much as the block.
 """
 
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "mix_down", "mix_square"]
+__all__ = ["CAN_WRITE_BLOCKS", "LANES", "mix_down", "mix_square"]
 
+# Kernels need a plain loop where they run as Python.
+CAN_WRITE_BLOCKS: bool = not config.DISABLE_JIT
 LANES = 32  # bytes of a block
 _BYTE, _WORD, _INT = ir.IntType(8), ir.IntType(16), ir.IntType(32)
 _BYTES, _WORDS, _INTS = (ir.VectorType(kind, LANES) for kind in (_BYTE, _WORD, _INT))
@@ -56,7 +58,7 @@ class _Block:
         return build.add(mean, rest)
 
     def store(self, values: Any, array_type: Any, array: Any, at: Any) -> None:
-        """Cut the bits after the point off, and store bytes at any address."""
+        """Drop the bits after the point, and store bytes at any address."""
         build = self._builder
         whole = build.lshr(values, ir.Constant(_WORDS, [_VALUE_BITS] * LANES))
         build.store(build.trunc(whole, _BYTES), self._place(array_type, array, at, _BYTES), align=1)
@@ -105,7 +107,7 @@ def _mix_square(
     target: Any,
     at: Any,
 ) -> Any:
-    """Mix bytes at `above` with those at `below` and of the next pixels, and store them at `at`.
+    """Mix bytes at `above` and `below` and those of the next pixels, and store them at `at`.
 
     The weights across and down, int16, begin at `start`; the fractions are added to them.
     """

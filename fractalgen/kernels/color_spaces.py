@@ -81,18 +81,8 @@ def nearest_codes(
 ) -> NDArray[np.uint8]:
     """Return the nearest 8-bit sRGB colours; chroma shrinks where sRGB has no such colour.
 
-    Parameters
-    ----------
-    colors : ndarray of float64, shape (n, 3)
-        OKLab's lightness, clipped to [0, 1], a and b.
-    polar : bool
-        The colours hold chroma and hue, in turns, in place of a and b.
-    borders : ndarray of float64, shape (255,)
-        Linear light at the midpoints between neighbouring codes, rising.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n, 3)
+    `colors`, of shape (n, 3), hold OKLab's lightness, clipped to [0, 1], and a and b, or if `polar`
+    chroma and hue in turns. `borders` (255,) is the linear light at the midpoints between codes.
     """
     codes = np.empty(colors.shape, np.uint8)
     for i in range(colors.shape[0]):
@@ -132,24 +122,12 @@ def _harmonic_mean(x, y):
 
 @kernel
 def curve_through(knots: NDArray[np.float64], n: int, cyclic: bool) -> NDArray[np.float32]:
-    """Return linear RGB, clipped, along the monotone cubic through colours.
+    """Return `n` entries of clipped linear RGB along the monotone cubic through some colours.
 
-    The slope at a knot is the harmonic mean of its neighbours' differences, or 0 where they
-    differ in sign: F. N. Fritsch and J. Butland, "A method for constructing local monotone
-    piecewise cubic interpolants", 1984.
-
-    Parameters
-    ----------
-    knots : ndarray of float64, shape (n_knots, 3)
-        OKLab coordinates, evenly spaced; with `cyclic` the last is the first again.
-    n : int
-        Number of entries.
-    cyclic : bool
-        Whether the curve returns to its start, which is then not repeated at the end.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 3)
+    The slope at a knot is the harmonic mean of its neighbours' differences, or 0 where they differ
+    in sign: F. N. Fritsch and J. Butland, "A method for constructing local monotone piecewise cubic
+    interpolants", 1984. `knots`, of shape (n_knots, 3), are evenly spaced OKLab coordinates; if
+    `cyclic`, the last is the first again, and the entries stop before it.
     """
     n_segments = knots.shape[0] - 1
     slope = np.empty(knots.shape)
@@ -194,14 +172,8 @@ def opponents_to_rgb(
 ) -> None:
     """Colour pixels by their three axes, softly clipped to the range of sRGB.
 
-    Parameters
-    ----------
-    axes : ndarray of float32, shape (3, rows, size)
-        Raw responses.
-    exposure : ndarray of float32, shape (3, 3)
-        Middle, gain and mean of each axis: the image shows ``(response - middle) * gain + mean``.
-    rgb : ndarray of uint8, shape (rows, size, 3)
-        Filled.
+    `axes`, of shape (3, rows, size), are raw responses; `exposure` holds the middle, gain and mean
+    of each: the image `rgb`, of shape (rows, size, 3), shows ``(response - middle) * gain + mean``.
     """
     light_middle, light_gain, light_mean = exposure[0, 0], exposure[0, 1], exposure[0, 2]
     red_middle, red_gain, red_mean = exposure[1, 0], exposure[1, 1], exposure[1, 2]
@@ -233,12 +205,7 @@ def opponents_to_gradient(
 ) -> None:
     """Colour pixels from a gradient, along which the three axes together move them.
 
-    Parameters
-    ----------
-    axes, exposure, rgb
-        As in `opponents_to_rgb`.
-    colors : ndarray of uint8, shape (N, 3)
-        The gradient.
+    `colors`, of shape (n, 3), is the gradient; the rest is as in `opponents_to_rgb`.
     """
     mean = exposure[0, 2] + exposure[1, 2] + exposure[2, 2]
     last = np.float32(colors.shape[0] - 1)

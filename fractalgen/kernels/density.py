@@ -54,19 +54,10 @@ def _level(count):
 
 @kernel
 def blur(histogram: NDArray[np.uint64], size: int, spacing: int, shift: int) -> None:
-    """Smooth a histogram by a 3 x 3 binomial filter (1, 2, 1), edges repeated.
+    """Smooth a histogram in place by a 3 x 3 binomial filter (1, 2, 1), edges repeated.
 
-    Parameters
-    ----------
-    histogram : ndarray of uint64, shape (size * size,)
-        From `scatter`; changed in place.
-    size : int
-        Pixels a side.
-    spacing : int
-        Pixels between the filter's taps.
-    shift : int
-        The filter's sums, 16 times too large, are divided by 2**shift: 0 leaves counts in
-        sixteenths of a visit, and 4 keeps the scale.
+    The filter's taps are `spacing` pixels apart. Its sums, 16 times too large, are divided by
+    2**shift: 0 leaves counts in sixteenths of a visit, and 4 keeps the scale.
     """
     counts = np.empty(size + 2 * spacing, dtype=np.uint64)
     sums = np.empty(size + 2 * spacing, dtype=np.uint64)
@@ -104,16 +95,9 @@ def blur(histogram: NDArray[np.uint64], size: int, spacing: int, shift: int) -> 
 
 @kernel
 def find_visited(histogram: NDArray[np.uint64], visited: NDArray[np.uint32]) -> int:
-    """List the visited pixels, and return their number.
+    """List the visited pixels from the start of `visited`, and return their number.
 
     A loop over the list has no unpredictable branch.
-
-    Parameters
-    ----------
-    histogram : ndarray of uint64
-        From `scatter` or `blur`.
-    visited : ndarray of uint32, of the histogram's shape
-        Filled from its start.
     """
     n = 0
     for pixel in range(histogram.size):
@@ -129,23 +113,9 @@ def expose(
     """Find an image's exposure: the opacity and brightness of each level of count.
 
     With x = count / white and v = log(1 + gain x) / log(1 + gain), the opacity is v (2 - v). The
-    brightness is v, stretched so that the sparse parts of an even image come close to 0.
-
-    Parameters
-    ----------
-    histogram : ndarray of uint64
-        From `scatter` or `blur`.
-    visited : ndarray of uint32
-        From `find_visited`.
-    shift : int
-        Counts are in units of 2**-shift visits.
-    gain : float32
-        How strongly the curve bends, above 0.
-
-    Returns
-    -------
-    ndarray of float32, shape (2176, 2)
-        Opacity and brightness in [0, 1] by level; a level is a 64th of an octave.
+    brightness is v, stretched so that the sparse parts of an even image come close to 0. Counts are
+    in units of 2**-shift visits. Return opacity and brightness in [0, 1] by level, of shape (2176,
+    2); a level is a 64th of an octave.
     """
     pixels = np.empty(_N_LEVELS, dtype=np.int64)
     for level in range(_N_LEVELS):
@@ -197,29 +167,11 @@ def blend(
     encode: NDArray[np.uint8],
     canvas: NDArray[np.uint8],
 ) -> None:
-    """Blend the visited pixels over an image, in linear light.
+    """Blend the visited pixels over `canvas`, of shape (n, 3), in linear light.
 
-    With the brightness v and the mean tone t of a pixel's visits, its place on the colour ramp is
-    v + structure (t - v).
-
-    Parameters
-    ----------
-    histogram : ndarray of uint64, shape (n,)
-        From `scatter` or `blur`.
-    visited : ndarray of uint32
-        From `find_visited`.
-    curve : ndarray of float32, shape (2176, 2)
-        From `expose`.
-    ramp : ndarray of float32, shape (n_colors, 3)
-        Linear-light RGB.
-    structure : float32
-        0 colours by density only, 1 by tone only.
-    decode : ndarray of float32, shape (256,)
-        Linear light of an 8-bit code.
-    encode : ndarray of uint8, shape (8192,)
-        The 8-bit code of linear light times 8191.
-    canvas : ndarray of uint8, shape (n, 3)
-        Changed in place.
+    `curve` comes from `expose`. With the brightness v and the mean tone t of a pixel's visits, its
+    place on `ramp`, linear-light RGB of shape (n_colors, 3), is v + structure (t - v). `decode` is
+    the linear light of each 8-bit code, `encode` the code of linear light times 8191.
     """
     last = np.float32(ramp.shape[0] - 1)
     full = np.float32(encode.shape[0] - 1)

@@ -1,7 +1,7 @@
-"""Random numbers of the distributions that plans are drawn from, from SplitMix64's stream.
+"""Random numbers of the distributions that plans need, from a stream of SplitMix64.
 
-A stream is a uint64 array of two: the seed, and how many numbers have been taken. Everything is
-float32 and made of `fractalgen.kernels.elementary`, so that a plan is the same on every processor.
+A stream is a uint64 array: the seed, and how many numbers have been taken. All arithmetic is in
+float32 by `fractalgen.kernels.elementary`, so that a plan is the same on every processor.
 """
 
 import numpy as np
@@ -60,8 +60,8 @@ def _normal(stream):
 def gamma(stream, shape):
     """Take a Gamma(`shape`, 1) number, `shape` above 0.
 
-    Marsaglia and Tsang, "A simple method for generating gamma variables", ACM TOMS 26 (2000); for
-    shapes below 1 with their boost by a power of a uniform number.
+    Marsaglia and Tsang, "A simple method for generating gamma variables", ACM TOMS 26 (2000), with
+    their boost by a power of a uniform number for shapes below 1.
     """
     boosted = shape if shape >= _ONE else shape + _ONE
     d = boosted - _THIRD

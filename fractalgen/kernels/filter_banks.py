@@ -75,33 +75,17 @@ def respond(
     first: int,
     axes: NDArray[np.float32],
 ) -> None:
-    """Draw rows of the three colour axes of a feature image.
+    """Fill `axes`, of shape (3, rows, size), with rows of a feature image's colour axes.
 
-    Parameters
-    ----------
-    seed : uint64
-        Seed of the image's noise.
-    chart : ndarray of float32, shape (10,)
-        Centre x and y, bend, ripple's amplitude and cycles, polar (0 or 1), jitter, stagger,
-        the cells' turn, and the constant of the divisive normalisation.
-    bend_cells : int
-        Lattice cells of the bending noise, along a side.
-    seed_cells : int
-        Cells with a centre of their own along a side; 0 for one centre.
-    waves : ndarray of float32, shape (C, 5)
-        The filters; see `filter_row`.
-    cells : ndarray of int64, shape (C,)
-        Lattice cells of each filter's envelope along a side: its bandwidth.
-    weights : ndarray of float32, shape (K, C, 2)
-        The second layer's weights of the even and odd responses.
-    units : ndarray of float32, shape (K, 4)
-        The second layer's thresholds, then its units' weights in the three colour axes.
-    size : int
-        The image's side in pixels.
-    first : int
-        Number of the first row to draw.
-    axes : ndarray of float32, shape (3, rows, size)
-        Filled.
+    `chart` holds the centre's x and y, the bend, the ripple's amplitude and cycles, polar (0 or 1),
+    the jitter, stagger and turn of the cells, and the constant of the divisive normalisation.
+    `bend_cells` are the lattice cells of the bending noise along a side; `seed_cells` the cells
+    with their own centre along a side, 0 for one centre.
+
+    `waves` (C, 5) are the filters, see `filter_row`; `cells` (C,) the lattice cells of their
+    envelopes along a side. `weights` (K, C, 2) are the second layer's weights of even and odd
+    responses, `units` (K, 4) its thresholds and its units' weights in the three axes. `first` is
+    the number of the first row.
     """
     n_filters = waves.shape[0]
     widest = bend_cells
@@ -120,16 +104,8 @@ def respond(
     for f in range(2 * n_filters + 2):
         held[f] = -4
     rows = np.empty((8, size), np.float32)
-    u, v, a, b, energy, total, x, y_bent = (
-        rows[0],
-        rows[1],
-        rows[2],
-        rows[3],
-        rows[4],
-        rows[5],
-        rows[6],
-        rows[7],
-    )
+    u, v, a, b = rows[0], rows[1], rows[2], rows[3]
+    energy, total, x, y_bent = rows[4], rows[5], rows[6], rows[7]
     even = np.empty((n_filters, size), np.float32)
     odd = np.empty((n_filters, size), np.float32)
 

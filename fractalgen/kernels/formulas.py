@@ -178,28 +178,11 @@ def approach_boundary(
 ) -> tuple[float, float]:
     """Zoom by threes, each time onto a random grid point whose distance estimate is small.
 
-    Parameters
-    ----------
-    power, absolute, conjugate
-        The formula; see `Formula`.
-    julia : bool
-        Walk the plane of z for the constant (`c_re`, `c_im`), else the plane of c.
-    c_re, c_im : float
-        The Julia constant.
-    x, y, width : float
-        The window to begin with: its centre and width.
-    target : float
-        Width to stop at.
-    max_iter : int
-        Iterations after which a point counts as inside.
-    picks : float64 array, shape (MAX_LEVELS, 3)
-        Uniform numbers in [0, 1): for each level the grid's shift and the choice.
-
-    Returns
-    -------
-    x, y : float
-        A point outside the set, within about `target` of its boundary. Where no grid point
-        escapes, the last centre.
+    If `julia`, walk the plane of z for the constant (`c_re`, `c_im`), else the plane of c. Begin
+    with the window of centre (`x`, `y`) and `width`, and stop at the width `target`. Points that
+    don't escape within `max_iter` iterations count as inside. `picks`, of shape (MAX_LEVELS, 3),
+    are uniform in [0, 1): for each level the grid's shift and the choice. Return a point outside
+    the set, within about `target` of its boundary, or the last centre if no grid point escapes.
     """
     found_x = np.empty(_GRID * _GRID)
     found_y = np.empty(_GRID * _GRID)

@@ -1,13 +1,13 @@
 """IPMix's operations on whole images, with Pillow's results.
 
-An operation is its place in `fractalgen.augment.image_ops.IMAGE_OPS`, which says what the amounts
-mean; the versions there, by Pillow, are what these are tested against.
+They are tested against `fractalgen.augment.image_ops`, which has them by Pillow and says what the
+amounts mean.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.affine_warp import rotation, warp
+from fractalgen.kernels.affine_warp import rotation, shear_x, warp
 from fractalgen.kernels.image_ops_tones import (
     blend_with_grey,
     color,
@@ -18,28 +18,10 @@ from fractalgen.kernels.image_ops_tones import (
     mirror,
     sharpness,
 )
-from fractalgen.kernels.jit import inlined, pasted
-from fractalgen.kernels.row_shifts import shear_x
+from fractalgen.kernels.jit import inlined, inlined_early
+from fractalgen.kernels.plan_layout import ImageOp
 
 __all__ = ["amount_of", "apply_image_op"]
-
-(
-    _EQUALIZE,
-    _POSTERIZE,
-    _ROTATE,
-    _SOLARIZE,
-    _SHEAR_X,
-    _SHEAR_Y,
-    _TRANSLATE_X,
-    _TRANSLATE_Y,
-    _MIRROR,
-    _INVERT,
-    _AUTOCONTRAST,
-    _COLOR,
-    _CONTRAST,
-    _BRIGHTNESS,
-    _SHARPNESS,
-) = range(15)
 
 _ONE = np.float32(1.0)
 _NO_TABLE = np.zeros(0, np.uint8)
@@ -47,30 +29,32 @@ _NO_TABLE = np.zeros(0, np.uint8)
 
 @inlined
 def amount_of(op, level, sign, height, width):
-    """Turn a level in (0, 10] and a sign, 1 or -1, into the operation's amount, a float32.
-
-    The numbers are those of `fractalgen.augment.image_ops.amount_of`, rounded to float32.
-    """
+    """Turn a level in (0, 10] and a sign, 1 or -1, into the operation's amount, a float32."""
     level = np.float64(level)
     direction = np.float64(sign)
     amount = 0.0
-    if op == _ROTATE:
+    if op == ImageOp.ROTATE:
         amount = direction * (30.0 * level / 10.0)
-    elif _SHEAR_X <= op <= _SHEAR_Y:
+    elif op == ImageOp.SHEAR_X or op == ImageOp.SHEAR_Y:
         amount = direction * (0.3 * level / 10.0)
-    elif _TRANSLATE_X <= op <= _TRANSLATE_Y:
-        side = np.float64(width if op == _TRANSLATE_X else height)
+    elif op == ImageOp.TRANSLATE_X or op == ImageOp.TRANSLATE_Y:
+        side = np.float64(width if op == ImageOp.TRANSLATE_X else height)
         amount = np.float64(np.int64(direction) * np.int64(side / 3.0 * level / 10.0))
-    elif op == _POSTERIZE:
+    elif op == ImageOp.POSTERIZE:
         amount = np.float64(4 - np.int64(level * 4.0 / 10.0))
-    elif op == _SOLARIZE:
+    elif op == ImageOp.SOLARIZE:
         amount = np.float64(256 - np.int64(level * 256.0 / 10.0))
-    elif op >= _COLOR:
+    elif (
+        op == ImageOp.COLOR
+        or op == ImageOp.CONTRAST
+        or op == ImageOp.BRIGHTNESS
+        or op == ImageOp.SHARPNESS
+    ):
         amount = level / 10.0 * 1.8 + 0.1
     return np.float32(amount)
 
 
-@pasted
+@inlined_early
 def apply_image_op(
     op: int,
     amount: float,
@@ -78,21 +62,11 @@ def apply_image_op(
     source: NDArray[np.uint8],
     target: NDArray[np.uint8],
 ) -> None:
-    """Apply one operation to an image, and write a part of the result.
+    """Apply an `ImageOp` to an image, and write the part of the result that is in `box`.
 
-    Parameters
-    ----------
-    op : int
-        The operation's place in `fractalgen.augment.image_ops.IMAGE_OPS`.
-    amount : float32
-        As `amount_of` gives it. Rotations reach 45 degrees.
-    box : ndarray of int32, shape (4,)
-        The part: top, left, height and width in pixels.
-    source : ndarray of uint8, shape (H, W, 3)
-        The image, C-contiguous; at least one pixel. Not modified.
-    target : ndarray of uint8, shape (H, W, 3)
-        Filled within the box, and changed in places outside of it; C-contiguous, and no part of
-        `source`.
+    The amount is a float32, as `amount_of` gives it; rotations reach 45 degrees. `box` is top,
+    left, height and width. Both images are C-contiguous and share no memory; `target` may change
+    outside of the box too.
     """
     height, width = source.shape[0], source.shape[1]
     here = source.reshape(source.size)
@@ -100,32 +74,34 @@ def apply_image_op(
     exact = np.float64(amount)
     whole = np.int64(exact)
     factor = np.float32(amount)
-    if op == _SHEAR_Y or (op == _ROTATE and exact != 0.0):
+    if op == ImageOp.SHEAR_Y or (op == ImageOp.ROTATE and exact != 0.0):
         matrix = (1.0, 0.0, 0.0, exact, 1.0, 0.0)
-        if op == _ROTATE:
+        if op == ImageOp.ROTATE:
             matrix = rotation(exact, height, width)
         warp(matrix, height, width, box, here, there)
         return
-    if _SHEAR_X <= op <= _TRANSLATE_Y:
-        slope = exact if op == _SHEAR_X else 0.0
-        across = whole if op == _TRANSLATE_X else 0
-        down = whole if op == _TRANSLATE_Y else 0
+    if op == ImageOp.SHEAR_X or op == ImageOp.TRANSLATE_X or op == ImageOp.TRANSLATE_Y:
+        slope = exact if op == ImageOp.SHEAR_X else 0.0
+        across = whole if op == ImageOp.TRANSLATE_X else 0
+        down = whole if op == ImageOp.TRANSLATE_Y else 0
         shear_x(slope, across, down, height, width, box, here, there)
         return
-    if op == _MIRROR:
+    if op == ImageOp.MIRROR:
         mirror(width, box, here, there)
         return
-    if op == _SHARPNESS and factor != _ONE:
+    if op == ImageOp.SHARPNESS and factor != _ONE:
         sharpness(factor, width, box, here, there)
         return
-    evenly = op == _EQUALIZE
-    by_table = evenly or op == _AUTOCONTRAST
+    evenly = op == ImageOp.EQUALIZE
+    by_table = evenly or op == ImageOp.AUTOCONTRAST
     table = level_table(evenly, here) if by_table else _NO_TABLE
-    grey = mean_luma(here) if op == _CONTRAST else np.int32(0)
-    bits = min(max(whole, 0), 8) if op == _POSTERIZE else 8
+    by_grey = op == ImageOp.CONTRAST or op == ImageOp.BRIGHTNESS
+    grey = mean_luma(here) if op == ImageOp.CONTRAST else np.int32(0)
+    # Posterize, solarize and invert; whatever changes nothing keeps all bits and inverts none.
+    bits = min(max(whole, 0), 8) if op == ImageOp.POSTERIZE else 8
     mask = np.uint8((0xFF00 >> bits) & 0xFF)
-    threshold = whole if op == _SOLARIZE else 256
-    threshold = 0 if op == _INVERT else threshold
+    threshold = whole if op == ImageOp.SOLARIZE else 256
+    threshold = 0 if op == ImageOp.INVERT else threshold
     # Rows of the image's own width lie end to end, and are one.
     row, n = 3 * width, 3 * np.int64(box[3])
     n_rows = np.int64(box[2])
@@ -136,9 +112,9 @@ def apply_image_op(
         ours, theirs = here[begin : begin + n], there[begin : begin + n]
         if by_table:
             look_up(table, ours, theirs)
-        elif op == _COLOR and factor != _ONE:
+        elif op == ImageOp.COLOR and factor != _ONE:
             color(factor, ours, theirs)
-        elif _CONTRAST <= op <= _BRIGHTNESS:
+        elif by_grey:
             blend_with_grey(grey, factor, ours, theirs)
         else:
             mask_and_invert(mask, threshold, ours, theirs)

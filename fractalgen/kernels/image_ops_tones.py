@@ -55,14 +55,14 @@ _THIRTEENTH_BITS = np.int32(16)
 
 @inlined
 def _blend(start, factor, value):
-    """Go from `start`, an int32, towards a uint8 and beyond it, and cut the fraction off."""
+    """Go from `start`, an int32, towards a uint8 or beyond it, and truncate."""
     way = np.float32(np.int32(np.int32(value) - start))  # Numba would make it an int64
     return np.uint8(np.int32(min(max(np.float32(start) + factor * way, _ZERO), _WHITE)))
 
 
 @kernel
 def mask_and_invert(mask, threshold, source, target):
-    """Keep the bits that `mask`, a uint8, has, and invert values from `threshold`, an int, up."""
+    """Keep the bits of `mask`, a uint8, and invert values of `threshold`, an int, or more."""
     least = np.uint8(min(threshold, 255))
     flip = np.uint8(255) if threshold <= 255 else np.uint8(0)
     for i in range(source.size):
@@ -72,7 +72,7 @@ def mask_and_invert(mask, threshold, source, target):
 
 @kernel
 def mirror(width, box, source, target):
-    """Turn left and right about, within `box` (top, left, height, width) of the target."""
+    """Swap left and right within `box` (top, left, height, width) of the target."""
     row = 3 * width
     left, n = np.int64(box[1]), np.uint64(box[3])
     for y in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
@@ -88,7 +88,7 @@ def mirror(width, box, source, target):
 
 @inlined
 def _even_levels(counts, n_pixels, table):
-    """Fill a channel's 256 entries so that it is spread evenly, its last value apart."""
+    """Fill a channel's 256 entries so that all its values but the last are spread evenly."""
     last = 255
     while counts[last] == 0:
         last -= 1
@@ -124,7 +124,7 @@ def _stretched_levels(counts, table):
 
 @kernel
 def level_table(evenly, source):
-    """Return what equalizes each channel where `evenly` is true, stretches it elsewhere.
+    """Return a table that equalizes each channel if `evenly` is true, and else stretches it.
 
     Two pixels are counted at a time, each in counts of its own: a count that was just changed is
     not ready to be read.
@@ -150,7 +150,7 @@ def level_table(evenly, source):
 
 @kernel
 def look_up(table, source, target):
-    """Replace each value by its channel's entry: `table` has 256 for each, one after the other."""
+    """Replace each value by its entry in `table`, which has 256 for each channel in turn."""
     for red in range(np.uint64(0), np.uint64(source.size), _U3):
         target[red] = table[np.uint64(source[red])]
         target[red + _U1] = table[_GREENS + np.uint64(source[red + _U1])]
@@ -170,14 +170,14 @@ def mean_luma(source):
 
 @kernel
 def blend_with_grey(grey, factor, source, target):
-    """Blend with the one value `grey`, an int32, by a float32 `factor`."""
+    """Blend with the value `grey`, an int32, by a float32 `factor`."""
     for i in range(source.size):
         target[i] = _blend(grey, factor, source[i])
 
 
 @kernel
 def color(factor, source, target):
-    """Blend with the image in grey by a float32 `factor`."""
+    """Blend with the grey image by a float32 `factor`."""
     first = 3  # a pixel at either end is left to the plain loop below
     last = first + max(source.size - 6, 0) // _LANES * _LANES
     for start in range(first, last, _LANES):

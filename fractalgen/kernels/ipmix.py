@@ -1,32 +1,34 @@
 """Apply IPMix plans to images, a whole batch in one call.
 
-An image-level operation goes from one buffer to another, a patch is mixed where it lies, and
-a partner is made only where the patch needs it. The chains' images are kept as bytes until all are
-there; then they are summed up, normalised and written in one pass over blocks that stay in the
-first-level cache.
+An image-level operation goes from one buffer to another, a patch is mixed in place, and a partner
+is made only where the patch needs it. The chains' images stay bytes until all are done; then one
+pass sums, normalises and writes them in blocks that fit into the first-level cache.
 
-The floor by memory traffic: each operation on a whole image reads and writes its bytes once, three
-to four of them in a view of three chains of up to three steps; the last pass reads four images of
-bytes and writes one of floats. That is about fifteen times the image's bytes. What is above it:
-tables are looked up a byte at a time (equalize, multiply), and a warp has a few dozen instructions
-for each run of pixels.
+Memory traffic is about fifteen times the image's bytes: a view of three chains of up to three steps
+has three to four operations on a whole image, which each read and write its bytes once, and the
+last pass reads four images of bytes and writes one of floats. The time above that goes into tables,
+which are looked up a byte at a time (equalize, multiply), and into the few dozen instructions that
+a warp takes for each run of pixels.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.kernels.image_ops import apply_image_op
-from fractalgen.kernels.jit import kernel, pasted
+from fractalgen.kernels.jit import inlined_early, kernel
 from fractalgen.kernels.mixing import mix
+from fractalgen.kernels.plan_layout import MAX_WIDTH, NO_OP, Choices, Framework
 from fractalgen.kernels.plans import sample_plan
 from fractalgen.kernels.random_bits import bits_at
 
 __all__ = ["apply_plans", "draw_plans"]
 
-_ORIGINAL, _PARTNER, _FREE = range(3)  # of the buffers; the free ones are the chains' own
+# Buffers: the original, a partner, and from there on the chains' own.
+_ORIGINAL = 0
+_PARTNER = 1
+_FREE = 2
 _SPARE = 3  # buffers beside one for each chain
-_INPUT = 2
-_BLOCK = 768  # pixels that are summed up at once
+_BLOCK = 768  # pixels that are summed at once
 _ONE = np.float32(1.0)
 _PER_TOP = np.float32(1.0 / 255.0)
 _U1, _U2, _U3 = (np.uint64(n) for n in (1, 2, 3))
@@ -38,7 +40,7 @@ def _copy(source, target):
         target[i] = source[i]
 
 
-@pasted
+@inlined_early
 def _fetch_patch(image, crop, box, target):
     """Copy the bank's image, cut at `crop`, into the box (top, left, height, width)."""
     left, n = 3 * np.int64(box[1]), 3 * np.int64(box[3])
@@ -50,25 +52,25 @@ def _fetch_patch(image, crop, box, target):
         _copy(source, target_rows[y, left : left + n])
 
 
-@pasted
+@inlined_early
 def _run_chains(plan, image, whole, buffers, places):
-    """Run all chains; say in `places` which buffer holds each one's image.
+    """Run all chains, and write to `places` which buffer holds each one's image.
 
-    `whole` is a box that holds the image.
+    `whole` is a box around the whole image.
     """
     partner = buffers[_PARTNER]
     size = partner.size
     start, one, other, fresh = _ORIGINAL, _FREE, _FREE + 1, _FREE + 2
-    for chain in range(plan.n_chains):
+    for chain in range(plan["n_chains"]):
         current = start
-        for step in range(plan.depth[chain]):
-            mixing = plan.mixing[chain, step]
-            image_op = plan.image_op[chain, step]
-            amount = plan.amount[chain, step]
-            box = plan.box[chain, step]
-            # An operation on the chain's own image; or a partner for the patch; or an image.
-            if image_op >= 0:
-                alone = mixing < 0
+        for step in range(plan["depth"][chain]):
+            mixing = plan["mixing"][chain, step]
+            image_op = plan["image_op"][chain, step]
+            amount = plan["amount"][chain, step]
+            box = plan["box"][chain, step]
+            # An operation on the chain's own image or on a copy, or the bank's image.
+            if image_op != NO_OP:
+                alone = mixing == NO_OP
                 to = partner if not alone else buffers[other if current == one else one]
                 source = buffers[current if alone else _ORIGINAL]
                 apply_image_op(image_op, amount, whole if alone else box, source, to)
@@ -76,19 +78,19 @@ def _run_chains(plan, image, whole, buffers, places):
                     current = other if current == one else one
                     continue
             else:
-                _fetch_patch(image, plan.crop, box, partner)
+                _fetch_patch(image, plan["crop"], box, partner)
             if current == start:
                 current = one
                 _copy(buffers[start].reshape(size), buffers[one].reshape(size))
-            a, b = plan.factors[chain, step, 0], plan.factors[chain, step, 1]
-            seed = plan.mask_seed[chain, step]
-            mix(mixing, a, b, seed, plan.wraps == 1, buffers[current], partner, box)
+            a, b = plan["factors"][chain, step, 0], plan["factors"][chain, step, 1]
+            seed = plan["mask_seed"][chain, step]
+            mix(mixing, a, b, seed, plan["wraps"] == 1, buffers[current], partner, box)
         places[chain] = current
         if current == one:
             one, fresh = fresh, fresh + 1
         elif current == other:
             other, fresh = fresh, fresh + 1
-        if plan.framework == _INPUT:
+        if plan["framework"] == Framework.INPUT:
             start = current
 
 
@@ -106,7 +108,7 @@ def _add_scaled(weight, ours, total):
 
 @kernel
 def _write_interleaved(total, shift, factor, out):
-    """Write pixels; `shift` and `factor` repeat the channels' for as long as a block is."""
+    """Write pixels; `shift` and `factor` repeat three numbers for the length of a block."""
     for i in range(out.size):
         out[i] = (min(total[i] * _PER_TOP, _ONE) - shift[i]) * factor[i]
 
@@ -120,7 +122,7 @@ def _write_planes(total, shift, factor, red, green, blue):
         blue[x] = (min(total[i + _U2] * _PER_TOP, _ONE) - shift[2]) * factor[2]
 
 
-@pasted
+@inlined_early
 def _write_view(plan, buffers, places, shift, factor, planar, out):
     """Write m * (weighted chains) + (1 - m) * image, normalised."""
     size = out.size
@@ -132,16 +134,16 @@ def _write_view(plan, buffers, places, shift, factor, planar, out):
         end = min(begin + _BLOCK, n_pixels)
         here = slice(3 * begin, 3 * end)
         total = memory[: 3 * (end - begin)]
-        for chain in range(plan.n_chains):
-            weight = plan.skip * plan.weights[chain]
+        for chain in range(plan["n_chains"]):
+            weight = plan["skip"] * plan["weights"][chain]
             if chain == 0:
                 _scale(weight, flat[places[chain], here], total)
             else:
                 _add_scaled(weight, flat[places[chain], here], total)
-        if plan.n_chains == 0:
-            _scale(_ONE - plan.skip, flat[_ORIGINAL, here], total)
+        if plan["n_chains"] == 0:
+            _scale(_ONE - plan["skip"], flat[_ORIGINAL, here], total)
         else:
-            _add_scaled(_ONE - plan.skip, flat[_ORIGINAL, here], total)
+            _add_scaled(_ONE - plan["skip"], flat[_ORIGINAL, here], total)
         if planar:
             red, green, blue = planes[0], planes[1], planes[2]
             _write_planes(total, shift, factor, red[begin:end], green[begin:end], blue[begin:end])
@@ -151,7 +153,7 @@ def _write_view(plan, buffers, places, shift, factor, planar, out):
 
 @kernel
 def _repeated(channels):
-    """Repeat three numbers for as long as a block of pixels is."""
+    """Repeat three numbers for the length of a block of pixels."""
     out = np.empty(3 * _BLOCK, np.float32)
     for i in range(out.size):
         out[i] = channels[i % 3]
@@ -164,28 +166,20 @@ def draw_plans(
     seeds: NDArray[np.uint64],
     height: int,
     width: int,
-    lists: tuple[NDArray[np.int64], ...],
+    choices: Choices,
     settings: NDArray[np.void],
 ) -> None:
-    """Draw the plans of some views of some images; see `sample_plan`.
+    """Draw plans, shape (views, n), from one seed for each of n images; see `sample_plan`.
 
-    Parameters
-    ----------
-    plans : array of dtype `fractalgen.augment.plan.PLAN`, shape (views, n)
-        Written.
-    seeds : uint64 array, shape (n,)
-    height, width : int
-        The images', in pixels.
-    lists, settings
-        See `sample_plan`; the settings as an array of one.
+    `height` and `width` are the images'; `settings` is an array of one record.
     """
     for view in range(plans.shape[0]):
         for index in range(plans.shape[1]):
             seed = bits_at(seeds[index], np.uint64(view))
-            shared = settings[0].one_image == 1
+            shared = settings[0]["one_image"] == 1
             image_seed = bits_at(seeds[index], np.uint64(0)) if shared else seed
             plan = plans[view, index]
-            sample_plan(plan, seed, image_seed, height, width, lists, settings[0])
+            sample_plan(plan, seed, image_seed, height, width, choices, settings[0])
 
 
 @kernel
@@ -199,28 +193,16 @@ def apply_plans(
     start: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Apply plans to some images of a batch: m * (weighted chains) + (1 - m) * image, normalised.
+    """Apply plans, shape (views, n), to the n images of a batch from `start` on.
 
-    Parameters
-    ----------
-    plans : array of dtype `fractalgen.augment.plan.PLAN`, shape (views, n)
-    images : uint8 array, shape (batch, height, width, 3), read-only
-    bank : uint8 array, shape (n, size, size, 3), read-only
-        Its images are at least as large as the images.
-    mean, scale : float32 arrays, shape (3,)
-        Each channel of the result is (value in [0, 1] - mean) * scale.
-    planar : bool
-        Write channels one after the other rather than interleaved.
-    start : int
-        The first image that is meant.
-    out : float32 array, shape (views, batch, height * width * 3)
-        Written.
+    The bank's images are at least as large as those of the batch; both are read-only. A channel of
+    the result is (value in [0, 1] - mean) * scale; `planar` puts the channels one after the other.
+    `out` has the shape (views, batch, height * width * 3).
     """
     height, width = images.shape[1], images.shape[2]
     size = out.shape[2]
-    most_chains = plans[0, 0].weights.size
-    buffers = np.empty((most_chains + _SPARE, height, width, 3), np.uint8)
-    places = np.empty(most_chains, np.int64)
+    buffers = np.empty((MAX_WIDTH + _SPARE, height, width, 3), np.uint8)
+    places = np.empty(MAX_WIDTH, np.int64)
     whole = np.zeros(4, np.int32)
     whole[2], whole[3] = height, width
     shift, factor = _repeated(mean), _repeated(scale)
@@ -228,5 +210,5 @@ def apply_plans(
         _copy(images[start + index].reshape(size), buffers[_ORIGINAL].reshape(size))
         for view in range(plans.shape[0]):
             plan = plans[view, index]
-            _run_chains(plan, bank[plan.image], whole, buffers, places)
+            _run_chains(plan, bank[plan["bank_image"]], whole, buffers, places)
             _write_view(plan, buffers, places, shift, factor, planar, out[view, start + index])

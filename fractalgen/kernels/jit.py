@@ -108,6 +108,3 @@ def inlined_early(function: F) -> F:
     compile time.
     """
     return _compiled(function, inline="always")
-
-
-pasted = inlined_early

@@ -1,20 +1,20 @@
-"""The four ways in which IPMix mixes a patch of one image with another's.
+"""The ways in which IPMix mixes a patch of one image with another's.
 
 Add and multiply are those of PixMix: Hendrycks et al., "PixMix: Dreamlike images comprehensively
 improve safety measures", CVPR 2022. Add works on values from -1 to 1, multiply on values from 0 to
-2, with the factors as exponents. What leaves 0 to 255 is clipped, or wraps round as in the public
-code of IPMix.
+2, with the factors as exponents. Values outside 0 to 255 are clipped, or wrap round as in the
+public code of IPMix.
 """
 
 import numpy as np
 
+from fractalgen.kernels.distributions import uniform, uniform_power
 from fractalgen.kernels.elementary import exp2, log2
-from fractalgen.kernels.jit import inlined, kernel, pasted
+from fractalgen.kernels.jit import inlined, inlined_early, kernel
+from fractalgen.kernels.plan_layout import MixingOp
 from fractalgen.kernels.random_bits import bits_at
 
-__all__ = ["mix"]
-
-ADD, MULTIPLY, RANDOM_PIXELS, RANDOM_ELEMENTS = range(4)
+__all__ = ["mix", "sample_factors"]
 
 _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
@@ -22,8 +22,8 @@ _ONE = np.float32(1.0)
 _TOP = np.float32(255.0)
 _HALF_TOP = np.float32(127.5)
 _TO_DOUBLE = np.float32(2.0 / 255.0)
-_LEAST = np.float32(1e-37)
-_LARGEST_LOG = np.float32(60.0)  # far out of range already, and the product of two is finite
+_TINY = np.float32(1e-37)
+_MAX_LOG = np.float32(60.0)  # far out of range already, and the product of two is finite
 _TOO_LARGE = np.float32(2.0**31)  # a float32 from there on is a multiple of 256
 _U1, _U2, _U3 = (np.uint64(n) for n in (1, 2, 3))
 _SHIFT_40 = np.uint64(40)
@@ -34,8 +34,28 @@ _KEPT, _REPLACED = np.uint8(255), np.uint8(0)
 
 
 @inlined
+def _masks(op):
+    return op == MixingOp.RANDOM_PIXELS or op == MixingOp.RANDOM_ELEMENTS
+
+
+@kernel
+def sample_factors(factors, stream, op, strength):
+    """Draw the factors of add and multiply, or the share that a random mask keeps."""
+    per_strength = _ONE / strength
+    if _masks(op):
+        factors[0] = uniform(stream)
+        factors[1] = _ZERO
+    elif uniform(stream) < _HALF:
+        factors[0] = uniform_power(stream, per_strength)
+        factors[1] = _ONE - uniform_power(stream, per_strength)
+    else:
+        factors[0] = _ONE + (_ONE - uniform_power(stream, per_strength))
+        factors[1] = -(_ONE - uniform_power(stream, per_strength))
+
+
+@inlined
 def _as_byte(value, wraps):
-    """Round and clip, or cut the fraction off and wrap round."""
+    """Round and clip, or truncate and wrap round."""
     if wraps:
         return np.uint8(np.int32(value if value < _TOO_LARGE else _ZERO) & np.int32(255))
     return np.uint8(np.int32(min(max(value, _ZERO), _TOP) + _HALF))
@@ -53,8 +73,8 @@ def _add(a, b, wraps, ours, theirs):
 @inlined
 def _power(value, exponent):
     """Return (2 * `value` / 255) ** `exponent` of a whole number from 0 to 255."""
-    log = exponent * log2(max(np.float32(value) * _TO_DOUBLE, _LEAST))
-    return exp2(max(min(log, _LARGEST_LOG), -_LARGEST_LOG))
+    log = exponent * log2(max(np.float32(value) * _TO_DOUBLE, _TINY))
+    return exp2(max(min(log, _MAX_LOG), -_MAX_LOG))
 
 
 @kernel
@@ -76,11 +96,11 @@ def _multiply(powers, wraps, ours, theirs):
 
 @kernel
 def _draw_mask(op, seed, first, limit, mask):
-    """Fill a row's mask with what is kept, byte for byte.
+    """Fill a row's mask, byte for byte.
 
-    Of pixels the upper 24 bits decide; of elements 21 bits each, for three of a pixel's 64.
+    For random pixels the upper 24 of a pixel's 64 bits decide, for random elements 21 bits each.
     """
-    if op == RANDOM_PIXELS:
+    if op == MixingOp.RANDOM_PIXELS:
         for x in range(np.uint64(mask.size // 3)):
             kept = _KEPT if bits_at(seed, first + x) >> _SHIFT_40 < limit else _REPLACED
             mask[_U3 * x] = kept
@@ -98,47 +118,35 @@ def _draw_mask(op, seed, first, limit, mask):
 
 @kernel
 def _replace(mask, ours, theirs):
-    """Keep what the mask has, and take the rest from `theirs`."""
+    """Replace by `theirs` whatever the mask does not keep."""
     for i in range(ours.size):
         ours[i] = theirs[i] ^ ((ours[i] ^ theirs[i]) & mask[i])
 
 
-@pasted
+@inlined_early
 def mix(op, a, b, seed, wraps, ours, theirs, box):
     """Mix a patch of `theirs` into `ours`, in place.
 
-    Parameters
-    ----------
-    op : int
-        Add, multiply, random pixels or random elements, from 0.
-    a, b : float32
-        The factors of add and multiply; of the random masks `a` is the share that is kept.
-    seed : uint64
-        The random mask's stream; a pixel's place in the image is its place in the stream.
-    wraps : bool
-        Whether values out of range wrap round (and fractions are cut) or are clipped (and rounded).
-    ours : uint8 array, shape (height, width, 3)
-        Changed within the box.
-    theirs : uint8 array, shape (height, width, 3)
-    box : int32 array, shape (4,)
-        Top, left, height and width, in pixels of `ours`.
+    `op` is a `MixingOp`; `a` and `b` are float32 factors, and of a random mask `a` is the share
+    that is kept. `seed`, uint64, is the mask's stream: a pixel's place in the image is its place
+    in the stream. `box` is the patch's top, left, height and width.
     """
     width = ours.shape[1]
     one, other = ours.reshape(ours.size), theirs.reshape(theirs.size)
     n = 3 * np.int64(box[3])
-    powers = np.empty(512 if op == MULTIPLY else 0, np.float32)
-    if op == MULTIPLY:
+    powers = np.empty(512 if op == MixingOp.MULTIPLY else 0, np.float32)
+    if op == MixingOp.MULTIPLY:
         _fill_powers(a, b, powers)
-    mask = np.empty(n if op >= RANDOM_PIXELS else 0, np.uint8)
-    unit = np.float32(2.0**24) if op == RANDOM_PIXELS else np.float32(2.0**21)
+    mask = np.empty(n if _masks(op) else 0, np.uint8)
+    unit = np.float32(2.0**24) if op == MixingOp.RANDOM_PIXELS else np.float32(2.0**21)
     limit = np.uint64(np.ceil(max(a, _ZERO) * unit))
     for row in range(np.int64(box[0]), np.int64(box[0]) + np.int64(box[2])):
         first = row * width + np.int64(box[1])
         mine, his = one[3 * first : 3 * first + n], other[3 * first : 3 * first + n]
-        if op == ADD:
+        if op == MixingOp.ADD:
             _add(a, b, wraps, mine, his)
-        elif op == MULTIPLY:
+        elif op == MixingOp.MULTIPLY:
             _multiply(powers, wraps, mine, his)
-        else:
+        elif _masks(op):
             _draw_mask(op, seed, np.uint64(first), limit, mask)
             _replace(mask, mine, his)

@@ -66,15 +66,9 @@ def measure_orbits(records: NDArray[np.float32], power: int) -> None:
 
 @kernel
 def field_ranges(fields: NDArray[np.float32], ranges: NDArray[np.float32]) -> None:
-    """Write the minimum and maximum of each field.
+    """Write the minimum and maximum of each field to `ranges`, of shape (4, 2).
 
-    Parameters
-    ----------
-    fields : float32 array, shape (4 or more, rows, columns)
-        As `measure_orbits` leaves them.
-    ranges : float32 array, shape (4, 2)
-        Written. Samples that did not escape have no smooth count; a field without values gets (0,
-        0).
+    Samples that did not escape have no smooth count. A field without values gets (0, 0).
     """
     for field in range(4):
         lowest = np.float32(1e30)
@@ -97,17 +91,7 @@ def histogram(
     high: np.float32,
     counts: NDArray[np.int64],
 ) -> None:
-    """Count a field's values in equal bins, ignoring values below `low`.
-
-    Parameters
-    ----------
-    plane : float32 array, shape (rows, columns)
-        One field.
-    low, high : float32
-        The range of the bins; `high` above `low`.
-    counts : int64 array, shape (n,)
-        Written.
-    """
+    """Count a field's values in equal bins from `low` to `high`, ignoring values below `low`."""
     n = counts.size
     for bin_index in range(n):
         counts[bin_index] = 0

@@ -13,7 +13,13 @@ from fractalgen.kernels.orbit_fields import ANGLE, DISTANCE, HIT, SMOOTH
 
 __all__ = ["BLENDS", "shade"]
 
-BLENDS = ("normal", "screen", "multiply", "soft-light")
+_NORMAL, _SCREEN, _MULTIPLY, _SOFT_LIGHT = range(4)
+BLENDS = {
+    "normal": _NORMAL,
+    "screen": _SCREEN,
+    "multiply": _MULTIPLY,
+    "soft-light": _SOFT_LIGHT,
+}
 _BASE, _TRAP, _INTERIOR = range(3)
 
 _ZERO = np.float32(0.0)
@@ -112,11 +118,11 @@ def _blend_rows(below, above, opacity, lit, blend, samples):
     for x in range(below.size):
         under = below[x]
         mixed = above[x]
-        if blend == 1:
+        if blend == _SCREEN:
             mixed = _ONE - (_ONE - under) * (_ONE - mixed)
-        elif blend == 2:
+        elif blend == _MULTIPLY:
             mixed = under * mixed * _TWO
-        elif blend == 3:
+        elif blend == _SOFT_LIGHT:
             mixed = under * (under + _TWO * mixed * (_ONE - under))
         samples[x] = (under + (mixed - under) * opacity[x]) * lit[x]
 
@@ -177,36 +183,23 @@ def shade(
     to_srgb: NDArray[np.uint8],
     out: NDArray[np.uint8],
 ) -> None:
-    """Colour every sample, average the samples of each pixel, and write sRGB.
+    """Colour every sample, average the samples of each pixel, and write sRGB to `out`.
 
-    Parameters
-    ----------
-    fields : float32 array, shape (4 or more, rows, side)
-        As `fractalgen.kernels.orbit_fields.measure_orbits` leaves them: the samples of `out`, and
-        one more row below them unless the image ends there.
-    ranges : float32 array, shape (4, 2)
-        The minimum and maximum of each field.
-    tables : float32 array, shape (4, n)
-        Each field's normaliser: coordinates in [0, 1] at n values evenly spaced over its range.
-    weights : float32 array, shape (3, 4)
-        How far each normalised field moves along the gradient: in the base layer, in the trap
-        layer, and for samples that did not escape (which use the base's gradient).
-    phases : float32 array, shape (3,)
-        Where the layers' gradients begin, high enough that no position falls below 1.
-    gradients : float32 array, shape (2, 3, m)
-        The base's and the trap layer's gradients in linear light, cyclic; m a power of two.
-    blend : int
-        Index into `BLENDS`.
-    cover : float32 array, shape (2,)
-        The trap layer's opacity at distance coordinate 0, and the coordinate where it fades to 0.
-    relief : float32
-        Strength of the light on a surface whose height is the distance's coordinate; 0 for none.
-    light : float32 array, shape (2,)
-        The light's direction, towards greater columns and rows.
-    to_srgb : uint8 array, shape (k,)
-        sRGB values of linear light in k equal steps from 0 to 1.
-    out : uint8 array, shape (height, size, 3)
-        Written; `side` is a multiple of `size`.
+    `fields`, of shape (4 or more, rows, side), are what `fractalgen.kernels.orbit_fields` measures:
+    the samples of `out`, and one more row below unless the image ends there. `ranges` (4, 2) are
+    their minima and maxima, `tables` (4, n) their coordinates in [0, 1] at n values evenly spaced
+    over these ranges.
+
+    `weights` (3, 4) say how far each field moves along the gradient in the base layer, in the trap
+    layer, and for samples that did not escape, which use the base's gradient; `phases` (3,) say
+    where each begins, high enough that no position falls below 1. `gradients` (2, 3, m) are the
+    base's and the trap layer's, in linear light, cyclic, with m a power of two.
+
+    `blend` is a value of `BLENDS`. `cover` holds the trap layer's opacity at distance 0, and the
+    distance where it fades to 0. `relief` is the strength of the light on a surface whose height is
+    the distance, 0 for none; `light` its direction, towards greater columns and rows. `to_srgb`
+    (k,) are the sRGB values of linear light in k equal steps from 0 to 1. `out` has the shape
+    (height, size, 3), and `side` is a multiple of `size`.
     """
     size = out.shape[1]
     side = fields.shape[2]

@@ -60,9 +60,9 @@ def test_hostile_plans_are_refused_by_name_or_applied_as_the_reference_does():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"image": 3}, "image must be a whole number from 0 to 2, not 3"),
-        ({"image": -1}, "image must be .* not -1"),
-        ({"image": 2**62}, "image must be"),
+        ({"bank_image": 3}, "bank_image must be a whole number from 0 to 2, not 3"),
+        ({"bank_image": -1}, "bank_image must be .* not -1"),
+        ({"bank_image": 2**62}, "bank_image must be"),
         ({"crop": (5, 0)}, r"crop\[0\] must be a whole number from 0 to 4, not 5"),
         ({"crop": (0, -1)}, r"crop\[1\] must be .* not -1"),
         ({"framework": 3}, "framework must be a whole number from 0 to 2, not 3"),
@@ -137,7 +137,7 @@ def test_a_plan_of_another_size_or_bank(aug):
         np.zeros((2, 2), PLAN),
         np.zeros((), PLAN.newbyteorder()),
         np.zeros((), np.uint8),
-        np.zeros((), np.dtype([("image", np.int64)])),
+        np.zeros((), np.dtype([("bank_image", np.int64)])),
         np.void(bytes(PLAN.itemsize)),
         np.zeros((), object),
     ],
@@ -190,10 +190,10 @@ def test_amounts_at_the_ends_of_their_ranges_are_applied_as_by_the_reference(nam
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image": "0"}, "image must be a whole number from 0 to .* not '0'"),
-        ({"image": 0.0}, r"image must be .* not 0\.0"),
-        ({"image": True}, "image must be .* not True"),
-        ({"image": 10**5000}, "image must be"),
+        ({"bank_image": "0"}, "bank_image must be a whole number from 0 to .* not '0'"),
+        ({"bank_image": 0.0}, r"bank_image must be .* not 0\.0"),
+        ({"bank_image": True}, "bank_image must be .* not True"),
+        ({"bank_image": 10**5000}, "bank_image must be"),
         ({"crop": 0}, "crop must be a list of 2 numbers, not 0"),
         ({"crop": [0, 0, 0]}, "crop must be a list of 2 numbers"),
         ({"crop": [0, None]}, r"crop\[1\] must be a whole number .* not None"),
@@ -208,7 +208,7 @@ def test_amounts_at_the_ends_of_their_ranges_are_applied_as_by_the_reference(nam
         ({"chains": [{"weight": 0.1, "steps": []}] * 9}, "n_chains must be .* to 8, not 9"),
         ({"chains": [{"weight": 1.0, "steps": "add"}]}, r"chains\[0\]'s steps must be a list"),
         ({"chains": [{"weight": 1.0, "steps": [{}]}]}, r"its step \[0, 0\] has no 'image_op'"),
-        ({"colour": 1}, "not a plan: it has 'colour', beside image, crop"),
+        ({"colour": 1}, "not a plan: it has 'colour', beside bank_image, crop"),
     ],
 )
 def test_json_that_is_no_plan_is_named(change, message):

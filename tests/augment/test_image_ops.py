@@ -13,7 +13,7 @@ def applied(op, amount, pixels=RAMP):
 
 def test_the_papers_ten_come_first():
     assert IMAGE_OPS[:10] == PAPER_IMAGE_OPS
-    assert len(set(IMAGE_OPS)) == 15
+    assert len(set(IMAGE_OPS)) == len(IMAGE_OPS) >= 15
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_single_mixing_step_is_within_a_grey_level(name, size, wraps):
     bank_images = smooth_images(2, size, 4)
     plan = np.zeros((), PLAN)
     plan["n_chains"], plan["depth"][0], plan["weights"][0], plan["skip"] = 1, 1, 1, 1
-    plan["wraps"], plan["image"] = wraps, 1
+    plan["wraps"], plan["bank_image"] = wraps, 1
     plan["mixing"][0, 0], plan["image_op"][0, 0] = MIXING_OPS.index(name), -1
     plan["box"][0, 0] = (1, 2, size - 3, size - 4)
     plan["mask_seed"][0, 0] = 12345
@@ -181,8 +181,8 @@ def test_views_share_a_image_in_the_public_code_and_not_in_the_paper(bank, image
     for compat, same in (("official", True), ("paper", False)):
         aug = IPMix(bank, compat=compat)
         bank_images = [
-            [int(aug._plan(bank, seed, view, 32, 32)["image"]) for seed in range(30)]
-            for view in range(2)
+            view["bank_image"].tolist()
+            for view in aug._plans(bank, np.arange(30, dtype=np.uint64), 2, 32, 32)
         ]
         assert (bank_images[0] == bank_images[1]) is same
 

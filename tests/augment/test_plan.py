@@ -33,7 +33,7 @@ def test_plans_survive_json(many):
 
 
 def test_a_plan_that_is_none_is_refused():
-    for data in ({}, {"image": 1}, {"framework": "chain", "chains": [{}]}):
+    for data in ({}, {"bank_image": 1}, {"framework": "chain", "chains": [{}]}):
         with pytest.raises(ValueError, match="not a plan"):
             from_json(data)
 
@@ -157,7 +157,7 @@ def test_options_narrow_what_is_drawn(bank):
 
 
 def test_crops_and_images_cover_the_bank(bank, many):
-    assert set(many["image"]) == set(range(len(bank)))
+    assert set(many["bank_image"]) == set(range(len(bank)))
     assert set(many["crop"].ravel()) == set(range(9))
 
 

@@ -49,7 +49,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", "--objects", "6"), "objects must be a whole number from 1 to 5, not 6"),
         (
             ("escape-time", "--supersample", "0"),
-            "supersample must be a whole number from 1 to 4",
+            "supersample must be a whole number from 1 to 4, not 0",
         ),
         (("ifs", "--workers", "0"), "--workers"),
         (("ifs", "--sead", "1"), "--seed"),

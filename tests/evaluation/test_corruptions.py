@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.shifts import generated, library, processes
-from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS, GROUPS, SEVERITIES
-from fractalgen.evaluation.shifts.generated import cache_folder, corrupted, corrupted_cached
-from fractalgen.evaluation.shifts.processes import corrupted_parts
-from fractalgen.evaluation.shifts.published import read_corruptions
+from fractalgen.evaluation.corruptions import SEVERITIES, generated
+from fractalgen.evaluation.corruptions.generated import (
+    cache_folder,
+    corrupted_cached,
+    corrupted_parts,
+)
+from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS, GROUPS, IMAGENET_C, corrupted
+from fractalgen.evaluation.corruptions.published import read_corruptions
+from fractalgen.seeding import rng_for
 
 
 def smooth_images(n, size, seed=0):
@@ -80,7 +84,7 @@ def test_remembered_files_change_no_pixel(name):
 
     out = corrupted(IMAGES, INDICES, name, 4, 3)
     for i, index in enumerate(INDICES):
-        rng = library.rng_for(3, f"corruption {name} 4", int(index))
+        rng = rng_for(3, f"corruption {name} 4", int(index))
         np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
         expected = imagecorruptions.corrupt(IMAGES[i], severity=4, corruption_name=name)
         np.testing.assert_array_equal(out[i], expected)
@@ -135,17 +139,21 @@ def test_another_process_makes_the_same_pixels():
 
 
 def test_worker_processes_make_the_same_pixels(monkeypatch):
-    monkeypatch.setattr(processes, "_PIXELS_IN_A_PART", 2 * 32 * 32)
-    alone = np.concatenate(list(corrupted_parts(IMAGES, INDICES, "shot_noise", 1, workers=1)))
+    monkeypatch.setattr(generated, "_PIXELS_PER_PART", 2 * 32 * 32)
+    alone = np.concatenate(
+        list(corrupted_parts(IMAGENET_C, IMAGES, INDICES, "shot_noise", 1, workers=1))
+    )
     assert alone.shape == (40, 32, 32, 3)
     np.testing.assert_array_equal(alone[16:24], corrupted(IMAGES, INDICES, "shot_noise", 3, 1))
-    many = corrupted_parts(IMAGES, INDICES, "shot_noise", 1, workers=2, worth_seconds=0.0)
+    many = corrupted_parts(
+        IMAGENET_C, IMAGES, INDICES, "shot_noise", 1, workers=2, worth_seconds=0.0
+    )
     np.testing.assert_array_equal(np.concatenate(list(many)), alone)
 
 
 def test_cached_images_are_those_made_and_are_made_once(tmp_path):
     seen = []
-    arguments = ("toys", IMAGES, INDICES, "snow", 0, tmp_path)
+    arguments = (IMAGENET_C, "toys", IMAGES, INDICES, "snow", 0, tmp_path)
     first = corrupted_cached(*arguments, progress=lambda *done: seen.append(done), workers=1)
     assert first.shape == (5, 8, 32, 32, 3)
     assert seen[-1] == (40, 40)
@@ -160,9 +168,9 @@ def test_cached_images_are_those_made_and_are_made_once(tmp_path):
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "no checksum", "no array"])
 def test_a_damaged_cache_is_made_anew(tmp_path, damage):
-    arguments = ("toys", IMAGES, INDICES, "contrast", 0, tmp_path)
+    arguments = (IMAGENET_C, "toys", IMAGES, INDICES, "contrast", 0, tmp_path)
     expected = np.array(corrupted_cached(*arguments))
-    path = cache_folder("toys", IMAGES, INDICES, 0, tmp_path) / "contrast.npy"
+    path = cache_folder(IMAGENET_C, "toys", IMAGES, INDICES, 0, tmp_path) / "contrast.npy"
     data = path.read_bytes()
     if damage == "truncated":
         path.write_bytes(data[:-1])
@@ -180,10 +188,10 @@ def test_a_damaged_cache_is_made_anew(tmp_path, damage):
 
 def test_other_images_indices_seeds_and_libraries_have_other_folders(tmp_path, monkeypatch):
     def folder(images=IMAGES, indices=INDICES, seed=0):
-        return cache_folder("folder:/some/where", images, indices, seed, tmp_path)
+        return cache_folder(IMAGENET_C, "folder:/some/where", images, indices, seed, tmp_path)
 
     folders = {folder(), folder(images=IMAGES + 1), folder(indices=INDICES + 1), folder(seed=1)}
-    monkeypatch.setattr(generated, "_library_versions", lambda: {"imagecorruptions-imaug": "0"})
+    monkeypatch.setattr(generated, "_versions", lambda _: {"imagecorruptions-imaug": "0"})
     folders.add(folder())
     assert len(folders) == 5
     assert all(path.parent == tmp_path for path in folders)
@@ -192,7 +200,7 @@ def test_other_images_indices_seeds_and_libraries_have_other_folders(tmp_path, m
 def test_where_nothing_can_be_written_images_are_made_in_memory(tmp_path):
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    out = corrupted_cached("toys", IMAGES, INDICES, "contrast", 0, in_the_way / "cache")
+    out = corrupted_cached(IMAGENET_C, "toys", IMAGES, INDICES, "contrast", 0, in_the_way / "cache")
     np.testing.assert_array_equal(out[1], corrupted(IMAGES, INDICES, "contrast", 2, 0))
     assert in_the_way.read_text() == ""
 
@@ -200,8 +208,10 @@ def test_where_nothing_can_be_written_images_are_made_in_memory(tmp_path):
 def test_the_cache_can_be_read_as_a_published_folder(tmp_path):
     labels = np.arange(8) % 3
     for name in CORRUPTIONS:
-        made = corrupted_cached("toys", IMAGES, INDICES, name, 0, tmp_path, labels=labels)
-    folder = cache_folder("toys", IMAGES, INDICES, 0, tmp_path)
+        made = corrupted_cached(
+            IMAGENET_C, "toys", IMAGES, INDICES, name, 0, tmp_path, labels=labels
+        )
+    folder = cache_folder(IMAGENET_C, "toys", IMAGES, INDICES, 0, tmp_path)
     read = read_corruptions(folder, labels, 32, ("a", "b", "c"))
     assert tuple(corruption.name for corruption in read) == CORRUPTIONS
     (images, their_labels), *_ = read[-1].batches(4, 100)

@@ -11,16 +11,18 @@ from PIL import Image
 
 from fractalgen.bank.folder import content_key, list_images
 from fractalgen.errors import RunError, RunUsageError
+from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS
+from fractalgen.evaluation.corruptions.perturbations import NOISE, PERTURBATIONS
 from fractalgen.evaluation.evaluate import evaluate
+from fractalgen.evaluation.evaluated_model import EvaluatedModel
+from fractalgen.evaluation.measurements.measurement import folder_names
 from fractalgen.evaluation.metrics.classification import ALEXNET_CORRUPTION_ERRORS
-from fractalgen.evaluation.options import EvaluationOptions, names_of_sources
-from fractalgen.evaluation.results_file import read_results
-from fractalgen.evaluation.shifts.corruptions import CORRUPTIONS
-from fractalgen.evaluation.shifts.perturbations import NOISE, PERTURBATIONS
-from fractalgen.training.config import IPMixSettings
+from fractalgen.evaluation.metrics_file import read_results
+from fractalgen.methods.ipmix import IPMixMethod
+from fractalgen.seeding import rng_for
 from tests.evaluation.shades import LEVELS, MEAN, SIZE, STD, NearestShade, a_run, flat
 
-NOTHING = EvaluationOptions(corruptions=("none",), perturbations="none", ood=("none",), pgd_steps=0)
+NOTHING = {"corruptions": "none", "perturbations": "none", "ood": "none", "pgd_steps": 0}
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def run(tmp_path):
 
 
 def only(**options):
-    return dataclasses.replace(NOTHING, **options)
+    return {**NOTHING, **options}
 
 
 def another_class(labels, n_wrong):
@@ -51,23 +53,21 @@ def corrupted_folder(tmp_path, run):
 
 def test_the_clean_figures(run):
     """The network is always right; its confidence is 1 / (1 + e^(-300 d^2) + ...)."""
-    results = evaluate(run, NOTHING)
+    results = evaluate(run, **NOTHING)
     confidence = []
     for shade in LEVELS / 255:
         weights = np.exp(-300 * (LEVELS / 255 - shade) ** 2)
         confidence.append(1 / weights.sum())
     gap = 1 - np.mean(confidence)
-    assert results.clean.error == 0
-    assert results.clean.n == 40
-    assert results.clean.rms_calibration_error == pytest.approx(gap, abs=1e-5)
-    assert sum(b.n for b in results.clean.reliability) == 40
-    assert (results.corruptions, results.anomalies, results.natural_shifts) == ((), (), ())
-    assert results.consistency is None
-    assert results.adversarial is None
+    assert results.entries["clean"][0].error == 0
+    assert results.entries["clean"][0].n == 40
+    assert results.entries["clean"][0].rms_calibration_error == pytest.approx(gap, abs=1e-5)
+    assert sum(b.n for b in results.entries["clean"][0].reliability) == 40
+    assert list(results.entries) == ["clean"]
 
 
 def test_errors_on_published_corruptions(run, corrupted_folder):
-    (result,) = evaluate(run, only(corruptions=(str(corrupted_folder),))).corruptions
+    (result,) = evaluate(run, **only(corruptions=(str(corrupted_folder),))).entries["corruptions"]
     assert result.source == corrupted_folder.name
     assert result.errors["sleet"] == pytest.approx([0.05, 0.1, 0.15, 0.2, 0.25])
     assert result.errors["drizzle"] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
@@ -87,7 +87,9 @@ def test_flips_on_published_sequences(tmp_path, run):
     folder.mkdir()
     for name in PERTURBATIONS:
         np.save(folder / f"{name}.npy", frames)
-    result = evaluate(run, only(perturbations=str(folder), batch_size=7)).consistency
+    result = evaluate(run, **only(perturbations=str(folder), batch_size=7)).entries["consistency"][
+        0
+    ]
     for name, rate in result.flip_rates.items():
         assert rate == pytest.approx(1 / 3 if name in NOISE else 2 / 3)
     assert result.mean_flip_rate == pytest.approx((2 * 1 / 3 + 8 * 2 / 3) / 10)
@@ -97,7 +99,7 @@ def test_flips_on_published_sequences(tmp_path, run):
 @pytest.mark.parametrize(("epsilon", "error"), [(20.0, 0.0), (40.0, 1.0)])
 def test_the_attack_crosses_half_the_way_to_the_next_shade(run, epsilon, error):
     """Shades are 60 levels apart, so that a change by less than 30 changes no answer."""
-    result = evaluate(run, only(pgd_steps=10, pgd_epsilon=epsilon)).adversarial
+    result = evaluate(run, **only(pgd_steps=10, pgd_epsilon=epsilon)).entries["adversarial"][0]
     assert result.error == error
     assert (result.norm, result.steps, result.n) == ("linf", 10, 40)
     assert result.epsilon == pytest.approx(epsilon / 255)
@@ -115,9 +117,9 @@ def between(tmp_path):
 
 
 def test_unknown_images_of_which_the_network_is_less_sure(run, between):
-    (result,) = evaluate(run, only(ood=(str(between),))).anomalies
-    assert (result.auroc, result.aupr, result.fpr95) == (1, 1, 0)
-    assert (result.n_known, result.n_unknown) == (40, 8)
+    (result,) = evaluate(run, **only(ood=(str(between),))).entries["ood"]
+    assert (result.auroc, result.aupr, result.fpr95) == pytest.approx((1, 1, 0))
+    assert (result.n_test, result.n_ood) == (40, 8)
 
 
 @pytest.fixture
@@ -131,56 +133,63 @@ def elsewhere(tmp_path):
     return folder
 
 
-def test_natural_shifts_among_the_classes_that_a_folder_has(run, elsewhere):
+def test_natural_shift_among_the_classes_that_a_folder_has(run, elsewhere):
     """Black is nearer to light than to white, so that it counts as right among those two."""
-    (result,) = evaluate(run, only(shifted=(elsewhere,))).natural_shifts
+    (result,) = evaluate(run, **only(natural_shift=(elsewhere,))).entries["natural-shift"]
     assert result.error == pytest.approx(1 / 6)
     assert (result.n_classes, result.n) == (2, 6)
 
 
 def test_imagenet_o_compares_with_the_classes_that_its_folders_name(run, elsewhere):
-    (result,) = evaluate(run, only(imagenet_o=elsewhere)).anomalies
-    assert result.n_known == 20
-    assert result.n_unknown == 6
-    (limited,) = evaluate(run, only(imagenet_o=elsewhere, limit=4)).anomalies
-    assert limited.n_unknown == 4
+    (result,) = evaluate(run, **only(imagenet_o=elsewhere)).entries["ood"]
+    assert result.n_test == 20
+    assert result.n_ood == 6
+    (limited,) = evaluate(run, **only(imagenet_o=elsewhere, limit=4)).entries["ood"]
+    assert limited.n_ood == 4
 
 
 def test_a_limit_takes_the_same_images_everywhere_but_leaves_the_clean_error(run, corrupted_folder):
     options = only(corruptions=(str(corrupted_folder),), pgd_steps=1, pgd_epsilon=0, limit=10)
-    results = evaluate(run, options)
-    chosen = options.chosen(40)
-    assert results.clean.n == 40
-    assert results.adversarial.n == 10
-    (result,) = results.corruptions
+    results = evaluate(run, **options)
+    chosen = np.sort(rng_for(0, "evaluated images", 0).permutation(40)[:10])
+    assert results.entries["clean"][0].n == 40
+    assert results.entries["adversarial"][0].n == 10
+    (result,) = results.entries["corruptions"]
     assert result.n == 10
     for severity, error in enumerate(result.errors["drizzle"], 1):
         assert error == pytest.approx(np.mean(chosen < 4 * severity))
 
 
 def test_chosen_images_are_among_those_of_a_greater_limit():
-    few, many = (only(limit=limit).chosen(100) for limit in (7, 30))
+    def chosen(limit, seed=0):
+        options = {"batch_size": 1, "set_folder": None, "data_dir": None, "accelerator": None}
+        model = EvaluatedModel(
+            None, None, limit=limit, seed=seed, progress=None, tell=None, **options
+        )
+        return model.chosen(100)
+
+    few, many = chosen(7), chosen(30)
     assert set(few) < set(many)
     assert (np.diff(many) > 0).all()
-    np.testing.assert_array_equal(only(limit=300).chosen(100), np.arange(100))
-    assert set(only(limit=7, seed=1).chosen(100)) != set(few)
+    np.testing.assert_array_equal(chosen(300), np.arange(100))
+    assert set(chosen(7, seed=1)) != set(few)
 
 
 def test_everything_made_here_and_made_again(run, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     told = []
-    options = EvaluationOptions(limit=4, pgd_steps=2, batch_size=64)
-    results = evaluate(run, options, progress=lambda *report: told.append(report))
-    (corruptions,) = results.corruptions
+    options = {"limit": 4, "pgd_steps": 2, "batch_size": 64}
+    results = evaluate(run, **options, progress=lambda *report: told.append(report))
+    (corruptions,) = results.entries["corruptions"]
     assert tuple(corruptions.errors) == CORRUPTIONS
-    assert corruptions.source == results.consistency.source == "generated"
-    assert tuple(results.consistency.flip_rates) == PERTURBATIONS
-    assert [result.source for result in results.anomalies] == ["noise"]
+    assert corruptions.source == results.entries["consistency"][0].source == "generated"
+    assert tuple(results.entries["consistency"][0].flip_rates) == PERTURBATIONS
+    assert [result.source for result in results.entries["ood"]] == ["noise"]
     assert results.versions["imagecorruptions-imaug"]
-    again = evaluate(run, dataclasses.replace(options, batch_size=3))
-    assert again.corruptions[0].errors == corruptions.errors
-    assert again.consistency == results.consistency
-    assert again.anomalies[0].auroc == results.anomalies[0].auroc
+    again = evaluate(run, **{**options, "batch_size": 3})
+    assert again.entries["corruptions"][0].errors == corruptions.errors
+    assert again.entries["consistency"][0] == results.entries["consistency"][0]
+    assert again.entries["ood"][0].auroc == results.entries["ood"][0].auroc
 
     assert {"test images", "making fog", "fog", "tilt sequences"} < {what for what, *_ in told}
     for what, done, total in told:
@@ -188,71 +197,71 @@ def test_everything_made_here_and_made_again(run, tmp_path, monkeypatch):
 
 
 def test_files_in_the_runs_folder(run, corrupted_folder):
-    results = evaluate(run, only(corruptions=(str(corrupted_folder),), pgd_steps=1))
+    results = evaluate(run, **only(corruptions=(str(corrupted_folder),), pgd_steps=1))
     assert read_results(run.folder) == results
     page = (run.folder / "report.html").read_text()
     assert "drizzle" in page
     assert page.count("<img") >= 2 + 6  # an image of each corruption, and of training
-    assert sorted(path.name for path in run.folder.iterdir()) == ["metrics.json", "report.html"]
+    assert sorted(kept_in(run.folder)) == ["metrics.json", "report.html"]
 
 
 def test_the_page_shows_the_set_and_the_views_of_a_run_that_had_one(run, between):
     """Ten images of the set, and six training images with three views of each."""
     mixed = dataclasses.replace(
         run,
-        config=dataclasses.replace(run.config, method="ipmix", ipmix=IPMixSettings()),
+        config=dataclasses.replace(run.config, method=IPMixMethod()),
         set_folder=between,
         set_digest=content_key(list_images(between)),
     )
-    results = evaluate(mixed, only(ood=None))
-    assert [result.source for result in results.anomalies] == ["noise", "fractals"]
+    results = evaluate(mixed, **only(ood=()))
+    assert [result.source for result in results.entries["ood"]] == ["noise", "fractals"]
     assert (run.folder / "report.html").read_text().count("<img") == 10 + 6 * (1 + 3)
     # Where another set is now, neither its images nor views with them are the run's.
     Image.new("RGB", (SIZE, SIZE), (1, 2, 3)).save(between / "new.png")
-    evaluate(mixed, NOTHING)
+    evaluate(mixed, **NOTHING)
     assert (run.folder / "report.html").read_text().count("<img") == 6
     for path in between.iterdir():
         path.unlink()
-    evaluate(mixed, NOTHING)
+    evaluate(mixed, **NOTHING)
     assert (run.folder / "report.html").read_text().count("<img") == 6
 
 
 def test_what_fails_does_not_lose_what_was_measured_before(run, corrupted_folder, elsewhere):
-    evaluate(run, only(pgd_steps=1))
+    evaluate(run, **only(pgd_steps=1))
     broken = elsewhere / "white" / "0.png"
     broken.write_bytes(broken.read_bytes()[:40])
-    options = only(corruptions=(str(corrupted_folder),), shifted=(elsewhere,))
+    options = only(corruptions=(str(corrupted_folder),), natural_shift=(elsewhere,))
     with pytest.raises(RunError, match=r"white.0\.png"):
-        evaluate(run, options)
+        evaluate(run, **options)
     kept = read_results(run.folder)
-    assert kept.corruptions[0].mean_error == pytest.approx(0.225)
-    assert kept.adversarial is not None
+    assert kept.entries["corruptions"][0].mean_error == pytest.approx(0.225)
+    assert kept.entries["adversarial"][0] is not None
     assert "drizzle" in (run.folder / "report.html").read_text()
 
 
 def test_figures_stay_until_they_are_measured_again(run, corrupted_folder, between, elsewhere):
-    first = only(corruptions=(str(corrupted_folder),), ood=("noise",), shifted=(elsewhere,))
-    before = evaluate(run, first)
-    results = evaluate(run, only(ood=(str(between), "noise"), pgd_steps=1, pgd_epsilon=0))
-    assert (results.corruptions, results.natural_shifts) == (
-        before.corruptions,
-        before.natural_shifts,
+    first = only(corruptions=(str(corrupted_folder),), ood=("noise",), natural_shift=(elsewhere,))
+    before = evaluate(run, **first)
+    results = evaluate(run, **only(ood=(str(between), "noise"), pgd_steps=1, pgd_epsilon=0))
+    assert (results.entries["corruptions"], results.entries["natural-shift"]) == (
+        before.entries["corruptions"],
+        before.entries["natural-shift"],
     )
-    assert [result.source for result in results.anomalies] == ["noise", "between"]
+    assert [result.source for result in results.entries["ood"]] == ["noise", "between"]
     assert results.options["pgd_steps"] == 1
     assert read_results(run.folder) == results
     assert "drizzle" in (run.folder / "report.html").read_text()
 
     np.save(corrupted_folder / "drizzle.npy", np.tile(flat(run.data.test.labels), (5, 1, 1, 1)))
-    results = evaluate(run, only(corruptions=(str(corrupted_folder),)))
-    (corruptions,) = results.corruptions
+    results = evaluate(run, **only(corruptions=(str(corrupted_folder),)))
+    (corruptions,) = results.entries["corruptions"]
     assert corruptions.errors["drizzle"] == (0, 0, 0, 0, 0)
-    assert results.adversarial.error == 0
-    assert len(results.anomalies) == 2
+    assert results.entries["adversarial"][0].error == 0
+    assert len(results.entries["ood"]) == 2
 
 
 def kept_in(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name[0] != "."}
 
 
 @pytest.mark.parametrize(
@@ -273,14 +282,14 @@ def kept_in(folder):
     ],
 )
 def test_figures_of_others_are_kept_under_another_name(run, another, checkpoint, name, said):
-    evaluate(run, only(pgd_steps=1, limit=20))
+    evaluate(run, **only(pgd_steps=1, limit=20))
     metrics, told = run.folder / "metrics.json", []
     if checkpoint is None:
         metrics.write_text("{")
     run = dataclasses.replace(run, checkpoint={**run.checkpoint, **(checkpoint or {})})
     before = kept_in(run.folder)
-    assert evaluate(run, only(**another), tell=told.append).adversarial is None
-    assert read_results(run.folder).adversarial is None
+    assert "adversarial" not in evaluate(run, **only(**another), tell=told.append).entries
+    assert "adversarial" not in read_results(run.folder).entries
     kept = run.folder / f"metrics-{name}.json"
     assert told == [f"earlier figures, {said}, are kept in {kept}"]
     now = kept_in(run.folder)
@@ -288,7 +297,7 @@ def test_figures_of_others_are_kept_under_another_name(run, another, checkpoint,
     assert now[f"metrics-{name}.json"] == before["metrics.json"]
     assert now[f"report-{name}.html"] == before["report.html"]
 
-    evaluate(run, only(**another), tell=told.append)
+    evaluate(run, **only(**another), tell=told.append)
     assert len(told) == 1
     assert kept_in(run.folder).keys() == now.keys()
 
@@ -297,7 +306,7 @@ def test_kept_figures_are_never_replaced(run):
     every = set()
     for _ in range(4):
         for limit in (None, 1):
-            evaluate(run, only(limit=limit))
+            evaluate(run, **only(limit=limit))
             # Ends of lines tell them apart, and are no damage.
             metrics = run.folder / "metrics.json"
             metrics.write_text(metrics.read_text() + "\n" * len(every))
@@ -309,41 +318,41 @@ def test_kept_figures_are_never_replaced(run):
     assert {f"report-last-{ending}.html" for ending in endings} <= kept.keys()
     for _ in range(2):
         (run.folder / "metrics.json").write_text("{")
-        evaluate(run, NOTHING)
+        evaluate(run, **NOTHING)
     assert {"metrics-damaged.json", "metrics-damaged-2.json"} <= kept_in(run.folder).keys()
 
 
 def test_a_name_in_a_file_leads_to_no_other_folder(run):
-    evaluate(run, NOTHING)
+    evaluate(run, **NOTHING)
     metrics = run.folder / "metrics.json"
     data = json.loads(metrics.read_text())
     data["checkpoint"]["name"] = "../x"
     data["options"]["seed"] = "/" * 300
     metrics.write_text(json.dumps(data))
-    evaluate(run, NOTHING)
+    evaluate(run, **NOTHING)
     assert "metrics-_x-all-_.json" in kept_in(run.folder)
 
 
 def test_figures_stay_where_they_are_if_nothing_new_is_measured(run):
-    evaluate(run, NOTHING)
+    evaluate(run, **NOTHING)
     before = kept_in(run.folder)
     with torch.no_grad():
         run.model.shades[0] = torch.nan
     with pytest.raises(RunError):
-        evaluate(run, only(limit=3))
+        evaluate(run, **only(limit=3))
     assert kept_in(run.folder) == before
 
 
 def test_the_releases_of_kept_figures_are_kept_with_them(run):
-    now = evaluate(run, only(pgd_steps=1)).versions
+    now = evaluate(run, **only(pgd_steps=1)).versions
     metrics = run.folder / "metrics.json"
     older = json.loads(metrics.read_text())
     older["versions"] |= {"torch": "1.0", "scipy": "0.9"}
     metrics.write_text(json.dumps(older))
     for _ in range(2):
-        kept = evaluate(run, only(ood=("noise",))).versions
+        kept = evaluate(run, **only(ood=("noise",))).versions
         assert kept == {**now, "torch": f"1.0, {now['torch']}", "scipy": "0.9"}
-    anew = evaluate(run, only(pgd_steps=1, ood=("noise",))).versions
+    anew = evaluate(run, **only(pgd_steps=1, ood=("noise",))).versions
     assert anew == now
 
 
@@ -360,14 +369,14 @@ class Remembering(NearestShade):
         return super().forward(x)
 
 
-@pytest.mark.parametrize("option", ["shifted", "imagenet_o"])
+@pytest.mark.parametrize("option", ["natural_shift", "imagenet_o"])
 def test_small_images_are_seen_whole_and_unchanged(tmp_path, option):
     run = dataclasses.replace(a_run(tmp_path / "run", size=32), model=Remembering())
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     folder = tmp_path / "elsewhere"
     (folder / "light").mkdir(parents=True)
     Image.fromarray(pixels).save(folder / "light" / "0.png")
-    evaluate(run, only(**{option: (folder,) if option == "shifted" else folder}))
+    evaluate(run, **only(**{option: (folder,) if option == "natural_shift" else folder}))
     assert any(np.array_equal(seen, pixels) for seen in run.model.seen)
 
 
@@ -380,23 +389,26 @@ def test_folders_of_one_name_are_told_apart(run, tmp_path, corrupted_folder, els
     shutil.copytree(between, noise)
     shutil.copytree(corrupted_folder, generated)
     options = only(
-        shifted=(*folders, elsewhere),
+        natural_shift=(*folders, elsewhere),
         ood=("noise", str(noise)),
         imagenet_o=folders[0],
         corruptions=(str(generated), str(corrupted_folder)),
     )
-    results = evaluate(run, options)
-    assert [result.source for result in results.natural_shifts] == [
+    results = evaluate(run, **options)
+    assert [result.source for result in results.entries["natural-shift"]] == [
         *map(str, folders),
         "elsewhere",
     ]
-    assert [result.source for result in results.anomalies] == ["noise", str(noise), "val"]
-    assert [result.source for result in results.corruptions] == [str(generated), "corrupted"]
+    assert [result.source for result in results.entries["ood"]] == ["noise", str(noise), "val"]
+    assert [result.source for result in results.entries["corruptions"]] == [
+        str(generated),
+        "corrupted",
+    ]
 
 
 def test_a_reserved_name_given_as_a_path_becomes_the_whole_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert names_of_sources(["generate", "generated"]) == ("generated", str(tmp_path / "generated"))
+    assert folder_names(["generated"], ["generated"]) == (str(tmp_path / "generated"),)
 
 
 @pytest.mark.parametrize(("size", "comparable"), [(224, True), (32, False)])
@@ -409,7 +421,7 @@ def test_errors_are_relative_to_alexnets_at_imagenets_size_alone(tmp_path, size,
     wrong = np.tile(flat(np.array([1, 1]), size), (5, 1, 1, 1))
     for name in CORRUPTIONS:
         np.save(folder / f"{name}.npy", wrong)
-    (result,) = evaluate(run, only(corruptions=(str(folder),))).corruptions
+    (result,) = evaluate(run, **only(corruptions=(str(folder),))).entries["corruptions"]
     # Half of the answers are wrong: by hand, the mean of 0.5 over AlexNet's errors.
     relative = 0.5 * np.mean([1 / error for error in ALEXNET_CORRUPTION_ERRORS.values()])
     assert result.normalized_error == (pytest.approx(relative) if comparable else None)
@@ -419,7 +431,7 @@ def test_a_network_that_has_diverged_is_a_sentence(run):
     with torch.no_grad():
         run.model.shades[0] = torch.nan
     with pytest.raises(RunError, match="outputs are not finite"):
-        evaluate(run, NOTHING)
+        evaluate(run, **NOTHING)
     assert list(run.folder.iterdir()) == []
 
 
@@ -432,14 +444,14 @@ def test_too_little_memory_is_a_sentence(run):
 
     large = dataclasses.replace(run, model=Large())
     with pytest.raises(RunError, match="for 128 images at a time; give a smaller --batch-size"):
-        evaluate(large, NOTHING)
-    assert evaluate(large, only(batch_size=8)).clean.error == 0
+        evaluate(large, **NOTHING)
+    assert evaluate(large, **only(batch_size=8)).entries["clean"][0].error == 0
 
 
 def test_several_processes_are_refused(run):
     two = SimpleNamespace(num_processes=2)
     with pytest.raises(RunUsageError, match="one process; start it without accelerate launch"):
-        evaluate(run, NOTHING, accelerator=two)
+        evaluate(run, **NOTHING, accelerator=two)
 
 
 def test_names_that_are_no_text_become_part_of_the_page(run):
@@ -447,7 +459,7 @@ def test_names_that_are_no_text_become_part_of_the_page(run):
     run = dataclasses.replace(run, data=dataclasses.replace(run.data, classes=classes))
     with torch.no_grad():
         run.model.shades[0] = 0.9  # so that there are mistakes
-    evaluate(run, NOTHING)
+    evaluate(run, **NOTHING)
     assert "caf?" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -464,8 +476,8 @@ def test_the_runs_own_folder_is_known_however_it_is_spelled(run, tmp_path, monke
     own = dataclasses.replace(run.data, name="folder:~/photos")
     run = dataclasses.replace(run, data=own)
     with pytest.raises(RunUsageError, match="the network knows"):
-        evaluate(run, only(ood=(spelled.format(photos),)))
-    assert evaluate(run, only(ood=(str(photos / "other"),))).anomalies[0].source == "other"
+        evaluate(run, **only(ood=(spelled.format(photos),)))
+    assert evaluate(run, **only(ood=(str(photos / "other"),))).entries["ood"][0].source == "other"
 
 
 @pytest.mark.parametrize(
@@ -476,17 +488,17 @@ def test_the_runs_own_folder_is_known_however_it_is_spelled(run, tmp_path, monke
         ({"ood": ("nois",)}, "did you mean 'noise'"),
         ({"ood": ("fractals",)}, "--set"),
         ({"ood": ("shades",)}, "knows shades"),
-        ({"shifted": ("elsewhere-not",)}, "does not exist"),
+        ({"natural_shift": ("elsewhere-not",)}, "does not exist"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_measured(run, tmp_path, wrong, reason):
     wrong = {
-        key: tuple(tmp_path / name for name in value) if key == "shifted" else value
+        key: tuple(tmp_path / name for name in value) if key == "natural_shift" else value
         for key, value in wrong.items()
     }
     told = []
     with pytest.raises(RunError, match=reason):
-        evaluate(run, only(**wrong), progress=lambda *report: told.append(report))
+        evaluate(run, **only(**wrong), progress=lambda *report: told.append(report))
     assert told == []
     assert list(run.folder.iterdir()) == []
 
@@ -494,25 +506,26 @@ def test_what_is_missing_is_said_before_anything_is_measured(run, tmp_path, wron
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"pgd_norm": "l1"}, "no norm is called 'l1'"),
-        ({"pgd_steps": -1}, "number of PGD steps must be 0 or more, not -1"),
-        ({"pgd_epsilon": math.nan}, "epsilon must be 0 or more"),
-        ({"limit": 0}, "limit must be 1 or more"),
-        ({"batch_size": 0}, "batch size must be 1 or more"),
-        ({"seed": -1}, "seed must be 0 or more"),
+        ({"pgd_norm": "l1"}, "--pgd-norm cannot be 'l1': choose from linf, l2"),
+        ({"pgd_steps": -1}, "--pgd-steps must be 0 or more, not -1"),
+        ({"pgd_epsilon": math.nan}, "--pgd-epsilon must be 0 or more"),
+        ({"limit": 0}, "--limit must be 1 or more"),
+        ({"batch_size": 0}, "--batch-size must be 1 or more"),
+        ({"seed": -1}, "--seed must be 0 or more"),
         ({"corruptions": ("none", "generate")}, "none does not go together with --corruptions gen"),
         ({"ood": ("noise", "noise")}, "--ood noise is given twice"),
+        ({"pgd_step": 3}, "no measurement has an option 'pgd_step': did you mean 'pgd_steps'"),
     ],
 )
-def test_options_that_cannot_be(wrong, reason):
+def test_options_that_cannot_be(run, wrong, reason):
     with pytest.raises(RunUsageError, match=reason):
-        EvaluationOptions(**wrong)
+        evaluate(run, **wrong)
 
 
 def test_the_networks_mode_and_the_json_are_plain(run):
     run.model.train()
-    results = evaluate(run, only(pgd_steps=1))
+    results = evaluate(run, **only(pgd_steps=1))
     assert run.model.training
-    assert json.loads(json.dumps(results.as_json(), allow_nan=False))["config"]["dataset"] == (
+    assert json.loads(json.dumps(results.to_json(), allow_nan=False))["config"]["dataset"] == (
         "shades"
     )

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from fractalgen.evaluation.results_file import read_results
+from fractalgen.evaluation.metrics_file import read_results
 from fractalgen.training.checkpoints import Checkpoint, write_checkpoint
+from fractalgen.training.config import configure
 from fractalgen.training.models import create_model
-from fractalgen.training.recipes import configure
-from fractalgen.training.run_folder import RunFile, RunFolder
+from fractalgen.training.run import RunFile, RunFolder
 from tests.cli.conftest import run as run  # the fixture
 
 QUICK = ("--corruptions", "none", "--perturbations", "none", "--pgd-steps", "0", "--ood", "noise")
@@ -48,7 +48,7 @@ def test_the_table_and_the_files(run, digits):
     assert result.stderr == ""
     kept = read_results(digits)
     assert kept.run == "digits"
-    assert (kept.anomalies[0].n_known, kept.anomalies[0].n_unknown) == (50, 10)
+    assert (kept.entries["ood"][0].n_test, kept.entries["ood"][0].n_ood) == (50, 10)
     assert kept.checkpoint["epoch"] == 1
     assert "<html" in (digits / "report.html").read_text()
 
@@ -67,7 +67,7 @@ def test_the_usual_set_is_found_where_the_run_had_none(run, digits, tmp_path):
         pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "ipmix-set" / f"{i}.png")
     result = run("evaluate", "digits", *QUICK[:-2], "--json")
-    sources = [anomaly["source"] for anomaly in json.loads(result.stdout)["anomalies"]]
+    sources = [entry["source"] for entry in json.loads(result.stdout)["entries"]["ood"]]
     assert sources == ["noise", "fractals"]
 
     # And where the run's own is gone.
@@ -85,8 +85,8 @@ def test_earlier_figures_are_shown_too(run, digits):
     assert "AUROC" in shown
     assert "error under PGD" in shown
     kept = json.loads(run("evaluate", "digits", *QUICK[:-1], "none", "--json").stdout)
-    assert [result["source"] for result in kept["anomalies"]] == ["noise"]
-    assert kept["adversarial"]["norm"] == "l2"
+    assert [entry["source"] for entry in kept["entries"]["ood"]] == ["noise"]
+    assert kept["entries"]["adversarial"][0]["norm"] == "l2"
 
 
 def test_a_set_that_is_gone_is_told(run, digits, tmp_path):
@@ -99,7 +99,7 @@ def test_a_set_that_is_gone_is_told(run, digits, tmp_path):
         f"fractals are left out: the run's mixing set, {tmp_path / 'gone'}, is not there; "
         "name another by --set\n"
     )
-    assert [result.source for result in read_results(digits).anomalies] == ["noise"]
+    assert [entry.source for entry in read_results(digits).entries["ood"]] == ["noise"]
     assert run("evaluate", "digits", *QUICK, "--limit", "20").stderr == ""
     by_name = run("evaluate", "digits", *QUICK[:-2], "--ood", "fractals", "--limit", "20")
     assert by_name.exit_code != 0
@@ -124,21 +124,21 @@ def test_names_that_are_no_text_are_printed(run, digits, tmp_path):
     Image.new("RGB", (32, 32)).save(Path(os.fsdecode(place)) / "0.png")
     result = run("evaluate", "digits", *QUICK[:-2], "--ood", os.fsdecode(place))
     assert result.exit_code == 0, result.stderr
-    assert "Unknown images, caf?" in result.stdout
+    assert "OOD detection, caf?" in result.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
         (["nowhere"], 1, "nowhere does not exist"),
-        (["."], 1, "is no run"),
+        (["."], 1, "is not a run"),
         (["digits", "--checkpoint", "best"], 1, "best.safetensors does not exist"),
         (["digits", "--corruptions", "none", "--corruptions", "c"], 2, "does not go together"),
         (["digits", "--corruptions", "nowhere"], 1, "nowhere does not exist"),
         (["digits", "--ood", "fractls"], 2, "did you mean 'fractals'"),
         (["digits", "--ood", "fractals"], 2, "--set"),
         (["digits", "--ood", "digits"], 2, "knows digits"),
-        (["digits", "--shifted", "nowhere"], 1, "nowhere does not exist"),
+        (["digits", "--natural-shift", "nowhere"], 1, "nowhere does not exist"),
         (["digits", "--limit", "0"], 2, "--limit"),
         (["digits", "--pgd-norm", "l3"], 2, "--pgd-norm"),
         (["digits", "--device", "cuda:77"], 2, "cuda:77"),

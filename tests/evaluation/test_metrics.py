@@ -6,12 +6,10 @@ import pytest
 from fractalgen.evaluation.metrics.classification import (
     ALEXNET_CORRUPTION_ERRORS,
     error_rate,
-    mean_corruption_error,
-    normalized_corruption_error,
-)
-from fractalgen.evaluation.metrics.consistency import (
     flip_rate,
+    mean_corruption_error,
     mean_flip_rate,
+    normalized_corruption_error,
 )
 
 

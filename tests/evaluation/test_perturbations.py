@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
 
-from fractalgen.evaluation.shifts.perturbations import FRAMES, NOISE, PERTURBATIONS, sequences
-from fractalgen.evaluation.shifts.warps import rotated, scaled, shifted, tilted, warp
+from fractalgen.evaluation.corruptions.perturbations import (
+    FRAMES,
+    NOISE,
+    PERTURBATIONS,
+    rotated,
+    scaled,
+    sequences,
+    shifted,
+    tilted,
+    warp,
+)
 from tests.evaluation.test_corruptions import smooth_images
 
 IMAGES = smooth_images(6, 32, seed=1)

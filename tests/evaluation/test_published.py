@@ -5,9 +5,14 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.shifts.corruptions import C_BAR, CORRUPTIONS, GROUPS, IMAGENET_C_BAR
-from fractalgen.evaluation.shifts.perturbations import PERTURBATIONS
-from fractalgen.evaluation.shifts.published import read_corruptions, read_perturbations
+from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS, GROUPS
+from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
+from fractalgen.evaluation.corruptions.published import (
+    C_BAR,
+    IMAGENET_C_BAR,
+    read_corruptions,
+    read_perturbations,
+)
 from fractalgen.training.datasets.folders import images_of_classes
 
 N, SIZE, CLASSES = 6, 8, ("cat", "dog", "owl")
@@ -88,7 +93,7 @@ def test_another_number_of_images_with_labels_of_their_own(tmp_path):
     images, found = everything(read(tmp_path)[0], 2)
     np.testing.assert_array_equal(images, ARRAYS["plasma"][4:8])
     np.testing.assert_array_equal(found, labels)
-    assert "evaluate without a limit" in refusal(tmp_path, indices=[0])
+    assert "evaluate without --limit" in refusal(tmp_path, indices=[0])
 
 
 def test_imagenet_c_bar_as_published(tmp_path):
@@ -146,7 +151,7 @@ def damage_pickle(folder):
 def damage_archive(folder):
     np.savez(folder / "snow.npz", ARRAYS["snow"])
     (folder / "snow.npz").replace(folder / "snow.npy")
-    return folder / "snow.npy", "no array"
+    return folder / "snow.npy", "not an array"
 
 
 def damage_dtype(folder):

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fractalgen.evaluation.report.charts import reliability_diagram, scale_top, severity_bars
-from fractalgen.evaluation.report.page import Samples, page
-from fractalgen.evaluation.results import CalibrationBin
-from tests.evaluation.example_results import clean_results, full_results, samples
+from fractalgen.evaluation.metrics.calibration import CalibrationBin
+from fractalgen.evaluation.report.page import Samples, environment, page, scale_top
+from tests.evaluation.example_results import changed, clean_results, full_results, samples
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -47,6 +46,10 @@ class Reader(HTMLParser):
 
     def words(self):
         return " ".join(filter(None, self.text))
+
+
+def macro(template, name):
+    return getattr(environment().get_template(f"{template}.html").module, name)
 
 
 def pixels(element):
@@ -88,18 +91,20 @@ def test_images_are_the_samples_themselves():
         element["alt"]: pixels(element) for element in Reader(page(full_results(), shown)).images
     }
     assert len(found) == 8 + 2 + 6 + 2 + 2
-    np.testing.assert_array_equal(found["Training image 2"], shown.training_images[1])
-    np.testing.assert_array_equal(found["View 3 of training image 1"], shown.augmented_views[0, 2])
+    np.testing.assert_array_equal(found["Training image 2"], shown.training_images[1].image)
+    np.testing.assert_array_equal(
+        found["View 3 of training image 1"], shown.training_images[0].views[2]
+    )
     np.testing.assert_array_equal(
         found["JPEG compression, severity 3"],
-        shown.corruptions["generated"]["jpeg_compression"][0],
+        shown.of_sections["corruptions:generated"]["jpeg_compression"],
     )
-    np.testing.assert_array_equal(found["Test image, <1> & 7"], shown.mistakes[1])
+    np.testing.assert_array_equal(found["Test image, <1> & 7"], shown.mistakes[1].image)
 
 
 @pytest.mark.parametrize(("size", "side"), [(8, 64), (28, 56), (32, 64), (36, 72), (224, 72)])
 def test_small_images_are_enlarged_a_whole_number_of_times(size, side):
-    element = Reader(page(clean_results(), Samples(np.zeros((1, size, size, 3), np.uint8)))).images[
+    element = Reader(page(clean_results(), Samples([np.zeros((size, size, 3), np.uint8)]))).images[
         0
     ]
     assert (element["width"], element["height"]) == (str(side), str(side))
@@ -109,9 +114,10 @@ def test_small_images_are_enlarged_a_whole_number_of_times(size, side):
 def test_corrupted_images_stand_beside_the_figures_of_their_source():
     """Both results have the same corruptions, and of the first there are no images."""
     results = full_results()
-    (generated,) = results.corruptions
+    (generated,) = results.entries["corruptions"]
     published = dataclasses.replace(generated, source="CIFAR-10-C")
-    text = page(dataclasses.replace(results, corruptions=(published, generated)), samples())
+    both = {**results.entries, "corruptions": (published, generated)}
+    text = page(dataclasses.replace(results, entries=both), samples())
     start = text.index("Error by corruption, CIFAR-10-C")
     middle = text.index("Error by corruption, generated")
     assert text[start:middle].count("<img") == 0
@@ -121,8 +127,7 @@ def test_corrupted_images_stand_beside_the_figures_of_their_source():
 def test_names_are_text_and_not_markup():
     name = 'folder:<img src=x onerror=alert(1)>&"amp;'
     results = dataclasses.replace(full_results(dataset=name), run="<script>")
-    corruption = dataclasses.replace(results.corruptions[0], source="<b>published")
-    text = page(dataclasses.replace(results, corruptions=(corruption,)))
+    text = page(changed(results, "corruptions", source="<b>published"))
     reader = Reader(text)
     assert reader.images == []
     assert name in reader.words()
@@ -137,7 +142,9 @@ def test_page_fetches_nothing():
 
 
 def test_bars_are_as_high_as_the_errors():
-    reader = Reader(severity_bars((0.1, 0.2, 0.4), clean_error=0.1, top=0.4))
+    reader = Reader(
+        macro("corruptions", "severity_bars")((0.1, 0.2, 0.4), clean_error=0.1, top=0.4)
+    )
     assert [float(bar["height"]) for bar in reader.rectangles] == pytest.approx([12, 24, 48])
     assert all(
         float(bar["y"]) + float(bar["height"]) == pytest.approx(48) for bar in reader.rectangles
@@ -154,28 +161,9 @@ def test_the_scale_ends_at_a_round_number(values, top):
 def test_reliability_diagram_puts_each_bin_at_its_confidence():
     # Bins 0, 7 and 14 of fifteen, a plot 300 wide from 44 on; 1 is left free on each side.
     bins = [CalibrationBin(0.02, 0.0, 5), CalibrationBin(0.5, 0.5, 5), CalibrationBin(1.0, 1.0, 10)]
-    accuracy, counts = np.split(np.array(Reader(reliability_diagram(bins)).rectangles), 2)
+    accuracy, counts = np.split(
+        np.array(Reader(macro("clean", "reliability_diagram")(bins)).rectangles), 2
+    )
     assert [float(bar["x"]) for bar in accuracy] == [45, 185, 325]
     assert [float(bar["height"]) for bar in accuracy] == [0, 150, 300]
     assert [float(bar["height"]) for bar in counts] == [28, 28, 56]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"set_images": np.zeros((2, 8, 8, 3), np.float32)},
-        {"set_images": np.zeros((8, 8, 3), np.uint8)},
-        {
-            "training_images": np.zeros((2, 8, 8, 3), np.uint8),
-            "augmented_views": np.zeros((3, 1, 8, 8, 3), np.uint8),
-        },
-        {
-            "corruptions": {"generated": {"fog": np.zeros((2, 8, 8, 3), np.uint8)}},
-            "severities": (3,),
-        },
-        {"mistakes": np.zeros((2, 8, 8, 3), np.uint8), "mistake_captions": ("one",)},
-    ],
-)
-def test_samples_that_do_not_go_together_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"set_images|augmented_views|fog|mistake_captions"):
-        Samples(**wrong)

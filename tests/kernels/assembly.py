@@ -34,9 +34,8 @@ from numba.core.dispatcher import Dispatcher
 import fractalgen.kernels
 from benchmarks.assembly import findings, inner_loops, listing
 from fractalgen.augment.ipmix import IPMix
-from fractalgen.augment.plan import PLAN
 from fractalgen.families import FAMILIES, render, sample
-from fractalgen.kernels.plans import SETTINGS
+from fractalgen.kernels.plan_layout import PLAN, SETTINGS, Choices
 
 # Bits of the vectors that LLVM computes with. For x86-64-v4 it prefers 256 to 512 by itself, as the
 # first processors of that level lowered their clock for 512; for a newer processor's own name it
@@ -70,7 +69,7 @@ def read_only(dtype: Any, ndim: int) -> types.Array:
 
 
 _PLAN, _SETTINGS = from_dtype(PLAN), from_dtype(SETTINGS)
-_LISTS = types.UniTuple(i8[::1], 3)
+_CHOICES = types.NamedUniTuple(i8[::1], 3, Choices)
 _FROM_PLANS = "plan sampling: one number after another"
 _LOOK_UPS = "table look-ups"
 _UNROLLED = "vectors, but no loop is left"
@@ -147,7 +146,6 @@ EXPECTED = {
     ),
     "color_spaces.opponents_to_rgb": vector((f4[:, :, ::1], f4[:, ::1], u1[:, :, ::1])),
     "plans._sample_box": scalar(_FROM_PLANS),
-    "plans._sample_factors": scalar(_FROM_PLANS),
     "plans._sample_image_op": scalar(_FROM_PLANS),
     "plans._sample_step": scalar(_FROM_PLANS),
     "plans.sample_plan": scalar(_FROM_PLANS, calls=2),
@@ -200,14 +198,15 @@ EXPECTED = {
         )
     ),
     "ipmix.draw_plans": scalar(
-        _FROM_PLANS, (_PLAN[:, ::1], u8[::1], i8, i8, _LISTS, _SETTINGS[::1])
+        _FROM_PLANS, (_PLAN[:, ::1], u8[::1], i8, i8, _CHOICES, _SETTINGS[::1])
     ),
     "mixing._add": vector(),
     "mixing._draw_mask": vector(),
     "mixing._fill_powers": vector(),
     "mixing._multiply": scalar(_LOOK_UPS),
     "mixing._replace": scalar("moves bytes by a mask"),
-    "row_shifts.shear_x": vector(),
+    "mixing.sample_factors": scalar(_FROM_PLANS),
+    "affine_warp.shear_x": vector(),
 }
 
 

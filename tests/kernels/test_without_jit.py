@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from fractalgen.families.base import FAMILIES
+from fractalgen.families import FAMILIES
 from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.seeding import rng_for
 from tests.golden.record import FILE

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalgen.augment.sample_seeds import seed_for
-from fractalgen.training.datasets.random_crops import random_crops
+from fractalgen.seeding import seed_for
+from fractalgen.training.datasets.in_memory import random_crops
 
 SEEDS = st.integers(0, 2**64 - 1)
 

@@ -1,14 +1,30 @@
 """Whether a classifier is right as often as it says."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fractalgen.evaluation.metrics.arrays import finite
-from fractalgen.evaluation.results import CalibrationBin
+from fractalgen.errors import ArgumentError
+from fractalgen.evaluation.metrics import finite
 
-__all__ = ["reliability_bins", "rms_calibration_error", "rms_calibration_error_public"]
+__all__ = [
+    "CalibrationBin",
+    "reliability_bins",
+    "rms_calibration_error",
+    "rms_calibration_error_public",
+]
 
 _BIN_SIZE = 100
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Mean confidence and accuracy of ``n`` predictions of similar confidence."""
+
+    confidence: float
+    accuracy: float
+    n: int
 
 
 def rms_calibration_error(
@@ -36,7 +52,7 @@ def rms_calibration_error(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If the arrays are empty, differ in length or leave their ranges, or if `bin_size` is
         below 1.
     """
@@ -64,11 +80,11 @@ def reliability_bins(
 
     Bin i, from 0, holds confidences from i / n_bins up to but without (i + 1) / n_bins; the last
     holds 1 as well. Empty ones are left out. Parameters and errors as for
-    `rms_calibration_error`, and ValueError for `n_bins` below 1.
+    `rms_calibration_error`, and ArgumentError for `n_bins` below 1.
     """
     sure, right = _checked(confidence, correct)
     if n_bins < 1:
-        raise ValueError(f"n_bins must be 1 or more, not {n_bins}")
+        raise ArgumentError(f"n_bins must be 1 or more, not {n_bins}")
     edges = np.arange(1, n_bins) / n_bins
     bins = np.searchsorted(edges, sure, side="right")
     return tuple(
@@ -85,7 +101,7 @@ def _squared_gaps(confidence: ArrayLike, correct: ArrayLike, bin_size: int) -> N
     """Return each bin's share times its squared gap, from the least to the most confident."""
     sure, right = _checked(confidence, correct)
     if bin_size < 1:
-        raise ValueError(f"bin_size must be 1 or more, not {bin_size}")
+        raise ArgumentError(f"bin_size must be 1 or more, not {bin_size}")
     order = np.argsort(sure, kind="stable")
     n_bins = max(1, len(order) // bin_size)
     starts = np.arange(n_bins) * bin_size
@@ -100,9 +116,9 @@ def _checked(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     sure, right = finite("confidence", confidence), finite("correct", correct)
     if sure.shape != right.shape:
-        raise ValueError(f"{len(sure)} confidences do not match {len(right)} answers")
+        raise ArgumentError(f"{len(sure)} confidences do not match {len(right)} answers")
     if sure.min() < 0 or sure.max() > 1 + 1e-6:
-        raise ValueError("confidence must be from 0 to 1")
+        raise ArgumentError("confidence must be from 0 to 1")
     if not np.isin(right, (0, 1)).all():
-        raise ValueError("correct must be true or false")
+        raise ArgumentError("correct must be true or false")
     return sure, right

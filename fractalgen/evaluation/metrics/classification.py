@@ -1,4 +1,4 @@
-"""How often a classifier is wrong, on images as they are and on corrupted ones."""
+"""How often a classifier is wrong: on clean, corrupted and slowly changing images."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -6,12 +6,15 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fractalgen.evaluation.metrics.arrays import classes, finite
+from fractalgen.errors import ArgumentError
+from fractalgen.evaluation.metrics import classes, finite
 
 __all__ = [
     "ALEXNET_CORRUPTION_ERRORS",
     "error_rate",
+    "flip_rate",
     "mean_corruption_error",
+    "mean_flip_rate",
     "normalized_corruption_error",
 ]
 
@@ -47,12 +50,12 @@ def error_rate(predictions: ArrayLike, labels: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If they are empty, not whole numbers, or of different shapes.
     """
     predicted, true = classes("predictions", predictions), classes("labels", labels)
     if predicted.shape != true.shape:
-        raise ValueError(f"{len(predicted)} predictions do not match {len(true)} labels")
+        raise ArgumentError(f"{len(predicted)} predictions do not match {len(true)} labels")
     return float(np.mean(predicted != true))
 
 
@@ -66,12 +69,12 @@ def mean_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If it is empty, if an error is not finite, or if corruptions differ in their severities.
     """
     lengths = {len(by_severity) for by_severity in errors.values()}
     if len(lengths) > 1:
-        raise ValueError(f"every corruption needs as many severities, not {sorted(lengths)}")
+        raise ArgumentError(f"every corruption needs as many severities, not {sorted(lengths)}")
     return float(finite("errors", list(errors.values()), ndim=2).mean())
 
 
@@ -89,14 +92,56 @@ def normalized_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If a corruption is missing or is none of these, or if an error is not finite.
     """
     wrong = set(errors) ^ set(ALEXNET_CORRUPTION_ERRORS)
     if wrong:
-        raise ValueError(f"missing, or not of ImageNet-C: {', '.join(sorted(wrong))}")
+        raise ArgumentError(f"missing, or not of ImageNet-C: {', '.join(sorted(wrong))}")
     relative = [
         finite(name, errors[name]).mean() / alexnet
         for name, alexnet in ALEXNET_CORRUPTION_ERRORS.items()
     ]
     return float(np.mean(relative))
+
+
+def flip_rate(predictions: ArrayLike, *, against_first: bool = False) -> float:
+    """Return the share of frames whose predicted class differs from that of a frame before.
+
+    Source: Hendrycks and Dietterich, "Benchmarking neural network robustness to common
+    corruptions and perturbations", ICLR 2019.
+
+    Parameters
+    ----------
+    predictions : array of int, shape (n, frames)
+        Classes, a row for each sequence; two frames or more.
+    against_first : bool
+        Compare each frame with the sequence's first, as is done for noise, where neighbouring
+        frames are not related; otherwise with the one before it.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    ArgumentError
+        If there are no sequences, fewer than two frames, or no class numbers.
+    """
+    frames = classes("predictions", predictions, ndim=2)
+    if frames.shape[1] < 2:
+        raise ArgumentError(f"a sequence needs two frames or more, not {frames.shape[1]}")
+    earlier = frames[:, :1] if against_first else frames[:, :-1]
+    return float(np.mean(frames[:, 1:] != earlier))
+
+
+def mean_flip_rate(flip_rates: Mapping[str, float]) -> float:
+    """Return the plain mean over perturbations, as on CIFAR-P.
+
+    Raises
+    ------
+    ArgumentError
+        If there are none, or if one is not finite.
+    """
+    return float(finite("flip_rates", list(flip_rates.values())).mean())

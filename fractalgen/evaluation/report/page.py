@@ -1,235 +1,251 @@
 """An evaluation as one page of HTML that needs nothing else."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from __future__ import annotations
 
+import base64
+import contextlib
+import functools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.evaluation.report.charts import (
-    bar,
-    reliability_diagram,
-    scale_top,
-    severity_bars,
-)
-from fractalgen.evaluation.report.counts import count_of
-from fractalgen.evaluation.report.gallery import galleries
-from fractalgen.evaluation.report.images import Samples, img
-from fractalgen.evaluation.report.names import written
-from fractalgen.evaluation.report.origin import origin
-from fractalgen.evaluation.report.sections import Figure, Section, percent, sections, spelled_out
-from fractalgen.evaluation.report.style import STYLE
-from fractalgen.evaluation.results import CleanResult, ConsistencyResult, CorruptionResult, Results
+from fractalgen.bank.folder import ImageFile, content_key, list_images
+from fractalgen.errors import BankError, ImageError
+from fractalgen.evaluation.measurements import MEASUREMENTS
+from fractalgen.evaluation.measurements.measurement import count_of, percent, spelled_out
+from fractalgen.evaluation.results import Results
+from fractalgen.images.decoding import read_square
+from fractalgen.images.formats import encode
+from fractalgen.methods import open_set
+from fractalgen.seeding import rng_for, seed_for
 
-__all__ = ["Samples", "page"]
+if TYPE_CHECKING:
+    from fractalgen.evaluation.evaluated_model import EvaluatedModel
 
-_SHORT = 24
+__all__ = ["Mistake", "Samples", "TrainingImage", "environment", "page", "samples_for", "scale_top"]
 
-_Images = Mapping[str, NDArray[np.uint8]]
-_Severities = Sequence[int]
+_N_SET_IMAGES = 24
+_SET_SIZE = 64
+_N_TRAINING_IMAGES = 6
+_N_VIEWS = 3
+_N_MISTAKES = 12
+_MAX_PNG_SIZE = 64
+
+_Image = NDArray[np.uint8]
+
+_NAMES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "digits": "Digits",
+    "fashion-mnist": "Fashion-MNIST",
+    "ipmix": "IPMix",
+    "vanilla": "Vanilla",
+}
+_STARTS = {"resnet": "ResNet", "resnext": "ResNeXt", "vit": "ViT", "wrn": "WRN"}
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """A training image, and the views of it that the model is trained on, if they can be made."""
+
+    image: _Image
+    views: Sequence[_Image] = ()
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test image that the model gets wrong, and a caption such as ``shirt, taken for coat``."""
+
+    image: _Image
+    caption: str
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images for the page, each uint8 of shape (size, size, 3); `of_sections` is by section key."""
+
+    set_images: Sequence[_Image] = ()
+    training_images: Sequence[TrainingImage] = ()
+    mistakes: Sequence[Mistake] = ()
+    of_sections: Mapping[str, Mapping[str, _Image]] = field(default_factory=dict)
 
 
 def page(results: Results, samples: Samples | None = None) -> str:
-    """Return an evaluation as a page.
-
-    Parameters
-    ----------
-    results : Results
-        What was not measured is absent from the page.
-    samples : Samples, optional
-        Images, which become part of the page.
-
-    Returns
-    -------
-    str
-        HTML, in UTF-8 when written; no script, and nothing is fetched from elsewhere.
-    """
+    """Return an evaluation as a page of HTML without scripts that fetches nothing."""
     samples = samples or Samples()
-    shown = sections(results)
-    names = [written(str(results.config.get(key, ""))) for key in ("dataset", "model", "method")]
-    names = [name for name in names if name] or [results.run]
-    title = ", ".join(names)
-    parts = [
-        _header(names, results),
-        _lead(shown),
-        _table(shown),
-        *_corruption_parts(results, samples),
-        _reliability(results.clean),
-        _flips(results.consistency),
-        galleries(samples),
-        _all_errors(results.corruptions),
-        origin(results),
+    config = results.config
+    names = [_display_name(str(config.get(key, ""))) for key in ("dataset", "model", "method")]
+    entries = [
+        {
+            "entry": entry,
+            "template": environment().get_template(measurement.template).module,
+            "images": samples.of_sections.get(measurement.section_key(entry), {}),
+        }
+        for key, measurement in MEASUREMENTS.items()
+        if measurement.template is not None
+        for entry in results.entries.get(key, ())
     ]
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}: evaluation</title>\n"
-        f'<link rel="icon" href="data:,">\n<style>{STYLE}</style>\n</head>\n<body>\n'
-        + "\n".join(part for part in parts if part)
-        + "\n</body>\n</html>\n"
-    )
-
-
-def _header(names: Iterable[str], results: Results) -> str:
-    details = []
-    if results.config.get("seed") is not None:
-        details.append(f"Seed {results.config['seed']}")
-    if results.checkpoint.get("name") is not None:
-        details.append(f"{results.checkpoint['name']} checkpoint")
-    if results.checkpoint.get("epoch") is not None:
-        details.append(f"epoch {results.checkpoint['epoch']}")
-    details.append(count_of(results.clean.n, "test image"))
-    title = ", ".join(
-        f"<span>{escape(name)}</span>" if len(name) <= _SHORT else escape(name) for name in names
-    )
-    return (
-        f'<header>\n<p class="kicker">Evaluation</p>\n<h1>{title}</h1>\n'
-        f"<p>{escape(', '.join(details))}</p>\n</header>"
-    )
-
-
-def _lead(shown: Iterable[Section]) -> str:
-    """Set the figures that a reader looks for first in large numerals."""
-    items: list[Figure] = []
-    for section in shown:
-        kind = section.key.partition(":")[0]
-        if kind == "clean":
-            items += section.figures[:2]
-        elif kind in ("corruptions", "consistency", "adversarial"):
-            items.append(section.figures[0])
-    return (
-        '<dl class="lead">\n'
-        + "\n".join(
-            f"<div><dt>{escape(figure.name)}</dt><dd>{percent(figure.value, 1)}</dd></div>"
-            for figure in items
+        environment()
+        .get_template("page.html")
+        .render(
+            names=[name for name in names if name] or [results.run],
+            details=_details(results),
+            results=results,
+            entries=entries,
+            samples=samples,
+            origin=_origin(results),
         )
-        + "\n</dl>"
     )
 
 
-def _table(shown: Iterable[Section]) -> str:
-    return (
-        '<section>\n<h2>What was measured</h2>\n<table class="figures">\n'
-        + "\n".join(_table_part(section) for section in shown)
-        + "\n</table>\n</section>"
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Return the environment in which the templates are rendered."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("fractalgen.evaluation.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    made.filters |= {
+        "data_uri": _data_uri,
+        "percent": percent,
+        "plain": _plain,
+        "scale_top": scale_top,
+        "spelled_out": spelled_out,
+    }
+    return made
 
 
-def _table_part(section: Section) -> str:
-    rows = "\n".join(_row(figure) for figure in section.figures if not figure.detail)
-    return (
-        f'<tbody>\n<tr><th scope="rowgroup" colspan="2"><strong>{escape(section.title)}</strong>'
-        f' <span class="conditions">{escape(section.conditions)}</span></th></tr>\n{rows}\n</tbody>'
-    )
+def scale_top(values: Iterable[float]) -> float:
+    """Return a round number at or above the largest of some shares: 10%, 20%, ... 100%."""
+    return min(1.0, max(0.1, math.ceil(10 * max(values, default=0.0) - 1e-9) / 10))
 
 
-def _row(figure: Figure) -> str:
-    meaning = f"<small>{escape(figure.meaning)}</small>" if figure.meaning else ""
-    return (
-        f'<tr><th scope="row">{escape(figure.name)}{meaning}</th>'
-        f"<td>{percent(figure.value)}<small>{figure.better} is better</small></td></tr>"
-    )
+def _details(results: Results) -> list[str]:
+    seed, checkpoint = results.config.get("seed"), results.checkpoint
+    details = [
+        None if seed is None else f"Seed {seed}",
+        None if checkpoint.get("name") is None else f"{checkpoint['name']} checkpoint",
+        None if checkpoint.get("epoch") is None else f"epoch {checkpoint['epoch']}",
+        count_of(results.n_test, "test image"),
+    ]
+    return [detail for detail in details if detail is not None]
 
 
-def _corruption_parts(results: Results, samples: Samples) -> list[str]:
-    """Return a part for each result, with the images of its source."""
-    own = samples.corruptions
+def _origin(results: Results) -> dict[str, Mapping[str, Any]]:
+    """Return what the figures come from, in groups."""
+    files: dict[str, Any] = {"run": results.run}
+    files |= {f"checkpoint {key}": value for key, value in results.checkpoint.items()}
+    if results.set_digest is not None:
+        files["mixing set digest"] = results.set_digest
+    return {
+        "Run": files,
+        "Configuration": _flat(results.config),
+        "Last evaluation": results.options,
+        "Versions": results.versions,
+    }
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Name nested values by their keys, one after another."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= {f"{key} {inner}": item for inner, item in _flat(value).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _plain(value: Any) -> str:
+    """Write a value as people would; JSON if it is nested."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)) and not any(
+        isinstance(each, (list, dict)) for each in value
+    ):
+        return ", ".join(_plain(each) for each in value) or "none"
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _display_name(name: str) -> str:
+    """Write the name of a data set, model or method with its capitals."""
+    if name in _NAMES:
+        return _NAMES[name]
+    start, hyphen, rest = name.partition("-")
+    return _STARTS.get(start, start) + hyphen + rest
+
+
+def samples_for(model: EvaluatedModel) -> Samples:
+    """Choose and make the images, by the evaluation's seed.
+
+    If the run's mixing set is missing, unreadable or another one by now, its images and the
+    augmented views are left out.
+    """
+    run = model.run
+    rng = rng_for(model.seed, "images for the page", 0)
+    mistakes = _mistakes(model, rng)
+    indices = np.sort(rng.permutation(len(run.data.train))[:_N_TRAINING_IMAGES])
+    clean = run.data.train.for_testing(indices)
+    set_images: Sequence[_Image] = ()
+    views: Any = [()] * len(clean)
+    if run.config.method.uses_set and run.set_folder is not None:
+        with contextlib.suppress(BankError, ImageError, OSError):
+            files = list_images(run.set_folder)
+            if content_key(files) == run.set_digest:
+                set_images = _set_images(run.set_folder, files, rng)
+                # As the run augments them.
+                mixing_set = open_set(run.set_folder, run.data.size)
+                make = run.config.method.views(mixing_set, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+                mixed = [
+                    make(clean, [seed_for(run.config.seed, epoch, int(i)) for i in indices])[-1]
+                    for epoch in range(_N_VIEWS)
+                ]
+                pixels = np.rint(np.clip(np.stack(mixed, axis=1), 0, 1) * 255).astype(np.uint8)
+                views = np.ascontiguousarray(pixels.transpose(0, 1, 3, 4, 2))
+    training_images = [TrainingImage(*pair) for pair in zip(clean, views, strict=True)]
+    return Samples(set_images, training_images, mistakes)
+
+
+def _data_uri(image: _Image) -> str:
+    """Return an image as the address of an ``<img>``; lossless up to 64 pixels a side."""
+    kind = "png" if len(image) <= _MAX_PNG_SIZE else "jpeg"
+    data = base64.b64encode(encode(np.ascontiguousarray(image), kind)).decode("ascii")
+    return f"data:image/{kind};base64,{data}"
+
+
+def _set_images(folder: Path, files: Sequence[ImageFile], rng: np.random.Generator) -> list[_Image]:
+    order = np.sort(rng.permutation(len(files))[:_N_SET_IMAGES])
+    chosen = [files[index] for index in order]
+    return [read_square(folder / file.name, _SET_SIZE, file.sha256) for file in chosen]
+
+
+def _mistakes(model: EvaluatedModel, rng: np.random.Generator) -> list[Mistake]:
+    wrong = np.flatnonzero(~model.clean.correct)
+    chosen = np.sort(rng.permutation(wrong)[:_N_MISTAKES])
+    if not len(chosen):
+        return []
+    classes = model.data.classes
+    images = model.data.test.for_testing(chosen)
     return [
-        _corruptions(result, results.clean.error, own.get(result.source, {}), samples.severities)
-        for result in results.corruptions
-    ]
-
-
-def _corruptions(
-    result: CorruptionResult, clean_error: float, images: _Images, severities: _Severities
-) -> str:
-    top = scale_top([error for errors in result.errors.values() for error in errors])
-    cards = []
-    for name, errors in result.errors.items():
-        mean = percent(sum(errors) / len(errors), 1)
-        cards.append(
-            f'<figure class="card"><figcaption><span>{escape(spelled_out(name))}</span>'
-            f"<span>{mean}</span></figcaption>{_corrupted(name, images, severities)}"
-            f"{severity_bars(errors, clean_error, top)}</figure>"
+        Mistake(
+            image,
+            f"{classes[model.clean.labels[index]]}, taken for "
+            f"{classes[model.clean.classes[index]]}",
         )
-    shown = f" {_severities(severities)}" if images else ""
-    return (
-        f"<section>\n<h2>Error by corruption, {escape(result.source)}</h2>\n"
-        '<p class="note">Bars: the error from the mildest severity to the harshest; their full '
-        f"height is {percent(top, 0)}. Dashed line: the clean error. Beside each name, its "
-        f"mean.{shown}</p>\n"
-        '<div class="cards">\n' + "\n".join(cards) + "\n</div>\n</section>"
-    )
-
-
-def _corrupted(name: str, images: _Images, severities: _Severities) -> str:
-    if name not in images:
-        return ""
-    target = 96 if len(severities) == 1 else 32
-    shown = [
-        img(image, f"{spelled_out(name)}, severity {severity}", target)
-        for severity, image in zip(severities, images[name], strict=True)
+        for image, index in zip(images, chosen, strict=True)
     ]
-    return f'<div class="images">{"".join(shown)}</div>'
-
-
-def _severities(severities: _Severities) -> str:
-    numbers = ", ".join(str(severity) for severity in severities)
-    word = "severity" if len(severities) == 1 else "severities"
-    return f"The images show one test image at {word} {numbers}."
-
-
-def _reliability(clean: CleanResult) -> str:
-    bins = clean.reliability
-    n = sum(item.n for item in bins)
-    if not n:
-        return ""
-    confidence = percent(sum(item.confidence * item.n for item in bins) / n, 1)
-    accuracy = percent(sum(item.accuracy * item.n for item in bins) / n, 1)
-    return (
-        '<section class="beside">\n<div>\n<h2>Calibration</h2>\n'
-        '<p class="note">Each bar holds the predictions of about the same confidence (from left '
-        "to right) and shows how many of them are right. On the dashed line, confidence is what it "
-        "claims to be; bars below it are overconfident. Underneath, how many predictions have "
-        f"that confidence. On average, the model is {confidence} sure and {accuracy} right.</p>\n"
-        f"</div>\n{reliability_diagram(clean.reliability)}\n</section>"
-    )
-
-
-def _flips(result: ConsistencyResult | None) -> str:
-    if result is None or not result.flip_rates:
-        return ""
-    top = max(result.flip_rates.values()) or 1.0
-    rows = "\n".join(
-        f'<tr><th scope="row">{escape(spelled_out(name))}</th><td>{bar(rate, top)}</td>'
-        f"<td>{percent(rate)}</td></tr>"
-        for name, rate in result.flip_rates.items()
-    )
-    return (
-        f"<section>\n<h2>Flip rate by perturbation, {escape(result.source)}</h2>\n"
-        '<p class="note">How often the answer changes from one frame to the next; under noise, '
-        f'from the first frame.</p>\n<table class="flips"><tbody>\n{rows}\n</tbody></table>\n'
-        "</section>"
-    )
-
-
-def _all_errors(results: Iterable[CorruptionResult]) -> str:
-    return "\n".join(_error_table(result) for result in results)
-
-
-def _error_table(result: CorruptionResult) -> str:
-    n = max((len(errors) for errors in result.errors.values()), default=0)
-    head = "".join(f'<th scope="col">{severity}</th>' for severity in range(1, n + 1))
-    rows = "\n".join(
-        f'<tr><th scope="row">{escape(spelled_out(name))}</th>'
-        + "".join(f"<td>{percent(error, 1)}</td>" for error in errors)
-        + f"<td>{percent(sum(errors) / len(errors), 1)}</td></tr>"
-        for name, errors in result.errors.items()
-    )
-    title = escape(f"All corruption errors, {result.source}")
-    return (
-        f'<section>\n<h2>{title}</h2>\n<p class="note">By severity.</p>\n'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">\n<table>\n'
-        f'<thead><tr><th scope="col">corruption</th>{head}<th scope="col">mean</th></tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>\n</section>"
-    )

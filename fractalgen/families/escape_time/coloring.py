@@ -97,7 +97,7 @@ class Coloring:
     trap: FieldWeights
     interior: FieldWeights  # of the base layer where the orbit never escapes
     normalizer: str  # key of `NORMALIZERS`, for all fields but the angle
-    blend: str  # one of `BLENDS`
+    blend: str  # key of `BLENDS`
     opacity: float  # of the trap layer on the trap, 0 to 1
     reach: float  # the distance coordinate where the trap layer ends, 0.01 to 1
     relief: float  # strength of the lighting, from 0 (none) to 10
@@ -150,7 +150,7 @@ def sample_coloring(rng: np.random.Generator, palette: str) -> Coloring:
             phase=rounded(rng.random()),
         ),
         normalizer=str(rng.choice(["linear", "balanced", "rank"], p=[0.2, 0.5, 0.3])),
-        blend=str(rng.choice(BLENDS, p=[0.6, 0.15, 0.15, 0.1])),
+        blend=str(rng.choice(list(BLENDS), p=[0.6, 0.15, 0.15, 0.1])),
         opacity=rounded(rng.uniform(0.7, 1.0)),
         reach=rounded(rng.uniform(0.3, 1.0)),
         relief=_sometimes(rng, 0.5, log_uniform(rng, 0.02, 0.2)),
@@ -223,7 +223,7 @@ def color_rows(
         np.array([[w.smooth, w.distance, w.hit, w.angle] for w in layers], np.float32),
         np.array([w.phase + _TURNS_BELOW for w in layers], np.float32),
         np.stack(gradients),
-        BLENDS.index(coloring.blend),
+        BLENDS[coloring.blend],
         np.array([coloring.opacity, coloring.reach], np.float32),
         np.float32(coloring.relief),
         np.array(coloring.light, np.float32),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fractalgen.color.spaces import hex_to_oklab, oklab_to_hex, srgb_gradient
 from fractalgen.errors import ArgumentError
 from fractalgen.families.base import check_colors, check_direction, check_within, rounded
-from fractalgen.kernels.backgrounds import CLOUD_CELLS, clouds, diamond_square, paint
+from fractalgen.kernels.backgrounds import CLOUD_CELLS, GRADIENTS, clouds, diamond_square, paint
 
 __all__ = [
     "Backdrop",
@@ -25,7 +25,6 @@ __all__ = [
 _N_COLORS = 256
 _MIN_LEVELS = 4
 _TEXTURES = ("terrain", "clouds")
-_SHAPES = ("none", "linear", "radial", "conic")
 _SHAPE_BORDERS = (0.45, 0.7, 0.85)
 _CLOUD_LEVELS_FEWER = (CLOUD_CELLS - 1).bit_length()
 
@@ -54,7 +53,7 @@ class Backdrop:
     texture: str  # the field: "terrain" (diamond-square) or "clouds"
     roughness: float  # weight of each finer level of the field, 0 to 1
     noise: float  # turns through the palette per unit of the field, whose corners lie in [-1, 1]
-    shape: str  # the gradient: "none", "linear", "radial" or "conic"
+    shape: str  # the gradient: key of `fractalgen.kernels.backgrounds.GRADIENTS`
     turns: float  # through the palette along a side of the image, or around it
     direction: tuple[float, float]  # cosine and sine of the gradient's direction
     center: tuple[float, float]  # of the gradient, in sides of the image
@@ -62,7 +61,7 @@ class Backdrop:
     colors: tuple[str, ...]  # as "#rrggbb"
 
     def __post_init__(self) -> None:
-        if self.texture not in _TEXTURES or self.shape not in _SHAPES:
+        if self.texture not in _TEXTURES or self.shape not in GRADIENTS:
             raise ArgumentError(
                 f"no background has the texture {self.texture} and shape {self.shape}"
             )
@@ -80,7 +79,7 @@ def sample_backdrop(rng: np.random.Generator, colors: tuple[str, ...]) -> Backdr
     """Draw a background in the given colours."""
     u = rng.random(8).tolist()
     texture = _TEXTURES[u[0] >= 0.5]
-    shape = _SHAPES[bisect_right(_SHAPE_BORDERS, u[1])]
+    shape = list(GRADIENTS)[bisect_right(_SHAPE_BORDERS, u[1])]
     low, high = (0.4, 0.8) if texture == "terrain" else (0.3, 0.75)
     roughness = low + (high - low) * u[2]
     noise = 0.2 * 4.0 ** u[3] if shape == "none" else 0.02 * 15.0 ** u[3]
@@ -115,7 +114,7 @@ def draw_backdrop(backdrop: Backdrop, size: int) -> NDArray[np.uint8]:
         field,
         1 << n_levels,
         np.float32(backdrop.noise),
-        _SHAPES.index(backdrop.shape),
+        GRADIENTS[backdrop.shape],
         np.float32(backdrop.turns),
         np.float32(backdrop.direction[0]),
         np.float32(backdrop.direction[1]),

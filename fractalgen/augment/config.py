@@ -1,0 +1,186 @@
+"""The options of IPMix, and what the kernels read of them."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.arguments import one_of, real_number, some_of, whole_number
+from fractalgen.augment.image_ops import PAPER_IMAGE_OPS
+from fractalgen.errors import ArgumentError
+from fractalgen.kernels.plan_layout import (
+    FRAMEWORKS,
+    IMAGE_OPS,
+    MAX_DEPTH,
+    MAX_WIDTH,
+    MIXING_OPS,
+    SETTINGS,
+    Choices,
+)
+from fractalgen.registry import shown
+
+__all__ = ["COMPATS", "LEVELS", "PATCH_SHAPES", "PATCH_SIZES", "IPMixConfig", "tables"]
+
+PATCH_SIZES: dict[str, tuple[int | str, ...]] = {
+    "cifar": (4, 8, 16, "image"),
+    "imagenet": (4, 8, 16, 32, 64, "image"),
+}
+PATCH_SHAPES = ("square", "scar")
+LEVELS = ("image", "patch", "pixel")
+COMPATS = ("paper", "official")
+_IMAGE_OPS = {"paper": PAPER_IMAGE_OPS, "all": IMAGE_OPS}
+_MAX_SIDE = 1 << 30
+# The public code mixes with copies only where it is set up for ImageNet, which these sizes tell.
+_SIZES_WITH_COPIES = frozenset(PATCH_SIZES["imagenet"]) - {"image"}
+
+
+@dataclasses.dataclass(frozen=True)
+class IPMixConfig:
+    """The options of `fractalgen.IPMix`, checked when they are given.
+
+    Parameters
+    ----------
+    k : int
+        Number of chains, 1 to 8.
+    t : int
+        Maximum number of steps in a chain, 1 to 8.
+    patch_sizes : str or sequence
+        ``"cifar"`` (4, 8, 16 and the whole image), ``"imagenet"`` (4 to 64 and the whole image), or
+        a list of sides in pixels and ``"image"``, which is the whole image: the pixel level.
+    mixing_ops : sequence of str
+        Any of ``add``, ``multiply``, ``random-pixels``, ``random-elements``.
+    image_ops : str or sequence of str
+        ``"paper"`` (ten, none of them a corruption of ImageNet-C), ``"all"`` (fifteen), or names.
+    patch_shapes : sequence of str
+        Any of ``square`` and ``scar`` (long and thin).
+    levels : sequence of str
+        Any of ``image``, ``patch``, ``pixel``.
+    framework : str
+        ``"chain"``; ``"linear"``, one chain whose steps may be of any level, without the blend with
+        the clean image; or ``"input"``, where each chain starts from the last one's result. See
+        the paper's Figure 4.
+    alpha : float
+        Parameter of the Dirichlet distribution of the chains' weights and of the Beta distribution
+        of the clean image's weight, 0.01 to 1000.
+    beta : float
+        Strength of the mixing operations, 0.01 to 1000; smaller values mix more.
+    severity : float
+        Maximum level of the image operations, 0.1 to 10.
+    compat : str
+        ``"paper"``: chains have 1 to `t` steps, a coin decides between the bank's image and a
+        changed copy as the partner, and values are clipped. ``"official"``, as in the public code:
+        chains have 0 to `t` steps, values out of range wrap round, all views share the bank's
+        image, patches as large as the image may be scars, and the partner is always the bank's
+        unless `patch_sizes` has 4, 8, 16, 32 and 64, which are those of its code for ImageNet.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is unknown, of the wrong type or out of range; the message names it.
+    """
+
+    k: int = 3
+    t: int = 3
+    patch_sizes: str | Sequence[int | str] = "cifar"
+    mixing_ops: Sequence[str] = ("add", "multiply", "random-pixels", "random-elements")
+    image_ops: str | Sequence[str] = "paper"
+    patch_shapes: Sequence[str] = PATCH_SHAPES
+    levels: Sequence[str] = LEVELS
+    framework: str = "chain"
+    alpha: float = 1.0
+    beta: float = 3.0
+    severity: float = 3.0
+    compat: str = "paper"
+
+    def __post_init__(self) -> None:
+        checked = {
+            "patch_sizes": _checked_sizes(self.patch_sizes),
+            "compat": one_of("compat", self.compat, COMPATS),
+            "k": whole_number("k", self.k, 1, MAX_WIDTH),
+            "t": whole_number("t", self.t, 1, MAX_DEPTH),
+            "mixing_ops": some_of("mixing_ops", self.mixing_ops, MIXING_OPS),
+            "image_ops": one_of("image_ops", self.image_ops, tuple(_IMAGE_OPS))
+            if isinstance(self.image_ops, str)
+            else some_of("image_ops", self.image_ops, IMAGE_OPS),
+            "patch_shapes": some_of("patch_shapes", self.patch_shapes, PATCH_SHAPES),
+            "levels": some_of("levels", self.levels, LEVELS),
+            "framework": one_of("framework", self.framework, FRAMEWORKS),
+            "alpha": real_number("alpha", self.alpha, 0.01, 1000),
+            "beta": real_number("beta", self.beta, 0.01, 1000),
+            "severity": real_number("severity", self.severity, 0.1, 10),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+
+@functools.lru_cache(maxsize=64)
+def tables(
+    config: IPMixConfig, height: int, width: int, n_images: int, image_size: int
+) -> tuple[Choices, NDArray[np.void]]:
+    """Return what plans for images of a size are drawn from, with a bank of a shape.
+
+    The settings are an array of one record. Both are shared between callers: don't change them.
+    """
+    longest = max(height, width)
+    sizes = _named_or_given(config.patch_sizes, PATCH_SIZES)
+    sides = [longest if size == "image" else int(size) for size in sizes]
+    patches = [side for side in sides if side < longest and "patch" in config.levels]
+    whole = [longest for side in sides if side >= longest and "pixel" in config.levels]
+    if not patches + whole and "image" not in config.levels:
+        raise ArgumentError(
+            f"no patch size is left for images of {height} x {width} at the levels "
+            f"{', '.join(config.levels)}; give other patch_sizes, or 'image' among them"
+        )
+    image_ops = _named_or_given(config.image_ops, _IMAGE_OPS)
+    choices = Choices(
+        np.array(patches + whole, np.int64),
+        np.array([MIXING_OPS.index(name) for name in config.mixing_ops], np.int64),
+        np.array([IMAGE_OPS.index(name) for name in image_ops], np.int64),
+    )
+    official = config.compat == "official"
+    fields = {
+        "n_images": n_images,
+        "image_size": image_size,
+        "width": config.k,
+        "min_depth": 0 if official else 1,
+        "depth": config.t,
+        "framework": FRAMEWORKS.index(config.framework),
+        "wraps": official,
+        "copies": not official or _SIZES_WITH_COPIES.issubset(sizes),
+        "image_level": "image" in config.levels,
+        "p_level": choices.patch_sizes.size > 0,
+        "square": "square" in config.patch_shapes,
+        "scar": "scar" in config.patch_shapes,
+        "one_image": official,
+        "boxed_pixels": official,
+        "alpha": config.alpha,
+        "beta": config.beta,
+        "severity": config.severity,
+    }
+    settings = np.zeros(1, SETTINGS)
+    for name, value in fields.items():
+        settings[name] = value
+    return choices, settings
+
+
+def _named_or_given(value: str | Sequence[Any], named: dict[str, Any]) -> Sequence[Any]:
+    return named[value] if isinstance(value, str) else value
+
+
+def _checked_sizes(sizes: Any) -> str | tuple[int | str, ...]:
+    if isinstance(sizes, str):
+        return one_of("patch_sizes", sizes, tuple(PATCH_SIZES))
+    if not isinstance(sizes, Sequence) or isinstance(sizes, bytes) or not sizes:
+        raise ArgumentError(
+            "patch_sizes must be 'cifar', 'imagenet', or a list of pixels and 'image', "
+            f"not {shown(sizes)}"
+        )
+    return tuple(
+        one_of("patch_sizes", size, ("image",))
+        if isinstance(size, str)
+        else whole_number("each of patch_sizes, but for 'image',", size, 2, _MAX_SIDE)
+        for size in sizes
+    )

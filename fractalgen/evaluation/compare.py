@@ -1,0 +1,203 @@
+"""Compare the results of several runs; runs that differ in their seed alone count as one."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fractalgen.errors import RunUsageError
+from fractalgen.evaluation.comparison import Cell, Column, Comparison, Row
+from fractalgen.evaluation.measurements import MEASUREMENTS
+from fractalgen.evaluation.measurements.measurement import Section
+from fractalgen.evaluation.metrics_file import read_results
+from fractalgen.evaluation.results import Results
+
+__all__ = ["compare"]
+
+_NAMED = ("dataset", "model", "method")
+_DIGEST = "sha256:"
+
+_Sections = Mapping[str, Mapping[str, Section]]
+"""By run and then by section key."""
+
+
+def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
+    """Compare the results of several runs.
+
+    Parameters
+    ----------
+    runs : iterable of str or Path, or mapping of str to Results
+        The runs' folders, at least one; or results by name.
+
+    Returns
+    -------
+    Comparison
+        Runs whose configuration (apart from the seed), mixing set and checkpoint (last or best)
+        are the same share a column. Columns come in the order of their first run.
+
+    Raises
+    ------
+    RunUsageError
+        If there are no runs, or one is given twice.
+    RunError
+        If a run was not evaluated, or its ``metrics.json`` is damaged.
+    """
+    results = dict(runs) if isinstance(runs, Mapping) else _read(runs)
+    if not results:
+        raise RunUsageError("there are no runs to compare")
+    columns = _columns(results)
+    measured = {run: found.sections() for run, found in results.items()}
+    notes = tuple(_notes(columns, results, measured))
+    return Comparison(columns, _rows(columns, measured), notes)
+
+
+def _read(folders: Iterable[str | Path]) -> dict[str, Results]:
+    paths = [Path(folder) for folder in folders]
+    places = [path.resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise RunUsageError(f"{path} is given more than once")
+    return {str(path): read_results(path) for path in paths}
+
+
+def _columns(runs: Mapping[str, Results]) -> tuple[Column, ...]:
+    """Group the runs into columns, in the order of their first."""
+    found: dict[str, dict[str, Results]] = {}
+    for run, results in runs.items():
+        found.setdefault(json.dumps(_settings(results), sort_keys=True), {})[run] = results
+    groups = list(found.values())
+    settings = [_settings(next(iter(group.values()))) for group in groups]
+    columns = []
+    for group, own in zip(groups, settings, strict=True):
+        names = [str(own.get(key, "")) for key in _NAMED]
+        alike = [
+            other for other in settings if [str(other.get(key, "")) for key in _NAMED] == names
+        ]
+        details = [
+            f"{key.replace('_', ' ')} {_written(own.get(key))}"
+            for key in {key: None for other in alike for key in other}
+            if any(other.get(key) != own.get(key) for other in alike)
+        ]
+        seeds = tuple(results.config.get("seed", 0) for results in group.values())
+        columns.append(Column(names[0], names[1], names[2], tuple(details), tuple(group), seeds))
+    return tuple(columns)
+
+
+def _settings(results: Results) -> dict[str, Any]:
+    """Return what the runs of a column have in common."""
+    settings = _flat(results.config)
+    settings.pop("seed", None)
+    if results.set_digest is not None:
+        settings["set"] = results.set_digest[:8]
+    settings["checkpoint"] = results.checkpoint.get("name")
+    return settings
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= _flat(value) if isinstance(value, dict) else {key: value}
+    return flat
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    if isinstance(value, str) and value.startswith(_DIGEST):
+        return value.removeprefix(_DIGEST)[:8]
+    return "none" if value is None else str(value)
+
+
+def _rows(columns: Sequence[Column], measured: _Sections) -> tuple[Row, ...]:
+    rows = []
+    for key, sections in _by_key(measured.values()).items():
+        figures = {figure.key: figure for section in sections for figure in section.figures}
+        for figure in sorted(figures.values(), key=lambda figure: figure.detail):
+            cells = tuple(_cell(column, measured, key, figure.key) for column in columns)
+            rows.append(Row(key, sections[0].title, figure, cells))
+    return tuple(rows)
+
+
+def _by_key(measured: Iterable[Mapping[str, Section]]) -> dict[str, list[Section]]:
+    """Group the sections of all runs by key, in the order of the measurements."""
+    found: dict[str, list[Section]] = {}
+    for sections in measured:
+        for key, section in sections.items():
+            found.setdefault(key, []).append(section)
+    order = list(MEASUREMENTS)
+    return dict(sorted(found.items(), key=lambda item: order.index(item[0].partition(":")[0])))
+
+
+def _cell(column: Column, measured: _Sections, section: str, figure: str) -> Cell | None:
+    sections = [measured[run][section] for run in column.runs if section in measured[run]]
+    values = tuple(
+        found.value for each in sections for found in each.figures if found.key == figure
+    )
+    if not values or len({each.conditions for each in sections}) > 1:
+        return None
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Cell(statistics.fmean(values), deviation, values)
+
+
+def _notes(
+    columns: Sequence[Column], runs: Mapping[str, Results], measured: _Sections
+) -> Iterator[str]:
+    datasets = list(dict.fromkeys(column.dataset for column in columns))
+    if len(datasets) > 1:
+        yield f"Figures on different data sets do not compare: {', '.join(datasets)}."
+    for dataset in datasets:
+        yield from _unlike([one for one in columns if one.dataset == dataset], measured)
+    for column in columns:
+        if len(set(column.seeds)) < len(column.seeds):
+            yield f"{column.name}: a seed occurs more than once, in {', '.join(column.runs)}."
+    for run, results in runs.items():
+        epoch, epochs = results.checkpoint.get("epoch"), results.config.get("epochs")
+        last = results.checkpoint.get("name") == "last"
+        if last and isinstance(epoch, int) and isinstance(epochs, int) and epoch < epochs:
+            yield f"{run}: measured after epoch {epoch} of {epochs}."
+    seeds = {
+        run: str(found.options["seed"]) for run, found in runs.items() if "seed" in found.options
+    }
+    if len(set(seeds.values())) > 1:
+        yield f"Different seeds of the evaluation: {_listed(seeds, columns)}."
+    for library in dict.fromkeys(name for results in runs.values() for name in results.versions):
+        versions = {
+            run: results.versions[library]
+            for run, results in runs.items()
+            if library in results.versions
+        }
+        if len(set(versions.values())) > 1:
+            yield f"Different versions of {library}: {_listed(versions, columns)}."
+
+
+def _unlike(columns: Sequence[Column], measured: _Sections) -> Iterator[str]:
+    """Name what was not measured in the same way in all runs on the same data."""
+    runs = [run for column in columns for run in column.runs]
+    for key, sections in _by_key(measured[run] for run in runs).items():
+        title = sections[0].title
+        conditions = {run: measured[run][key].conditions for run in runs if key in measured[run]}
+        if len(set(conditions.values())) > 1:
+            yield f"{title}, measured differently: {_listed(conditions, columns)}."
+        for column in columns:
+            n = sum(run in conditions for run in column.runs)
+            if 0 < n < len(column.runs):
+                yield f"{title}: measured in {n} of the {len(column.runs)} runs of {column.name}."
+
+
+def _listed(values: Mapping[str, str], columns: Sequence[Column]) -> str:
+    """Write values with the runs that have them, or the columns whose runs all do."""
+    places: dict[str, list[str]] = {value: [] for value in values.values()}
+    for column in columns:
+        own = [values.get(run) for run in column.runs]
+        if own[0] is not None and own.count(own[0]) == len(own):
+            places[own[0]].append(column.name)
+        else:
+            for run in column.runs:
+                if run in values:
+                    places[values[run]].append(run)
+    return "; ".join(f"{value} in {' and '.join(names)}" for value, names in places.items())

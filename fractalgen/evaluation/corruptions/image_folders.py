@@ -1,0 +1,203 @@
+"""Reads ImageNet-C as published: a folder for each corruption, severity and class."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.errors import ImageError, RunError
+from fractalgen.evaluation.corruptions import SEVERITIES
+from fractalgen.images.decoding import to_rgb
+from fractalgen.images.formats import SUFFIXES
+
+__all__ = ["CorruptionFolder", "ImageList", "corruption_folders", "read_image_folders"]
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """The images in the folders of some classes.
+
+    `names` are bytes such as ``class/image``, sorted as test images are, in an array since a
+    million strings take several times the memory.
+    """
+
+    names: NDArray[np.bytes_]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CorruptionFolder:
+    """Test images with one corruption: for each severity a folder, and the images to read in it.
+
+    Every image must be `size` pixels a side.
+    """
+
+    name: str
+    severities: tuple[Path, ...]
+    images: tuple[ImageList, ...]
+    size: int
+
+    def batches(
+        self, severity: int, batch_size: int
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5.
+
+        Raises
+        ------
+        RunError
+            If an image cannot be read or is of another size.
+        """
+        folder, found = self.severities[severity - 1], self.images[severity - 1]
+        for start in range(0, len(found.names), batch_size):
+            some = slice(start, start + batch_size)
+            paths = [folder / os.fsdecode(name) for name in found.names[some]]
+            yield np.stack([_image(path, self.size) for path in paths]), found.labels[some]
+
+
+def corruption_folders(folder: Path) -> dict[str, Path]:
+    """Return the folders that have folders with numbers for names, here or one level below.
+
+    ImageNet-C's archives unpack into folders of their groups, ``blur/defocus_blur/1/...``.
+    """
+    found = {}
+    try:
+        for place in _folders(folder):
+            inside = _folders(place)
+            if any(_number(path) is not None for path in inside):
+                found[place.name] = place
+                continue
+            for path in inside:
+                if any(_number(deeper) is not None for deeper in _folders(path)):
+                    found[path.name] = path
+    except OSError as error:
+        raise RunError(f"{error.filename} cannot be read: {error.strerror or error}") from None
+    return found
+
+
+def read_image_folders(
+    folders: Mapping[str, Path],
+    size: int,
+    classes: Sequence[str],
+    n_test: int,
+    indices: Sequence[int] | NDArray[np.int64] | None,
+) -> tuple[CorruptionFolder, ...]:
+    """Read the test images in the folders of some corruptions, ``severity/class/image``.
+
+    The severities are five folders whose names are numbers; those of C-bar are not 1 to 5.
+    `classes` names the classes' folders, by label; some may be missing.
+
+    Raises
+    ------
+    RunError
+        If a corruption or a severity is missing, empty or has fewer images than another, if a
+        class is unknown, or if only `indices` are to be read and there are not `n_test` images.
+    """
+    try:
+        severities = {name: _severities(folder) for name, folder in folders.items()}
+        lists = _listed([path for paths in severities.values() for path in paths], classes)
+    except OSError as error:
+        raise RunError(f"{error.filename} cannot be read: {error.strerror or error}") from None
+    _check_counts(lists, None if indices is None else n_test)
+    if indices is not None:
+        chosen = np.asarray(indices, np.int64)
+        lists = {
+            path: ImageList(images.names[chosen], images.labels[chosen])
+            for path, images in lists.items()
+        }
+    return tuple(
+        CorruptionFolder(name, paths, tuple(lists[path] for path in paths), size)
+        for name, paths in severities.items()
+    )
+
+
+def _listed(severities: Sequence[Path], classes: Sequence[str]) -> dict[Path, ImageList]:
+    """List the images of each severity; where all have the same, they share one list."""
+    label_of = {name: label for label, name in enumerate(classes)}
+    lists: dict[Path, ImageList] = {}
+    last = ImageList(np.array([], np.bytes_), np.array([], np.int64))
+    for severity in severities:
+        places = _folders(severity)
+        _check_classes(severity, [place.name for place in places], label_of)
+        names = sorted(name for place in places for name in _images_in(place))
+        encoded = np.array([os.fsencode(name) for name in names], np.bytes_)
+        if not np.array_equal(encoded, last.names):
+            labels = [label_of[name.partition("/")[0]] for name in names]
+            last = ImageList(encoded, np.array(labels, np.int64))
+        lists[severity] = last
+    return lists
+
+
+def _images_in(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [
+            f"{folder.name}/{entry.name}"
+            for entry in entries
+            if os.path.splitext(entry.name)[1].lower() in SUFFIXES  # noqa: PTH122 - faster
+            and entry.name[0] != "."
+        ]
+
+
+def _check_counts(lists: dict[Path, ImageList], n_test: int | None) -> None:
+    """Refuse folders with fewer images than others, or than the test set if that is given."""
+    counts = {path: len(images.names) for path, images in lists.items()}
+    fullest = max(counts, key=lambda path: counts[path])
+    for path, n in counts.items():
+        if not n:
+            raise RunError(f"{path} holds no images; download it again")
+        if n < counts[fullest]:
+            raise RunError(
+                f"{path} has {n} images, and {fullest} {counts[fullest]}; download it again"
+            )
+        if n_test is not None and n != n_test:
+            raise RunError(
+                f"{path} has {n} images, and the test set {n_test}: a part of it cannot be "
+                "chosen; evaluate without --limit"
+            )
+
+
+def _severities(folder: Path) -> tuple[Path, ...]:
+    numbered = [(number, path) for path in _folders(folder) if (number := _number(path))]
+    if len(numbered) != len(SEVERITIES):
+        raise RunError(
+            f"{folder} has {len(numbered)} severities, and there must be {len(SEVERITIES)}; "
+            "download it again"
+        )
+    return tuple(path for _, path in sorted(numbered))
+
+
+def _check_classes(severity: Path, names: Sequence[str], label_of: dict[str, int]) -> None:
+    unknown = [name for name in names if name not in label_of]
+    if unknown:
+        raise RunError(
+            f"{severity} has {len(unknown)} folders that are no classes of the data set, such as "
+            f"{unknown[0]}; it belongs to another data set"
+        )
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(path.name)
+    except ValueError:
+        return None
+
+
+def _image(path: Path, size: int) -> NDArray[np.uint8]:
+    try:
+        rgb, _ = to_rgb(path.read_bytes())
+    except ImageError as error:
+        raise RunError(f"{path} cannot be used: {error}; download it again") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}") from None
+    if rgb.shape[:2] != (size, size):
+        raise RunError(
+            f"{path} has {rgb.shape[1]} x {rgb.shape[0]} pixels, and the network was trained with "
+            f"{size} x {size}; give images of that size"
+        )
+    return rgb

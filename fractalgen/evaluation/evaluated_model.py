@@ -1,0 +1,282 @@
+"""A trained network with the test images to measure it on."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.errors import RunError, RunUsageError
+from fractalgen.evaluation.metrics import max_softmax
+from fractalgen.evaluation.metrics.classification import error_rate
+from fractalgen.seeding import rng_for
+
+if TYPE_CHECKING:
+    import torch
+
+    from fractalgen.training.datasets.data_set import ImageData, Images
+    from fractalgen.training.run import Run
+
+__all__ = [
+    "EvaluatedModel",
+    "Predictions",
+    "Progress",
+    "batches_of",
+    "evaluating",
+    "predict",
+    "rebatched",
+]
+
+Progress = Callable[[str, int, "int | None"], None]
+"""Called with what is being measured, how many images are done, and how many there are."""
+
+_CHUNK_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted classes and their confidence (the maximum softmax probability), with the labels."""
+
+    classes: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Predictions:
+        """Make them from outputs of shape (n, classes)."""
+        return cls(logits.argmax(axis=1), max_softmax(logits), labels)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Concatenate predictions."""
+        return cls(
+            np.concatenate([part.classes for part in parts]),
+            np.concatenate([part.confidence for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+        )
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each prediction is right."""
+        return np.equal(self.classes, self.labels)
+
+    @property
+    def error(self) -> float:
+        """The share of wrong predictions."""
+        return error_rate(self.classes, self.labels)
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """A trained network, its data, and how to measure it.
+
+    Attributes
+    ----------
+    run : Run
+        What was trained, and on which data.
+    network : torch.nn.Module
+        On its device; takes images normalised by the data's mean and standard deviation.
+    limit : int or None
+        Measure all but the clean error on this many test images, which are chosen by `seed` and
+        are among those of every greater limit. None takes all.
+    batch_size : int
+        Images at a time; the figures do not depend on it, apart from rounding.
+    seed : int
+        Seed for generated corruptions, sequences and attacks.
+    set_folder : Path or None
+        The mixing set from which fractals come, if there is one.
+    data_dir : Path
+        Where data sets are.
+    accelerator : accelerate.Accelerator or None
+        Sets the precision.
+    progress, tell : callable
+        Called as images are done, and with lines for the user.
+    """
+
+    run: Run
+    network: Any
+    limit: int | None
+    batch_size: int
+    seed: int
+    set_folder: Path | None
+    data_dir: Path
+    accelerator: Any
+    progress: Progress
+    tell: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        for flag, value, minimum in (
+            ("--limit", self.limit, 1),
+            ("--batch-size", self.batch_size, 1),
+            ("--seed", self.seed, 0),
+        ):
+            if value is not None and value < minimum:
+                raise RunUsageError(f"{flag} must be {minimum} or more, not {value}")
+
+    @property
+    def data(self) -> ImageData:
+        """The data set of the run."""
+        return self.run.data
+
+    @functools.cached_property
+    def indices(self) -> NDArray[np.int64]:
+        """The test images to measure on, rising."""
+        return self.chosen(len(self.data.test))
+
+    def chosen(self, n_images: int) -> NDArray[np.int64]:
+        """Choose up to `limit` of some images; return their indices, rising."""
+        if self.limit is None or self.limit >= n_images:
+            return np.arange(n_images)
+        order = rng_for(self.seed, "evaluated images", 0).permutation(n_images)
+        return np.sort(order[: self.limit])
+
+    @property
+    def subset(self) -> NDArray[np.int64] | None:
+        """`indices`, or None if they are all of the test images."""
+        return None if len(self.indices) == len(self.data.test) else self.indices
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The classes of the images of `indices`, shape (n,)."""
+        return self.data.test.labels[self.indices]
+
+    @property
+    def sees_whole_images(self) -> bool:
+        """Whether it is tested on whole images, and not on the middle of those in a folder."""
+        from fractalgen.training.datasets import FOLDER_PREFIX
+
+        return not self.data.name.startswith(FOLDER_PREFIX)
+
+    def chunks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+        """Yield parts of `indices` with their images, as many as fit into memory."""
+        n_at_once = max(1, _CHUNK_BYTES // (3 * self.data.size**2))
+        for start in range(0, len(self.indices), n_at_once):
+            part = self.indices[start : start + n_at_once]
+            yield part, self.data.test.for_testing(part)
+
+    def logits(
+        self,
+        batches: Iterable[NDArray[np.uint8]],
+        what: str | None = None,
+        total: int | None = None,
+        done: int = 0,
+    ) -> NDArray[np.float32]:
+        """Return the network's outputs for uint8 batches, shape (images, classes).
+
+        Progress is reported if `what` names the images; `done` of them went before.
+        """
+        if what is not None:
+            batches = self._counted(batches, what, total, done)
+        return predict(
+            self.network, batches, self.data.mean, self.data.std, accelerator=self.accelerator
+        )
+
+    def _counted(
+        self, batches: Iterable[NDArray[np.uint8]], what: str, total: int | None, done: int
+    ) -> Iterator[NDArray[np.uint8]]:
+        for batch in batches:
+            yield batch
+            done += len(batch)
+            self.progress(what, done, total)
+
+    @functools.cached_property
+    def clean_logits(self) -> NDArray[np.float32]:
+        """The network's outputs for all of the test images as they are."""
+        batches = batches_of(self.data.test, self.batch_size)
+        return self.logits(batches, "test images", len(self.data.test))
+
+    @functools.cached_property
+    def clean(self) -> Predictions:
+        """The predictions for all of the test images as they are."""
+        return Predictions.of(self.clean_logits, self.data.test.labels)
+
+
+def batches_of(
+    images: NDArray[np.uint8] | Images,
+    batch_size: int,
+    indices: Sequence[int] | NDArray[np.int64] | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Cut images, or those of `indices`, into batches, uint8 of shape (batch, size, size, 3)."""
+    chosen = np.arange(len(images)) if indices is None else np.asarray(indices, np.int64)
+    for start in range(0, len(chosen), batch_size):
+        part = chosen[start : start + batch_size]
+        if isinstance(images, np.ndarray):
+            yield np.asarray(images[part])
+        else:
+            yield images.for_testing(part)
+
+
+def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator[NDArray[np.uint8]]:
+    """Cut batches of any size into batches of one size, keeping the order of the images."""
+    waiting: list[NDArray[np.uint8]] = []
+    n_waiting = 0
+    for batch in batches:
+        waiting.append(batch)
+        n_waiting += len(batch)
+        if n_waiting >= batch_size:
+            whole = np.concatenate(waiting)
+            n_ready = n_waiting - n_waiting % batch_size
+            for start in range(0, n_ready, batch_size):
+                yield whole[start : start + batch_size]
+            waiting, n_waiting = [whole[n_ready:]], n_waiting - n_ready
+    if n_waiting:
+        yield np.concatenate(waiting)
+
+
+def predict(
+    network: torch.nn.Module,
+    batches: Iterable[NDArray[np.uint8]],
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    accelerator: Any = None,
+) -> NDArray[np.float32]:
+    """Return the network's outputs before softmax, shape (n, classes).
+
+    The input is (pixel / 255 - mean) / std. The network runs in evaluation mode, in the precision
+    of `accelerator`, and is left in the mode that it was in.
+
+    Raises
+    ------
+    RunError
+        If an output is not finite.
+    ValueError
+        If there are no batches.
+    """
+    import torch
+
+    from fractalgen.torch.datasets import normalized_tensor
+
+    device = next(network.parameters()).device
+    precision = accelerator.autocast if accelerator is not None else contextlib.nullcontext
+    outputs = []
+    with evaluating(network), torch.inference_mode(), precision():
+        for batch in batches:
+            images = normalized_tensor(batch, mean, std).to(device)
+            outputs.append(network(images).float().cpu().numpy())
+            if not np.isfinite(outputs[-1]).all():
+                raise RunError(
+                    "the network's outputs are not finite, so nothing can be measured; train it "
+                    "again with a lower --learning-rate"
+                )
+    if not outputs:
+        raise ValueError("there are no images to predict")
+    return np.concatenate(outputs)
+
+
+@contextlib.contextmanager
+def evaluating(network: torch.nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode; put each of its modules back at the end."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,26 @@
+"""The measurements of an evaluation, in the order in which they are made and shown."""
+
+from typing import Any
+
+from fractalgen.evaluation.measurements.adversarial import Adversarial
+from fractalgen.evaluation.measurements.clean import Clean
+from fractalgen.evaluation.measurements.consistency import Consistency
+from fractalgen.evaluation.measurements.corruptions import Corruptions
+from fractalgen.evaluation.measurements.measurement import Measurement
+from fractalgen.evaluation.measurements.natural_shift import NaturalShift
+from fractalgen.evaluation.measurements.ood import OOD
+from fractalgen.registry import Registry
+
+__all__ = ["MEASUREMENTS"]
+
+MEASUREMENTS: Registry[Measurement[Any, Any]] = Registry("measurement")
+
+for _measurement in (
+    Clean(),
+    Corruptions(),
+    Consistency(),
+    Adversarial(),
+    OOD(),
+    NaturalShift(),
+):
+    MEASUREMENTS.add(_measurement.key, _measurement)

@@ -1,0 +1,62 @@
+"""How well a score tells OOD images, the positives, from test images."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fractalgen.evaluation.metrics import finite, max_softmax
+
+__all__ = ["aupr", "auroc", "fpr_at_95_tpr", "ood_scores"]
+
+
+def ood_scores(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the negative maximum softmax probability: -1 for certain, -1 / classes for undecided.
+
+    Source: Hendrycks and Gimpel, "A baseline for detecting misclassified and out-of-distribution
+    examples in neural networks", ICLR 2017.
+    """
+    scores: NDArray[np.float64] = -max_softmax(logits)
+    return scores
+
+
+def auroc(ood: ArrayLike, test: ArrayLike) -> float:
+    """Return the area under the receiver operating characteristic.
+
+    It is the probability that an OOD image scores higher than a test image, where a tie counts a
+    half; chance is a half. `ood` and `test` are scores of shapes (n,) and (m,), and ArgumentError
+    is raised if one is empty or not finite.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(*_labelled(ood, test)))
+
+
+def aupr(ood: ArrayLike, test: ArrayLike) -> float:
+    """Return the area under the precision-recall curve as the average precision.
+
+    AP = sum over thresholds i, from the highest score down, of (R_i - R_(i-1)) * P_i with
+    precision P and recall R; equal scores are one threshold. Chance is n / (n + m), so figures
+    compare only between equal shares of OOD images. Arguments are those of `auroc`.
+    """
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(*_labelled(ood, test)))
+
+
+def fpr_at_95_tpr(ood: ArrayLike, test: ArrayLike) -> float:
+    """Return the share of test images that are reported where 95% of the OOD images are.
+
+    The threshold is the highest score at which at least 95% of the OOD images are reported.
+    Arguments are those of `auroc`; lower is better.
+    """
+    from sklearn.metrics import roc_curve
+
+    false_rate, true_rate, _ = roc_curve(*_labelled(ood, test), drop_intermediate=False)
+    return float(false_rate[np.argmax(true_rate >= 0.95)])
+
+
+def _labelled(ood: ArrayLike, test: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    positive, negative = finite("ood", ood), finite("test", test)
+    scores = np.concatenate([positive, negative])
+    return np.arange(len(scores)) < len(positive), scores

@@ -1,0 +1,257 @@
+"""The files of an evaluation in a run's folder: metrics.json and report.html.
+
+Several evaluations of a run may write at the same time: each adds one entry at a time, under a
+lock. Figures of another checkpoint, seed or limit are renamed first, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from fractalgen.errors import RunError
+from fractalgen.evaluation.measurements import MEASUREMENTS
+from fractalgen.evaluation.measurements.measurement import Entry, count_of
+from fractalgen.evaluation.results import RESULTS_VERSION, Results
+from fractalgen.files.atomic import write_atomically
+from fractalgen.files.json_codec import from_json
+
+__all__ = ["METRICS", "REPORT", "add_entry", "read_results"]
+
+METRICS = "metrics.json"
+REPORT = "report.html"
+
+# Training holds the folder's own lock for as long as it takes, and evaluation need not wait for it.
+_LOCK = ".fractalgen-metrics.lock"
+_LOCK_SECONDS = 60
+
+
+def read_results(run: Path) -> Results:
+    """Read ``metrics.json`` of a run.
+
+    Raises
+    ------
+    RunError
+        If the folder does not exist or was not evaluated; if the file is damaged, or was written
+        by a newer fractalgen.
+    """
+    path = run / METRICS
+    if not run.is_dir():
+        raise RunError(f"{run}: there is no such run")
+    again = f"write it again by 'fractalgen evaluate {run}'"
+    try:
+        data = json.loads(
+            path.read_bytes(),
+        )
+    except FileNotFoundError:
+        raise RunError(
+            f"{run} has no {METRICS}; measure it first by 'fractalgen evaluate {run}'"
+        ) from None
+    except (ValueError, RecursionError):
+        raise RunError(f"{path} is not readable as JSON; {again}") from None
+    version = data.get("version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > RESULTS_VERSION:
+        raise RunError(
+            f"{path} was written by a newer fractalgen; update this one, or "
+            f"measure the run again by 'fractalgen evaluate {run}'"
+        )
+    try:
+        return _results_from(data)
+    except (ValueError, AttributeError) as error:
+        raise RunError(f"{path} is damaged: {error}; {again}") from None
+
+
+def add_entry(
+    folder: Path, measured: Results, key: str, entry: Entry, page: Callable[[Results], str]
+) -> tuple[Results, str | None]:
+    """Add an entry to the figures in a run's folder, and write the page with all of them.
+
+    Figures of the same checkpoint, seed and limit stay, except the one on the same source. Others
+    are renamed: ``metrics.json`` becomes ``metrics-NAME-LIMIT-SEED.json``, such as
+    ``metrics-last-200-0.json`` or ``metrics-best-all-0.json``, and ``report.html`` likewise. Where
+    such a file exists, the first 8 digits of the checkpoint's SHA-256 are added, and then a number.
+    What cannot be read becomes ``metrics-damaged.json``.
+
+    Parameters
+    ----------
+    measured : Results
+        What this evaluation has measured, with this entry.
+    key : str
+        The entry's measurement.
+    page : callable
+        Makes the page of the results in the file.
+
+    Returns
+    -------
+    Results
+        What the file has now.
+    str or None
+        A line that says which figures were renamed to what, if any were.
+
+    Raises
+    ------
+    RunError
+        If another evaluation holds the lock for a minute.
+    OSError
+        If the folder cannot be written to.
+    """
+    with _locked(folder):
+        existing = _readable(folder)
+        kept = None
+        results = measured
+        if existing is not None and _identity(existing) == _identity(measured):
+            results = _merged(existing, measured, key, entry)
+        else:
+            kept = _set_aside(folder, existing, measured)
+        data = json.dumps(results.to_json(), indent=2, allow_nan=False)
+        write_atomically(folder / METRICS, f"{data}\n".encode())
+        write_atomically(folder / REPORT, page(results).encode("utf-8", "replace"))
+    return results, kept
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        with filelock.FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
+            yield
+    except filelock.Timeout:
+        raise RunError(
+            f"another evaluation is writing to {folder}; wait for it to end, and try again"
+        ) from None
+
+
+def _readable(folder: Path) -> Results | None:
+    try:
+        return read_results(folder)
+    except (RunError, OSError):
+        return None
+
+
+def _merged(existing: Results, measured: Results, key: str, entry: Entry) -> Results:
+    """Join the figures of the file with those of this evaluation."""
+    results = dataclasses.replace(measured, entries=existing.entries)
+    for own_key, entries in measured.entries.items():
+        for own in entries:
+            if results.entry(own_key, own.source) is None:
+                results = results.with_entry(own_key, own)
+    results = results.with_entry(key, entry)
+    if all(
+        measured.entry(each_key, each.source) is not None
+        for each_key, entries in results.entries.items()
+        for each in entries
+    ):
+        return results
+    versions = {**existing.versions, **measured.versions}
+    for name in existing.versions.keys() & measured.versions.keys():
+        both = [*existing.versions[name].split(", "), measured.versions[name]]
+        versions[name] = ", ".join(dict.fromkeys(both))
+    return dataclasses.replace(results, versions=versions)
+
+
+def _identity(results: Results) -> tuple[Any, ...]:
+    of_options = [results.options.get(name, "unknown") for name in ("seed", "limit")]
+    return (results.checkpoint.get("sha256"), *of_options)
+
+
+def _set_aside(folder: Path, existing: Results | None, measured: Results) -> str | None:
+    """Rename the files in the way; return a line that says what is kept where."""
+    metrics = folder / METRICS
+    if not metrics.exists() and not metrics.is_symlink():
+        return None
+    if existing is None:
+        names, what = ["damaged"], "which cannot be read, "
+    else:
+        names, what = _archive_names(existing), _difference(existing, measured)
+    kept, kept_report = _free(folder, names)
+    # The figures last: after an interruption between the two, the next call tries again.
+    with contextlib.suppress(FileNotFoundError):
+        (folder / REPORT).rename(kept_report)
+    metrics.rename(kept)
+    return f"earlier figures, {what}are kept in {kept}"
+
+
+def _archive_names(existing: Results) -> list[str]:
+    """Return what tells figures from others in the name of a file, the best first."""
+    digest, seed, limit = _identity(existing)
+    parts = [existing.checkpoint.get("name", "unknown"), "all" if limit is None else limit, seed]
+    # The contents of a file must not lead to another folder, or to a name that is too long.
+    plain = [re.sub(r"[^0-9A-Za-z]+", "_", str(part))[:40] for part in (*parts, str(digest)[:8])]
+    return ["-".join(plain[:3]), "-".join(plain)]
+
+
+def _free(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
+    """Return where figures and their page can go without replacing anything."""
+    numbered = (f"{names[-1]}-{number}" for number in itertools.count(2))
+    for name in itertools.chain(names, numbered):
+        metrics, report = (
+            folder / f"{Path(file).stem}-{name}{Path(file).suffix}" for file in (METRICS, REPORT)
+        )
+        if not any(path.exists() or path.is_symlink() for path in (metrics, report)):
+            return metrics, report
+    raise AssertionError  # there is always another number
+
+
+def _difference(existing: Results, measured: Results) -> str:
+    """Say how the figures in the file differ from those measured, with a comma at the end."""
+    (digest, seed, limit), (new_digest, new_seed, new_limit) = map(_identity, (existing, measured))
+    differences = []
+    if digest != new_digest:
+        name, epoch = (existing.checkpoint.get(key) for key in ("name", "epoch"))
+        if name != measured.checkpoint.get("name"):
+            differences.append(f"of the {name} checkpoint")
+        elif epoch != measured.checkpoint.get("epoch"):
+            differences.append(f"of epoch {epoch}")
+        else:
+            differences.append("of another training")
+    if limit != new_limit:
+        differences.append(
+            f"of {'all images' if limit is None else count_of(limit, 'image')}"
+            if limit is None or isinstance(limit, int)
+            else "of an unknown number of images"
+        )
+    if seed != new_seed:
+        differences.append(f"of --seed {seed}")
+    return "".join(f"{difference}, " for difference in differences)
+
+
+def _results_from(data: Any) -> Results:
+    """Rebuild results; ValueError names what is wrong."""
+    if isinstance(data, dict) and data.get("version") == 1:
+        data = _from_version_1(data)
+    results = from_json(Results, data, "results", exact=False)
+    entries = {}
+    for key, found in results.entries.items():
+        if key not in MEASUREMENTS:
+            raise ValueError(f"'{key}' is not a measurement")
+        kind = MEASUREMENTS[key].entry
+        entries[key] = tuple(
+            from_json(kind, each, f"{key}[{i}]", exact=False) for i, each in enumerate(found)
+        )
+    return dataclasses.replace(results, entries=entries, version=RESULTS_VERSION)
+
+
+def _from_version_1(data: dict[str, Any]) -> dict[str, Any]:
+    """Bring the layout of version 1, with a field for each measurement, to that of today."""
+    entries: dict[str, Any] = {
+        "clean": data.get("clean"),
+        "corruptions": data.get("corruptions"),
+        "consistency": data.get("consistency"),
+        "adversarial": data.get("adversarial"),
+        "ood": [
+            {**each, "n_test": each.get("n_known"), "n_ood": each.get("n_unknown")}
+            for each in data.get("anomalies") or ()
+        ],
+        "natural-shift": data.get("natural_shifts"),
+    }
+    for key, found in entries.items():
+        entries[key] = [found] if isinstance(found, dict) else found
+    n_test = entries["clean"][0].get("n") if entries["clean"] else None
+    return {**data, "n_test": n_test, "entries": {k: each for k, each in entries.items() if each}}

@@ -1,1 +1,0 @@
-"""Test images that differ from the training images: corrupted, perturbed, from elsewhere."""

@@ -1,0 +1,211 @@
+"""IPMix for PyTorch's datasets and data loaders: images that depend on seed, epoch and index.
+
+An image's seed is `seed_for(seed, epoch, index)`, where `index` is its place in the dataset. So it
+is the same for any number of workers, however they are started, in any batch and order.
+"""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, IterableDataset, default_collate
+
+from fractalgen.arguments import three_numbers, whole_number
+from fractalgen.augment.images import MAX_VIEWS, as_rgb_pixels, as_seed
+from fractalgen.augment.ipmix import IPMix
+from fractalgen.errors import ArgumentError, ArgumentTypeError
+from fractalgen.registry import shown
+from fractalgen.seeding import seed_for
+
+__all__ = ["IPMixCollate", "IPMixDataset", "Indexed", "checked_augmenter", "normalized_tensor"]
+
+_MAX_EPOCH = (1 << 63) - 1
+
+
+class _Seeded:
+    """Augments images by their index, in an epoch that all worker processes share."""
+
+    def __init__(
+        self,
+        aug: IPMix,
+        *,
+        views: int | None = None,
+        seed: int = 0,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        self.aug = checked_augmenter(aug)
+        self.views = None if views is None else whole_number("views", views, 1, MAX_VIEWS)
+        self.seed = as_seed("seed", seed)
+        self.mean = three_numbers("mean", (0.0, 0.0, 0.0) if mean is None else mean)
+        self.std = three_numbers("std", (1.0, 1.0, 1.0) if std is None else std, scale=True)
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._share_epoch()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._share_epoch()  # a copy's own; in a worker process it is shared already
+
+    def _share_epoch(self) -> None:
+        """Let workers that live on after an epoch see the next one."""
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call, unused-ignore]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next images belong to."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other images from here on; call it before the epoch's loop over the loader."""
+        self._epoch.fill_(whole_number("epoch", epoch, 0, _MAX_EPOCH))
+
+    def _augmented(self, pixels: NDArray[np.uint8], indices: Sequence[int]) -> Any:
+        """Return a tensor (n, 3, height, width), or a tuple of them, the clean one first."""
+        epoch = self.epoch
+        mixed = self.aug.batch(
+            pixels,
+            [seed_for(self.seed, epoch, index) for index in indices],
+            views=self.views,
+            mean=self.mean,
+            std=self.std,
+            layout="NCHW",
+        )
+        if self.views is None:
+            return torch.from_numpy(mixed)
+        clean = normalized_tensor(pixels, self.mean, self.std)
+        return (clean, *(torch.from_numpy(view) for view in mixed))
+
+
+class IPMixDataset(_Seeded, Dataset):  # type: ignore[misc, type-arg, unused-ignore]
+    """A dataset whose images are augmented; labels and whatever else an item holds are kept.
+
+    Random crops and flips that `dataset` itself makes draw from PyTorch's generators and are as
+    reproducible as those are.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Items are (image, label) or longer tuples. An image is a PIL image, a uint8 array
+        (height, width[, 3]), or a tensor ([3, ]height, width), uint8 or float from 0 to 1.
+        Grey images become RGB.
+    aug : IPMix
+        In a worker process it uses one thread unless it was given a number of threads.
+    views : int, optional
+        By default an item is (image, label). With a number it is ((clean, view, ...), label), with
+        that many different augmented views after the clean image; `jsd_loss` takes two.
+    seed : int
+        The run's seed.
+    mean, std : sequence of 3 floats, optional
+        Normalise to (value - mean) / std, where values are from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        aug: IPMix,
+        *,
+        views: int | None = None,
+        seed: int = 0,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(aug, views=views, seed=seed, mean=mean, std=std)
+        self.dataset = _indexable(dataset)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        index = range(len(self.dataset))[operator.index(index)]
+        image, *rest = _parts(self.dataset[index])
+        out = self._augmented(as_rgb_pixels(image)[None], [index])
+        first = out[0] if self.views is None else tuple(view[0] for view in out)
+        return (first, *rest)
+
+
+class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
+    """A dataset whose items end in their index: (image, label) becomes (image, label, index)."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = _indexable(dataset)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        index = range(len(self.dataset))[operator.index(index)]
+        return (*_parts(self.dataset[index]), index)
+
+
+class IPMixCollate(_Seeded):
+    """A `collate_fn` that augments a whole batch in one call.
+
+    It takes the arguments of `IPMixDataset` and gives the same batches; for small images it is
+    faster. The loader's dataset must be `Indexed`.
+    """
+
+    def __call__(self, samples: Sequence[tuple[Any, ...]]) -> Any:
+        """Collate items of (image, label, index), as `Indexed` gives them.
+
+        The images become a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
+        the clean ones first; `torch.utils.data.default_collate` collates the labels.
+        """
+        n_parts = min((len(_parts(sample)) for sample in samples), default=0)
+        if n_parts < 3:
+            raise ArgumentError(
+                f"items must be (image, label, index), not of {n_parts} parts; wrap the dataset "
+                "in fractalgen.torch.Indexed"
+            )
+        images = [as_rgb_pixels(sample[0]) for sample in samples]
+        sizes = {image.shape[:2] for image in images}
+        if len(sizes) > 1:
+            raise ArgumentError(
+                f"a batch's images must be of one size, not {sorted(sizes)}; crop or resize them "
+                "in the dataset"
+            )
+        indices = [as_seed("the index at an item's end", sample[-1]) for sample in samples]
+        rest = default_collate([sample[1:-1] for sample in samples])
+        return (self._augmented(np.stack(images), indices), *rest)
+
+
+def normalized_tensor(
+    pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]
+) -> Any:
+    """Turn uint8 pixels (n, height, width, 3) into a float32 tensor (n, 3, height, width).
+
+    A value is (pixel / 255 - mean) / std of its channel.
+    """
+    levels = np.arange(256, dtype=np.float64) / 255.0
+    planes = np.empty((len(pixels), 3, *pixels.shape[1:3]), np.float32)
+    for channel in range(3):
+        table = ((levels - mean[channel]) / std[channel]).astype(np.float32)
+        np.take(table, pixels[..., channel], out=planes[:, channel])
+    return torch.from_numpy(planes)
+
+
+def checked_augmenter(aug: Any) -> IPMix:
+    """Return `aug` if it augments batches."""
+    if not callable(getattr(aug, "batch", None)):
+        raise ArgumentTypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")
+    return aug  # type: ignore[no-any-return]
+
+
+def _indexable(dataset: Any) -> Any:
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+        raise ArgumentTypeError(
+            f"a {type(dataset).__name__} has no index to derive seeds from; put "
+            "fractalgen.torch.IPMixTransform among its transforms instead"
+        )
+    return dataset
+
+
+def _parts(item: Any) -> Any:
+    if not isinstance(item, (tuple, list)) or not item:
+        raise ArgumentTypeError(
+            "a dataset's items must be tuples, the image first and the labels after it, not "
+            f"{type(item).__name__}"
+        )
+    return item

@@ -1,0 +1,3 @@
+from tests.augment.conftest import bank, images
+
+__all__ = ["bank", "images"]
