@@ -8,13 +8,14 @@ from fractalgen.version import __version__
 if TYPE_CHECKING:
     from fractalgen.augment import IPMix
     from fractalgen.bank import MixingSet
-    from fractalgen.families import FAMILIES, ImageSpec, render, sample
+    from fractalgen.families import FAMILIES, render, sample
+    from fractalgen.families.base import ImageSpec
 
 _ROOMS = {
     "FAMILIES": "fractalgen.families",
     "IPMix": "fractalgen.augment",
     "MixingSet": "fractalgen.bank",
-    "ImageSpec": "fractalgen.families",
+    "ImageSpec": "fractalgen.families.base",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
 }
