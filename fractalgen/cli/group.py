@@ -27,10 +27,9 @@ INTERRUPTED = 130
 
 _PATIENCE_SECONDS = 2.0
 
-_FIRST = "build-set"
-_FAMILY = "families:FamilyCommand"
-_OTHERS = {
-    _FIRST: "build_set:build_set",
+COMMANDS = {
+    "build-set": "build_set:build_set",
+    **dict.fromkeys(FAMILIES, "families:FamilyCommand"),
     "verify": "verify:verify",
     "contact-sheet": "contact_sheet:contact_sheet",
     "render": "render:render",
@@ -39,15 +38,14 @@ _OTHERS = {
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
 }
-COMMANDS = {_FIRST: _OTHERS[_FIRST], **dict.fromkeys(FAMILIES, _FAMILY), **_OTHERS}
 """Each command's module in this package, and its name there, in the order of the help page."""
 
 
 def catch_signals() -> None:
     """Raise KeyboardInterrupt at the first SIGINT or SIGTERM, and only then.
 
-    A second one while the first is being dealt with would break into the very code that leaves
-    things tidy. If that code has not ended the process after two seconds, the next one does.
+    A second signal would interrupt the very code that tidies up after the first. If that code has
+    not ended the process after two seconds, the next signal does.
     """
     first: float | None = None
 
