@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from fractalgen.errors import FractalgenError
     from fractalgen.evaluation.compare import compare
     from fractalgen.evaluation.evaluate import evaluate
-    from fractalgen.families import FAMILIES, ImageSpec, render, sample
+    from fractalgen.families import FAMILIES, render, sample
+    from fractalgen.families.base import ImageSpec
     from fractalgen.mixing_set.build import build
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.verify import verify
@@ -23,7 +24,7 @@ _HOMES = {
     "FractalgenError": "fractalgen.errors",
     "IPMix": "fractalgen.augment",
     "IPMixConfig": "fractalgen.augment",
-    "ImageSpec": "fractalgen.families",
+    "ImageSpec": "fractalgen.families.base",
     "MixingSet": "fractalgen.bank",
     "Recipe": "fractalgen.mixing_set.recipe",
     "build": "fractalgen.mixing_set.build",
