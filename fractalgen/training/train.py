@@ -211,11 +211,11 @@ def _prepared(
             if kept_weights is None:
                 raise
             record = kept_weights
-        callbacks.tell(f"starting from {config.weights} ({record})")
+        callbacks.note(f"starting from {config.weights} ({record})")
         config = dataclasses.replace(config, weights=record)
     mixing_set = None
     if set_folder is not None:
-        callbacks.tell(f"checking and reading {set_folder}")
+        callbacks.note(f"checking and reading {set_folder}")
         _check_set(set_folder)
         mixing_set = open_set(set_folder, data.size)
     views = config.method.views(mixing_set, data.mean, data.std)
@@ -255,7 +255,7 @@ def _try_test_images(data: ImageData, callbacks: Callbacks) -> None:
     """Read a folder's test images once, before an epoch is spent and one of them stops the run."""
     if not data.name.startswith(FOLDER_PREFIX):
         return
-    callbacks.tell(f"reading all {len(data.test):,} test images once, to find unreadable ones")
+    callbacks.note(f"reading all {len(data.test):,} test images once, to find unreadable ones")
     for start in range(0, len(data.test), _IMAGES_AT_ONCE):
         data.test.for_testing(range(start, min(start + _IMAGES_AT_ONCE, len(data.test))))
 
