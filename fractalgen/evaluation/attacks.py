@@ -21,15 +21,7 @@ _TINY = 1e-30
 
 
 class Normalized(nn.Module):  # type: ignore[misc, unused-ignore]
-    """A network that takes pixels from 0 to 1, in place of normalised ones.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        From pixels normalised by `mean` and `std` to logits.
-    mean, std : sequence of 3 floats
-        Of the channels, with values from 0 to 1.
-    """
+    """A network that takes pixels from 0 to 1 in place of those normalised by `mean` and `std`."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -59,50 +51,33 @@ def pgd(
     seed: int,
     indices: Sequence[int] | None = None,
 ) -> torch.Tensor:
-    """Look by projected gradient ascent for the images nearby with the largest cross entropy.
+    """Search nearby images for a large cross entropy by projected gradient ascent.
 
     From a random point of the ball of radius `epsilon` around the clean image, each step follows
     the gradient's signs ("linf") or direction ("l2"), then goes back into the ball and into the
-    range from 0 to 1. The ball's centre is always the clean image: the paper's public code writes
-    the random start over it, so that its images can be up to twice `epsilon` away. Source: Madry
-    et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
+    range from 0 to 1. The ball's centre is always the clean image; the paper's public code moves it
+    to the random start, so its images can be up to twice `epsilon` away. Source: Madry et al.,
+    "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
 
     Parameters
     ----------
     model : torch.nn.Module
-        From pixels from 0 to 1 to logits, such as `Normalized`. It is run as in testing; its modes
-        and its weights, and whether they want gradients, are as before afterwards.
+        From pixels from 0 to 1 to logits, such as `Normalized`. It runs in evaluation mode, and its
+        modes, weights and gradients are left as they were.
     images : tensor of float32, shape (n, 3, height, width)
         Clean, from 0 to 1; not changed.
     labels : tensor of int64, shape (n,)
         The true classes.
-    epsilon : float
-        The ball's radius, in units of a pixel's range from 0 to 1: the largest change of a value
-        for "linf", the Euclidean length of all changes of an image for "l2".
+    epsilon, step_size : float
+        In units of a pixel's range from 0 to 1: the largest change of a value for "linf", the
+        Euclidean length of an image's change for "l2". A step is a quarter of `epsilon` by default.
     steps : int
         0 or more; 0 gives the random start.
-    step_size : float, optional
-        How far a step goes before it is brought back, in the units of `epsilon`; by default a
-        quarter of `epsilon`.
-    norm : str
-        ``"linf"`` or ``"l2"``.
     seed : int
-        Of the random starts, 0 or more.
+        Seed for the random starts, 0 or more.
     indices : sequence of n ints, optional
-        The images' places in their data set, by default 0 to n - 1. A random start is a function
-        of the seed, the index and the image's shape, not of the batch.
-
-    Returns
-    -------
-    tensor of float32, shape (n, 3, height, width)
-        Where the model's weights are.
-
-    Raises
-    ------
-    RunUsageError
-        If the norm is unknown, or a size or the number of steps is negative or not finite.
-    ValueError
-        If the images are not float32 from 0 to 1, or `indices` has another length.
+        The images' places in their data set, by default 0 to n - 1. A random start depends on the
+        seed, the index and the image's shape, not on the batch.
     """
     step_size = epsilon / 4 if step_size is None else step_size
     _check_options(epsilon, steps, step_size, norm)
@@ -143,7 +118,7 @@ def _device_of(model: nn.Module) -> Any:
 def _random_starts(
     shape: tuple[int, ...], norm: str, seed: int, indices: Sequence[int]
 ) -> torch.Tensor:
-    """Draw points of the unit ball, each evenly over it; a point is a function of seed and index.
+    """Draw a point of the unit ball for each index, evenly over the ball.
 
     For "l2" a normal vector gives the direction, and u ** (1 / dimensions) the length.
     """
@@ -162,10 +137,7 @@ def _random_starts(
 def _projected(
     attacked: torch.Tensor, clean: torch.Tensor, epsilon: float, norm: str
 ) -> torch.Tensor:
-    """Return the nearest images in the ball, then with values from 0 to 1.
-
-    The second does not leave the ball, since its centre is within that range too.
-    """
+    """Return the nearest images in the ball, clipped to values from 0 to 1."""
     if norm == "linf":
         attacked = torch.clamp(attacked, clean - epsilon, clean + epsilon)
     else:

@@ -23,16 +23,8 @@ _REPR_WIDTH = 80
 class Column:
     """Runs that differ in nothing but their seeds.
 
-    Attributes
-    ----------
-    dataset, model, method : str
-        The same for all of them.
-    details : tuple of str
-        What else tells them from the columns of the same three, such as ``epochs 10``.
-    runs : tuple of str
-        Their folders.
-    seeds : tuple of int
-        In the order of `runs`.
+    `details` tells them from the columns of the same data set, model and method, as in
+    ``epochs 10``. `seeds` are in the order of `runs`, the folders.
     """
 
     dataset: str
@@ -50,15 +42,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of a column: the mean over its runs, each a share from 0 to 1.
-
-    Attributes
-    ----------
-    deviation : float or None
-        Sample standard deviation, with n - 1; None for a single run.
-    values : tuple of float
-        For the runs that have it.
-    """
+    """The mean, sample deviation (n - 1; None for one run) and values of a column's runs."""
 
     mean: float
     deviation: float | None
@@ -67,10 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A figure across the columns; a cell is None if its runs lack it or did not measure it alike.
-
-    `section` is the key of the figure's section, and `title` its title.
-    """
+    """A figure across the columns; a cell is None if its runs lack it or measured it otherwise."""
 
     section: str
     title: str
@@ -104,15 +85,9 @@ class Comparison:
         }
 
     def to_text(self, *, details: bool = False, width: int | None = _REPR_WIDTH) -> str:
-        """Return the table in plain text.
+        """Return the table in plain text; with `details`, each corruption and perturbation too.
 
-        Parameters
-        ----------
-        details : bool
-            Show each corruption and perturbation too.
-        width : int or None
-            Columns that do not fit into this many characters go into a table below; None sets no
-            limit.
+        Columns that do not fit into `width` characters go into a table below; None sets no limit.
         """
         rows = self._shown(details=details)
         names = [_GAP + _name(row) for row in rows]

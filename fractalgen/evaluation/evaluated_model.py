@@ -29,14 +29,10 @@ __all__ = [
     "Progress",
     "batches_of",
     "evaluating",
-    "predict",
-    "rebatched",
 ]
 
 Progress = Callable[[str, int, "int | None"], None]
 """Called with what is being measured, how many images are done, and how many there are."""
-
-_CHUNK_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -51,15 +47,6 @@ class Predictions:
     def of(cls, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Predictions:
         """Make them from outputs of shape (n, classes)."""
         return cls(logits.argmax(axis=1), max_softmax(logits), labels)
-
-    @classmethod
-    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
-        """Concatenate predictions."""
-        return cls(
-            np.concatenate([part.classes for part in parts]),
-            np.concatenate([part.confidence for part in parts]),
-            np.concatenate([part.labels for part in parts]),
-        )
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -83,16 +70,12 @@ class EvaluatedModel:
     network : torch.nn.Module
         On its device; takes images normalised by the data's mean and standard deviation.
     limit : int or None
-        Measure all but the clean error on this many test images, which are chosen by `seed` and
-        are among those of every greater limit. None takes all.
-    batch_size : int
-        Images at a time; the figures do not depend on it, apart from rounding.
-    seed : int
-        Seed for generated corruptions, sequences and attacks.
-    set_folder : Path or None
-        The mixing set from which fractals come, if there is one.
-    data_dir : Path
-        Where data sets are.
+        Measure on this many test images, chosen by `seed` from those of every greater limit; None:
+        on all.
+    batch_size, seed : int
+        Images at a time; seed for generated corruptions, sequences and attacks.
+    set_folder, data_dir : Path or None
+        The mixing set from which fractals come, if there is one; where data sets are.
     accelerator : accelerate.Accelerator or None
         Sets the precision.
     progress, tell : callable
@@ -153,37 +136,43 @@ class EvaluatedModel:
 
         return not self.data.name.startswith(FOLDER_PREFIX)
 
-    def chunks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """Yield parts of `indices` with their images, as many as fit into memory."""
-        n_at_once = max(1, _CHUNK_BYTES // (3 * self.data.size**2))
-        for start in range(0, len(self.indices), n_at_once):
-            part = self.indices[start : start + n_at_once]
-            yield part, self.data.test.for_testing(part)
-
     def logits(
         self,
         batches: Iterable[NDArray[np.uint8]],
         what: str | None = None,
         total: int | None = None,
-        done: int = 0,
     ) -> NDArray[np.float32]:
         """Return the network's outputs for uint8 batches, shape (images, classes).
 
-        Progress is reported if `what` names the images; `done` of them went before.
+        The network runs in evaluation mode, in the precision of the accelerator, and is left in the
+        mode that it was in. Progress is reported if `what` names the images. RunError if an output
+        is not finite.
         """
-        if what is not None:
-            batches = self._counted(batches, what, total, done)
-        return predict(
-            self.network, batches, self.data.mean, self.data.std, accelerator=self.accelerator
-        )
+        import torch
 
-    def _counted(
-        self, batches: Iterable[NDArray[np.uint8]], what: str, total: int | None, done: int
-    ) -> Iterator[NDArray[np.uint8]]:
-        for batch in batches:
-            yield batch
-            done += len(batch)
-            self.progress(what, done, total)
+        from fractalgen.torch.datasets import normalized_tensor
+
+        device = next(self.network.parameters()).device
+        precision = (
+            contextlib.nullcontext if self.accelerator is None else self.accelerator.autocast
+        )
+        outputs: list[NDArray[np.float32]] = []
+        done = 0
+        with evaluating(self.network), torch.inference_mode(), precision():
+            for batch in batches:
+                images = normalized_tensor(batch, self.data.mean, self.data.std).to(device)
+                outputs.append(self.network(images).float().cpu().numpy())
+                if not np.isfinite(outputs[-1]).all():
+                    raise RunError(
+                        "the network's outputs are not finite, so nothing can be measured; train "
+                        "it again with a lower --learning-rate"
+                    )
+                done += len(batch)
+                if what is not None:
+                    self.progress(what, done, total)
+        if not outputs:
+            raise ValueError("there are no images to predict")
+        return np.concatenate(outputs)
 
     @functools.cached_property
     def clean_logits(self) -> NDArray[np.float32]:
@@ -210,64 +199,6 @@ def batches_of(
             yield np.asarray(images[part])
         else:
             yield images.for_testing(part)
-
-
-def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator[NDArray[np.uint8]]:
-    """Cut batches of any size into batches of one size, keeping the order of the images."""
-    waiting: list[NDArray[np.uint8]] = []
-    n_waiting = 0
-    for batch in batches:
-        waiting.append(batch)
-        n_waiting += len(batch)
-        if n_waiting >= batch_size:
-            whole = np.concatenate(waiting)
-            n_ready = n_waiting - n_waiting % batch_size
-            for start in range(0, n_ready, batch_size):
-                yield whole[start : start + batch_size]
-            waiting, n_waiting = [whole[n_ready:]], n_waiting - n_ready
-    if n_waiting:
-        yield np.concatenate(waiting)
-
-
-def predict(
-    network: torch.nn.Module,
-    batches: Iterable[NDArray[np.uint8]],
-    mean: Sequence[float],
-    std: Sequence[float],
-    *,
-    accelerator: Any = None,
-) -> NDArray[np.float32]:
-    """Return the network's outputs before softmax, shape (n, classes).
-
-    The input is (pixel / 255 - mean) / std. The network runs in evaluation mode, in the precision
-    of `accelerator`, and is left in the mode that it was in.
-
-    Raises
-    ------
-    RunError
-        If an output is not finite.
-    ValueError
-        If there are no batches.
-    """
-    import torch
-
-    from fractalgen.torch.datasets import normalized_tensor
-
-    device = next(network.parameters()).device
-    precision = accelerator.autocast if accelerator is not None else contextlib.nullcontext
-    outputs = []
-    with evaluating(network), torch.inference_mode(), precision():
-        for batch in batches:
-            images = normalized_tensor(batch, mean, std).to(device)
-            outputs.append(network(images).float().cpu().numpy())
-            if not np.isfinite(outputs[-1]).all():
-                raise RunError(
-                    "the network's outputs are not finite, so nothing can be measured; train it "
-                    "again with a lower --learning-rate"
-                )
-    if not outputs:
-        raise ValueError("there are no images to predict")
-    return np.concatenate(outputs)
 
 
 @contextlib.contextmanager

@@ -35,14 +35,7 @@ _LOCK_SECONDS = 60
 
 
 def read_results(run: Path) -> Results:
-    """Read ``metrics.json`` of a run.
-
-    Raises
-    ------
-    RunError
-        If the folder does not exist or was not evaluated; if the file is damaged, or was written
-        by a newer fractalgen.
-    """
+    """Read ``metrics.json`` of a run; RunError if the run was not evaluated, or it is damaged."""
     path = run / METRICS
     if not run.is_dir():
         raise RunError(f"{run}: there is no such run")
@@ -83,25 +76,14 @@ def add_entry(
     Parameters
     ----------
     measured : Results
-        What this evaluation has measured, with this entry.
-    key : str
-        The entry's measurement.
+        What this evaluation has measured so far, with the entry.
     page : callable
         Makes the page of the results in the file.
 
     Returns
     -------
-    Results
-        What the file has now.
-    str or None
-        A line that says which figures were renamed to what, if any were.
-
-    Raises
-    ------
-    RunError
-        If another evaluation holds the lock for a minute.
-    OSError
-        If the folder cannot be written to.
+    Results, str or None
+        What the file has now, and a line that says which figures were renamed, if any were.
     """
     with _locked(folder):
         existing = _readable(folder)

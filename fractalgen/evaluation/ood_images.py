@@ -51,7 +51,7 @@ class OODImages:
 def ood_images(
     source: str, *, size: int, n: int, seed: int, data_dir: Path, set_folder: Path | None
 ) -> OODImages:
-    """Open images on which a network was not trained.
+    """Open images on which a network was not trained; files are read when they are asked for.
 
     Parameters
     ----------
@@ -59,20 +59,9 @@ def ood_images(
         ``noise``: see `noise_images`. ``fractals``: a mixing set's images. A data set's name, or
         ``folder:DIR``: its test images. A path: images in that folder or below it.
     size : int
-        Pixels a side. Images in files are resized, after the centre square has been cut out.
+        Pixels a side; of images in files the centre square is resized.
     n : int
-        How many, 1 or more. They are chosen at random; if there are fewer, all are taken.
-    seed : int
-        Seed for the choice and for noise, 0 or more.
-    data_dir : Path
-        Where data sets are.
-    set_folder : Path or None
-        The mixing set.
-
-    Returns
-    -------
-    OODImages
-        Files are read when they are asked for, and may raise RunError then.
+        How many, chosen at random by `seed`; all if there are fewer.
 
     Raises
     ------
@@ -152,25 +141,14 @@ def _read(folder: Path, files: Sequence[ImageFile], size: int) -> NDArray[np.uin
 
 
 def noise_images(n: int, size: int, seed: int, *, first: int = 0) -> NDArray[np.uint8]:
-    """Draw images of noise, of these kinds in turn; each depends on `seed` and its place alone.
+    """Draw images of noise, of three kinds in turn; each depends on `seed` and its place alone.
 
     Gaussian: every value is normal around the middle grey, with a standard deviation of a quarter
     of the range, clipped. Rademacher: every value is 0 or 255, equally likely. Blobs: 70% of the
     values of a 32 x 32 x 3 grid are 1 and the others 0; they are blurred along all three axes by a
-    Gaussian of standard deviation 1.5, those below 0.75 become 0, and the grid is enlarged to
-    `size`. The three are test distributions of Hendrycks, Mazeika and Dietterich, "Deep anomaly
-    detection with outlier exposure", ICLR 2019.
-
-    Parameters
-    ----------
-    n, size, seed : int
-        How many, pixels a side, and 0 or more.
-    first : int
-        The place of the first one.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n, size, size, 3)
+    Gaussian of standard deviation 1.5, those below 0.75 become 0, and the grid is enlarged. The
+    three are test distributions of Hendrycks, Mazeika and Dietterich, "Deep anomaly detection with
+    outlier exposure", ICLR 2019.
     """
     kinds = (_gaussian, _rademacher, _blobs)
     out = np.empty((n, size, size, 3), np.uint8)

@@ -96,9 +96,9 @@ class Results:
         return ", ".join(parts) or self.run
 
     def to_text(self, *, details: bool = True) -> str:
-        """Return a table of at most 80 columns; ASCII, apart from the names of folders.
+        """Return a table of at most 80 columns; with `details`, each corruption too.
 
-        With `details` it has each corruption and perturbation too.
+        It is ASCII, apart from the names of folders.
         """
         sections = [_section(section, details=details) for section in self.sections().values()]
         return "\n\n".join([_fold(self.heading(), "  "), *sections])

@@ -8,6 +8,7 @@ import pytest
 from fractalgen.errors import RunError
 from fractalgen.evaluation.corruptions import SEVERITIES, generated
 from fractalgen.evaluation.corruptions.generated import (
+    GeneratedCorruption,
     cache_folder,
     corrupted_cached,
     corrupted_parts,
@@ -15,6 +16,7 @@ from fractalgen.evaluation.corruptions.generated import (
 from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS, GROUPS, IMAGENET_C, corrupted
 from fractalgen.evaluation.corruptions.published import read_corruptions
 from fractalgen.seeding import rng_for
+from fractalgen.training.datasets.in_memory import InMemoryImages
 
 
 def smooth_images(n, size, seed=0):
@@ -141,12 +143,12 @@ def test_another_process_makes_the_same_pixels():
 def test_worker_processes_make_the_same_pixels(monkeypatch):
     monkeypatch.setattr(generated, "_PIXELS_PER_PART", 2 * 32 * 32)
     alone = np.concatenate(
-        list(corrupted_parts(IMAGENET_C, IMAGES, INDICES, "shot_noise", 1, workers=1))
+        list(corrupted_parts(IMAGENET_C, IMAGES.__getitem__, INDICES, "shot_noise", 1, workers=1))
     )
     assert alone.shape == (40, 32, 32, 3)
     np.testing.assert_array_equal(alone[16:24], corrupted(IMAGES, INDICES, "shot_noise", 3, 1))
     many = corrupted_parts(
-        IMAGENET_C, IMAGES, INDICES, "shot_noise", 1, workers=2, worth_seconds=0.0
+        IMAGENET_C, IMAGES.__getitem__, INDICES, "shot_noise", 1, workers=2, worth_seconds=0.0
     )
     np.testing.assert_array_equal(np.concatenate(list(many)), alone)
 
@@ -214,9 +216,30 @@ def test_the_cache_can_be_read_as_a_published_folder(tmp_path):
     folder = cache_folder(IMAGENET_C, "toys", IMAGES, INDICES, 0, tmp_path)
     read = read_corruptions(folder, labels, 32, ("a", "b", "c"))
     assert tuple(corruption.name for corruption in read) == CORRUPTIONS
-    (images, their_labels), *_ = read[-1].batches(4, 100)
-    np.testing.assert_array_equal(images, made[3])
-    np.testing.assert_array_equal(their_labels, labels)
+    images, their_labels = (np.concatenate(each) for each in zip(*read[-1].batches(5), strict=True))
+    np.testing.assert_array_equal(images, made.reshape(40, 32, 32, 3))
+    np.testing.assert_array_equal(their_labels, np.tile(labels, 5))
+
+
+@pytest.mark.parametrize("max_bytes", [1 << 30, 0])
+def test_the_test_images_are_corrupted_whether_they_fit_into_the_cache_or_not(
+    tmp_path, monkeypatch, max_bytes
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(generated, "_MAX_CACHED_BYTES", max_bytes)
+    test = InMemoryImages(IMAGES, np.arange(8), size=32, padding=4, mirror=True)
+    chosen = np.array([1, 4, 6])
+    corruption = GeneratedCorruption(
+        IMAGENET_C, "contrast", "toys", test, chosen, 0, lambda *_: None
+    )
+    batches = list(corruption.batches(2))
+    assert [len(images) for images, _ in batches] == [2] * 7 + [1]
+    images, labels = (np.concatenate(each) for each in zip(*batches, strict=True))
+    for severity, part in zip(SEVERITIES, np.split(images, 5), strict=True):
+        expected = corrupted(IMAGES[chosen], chosen, "contrast", severity, 0)
+        np.testing.assert_array_equal(part, expected)
+    np.testing.assert_array_equal(labels, np.tile(chosen, 5))
+    assert any(tmp_path.rglob("contrast.npy")) == bool(max_bytes)
 
 
 @pytest.mark.parametrize(

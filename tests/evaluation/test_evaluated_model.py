@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -6,16 +8,33 @@ from accelerate.state import AcceleratorState
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fractalgen.evaluation.corruptions.generated import rebatched
 from fractalgen.evaluation.evaluated_model import (
+    EvaluatedModel,
     Predictions,
     batches_of,
     evaluating,
-    predict,
-    rebatched,
 )
 from fractalgen.evaluation.metrics import softmax
 
 MEAN, STD = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)
+
+
+def predict(network, batches, accelerator=None):
+    data = SimpleNamespace(mean=MEAN, std=STD)
+    model = EvaluatedModel(
+        run=SimpleNamespace(data=data),
+        network=network,
+        limit=None,
+        batch_size=1,
+        seed=0,
+        set_folder=None,
+        data_dir=None,
+        accelerator=accelerator,
+        progress=None,
+        tell=None,
+    )
+    return model.logits(batches)
 
 
 class Means(torch.nn.Module):
@@ -43,7 +62,7 @@ def by_hand(images):
 
 def test_outputs_are_those_of_the_normalised_images(images):
     model = Means()
-    logits = predict(model, batches_of(images, 3), MEAN, STD)
+    logits = predict(model, batches_of(images, 3))
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, by_hand(images), rtol=1e-5, atol=1e-6)
     assert model.seen == [(torch.float32, (n, 3, 8, 8)) for n in (3, 3, 1)]
@@ -52,16 +71,16 @@ def test_outputs_are_those_of_the_normalised_images(images):
 def test_the_network_is_left_in_its_mode_part_by_part(images):
     model = Means()
     model.drop.eval()  # as a frozen part is, in a network that is being trained
-    predict(model, [images], MEAN, STD)
+    predict(model, [images])
     assert (model.training, model.drop.training) == (True, False)
     with pytest.raises(ValueError, match="no images"), evaluating(model):
-        predict(model, [], MEAN, STD)
+        predict(model, [])
     assert (model.training, model.drop.training) == (True, False)
 
 
 def test_gradients_are_not_kept(images):
     model = Means()
-    predict(model, [images], MEAN, STD)
+    predict(model, [images])
     assert model.scale.grad is None
     assert model.scale.requires_grad
 
@@ -87,8 +106,8 @@ def test_precision_is_the_accelerators(images, rounding_accelerator):
             return out
 
     model = Linear()
-    exact = predict(model, [images], MEAN, STD)
-    rough = predict(model, [images], MEAN, STD, accelerator=rounding_accelerator)
+    exact = predict(model, [images])
+    rough = predict(model, [images], accelerator=rounding_accelerator)
     assert model.seen == [torch.float32, torch.bfloat16]
     assert rough.dtype == np.float32
     np.testing.assert_allclose(rough, exact, atol=0.1)

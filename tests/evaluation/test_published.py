@@ -42,19 +42,22 @@ def read(folder, **options):
 
 
 def everything(corruption, severity, batch_size=4):
-    images, labels = zip(*corruption.batches(severity, batch_size), strict=True)
+    """The images and labels at a severity."""
+    images, labels = zip(*corruption.batches(batch_size), strict=True)
     assert all(len(batch) <= batch_size for batch in images)
-    return np.concatenate(images), np.concatenate(labels)
+    assert sum(map(len, labels)) == len(corruption)
+    parts = [np.split(np.concatenate(all_), 5) for all_ in (images, labels)]
+    return tuple(part[severity - 1] for part in parts)
 
 
-def read_first_severities(folder, **options):
+def read_all(folder, **options):
     for corruption in read(folder, **options):
         everything(corruption, 1)
 
 
 def refusal(folder, **options):
     with pytest.raises(RunError) as caught:
-        read_first_severities(folder, **options)
+        read_all(folder, **options)
     return str(caught.value)
 
 

@@ -1,14 +1,31 @@
 """Corrupted images: made here by suites, or published."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SEVERITIES", "Suite"]
+__all__ = ["SEVERITIES", "Corruption", "Suite"]
 
 SEVERITIES = (1, 2, 3, 4, 5)
+
+
+class Corruption(Protocol):
+    """Test images with one corruption at five severities; `len` counts all of them."""
+
+    @property
+    def name(self) -> str:
+        """The corruption's name."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Yield images (batch, size, size, 3) and labels (batch,).
+
+        All at severity 1 come first, then all at severity 2, and so on, equally many of each.
+        """
 
 
 @dataclass(frozen=True)

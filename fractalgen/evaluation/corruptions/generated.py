@@ -19,9 +19,10 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,8 +36,17 @@ from fractalgen.files.cache_folder import default_folder
 from fractalgen.files.regular_file import file_hash
 from fractalgen.pool import Progress, default_workers
 from fractalgen.registry import Registry
+from fractalgen.training.datasets.data_set import Images
 
-__all__ = ["GENERATE", "SUITES", "cache_folder", "corrupted_cached", "corrupted_parts"]
+__all__ = [
+    "GENERATE",
+    "SUITES",
+    "GeneratedCorruption",
+    "cache_folder",
+    "corrupted_cached",
+    "corrupted_parts",
+    "rebatched",
+]
 
 GENERATE = "generate"
 
@@ -48,6 +58,7 @@ SUITES.add(GENERATE, IMAGENET_C)
 _PIXELS_PER_PART = 1 << 18
 _MIN_SIZE = 32  # smaller images take as long as these
 _MAX_WORKERS = 16
+_MAX_CACHED_BYTES = 8 << 30
 
 # Starting a process that imports everything takes about this long.
 _WORTH_PROCESSES_SECONDS = 8.0
@@ -56,56 +67,116 @@ _WORTH_PROCESSES_SECONDS = 8.0
 _MIN_FREE_BYTES = 1 << 30
 
 
+@dataclass(frozen=True)
+class GeneratedCorruption:
+    """Test images with one corruption of a suite, cached unless the suite takes over 8 GiB.
+
+    `images` are all of the test images, and those of `indices` are corrupted. `progress` is called
+    with what is being made, the number of images made, and the total.
+    """
+
+    suite: Suite
+    name: str
+    data_name: str
+    images: Images
+    indices: NDArray[np.int64]
+    seed: int
+    progress: Callable[[str, int, int | None], None]
+
+    def __len__(self) -> int:
+        return len(SEVERITIES) * len(self.indices)
+
+    def batches(self, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Yield images and labels, all at severity 1, then all at severity 2, and so on."""
+        labels = self.images.labels[self.indices]
+        n_bytes = self.images.for_testing(self.indices[:1]).nbytes
+        if n_bytes * len(self) * len(self.suite.names) > _MAX_CACHED_BYTES:
+            batches = rebatched(
+                corrupted_parts(
+                    self.suite,
+                    lambda some: self.images.for_testing(self.indices[some]),
+                    self.indices,
+                    self.name,
+                    self.seed,
+                ),
+                batch_size,
+            )
+        else:
+            images = self.images.for_testing(self.indices)
+            made = functools.partial(self.progress, f"making {self.name.replace('_', ' ')}")
+            given = (self.suite, self.data_name, images, self.indices, self.name, self.seed)
+            flat = corrupted_cached(*given, progress=made, labels=labels).reshape(
+                -1, *images.shape[1:]
+            )
+            starts = range(0, len(flat), batch_size)
+            batches = (np.asarray(flat[start : start + batch_size]) for start in starts)
+        all_labels = np.tile(labels, len(SEVERITIES))
+        done = 0
+        for batch in batches:
+            yield batch, all_labels[done : done + len(batch)]
+            done += len(batch)
+
+
+def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator[NDArray[np.uint8]]:
+    """Cut batches of any size into batches of one size, keeping the order of the images."""
+    waiting: list[NDArray[np.uint8]] = []
+    n_waiting = 0
+    for batch in batches:
+        waiting.append(batch)
+        n_waiting += len(batch)
+        if n_waiting >= batch_size:
+            whole = np.concatenate(waiting)
+            n_ready = n_waiting - n_waiting % batch_size
+            for start in range(0, n_ready, batch_size):
+                yield whole[start : start + batch_size]
+            waiting, n_waiting = [whole[n_ready:]], n_waiting - n_ready
+    if n_waiting:
+        yield np.concatenate(waiting)
+
+
 class _Part(NamedTuple):
     severity: int
-    start: int
-    stop: int
+    some: slice
 
 
 def corrupted_parts(
     suite: Suite,
-    images: NDArray[np.uint8],
+    read: Callable[[slice], NDArray[np.uint8]],
     indices: NDArray[np.int64],
     name: str,
     seed: int,
     workers: int | None = None,
     worth_seconds: float = _WORTH_PROCESSES_SECONDS,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield images corrupted with one corruption, all at severity 1, then all at severity 2, ...
+    """Yield images with one corruption, all at severity 1, then all at severity 2, ...
 
-    Parameters
-    ----------
-    images, indices, name, seed
-        See `Suite.corrupt`.
-    workers : int, optional
-        Processes; None: one for each processor, up to 16.
-    worth_seconds : float
-        Processes are started if the first images say that the rest takes longer than this.
+    `read` returns the images in a slice of `indices`. If the first images say that the rest takes
+    longer than `worth_seconds`, `workers` processes are started, by default one for each processor.
     """
-    step = max(1, _PIXELS_PER_PART // max(_MIN_SIZE, images.shape[1]) ** 2)
+    size = max(_MIN_SIZE, read(slice(1)).shape[1])
+    step = max(1, _PIXELS_PER_PART // size**2)
     waiting = collections.deque(
-        _Part(severity, start, min(start + step, len(images)))
+        _Part(severity, slice(start, start + step))
         for severity in SEVERITIES
-        for start in range(0, len(images), step)
+        for start in range(0, len(indices), step)
     )
     workers = min(default_workers(), _MAX_WORKERS) if workers is None else workers
     first = True
     while waiting:
         began = time.monotonic()
         part = waiting.popleft()
-        some = slice(part.start, part.stop)
-        yield suite.corrupt(images[some], indices[some], name, part.severity, seed)
+        yield suite.corrupt(read(part.some), indices[part.some], name, part.severity, seed)
         left = (time.monotonic() - began) * len(waiting)
         # The first part's time holds imports and compilation.
         if workers > 1 and left > worth_seconds and not first:
-            yield from _by_processes(suite, images, indices, name, seed, waiting, workers)
+            yield from _by_processes(suite, read, indices, name, seed, waiting, workers)
             workers = 1  # processes could not do whatever is left now
         first = False
 
 
 def _by_processes(
     suite: Suite,
-    images: NDArray[np.uint8],
+    read: Callable[[slice], NDArray[np.uint8]],
     indices: NDArray[np.int64],
     name: str,
     seed: int,
@@ -125,9 +196,8 @@ def _by_processes(
     begun: collections.deque[Future[NDArray[np.uint8]]] = collections.deque()
     try:
         while waiting:
-            for part in list(waiting)[len(begun) : 2 * workers]:
-                some = slice(part.start, part.stop)
-                arguments = (np.asarray(images[some]), indices[some], name, part.severity, seed)
+            for severity, some in list(waiting)[len(begun) : 2 * workers]:
+                arguments = (np.asarray(read(some)), indices[some], name, severity, seed)
                 begun.append(pool.submit(suite.corrupt, *arguments))
             done = begun.popleft().result()
             waiting.popleft()
@@ -164,34 +234,17 @@ def corrupted_cached(
     labels: NDArray[np.int64] | None = None,
     workers: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Return images corrupted at severities 1 to 5, from the cache if they were made before.
+    """Return images corrupted at severities 1 to 5, uint8 of shape (5, n, size, size, 3).
 
-    The cache's folder can be read as a published one, and gets `labels` if they are given.
-
-    Parameters
-    ----------
-    data_name : str
-        The data set's name, for the folder's name.
-    images, indices, name, seed
-        See `Suite.corrupt`.
-    cache_dir : Path, optional
-        None: ``corruptions`` in the user's cache folder for fractalgen. If it cannot be written,
-        the images are made in memory.
-    progress : callable, optional
-        Called with the number of images made and the total.
-    workers : int, optional
-        See `corrupted_parts`.
-
-    Returns
-    -------
-    ndarray of uint8, shape (5, n, size, size, 3)
-        Read-only, and on disk if possible.
+    They are read from the cache if they were made before. The cache's folder, by default
+    ``corruptions`` in the user's cache folder for fractalgen, can be read as a published one, and
+    gets `labels` if they are given. The array is read-only, and on disk if possible.
     """
     folder = cache_folder(suite, data_name, images, indices, seed, cache_dir)
 
     def parts() -> Iterator[NDArray[np.uint8]]:
         done = 0
-        for part in corrupted_parts(suite, images, indices, name, seed, workers):
+        for part in corrupted_parts(suite, images.__getitem__, indices, name, seed, workers):
             done += len(part)
             if progress is not None:
                 progress(done, len(SEVERITIES) * len(images))

@@ -40,21 +40,16 @@ class CorruptionFolder:
     images: tuple[ImageList, ...]
     size: int
 
-    def batches(
-        self, severity: int, batch_size: int
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5.
+    def __len__(self) -> int:
+        return sum(len(found.names) for found in self.images)
 
-        Raises
-        ------
-        RunError
-            If an image cannot be read or is of another size.
-        """
-        folder, found = self.severities[severity - 1], self.images[severity - 1]
-        for start in range(0, len(found.names), batch_size):
-            some = slice(start, start + batch_size)
-            paths = [folder / os.fsdecode(name) for name in found.names[some]]
-            yield np.stack([_image(path, self.size) for path in paths]), found.labels[some]
+    def batches(self, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Yield images and labels; see `Corruption`."""
+        for folder, found in zip(self.severities, self.images, strict=True):
+            for start in range(0, len(found.names), batch_size):
+                some = slice(start, start + batch_size)
+                paths = [folder / os.fsdecode(name) for name in found.names[some]]
+                yield np.stack([_image(path, self.size) for path in paths]), found.labels[some]
 
 
 def corruption_folders(folder: Path) -> dict[str, Path]:
@@ -87,13 +82,8 @@ def read_image_folders(
     """Read the test images in the folders of some corruptions, ``severity/class/image``.
 
     The severities are five folders whose names are numbers; those of C-bar are not 1 to 5.
-    `classes` names the classes' folders, by label; some may be missing.
-
-    Raises
-    ------
-    RunError
-        If a corruption or a severity is missing, empty or has fewer images than another, if a
-        class is unknown, or if only `indices` are to be read and there are not `n_test` images.
+    `classes` names the classes' folders, by label; some may be missing. RunError if a severity or
+    images are missing, a class is unknown, or there are not `n_test` images to take `indices` from.
     """
     try:
         severities = {name: _severities(folder) for name, folder in folders.items()}

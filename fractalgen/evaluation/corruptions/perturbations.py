@@ -46,20 +46,10 @@ def sequences(
     name: str,
     seed: int,
 ) -> NDArray[np.uint8]:
-    """Perturb images slowly with one of `PERTURBATIONS`.
+    """Perturb images slowly; return uint8 of shape (n, 31, size, size, 3).
 
-    A sequence depends on `seed`, `name`, its image and the image's index in the data set, not on
-    the others or their order, so a large set can be perturbed a part at a time.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n, 31, size, size, 3)
-        Frame 0 of the noises is the image itself; of the movements and brightness, frame 15 is.
-
-    Raises
-    ------
-    RunError
-        If OpenCV cannot be imported.
+    A sequence depends on `seed`, `name`, its image and the image's index in the data set alone.
+    Frame 0 of the noises is the image itself; of the movements and brightness, frame 15 is.
     """
     if name not in _BY_NAME:
         raise ArgumentError(f"no such perturbation: {name}")
@@ -203,7 +193,7 @@ def scaled(factor: float) -> _Matrix:
 
 
 def tilted(degrees: float, size: int) -> _Matrix:
-    """Turn about the horizontal and then the vertical axis, seen in perspective.
+    """Turn about the horizontal and then the vertical axis, in perspective.
 
     The eye is as far from the image's centre as the image's diagonal is long.
     """

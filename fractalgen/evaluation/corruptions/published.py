@@ -7,13 +7,13 @@ import tokenize
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.corruptions import SEVERITIES
+from fractalgen.evaluation.corruptions import SEVERITIES, Corruption
 from fractalgen.evaluation.corruptions.image_folders import corruption_folders, read_image_folders
 from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS
 from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
@@ -21,7 +21,6 @@ from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
 __all__ = [
     "CorruptionArray",
     "PerturbationArray",
-    "PublishedCorruption",
     "read_corruptions",
     "read_perturbations",
 ]
@@ -61,59 +60,29 @@ IMAGENET_C_BAR: tuple[str, ...] = (
 _LABELS = "labels"
 
 
-class PublishedCorruption(Protocol):
-    """Test images with one corruption."""
-
-    @property
-    def name(self) -> str:
-        """The corruption's."""
-
-    def batches(
-        self, severity: int, batch_size: int
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
-
-
 @dataclass(frozen=True)
 class CorruptionArray:
-    """A `PublishedCorruption` in an array.
-
-    Attributes
-    ----------
-    name : str
-    images : ndarray of uint8, shape (5, n, size, size, 3)
-        By severity.
-    labels : ndarray of int64, shape (5, n)
-    indices : ndarray of int64
-        The images to read.
-    """
+    """Images in an array (5, n, size, size, 3) with labels (5, n), of which `indices` are read."""
 
     name: str
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     indices: NDArray[np.int64]
 
-    def batches(
-        self, severity: int, batch_size: int
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Read images (batch, size, size, 3) and labels (batch,) at a severity of 1 to 5."""
-        images, labels = self.images[severity - 1], self.labels[severity - 1]
-        for start in range(0, len(self.indices), batch_size):
-            some = self.indices[start : start + batch_size]
-            yield np.asarray(images[some]), labels[some]
+    def __len__(self) -> int:
+        return len(SEVERITIES) * len(self.indices)
+
+    def batches(self, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Yield images and labels; see `Corruption`."""
+        for images, labels in zip(self.images, self.labels, strict=True):
+            for start in range(0, len(self.indices), batch_size):
+                some = self.indices[start : start + batch_size]
+                yield np.asarray(images[some]), labels[some]
 
 
 @dataclass(frozen=True)
 class PerturbationArray:
-    """Sequences of one perturbation.
-
-    Attributes
-    ----------
-    name : str
-    sequences : ndarray of uint8, shape (n, frames, size, size, 3)
-    indices : ndarray of int64
-        The sequences to read.
-    """
+    """Sequences (n, frames, size, size, 3) of one perturbation, of which `indices` are read."""
 
     name: str
     sequences: NDArray[np.uint8]
@@ -131,23 +100,12 @@ def read_corruptions(
     size: int,
     classes: Sequence[str],
     indices: Sequence[int] | NDArray[np.int64] | None = None,
-) -> tuple[PublishedCorruption, ...]:
+) -> tuple[Corruption, ...]:
     """Read a folder of corrupted test images.
 
     It has an ``.npy`` file for each corruption, of uint8 and shape (5 n, size, size, 3) with
-    severity 1 first, and maybe ``labels.npy``; or folders of images as ImageNet-C has them, see
-    `fractalgen.evaluation.corruptions.image_folders`. `_choose_names` says which are read.
-
-    Parameters
-    ----------
-    labels : ndarray of int64, shape (n,)
-        The test set's, for arrays that bring none; those that they bring must agree.
-    size : int
-        Pixels a side of the network's images.
-    classes : sequence of str
-        The test set's classes, by label.
-    indices : sequence of int, optional
-        Read only these of the n test images.
+    severity 1 first, and maybe ``labels.npy``, which must agree with the test set's `labels`; or
+    folders of images as ImageNet-C has them. With `indices`, only these test images are read.
 
     Raises
     ------
@@ -185,12 +143,7 @@ def read_perturbations(
     """Read the ten perturbations of CIFAR-10-P from a folder of arrays.
 
     Each is an ``.npy`` file of uint8 and shape (n, frames, size, size, 3). With `indices`, only
-    these of the `n_test` sequences are read.
-
-    Raises
-    ------
-    RunError
-        If the folder or a file is not as above, or a perturbation is missing.
+    these of the `n_test` sequences are read. RunError if anything is missing or damaged.
     """
     _check_folder(folder)
     files = _arrays(folder)
@@ -209,15 +162,7 @@ def read_perturbations(
 
 
 def _choose_names(folder: Path, names: Collection[str]) -> tuple[str, ...]:
-    """Return the corruptions to read from a folder that has `names`.
-
-    These are a published list if it is complete, and all of them if no name is published.
-
-    Raises
-    ------
-    RunError
-        If a published list is incomplete, or there are no names.
-    """
+    """Return the corruptions to read: a published list if there is one, otherwise `names`."""
     lists = (CORRUPTIONS, C_BAR, IMAGENET_C_BAR)
     whole = [known for known in lists if set(known) <= set(names)]
     if whole:

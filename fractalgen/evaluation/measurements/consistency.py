@@ -137,7 +137,6 @@ class Consistency(Measurement[ConsistencyOptions, ConsistencyEntry]):
 
 def _generated(model: EvaluatedModel, name: str) -> Iterator[NDArray[np.uint8]]:
     some = max(1, 4 * model.batch_size // FRAMES)
-    for indices, images in model.chunks():
-        for start in range(0, len(indices), some):
-            part = slice(start, start + some)
-            yield sequences(images[part], indices[part], name, model.seed)
+    for start in range(0, len(model.indices), some):
+        part = model.indices[start : start + some]
+        yield sequences(model.data.test.for_testing(part), part, name, model.seed)

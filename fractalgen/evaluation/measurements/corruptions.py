@@ -12,19 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import ArgumentError
-from fractalgen.evaluation.corruptions import SEVERITIES, Suite
-from fractalgen.evaluation.corruptions.generated import (
-    GENERATE,
-    SUITES,
-    corrupted_cached,
-    corrupted_parts,
-)
-from fractalgen.evaluation.corruptions.published import PublishedCorruption, read_corruptions
+from fractalgen.evaluation.corruptions import SEVERITIES, Corruption
+from fractalgen.evaluation.corruptions.generated import GENERATE, SUITES, GeneratedCorruption
+from fractalgen.evaluation.corruptions.published import read_corruptions
 from fractalgen.evaluation.evaluated_model import (
     EvaluatedModel,
     Predictions,
-    batches_of,
-    rebatched,
 )
 from fractalgen.evaluation.measurements.measurement import (
     NONE,
@@ -50,14 +43,9 @@ from fractalgen.evaluation.metrics.classification import (
 
 __all__ = ["CorruptionEntry", "CorruptionOptions", "Corruptions"]
 
-_MAX_CACHED_BYTES = 8 << 30
-"""What one data set may take on disk; larger ones are made again each time."""
-
 _N_IMAGENET_CLASSES = 1000
 _IMAGENET_SIZE = 224
 _SHOWN_SEVERITY = 3
-
-_Images = dict[str, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -114,70 +102,48 @@ class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):
     ) -> Sequence[Callable[[], Measured]]:
         """Try each suite on one image, and check each folder."""
         sources = [source for source in options.corruptions if source != NONE]
-        taken = [suite.source for suite in SUITES.values()]
         folders = [source for source in sources if source not in SUITES]
+        taken = [suite.source for suite in SUITES.values()]
         names = dict(zip(folders, folder_names(folders, taken), strict=True))
+        data = model.data
         runs = []
         for source in sources:
+            corruptions: Sequence[Corruption]
             if source in SUITES:
-                suite = SUITES[source]
-                suite.corrupt(
-                    np.zeros((1, 32, 32, 3), np.uint8), np.arange(1), suite.names[0], 1, 0
-                )
-                runs.append(
-                    functools.partial(
-                        self._measure,
-                        model,
-                        suite.source,
-                        suite.names,
-                        functools.partial(_generated, model, suite),
-                    )
-                )
+                suite, test = SUITES[source], data.test
+                blank = np.zeros((1, 32, 32, 3), np.uint8)
+                suite.corrupt(blank, np.arange(1), suite.names[0], 1, 0)
+                given = (data.name, test, model.indices, model.seed, model.progress)
+                corruptions = [GeneratedCorruption(suite, name, *given) for name in suite.names]
+                called = suite.source
             else:
-                published = {
-                    corruption.name: corruption
-                    for corruption in read_corruptions(
-                        Path(source),
-                        model.data.test.labels,
-                        model.data.size,
-                        model.data.classes,
-                        model.subset,
-                    )
-                }
-                runs.append(
-                    functools.partial(
-                        self._measure,
-                        model,
-                        names[source],
-                        tuple(published),
-                        functools.partial(_published, model, published),
-                    )
+                corruptions = read_corruptions(
+                    Path(source), data.test.labels, data.size, data.classes, model.subset
                 )
+                called = names[source]
+            runs.append(functools.partial(self._measure, model, called, corruptions))
         return runs
 
     def _measure(
-        self,
-        model: EvaluatedModel,
-        source: str,
-        corruptions: Iterable[str],
-        predict: Callable[[str, _Images], Sequence[Predictions]],
+        self, model: EvaluatedModel, source: str, corruptions: Sequence[Corruption]
     ) -> Measured:
-        """Measure corruptions; `predict` returns the predictions at each severity of one."""
-        images: _Images = {}
-        predictions = {name: predict(name, images) for name in corruptions}
+        images: dict[str, NDArray[np.uint8]] = {}
+        predictions = {each.name: _predict(model, each, images) for each in corruptions}
         errors = {
-            name: tuple(part.error for part in by_severity)
-            for name, by_severity in predictions.items()
+            name: tuple(float(np.mean(~part)) for part in np.split(found.correct, len(SEVERITIES)))
+            for name, found in predictions.items()
         }
-        together = Predictions.joined([part for parts in predictions.values() for part in parts])
         comparable = _comparable_with_alexnet(errors, model)
         entry = CorruptionEntry(
             source=source,
             errors=errors,
             mean_error=mean_corruption_error(errors),
             normalized_error=normalized_corruption_error(errors) if comparable else None,
-            rms_calibration_error=rms_calibration_error(together.confidence, together.correct),
-            n=len(list(predictions.values())[-1][0].labels),
+            rms_calibration_error=rms_calibration_error(
+                np.concatenate([found.confidence for found in predictions.values()]),
+                np.concatenate([found.correct for found in predictions.values()]),
+            ),
+            n=len(corruptions[-1]) // len(SEVERITIES),
         )
         return Measured(entry, images)
 
@@ -236,84 +202,21 @@ def _comparable_with_alexnet(errors: Iterable[str], model: EvaluatedModel) -> bo
     )
 
 
-def _generated(model: EvaluatedModel, suite: Suite, name: str, shown: _Images) -> list[Predictions]:
-    """Corrupt the chosen test images, and predict their classes."""
-    total = len(SEVERITIES) * len(model.indices)
-    parts: list[list[Predictions]] = [[] for _ in SEVERITIES]
-    done = 0
-    for indices, images in model.chunks():
-        batches = _corrupted_batches(model, suite, name, indices, images)
-        batches = _keeping_one(batches, (_SHOWN_SEVERITY - 1) * len(indices), name, shown)
-        logits = model.logits(batches, spelled_out(name), total, done)
-        labels = model.data.test.labels[indices]
-        for part, of_severity in zip(parts, np.split(logits, len(SEVERITIES)), strict=True):
-            part.append(Predictions.of(of_severity, labels))
-        done += len(logits)
-    return [Predictions.joined(part) for part in parts]
+def _predict(
+    model: EvaluatedModel, corruption: Corruption, images: dict[str, NDArray[np.uint8]]
+) -> Predictions:
+    """Predict the classes of all images of a corruption; add one of them to `images`."""
+    labels: list[NDArray[np.int64]] = []
+    place = len(corruption) // len(SEVERITIES) * (_SHOWN_SEVERITY - 1)
 
+    def batches() -> Iterator[NDArray[np.uint8]]:
+        done = 0
+        for batch, their_labels in corruption.batches(model.batch_size):
+            labels.append(their_labels)
+            if done <= place < done + len(batch):
+                images[corruption.name] = np.array(batch[place - done])
+            done += len(batch)
+            yield batch
 
-def _corrupted_batches(
-    model: EvaluatedModel,
-    suite: Suite,
-    name: str,
-    indices: NDArray[np.int64],
-    images: NDArray[np.uint8],
-) -> Iterator[NDArray[np.uint8]]:
-    """Yield the images at severity 1, then at severity 2, and so on."""
-    n_images = len(model.indices) * len(SEVERITIES) * len(suite.names)
-    if 3 * model.data.size**2 * n_images > _MAX_CACHED_BYTES:
-        parts = corrupted_parts(suite, images, indices, name, model.seed)
-        return rebatched(parts, model.batch_size)
-    stacked = corrupted_cached(
-        suite,
-        model.data.name,
-        images,
-        indices,
-        name,
-        model.seed,
-        progress=functools.partial(model.progress, f"making {spelled_out(name)}"),
-        labels=model.data.test.labels[indices],
-    )
-    return batches_of(stacked.reshape(-1, *images.shape[1:]), model.batch_size)
-
-
-def _published(
-    model: EvaluatedModel,
-    published: dict[str, PublishedCorruption],
-    name: str,
-    shown: _Images,
-) -> list[Predictions]:
-    """Predict the classes of published images; there may be more or fewer than test images."""
-    total = None if model.subset is None else len(SEVERITIES) * len(model.indices)
-    parts = []
-    done = 0
-    for severity in SEVERITIES:
-        labels: list[NDArray[np.int64]] = []
-        batches = _noting_labels(published[name].batches(severity, model.batch_size), labels)
-        if severity == _SHOWN_SEVERITY:
-            batches = _keeping_one(batches, 0, name, shown)
-        logits = model.logits(batches, spelled_out(name), total, done)
-        parts.append(Predictions.of(logits, np.concatenate(labels)))
-        done += len(logits)
-        total = len(SEVERITIES) * len(logits)
-    return parts
-
-
-def _noting_labels(
-    batches: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64]]],
-    labels: list[NDArray[np.int64]],
-) -> Iterator[NDArray[np.uint8]]:
-    for images, their_labels in batches:
-        labels.append(their_labels)
-        yield images
-
-
-def _keeping_one(
-    batches: Iterable[NDArray[np.uint8]], at: int, name: str, shown: _Images
-) -> Iterator[NDArray[np.uint8]]:
-    """Pass batches on, and keep the image at a place unless one of that name was kept."""
-    for batch in batches:
-        if 0 <= at < len(batch):
-            shown.setdefault(name, np.array(batch[at]))
-        at -= len(batch)
-        yield batch
+    logits = model.logits(batches(), spelled_out(corruption.name), len(corruption))
+    return Predictions.of(logits, np.concatenate(labels))

@@ -42,60 +42,33 @@ NONE = "none"
 """The value that leaves a measurement out, of options that name sources."""
 
 
-def option(
-    default: Any,
-    help: str,  # noqa: A002 - as Click calls it
-    *,
-    metavar: str | None = None,
-    choices: Sequence[str] = (),
-    minimum: int | None = None,
-    default_text: str | None = None,
-) -> Any:
-    """Declare a field of `Options`, from which the command line's option is made.
-
-    Parameters
-    ----------
-    default
-        The field's default.
-    help : str
-        What the option does.
-    metavar : str, optional
-        How the help page writes the value.
-    choices : sequence of str
-        The only values allowed; empty allows all.
-    minimum : int, optional
-        The smallest number allowed.
-    default_text : str, optional
-        How the help page writes the default, where it is not a plain value.
-    """
-    metadata = {
-        "help": help,
-        "metavar": metavar,
-        "choices": tuple(choices),
-        "minimum": minimum,
-        "default_text": default_text,
-    }
-    return field(default=default, metadata=metadata)
-
-
 @dataclass(frozen=True)
 class Option:
-    """One declared option. `type` is int, float, str or Path; `multiple` allows several values."""
+    """A declared option; `type` is int, float, str or Path, `multiple` allows several values."""
 
-    name: str
-    type: type
-    multiple: bool
-    default: Any
     help: str
-    metavar: str | None
-    choices: tuple[str, ...]
-    minimum: int | None
-    default_text: str | None
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    default_text: str | None = None
+    name: str = ""
+    type: type = str
+    multiple: bool = False
+    default: Any = None
 
     @property
     def flag(self) -> str:
         """How the command line writes it."""
         return "--" + self.name.replace("_", "-")
+
+
+def option(default: Any, help: str, **restrictions: Any) -> Any:  # noqa: A002 - as Click calls it
+    """Declare a field of `Options`, from which the command line's option is made.
+
+    `help` says what the option does. `metavar` and `default_text` are how the help page writes the
+    value and a default that is not plain; `choices` and `minimum` restrict the values.
+    """
+    return field(default=default, metadata={"option": Option(help, **restrictions)})
 
 
 @dataclass(frozen=True)
@@ -133,7 +106,8 @@ class Options:
             multiple = typing.get_origin(hint) is tuple
             kinds = [kind for kind in typing.get_args(hint) if kind not in (type(None), ...)]
             kind = kinds[0] if kinds else hint
-            found.append(Option(each.name, kind, multiple, each.default, **each.metadata))
+            typed = {"type": kind, "multiple": multiple, "default": each.default}
+            found.append(dataclasses.replace(each.metadata["option"], name=each.name, **typed))
         return tuple(found)
 
 
@@ -170,15 +144,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run of a plan gives.
-
-    Attributes
-    ----------
-    entry : Entry
-        The figures.
-    images : mapping of str to ndarray of uint8, shape (size, size, 3)
-        Samples for the page, by name.
-    """
+    """An entry, and samples for the page: uint8 images (size, size, 3) by name."""
 
     entry: Entry
     images: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)

@@ -111,14 +111,9 @@ class NaturalShift(Measurement[NaturalShiftOptions, NaturalShiftEntry]):
 
 @dataclass(frozen=True)
 class SubsetFolder:
-    """A folder's images, and which of the run's classes it has.
+    """A folder's images, and the run's classes that it has (`subset`, rising).
 
-    Attributes
-    ----------
-    subset : ndarray of int64, shape (m,)
-        The run's classes that have a folder, rising; such as ImageNet-R's 200 of ImageNet's 1,000.
-    images : FolderImages
-        Their labels count within the subset, from 0 to m - 1.
+    The labels of `images` count within the subset.
     """
 
     subset: NDArray[np.int64]
@@ -142,21 +137,9 @@ def read_subset(
 ) -> SubsetFolder:
     """Open a folder that has a folder of images for each of some classes; no image is read yet.
 
-    Parameters
-    ----------
-    classes : tuple of str
-        The run's, by label; the folders have the same names, ImageNet's the WordNet ids. Folders
-        of other names are ignored.
-    size : int
-        Pixels a side at which the images are read.
-    whole : bool
-        Show all of a square image, as small images are tested; otherwise the middle seven eighths
-        of it, as images of a folder are.
-
-    Raises
-    ------
-    RunError
-        If there is no folder for any of the classes, or no image in them.
+    The folders have the names of `classes`, ImageNet's the WordNet ids; others are ignored. With
+    `whole`, all of a square image is shown, as small images are tested, and otherwise the middle
+    seven eighths of it. RunError if there is no image of any of the classes.
     """
     from fractalgen.registry import first_few
     from fractalgen.training.datasets.folders import class_folders, images_of_classes

@@ -32,9 +32,8 @@ def rms_calibration_error(
 ) -> float:
     """Return the RMS calibration error over bins of equal mass, from 0 to 1.
 
-    Predictions are sorted by confidence, ties in the order given, and cut into n // bin_size
-    bins; the last, of the most confident, takes the remainder too, and fewer than `bin_size`
-    predictions are one bin. The error is
+    Predictions are sorted by confidence, ties in the order given, and cut into n // bin_size bins;
+    the last one, of the most confident, takes the remainder too. The error is
 
         sqrt(sum over bins b of (n_b / n) * (accuracy_b - mean confidence_b)^2).
 
@@ -44,17 +43,11 @@ def rms_calibration_error(
     Parameters
     ----------
     confidence : array of float, shape (n,)
-        Of each prediction, from 0 to 1.
+        From 0 to 1.
     correct : array of bool, shape (n,)
-        Whether it was right.
+        Whether each prediction is right.
     bin_size : int
         Predictions in a bin, 1 or more.
-
-    Raises
-    ------
-    ArgumentError
-        If the arrays are empty, differ in length or leave their ranges, or if `bin_size` is
-        below 1.
     """
     terms = _squared_gaps(confidence, correct, bin_size)
     return float(np.sqrt(terms.sum()))
@@ -63,11 +56,10 @@ def rms_calibration_error(
 def rms_calibration_error_public(
     confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = _BIN_SIZE
 ) -> float:
-    """Return the error as the code that published figures come from has it, which is too small.
+    """Return the error as the code behind published figures computes it, which is too small.
 
-    Its loop ends before the last bin, so that the most confident predictions, of which there are
-    the most in practice, count as perfectly calibrated. For comparison with those figures only;
-    0 where there is but one bin. Parameters and errors are those of `rms_calibration_error`.
+    Its loop ends before the last bin, so the most confident predictions, usually the majority,
+    count as perfectly calibrated. It is 0 if there is only one bin.
     """
     terms = _squared_gaps(confidence, correct, bin_size)
     return float(np.sqrt(terms[:-1].sum()))
@@ -78,9 +70,8 @@ def reliability_bins(
 ) -> tuple[CalibrationBin, ...]:
     """Return mean confidence and accuracy in bins of equal width, for a reliability diagram.
 
-    Bin i, from 0, holds confidences from i / n_bins up to but without (i + 1) / n_bins; the last
-    holds 1 as well. Empty ones are left out. Parameters and errors as for
-    `rms_calibration_error`, and ArgumentError for `n_bins` below 1.
+    Bin i, from 0, holds confidences from i / n_bins up to (i + 1) / n_bins, exclusive; the last one
+    holds 1 too. Empty bins are left out.
     """
     sure, right = _checked(confidence, correct)
     if n_bins < 1:

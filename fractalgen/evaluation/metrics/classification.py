@@ -41,18 +41,7 @@ ALEXNET_CORRUPTION_ERRORS = MappingProxyType(
 
 
 def error_rate(predictions: ArrayLike, labels: ArrayLike) -> float:
-    """Return the share of wrong predictions, from 0 to 1.
-
-    Parameters
-    ----------
-    predictions, labels : array of int, shape (n,)
-        Classes.
-
-    Raises
-    ------
-    ArgumentError
-        If they are empty, not whole numbers, or of different shapes.
-    """
+    """Return the share of wrong predictions, from 0 to 1, of class numbers of shape (n,)."""
     predicted, true = classes("predictions", predictions), classes("labels", labels)
     if predicted.shape != true.shape:
         raise ArgumentError(f"{len(predicted)} predictions do not match {len(true)} labels")
@@ -60,17 +49,9 @@ def error_rate(predictions: ArrayLike, labels: ArrayLike) -> float:
 
 
 def mean_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
-    """Return the plain mean of the errors at all severities of all corruptions, as on CIFAR-C.
+    """Return the plain mean over corruptions and severities, as on CIFAR-C.
 
-    Parameters
-    ----------
-    errors : mapping of str to sequence of float
-        By corruption, the error at each severity, from 0 to 1.
-
-    Raises
-    ------
-    ArgumentError
-        If it is empty, if an error is not finite, or if corruptions differ in their severities.
+    `errors` has, by corruption, the error at each severity, equally many of each.
     """
     lengths = {len(by_severity) for by_severity in errors.values()}
     if len(lengths) > 1:
@@ -79,21 +60,12 @@ def mean_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
 
 
 def normalized_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
-    """Return ImageNet-C's mean corruption error: that of each corruption relative to AlexNet's.
+    """Return ImageNet-C's mCE, in which each corruption's error is relative to AlexNet's.
 
     mCE = mean over corruptions c of (mean over severities of the error) / (AlexNet's for c), so
-    that AlexNet's own is 1. Source: Hendrycks and Dietterich, "Benchmarking neural network
-    robustness to common corruptions and perturbations", ICLR 2019.
-
-    Parameters
-    ----------
-    errors : mapping of str to sequence of float
-        By corruption, exactly the fifteen of `ALEXNET_CORRUPTION_ERRORS`; errors from 0 to 1.
-
-    Raises
-    ------
-    ArgumentError
-        If a corruption is missing or is none of these, or if an error is not finite.
+    AlexNet's own is 1. `errors` has exactly the fifteen corruptions of `ALEXNET_CORRUPTION_ERRORS`.
+    Source: Hendrycks and Dietterich, "Benchmarking neural network robustness to common corruptions
+    and perturbations", ICLR 2019.
     """
     wrong = set(errors) ^ set(ALEXNET_CORRUPTION_ERRORS)
     if wrong:
@@ -106,28 +78,11 @@ def normalized_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
 
 
 def flip_rate(predictions: ArrayLike, *, against_first: bool = False) -> float:
-    """Return the share of frames whose predicted class differs from that of a frame before.
+    """Return the share of frames whose predicted class differs from that of an earlier frame.
 
-    Source: Hendrycks and Dietterich, "Benchmarking neural network robustness to common
-    corruptions and perturbations", ICLR 2019.
-
-    Parameters
-    ----------
-    predictions : array of int, shape (n, frames)
-        Classes, a row for each sequence; two frames or more.
-    against_first : bool
-        Compare each frame with the sequence's first, as is done for noise, where neighbouring
-        frames are not related; otherwise with the one before it.
-
-    Returns
-    -------
-    float
-        From 0 to 1.
-
-    Raises
-    ------
-    ArgumentError
-        If there are no sequences, fewer than two frames, or no class numbers.
+    `predictions` has shape (n, frames), a row for each sequence. A frame is compared with the one
+    before it or, `against_first`, with the first: in noise, neighbouring frames are unrelated.
+    Source: Hendrycks and Dietterich, ICLR 2019.
     """
     frames = classes("predictions", predictions, ndim=2)
     if frames.shape[1] < 2:
@@ -137,11 +92,5 @@ def flip_rate(predictions: ArrayLike, *, against_first: bool = False) -> float:
 
 
 def mean_flip_rate(flip_rates: Mapping[str, float]) -> float:
-    """Return the plain mean over perturbations, as on CIFAR-P.
-
-    Raises
-    ------
-    ArgumentError
-        If there are none, or if one is not finite.
-    """
+    """Return the plain mean over perturbations, as on CIFAR-P."""
     return float(finite("flip_rates", list(flip_rates.values())).mean())

@@ -21,11 +21,10 @@ def ood_scores(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def auroc(ood: ArrayLike, test: ArrayLike) -> float:
-    """Return the area under the receiver operating characteristic.
+    """Return the area under the receiver operating characteristic of two arrays of scores.
 
     It is the probability that an OOD image scores higher than a test image, where a tie counts a
-    half; chance is a half. `ood` and `test` are scores of shapes (n,) and (m,), and ArgumentError
-    is raised if one is empty or not finite.
+    half; chance is a half.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -36,8 +35,7 @@ def aupr(ood: ArrayLike, test: ArrayLike) -> float:
     """Return the area under the precision-recall curve as the average precision.
 
     AP = sum over thresholds i, from the highest score down, of (R_i - R_(i-1)) * P_i with
-    precision P and recall R; equal scores are one threshold. Chance is n / (n + m), so figures
-    compare only between equal shares of OOD images. Arguments are those of `auroc`.
+    precision P and recall R; equal scores are one threshold. Chance is the share of OOD images.
     """
     from sklearn.metrics import average_precision_score
 
@@ -48,7 +46,6 @@ def fpr_at_95_tpr(ood: ArrayLike, test: ArrayLike) -> float:
     """Return the share of test images that are reported where 95% of the OOD images are.
 
     The threshold is the highest score at which at least 95% of the OOD images are reported.
-    Arguments are those of `auroc`; lower is better.
     """
     from sklearn.metrics import roc_curve
 
