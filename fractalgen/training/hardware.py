@@ -36,7 +36,7 @@ _MAX_WORKERS = 8
 
 @dataclass(frozen=True)
 class Hardware:
-    """How to compute; none of it changes what a run is.
+    """How to compute. It is not part of what identifies a run.
 
     Attributes
     ----------

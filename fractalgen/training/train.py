@@ -93,7 +93,7 @@ def train(
     Raises
     ------
     RunUsageError
-        If something that was asked for does not exist, or does not go together.
+        If an option is unknown or out of its range, or options contradict each other.
     RunError
         If the data, the set, the weights or the run's files cannot be used, or the loss is no
         longer a number; the checkpoint of the last good epoch is kept.
@@ -184,8 +184,8 @@ def _prepared(
 ) -> Job:
     """Load, check and make what a run needs.
 
-    `kept_weights` says where the weights of a resumed run came from, in case that no longer
-    exists: the checkpoint has what became of them.
+    `kept_weights` is the record of a resumed run's initial weights, whose file may be gone; the
+    checkpoint replaces them.
     """
     data = load_data(
         config.dataset,

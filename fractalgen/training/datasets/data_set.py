@@ -87,7 +87,7 @@ class Defaults:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that can be asked for by name, with everything that training assumes about it.
+    """A data set in the registry, with everything that training assumes about it.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class DataSet:
         Called with this data set, the folder that holds or receives the files, the image size in
         pixels, and a progress callback or None. Raises RunError.
     image_size : int
-        Pixels a side, unless another size is asked for.
+        Pixels a side, unless the run has another size.
     recipes : mapping of str to Defaults
         Settings for each of `fractalgen.training.config.RECIPES`.
     crop_padding : float

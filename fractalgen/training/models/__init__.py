@@ -13,7 +13,7 @@ __all__ = ["MODELS", "ModelEntry", "create_model", "find_model"]
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A network that can be asked for by name.
+    """A network in the registry.
 
     `build` takes the number of classes and the image size. Images need `min_size` pixels a side or
     more, and a multiple of `size_multiple`. `max_learning_rate` limits a recipe's peak rate. `head`
