@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -19,30 +20,31 @@ def epoch_of(
     """Return a function that trains for an epoch, on what `train-with-set` uses."""
     import torch
 
-    from fractalgen.augment import IPMix
     from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
-    from fractalgen.training.datasets.image_data import ImageData
+    from fractalgen.training.config import configure
+    from fractalgen.training.datasets.data_set import ImageData
     from fractalgen.training.datasets.in_memory import InMemoryImages
-    from fractalgen.training.epoch import train_epoch
     from fractalgen.training.hardware import Hardware, accelerator_for
+    from fractalgen.training.loop import train_epoch
     from fractalgen.training.models import create_model
-    from fractalgen.training.recipes import configure
 
     n = batch_size * n_steps
     labels = np.arange(n, dtype=np.int64) % N_CLASSES
     photos = InMemoryImages(images(n, SIZE, 1), labels, size=SIZE, padding=4, mirror=True)
     classes = tuple(map(str, range(N_CLASSES)))
     data = ImageData("random", photos, photos, classes, SIZE, (0.5,) * 3, (0.25,) * 3)
-    aug = IPMix(images(N_BANK, 36, 0)) if method == "ipmix" else None
-    config = configure(method=method, model=model_name, batch_size=batch_size, jsd=False)
+    options = {"jsd": False} if method == "ipmix" else {}
+    config = configure(method=method, model=model_name, batch_size=batch_size, **options)
     order = EpochOrder(n, batch_size, 0)
-    loader = BatchLoader(TrainingBatches(data, aug, None, 0), order, workers, pinned=False)
+    bank = SimpleNamespace(array=images(N_BANK, 36, 0))
+    views = config.method.views(bank, data.mean, data.std)
+    loader = BatchLoader(TrainingBatches(data, views, 0), order, workers, pinned=False)
     torch.manual_seed(0)
     network = create_model(model_name, N_CLASSES, SIZE).to(memory_format=torch.channels_last)
     accelerator = accelerator_for(Hardware(device="cpu"))
     model = accelerator.prepare(network)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True)
-    return lambda: train_epoch(0, config, model, optimizer, loader, accelerator)
+    return lambda: train_epoch(0, config, network, model, optimizer, loader, accelerator, N_CLASSES)
 
 
 def with_and_without(

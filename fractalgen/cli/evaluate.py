@@ -126,7 +126,7 @@ def evaluate(
     from fractalgen.evaluation.evaluate import options_from
     from fractalgen.evaluation.metrics_file import REPORT
     from fractalgen.training.hardware import Hardware, accelerator_for
-    from fractalgen.training.trained import load_run
+    from fractalgen.training.run import load_run
 
     general = {name: given.pop(name) for name in ("limit", "seed", "batch_size")}
     options_from(given)

@@ -9,32 +9,55 @@ import click
 
 from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand
+from fractalgen.methods import DEFAULT_METHOD, METHODS
+from fractalgen.training.datasets import DATASETS
+from fractalgen.training.models import MODELS
 
 if TYPE_CHECKING:
-    from fractalgen.training.config import Config
-    from fractalgen.training.train import Outcome
+    from fractalgen.training.run import Run
 
 _IPMIX = options.together(
-    click.option("--k", type=int, help="IPMix: chains.  [default: 3]"),
-    click.option("--t", type=int, help="IPMix: steps of a chain at most.  [default: 3]"),
+    click.option(
+        "--jsd/--no-jsd",
+        default=None,
+        help="IPMix: train on the clean image and two mixed views and keep their predictions "
+        "together, or train on one mixed view.  [default: jsd]",
+    ),
+    click.option("--k", type=int, help="IPMix: number of chains.  [default: 3]"),
+    click.option("--t", type=int, help="IPMix: maximum steps of a chain.  [default: 3]"),
     click.option(
         "--beta",
         type=float,
-        help="IPMix: the mixing's strength, smaller mixes more.  [default: the recipe's]",
+        help="IPMix: strength of the mixing operations; smaller mixes more.  [default: the "
+        "recipe's]",
     ),
     click.option(
         "--severity",
         type=float,
-        help="IPMix: the image operations' greatest level.  [default: the recipe's]",
+        help="IPMix: maximum level of the image operations, 0.1 to 10.  [default: the recipe's]",
     ),
-    click.option("--framework", metavar="chain|linear|input", help="IPMix: what follows what."),
-    click.option("--levels", type=options.NAMES, help="IPMix: of image, patch, pixel."),
+    click.option(
+        "--framework",
+        metavar="chain|linear|input",
+        help="IPMix: how chains are combined: in parallel, as one chain, or one after the other.  "
+        "[default: chain]",
+    ),
+    click.option(
+        "--levels",
+        type=options.NAMES,
+        help="IPMix: levels to mix at, of image, patch, pixel.  [default: all]",
+    ),
     click.option(
         "--mixing-ops",
         type=options.NAMES,
-        help="IPMix: of add, multiply, random-pixels, random-elements.",
+        help="IPMix: mixing operations, of add, multiply, random-pixels, random-elements.  "
+        "[default: all]",
     ),
-    click.option("--patch-shapes", type=options.NAMES, help="IPMix: of square, scar."),
+    click.option(
+        "--patch-shapes",
+        type=options.NAMES,
+        help="IPMix: shapes of patches, of square, scar.  [default: both]",
+    ),
 )
 
 
@@ -45,80 +68,82 @@ _IPMIX = options.together(
     default="digits",
     show_default=True,
     metavar="NAME",
-    help="digits (comes with scikit-learn), fashion-mnist, cifar10, cifar100, or folder:DIR with "
-    "train/ and val/.",
+    help=f"Data set to train on: {', '.join(DATASETS)}, or folder:DIR for a folder with train/ "
+    "and val/.",
 )
 @click.option(
     "--model",
     metavar="NAME",
-    help="resnet-8, wrn-16-1, resnet-18, wrn-40-4, wrn-28-10, resnext-29-4x32; for folders "
-    "resnet-50, vit-small.  [default: as suits the data]",
+    help=f"Network to train: {', '.join(MODELS)}.  [default: the data set's]",
 )
 @click.option(
     "--method",
-    metavar="ipmix|vanilla",
-    default="ipmix",
+    metavar="|".join(METHODS),
+    default=DEFAULT_METHOD,
     show_default=True,
-    help="vanilla: crops and mirror images alone; it needs no set.",
+    help="Training method; vanilla trains on crops and mirror images alone, without a set.",
 )
 @click.option(
     "--recipe",
     metavar="paper|official",
     default="paper",
     show_default=True,
-    help="Whose settings hold where nothing else is said: the paper's, or its public code's.",
+    help="Take the defaults from the IPMix paper, or from its public code.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="[default: the recipe's]")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Number of epochs.  [default: the recipe's]"
+)
 @click.option(
     "--batch-size",
     type=click.IntRange(min=2),
-    help="Images of a step, over all processes.  [default: the recipe's]",
+    help="Images per step, over all processes.  [default: the recipe's]",
 )
-@click.option("--learning-rate", type=float, help="The first.  [default: the recipe's]")
-@click.option("--weight-decay", type=float, help="[default: the recipe's]")
-@click.option(
-    "--jsd/--no-jsd",
-    default=True,
-    show_default=True,
-    help="Learn from the clean image and two views, and keep the predictions for them together; "
-    "or from one mixed view.",
-)
+@click.option("--learning-rate", type=float, help="Peak learning rate.  [default: the recipe's]")
+@click.option("--weight-decay", type=float, help="Weight decay of SGD.  [default: the recipe's]")
 @_IPMIX
 @click.option(
-    "--image-size", type=click.IntRange(8, 1024), help="Pixels a side.  [default: the data's own]"
+    "--image-size",
+    type=click.IntRange(8, 1024),
+    help="Image size in pixels a side.  [default: the data set's]",
 )
 @click.option(
     "--weights",
     metavar="FILE",
-    help="Start from these: a file, a run's folder, or 'pretrained', as published runs on ImageNet "
-    "do.",
+    help="Start from these weights: a file, a run's folder, or 'pretrained' for torchvision's.  "
+    "[default: random]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the run."
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Seed for everything random in the run.",
 )
 @click.option(
     "--out",
     metavar="RUN",
     type=options.PATH,
-    help="The run's folder.  [default: runs/DATASET-MODEL-SEED]",
+    help="Write the run to this folder.  [default: runs/DATASET-MODEL-SEED]",
 )
 @options.DATA_DIR
-@click.option("--resume", is_flag=True, help="Go on with the run that is in the folder.")
-@click.option("--overwrite", is_flag=True, help="Start anew in a folder that holds a run.")
+@click.option("--resume", is_flag=True, help="Continue the run in the folder.")
+@click.option("--overwrite", is_flag=True, help="Start over in a folder that holds a run.")
 @options.DEVICE
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="auto",
     show_default=True,
-    help="auto: bfloat16 where a graphics card has it.",
+    help="Number format for training; auto uses bfloat16 where an accelerator supports it.",
 )
-@click.option("--compile", "compiling", is_flag=True, help="Compile the network first.")
+@click.option(
+    "--compile", "compiling", is_flag=True, help="Compile the network with torch.compile."
+)
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="Processes that make batches.  [default: none on a CPU, else as many as there are "
-    "processors to spare, 8 at most]",
+    help="Processes that make batches.  [default: 0 on a CPU, else one per spare processor, up to "
+    "8]",
 )
 @options.QUIET
 @options.JSON
@@ -138,58 +163,59 @@ def train_with_set(
 ) -> None:
     """Train an image classifier with a mixing set.
 
-    SET is ./ipmix-set if left out; any folder of images will do. A run's configuration, log and
-    checkpoints lie in one folder. If it is stopped, the same command with --resume goes on. Under
-    'accelerate launch' or 'torchrun' it uses all the cards there are.
+    SET is ./ipmix-set by default; any folder of images will do. A run keeps its configuration, log
+    and checkpoints in one folder. If it is stopped, the same command with --resume continues it.
+    Under 'accelerate launch' or 'torchrun' it uses all available cards.
     """
     options.prepare_torch("train-with-set")
 
+    from accelerate import PartialState
+
     from fractalgen.cli.output import print_json
     from fractalgen.cli.training_progress import training_progress
-    from fractalgen.training.hardware import Hardware
-    from fractalgen.training.recipes import configure
-    from fractalgen.training.run_folder import default_run_folder
+    from fractalgen.training.config import configure
     from fractalgen.training.train import train
 
     config = configure(**given)
-    folder = out or default_run_folder(config)
-    hardware = Hardware(device, precision, workers, compiling)
-    with training_progress(config, quiet=quiet) as listeners:
-        outcome = train(
+    with training_progress(config, quiet=quiet) as callbacks:
+        run = train(
             config,
-            folder,
-            set_folder=None if config.ipmix is None else set_folder,
+            out=out,
+            mixing_set=set_folder,
             data_dir=data_dir,
-            hardware=hardware,
+            device=device,
+            precision=precision,
+            workers=workers,
+            compile=compiling,
             resume=resume,
             overwrite=overwrite,
-            listeners=listeners,
+            callbacks=callbacks,
         )
-    if outcome is None:
+    if not PartialState().is_main_process:
         return
     if as_json:
-        print_json(outcome.as_json())
+        print_json(run.as_json())
     elif not quiet:
-        _print_training(outcome, config)
+        _print(run)
 
 
-def _print_training(outcome: Outcome, config: Config) -> None:
-    """Print what a run came to, and how to go on, on stdout."""
-    if not outcome.records:
-        click.echo(f"{outcome.folder}: all of its epochs are done; their log is lost.")
+def _print(run: Run) -> None:
+    """Print what a run came to, and what to do next, on stdout."""
+    config = run.config
+    if not run.history:
+        click.echo(f"{run.folder}: all epochs are done; their log is lost.")
         return
-    last = outcome.records[-1]
-    best = min(outcome.records, key=lambda record: record.test_error)
-    seconds = sum(record.seconds for record in outcome.records)
-    if outcome.epochs_before == config.epochs:
-        click.echo(f"{outcome.folder}: all of its epochs were done already.")
+    last = run.history[-1]
+    best = min(run.history, key=lambda record: record.test_error)
+    seconds = sum(record.seconds for record in run.history)
+    if run.epochs_before == config.epochs:
+        click.echo(f"{run.folder}: all epochs were done already.")
     click.echo(
-        f"{outcome.folder}: {config.model} on {config.dataset}, {config.method}, "
+        f"{run.folder}: {config.model} on {config.dataset}, {config.method.name}, "
         f"test error {last.test_error:.2%} after epoch {last.epoch} "
-        f"(least {best.test_error:.2%} after epoch {best.epoch}), {seconds:.1f} s of training"
+        f"(lowest {best.test_error:.2%} after epoch {best.epoch}), {seconds:.1f} s of training"
     )
-    click.echo(f"'fractalgen evaluate {outcome.folder}' measures how robust it is.")
+    click.echo(f"'fractalgen evaluate {run.folder}' measures how robust it is.")
     if config.dataset == "digits":
-        click.echo(
-            "Other data: --dataset fashion-mnist, cifar10, cifar100, or folder:DIR for your own."
-        )
+        others = [name for name in DATASETS if name != "digits"]
+        click.echo(f"Other data: --dataset {', '.join(others)}, or folder:DIR for your own.")

@@ -1,4 +1,4 @@
-"""A run's progress: a bar within the epoch, and a line for each that is done."""
+"""A run's progress: a bar within an epoch, and a line for each finished one."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ from fractalgen.cli.output import progress_bar
 
 if TYPE_CHECKING:
     from fractalgen.training.config import Config
-    from fractalgen.training.epoch import StepReport
-    from fractalgen.training.loop import Listeners
-    from fractalgen.training.run_folder import EpochRecord
+    from fractalgen.training.loop import Callbacks, StepReport
+    from fractalgen.training.run import EpochRecord
 
 __all__ = ["training_progress"]
 
 
 @contextlib.contextmanager
-def training_progress(config: Config, *, quiet: bool) -> Iterator[Listeners]:
-    """Show on stderr what a run does, unless `quiet`: the bar on a terminal, the lines anywhere.
+def training_progress(config: Config, *, quiet: bool) -> Iterator[Callbacks]:
+    """Show a run's progress on stderr, unless `quiet`: the bar only on a terminal.
 
     Yields
     ------
-    Listeners
+    Callbacks
         For `fractalgen.training.train.train`.
     """
     from tqdm import tqdm
 
-    from fractalgen.training.loop import Listeners
+    from fractalgen.training.loop import Callbacks
 
     bar: Any = None
 
@@ -71,11 +70,11 @@ def training_progress(config: Config, *, quiet: bool) -> Iterator[Listeners]:
         )
 
     if quiet:
-        yield Listeners()
+        yield Callbacks()
         return
     with progress_bar("fetching", "B", quiet=quiet, in_bytes=True) as fetching:
         try:
-            yield Listeners(fetching, show_step, show_epoch, tell)
+            yield Callbacks(fetching, show_step, show_epoch, tell)
         finally:
             if bar is not None:
                 bar.close()

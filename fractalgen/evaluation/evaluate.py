@@ -19,8 +19,7 @@ from fractalgen.evaluation.metrics_file import add_entry
 from fractalgen.evaluation.report.page import Samples, page, samples_for
 from fractalgen.evaluation.results import Results
 from fractalgen.registry import nearest
-from fractalgen.training.trained import TrainedRun, load_run
-from fractalgen.training.versions import versions_of
+from fractalgen.training.run import Run, load_run, versions_of
 
 __all__ = ["evaluate", "options_from"]
 
@@ -28,7 +27,7 @@ _LIBRARIES = ("numpy", "pillow", "torch", "torchvision")
 
 
 def evaluate(
-    run: TrainedRun | str | Path,
+    run: Run | str | Path,
     *,
     limit: int | None = None,
     batch_size: int = 128,
@@ -50,7 +49,7 @@ def evaluate(
 
     Parameters
     ----------
-    run : TrainedRun, str or Path
+    run : Run, str or Path
         A run, or its folder.
     limit : int, optional
         Measure all but the clean error on this many test images, the same for every run.
@@ -90,7 +89,7 @@ def evaluate(
     if accelerator is not None and accelerator.num_processes > 1:
         raise RunUsageError("evaluation runs in one process; start it without accelerate launch")
     chosen = options_from(options)
-    if not isinstance(run, TrainedRun):
+    if not isinstance(run, Run):
         run = load_run(Path(run), data_dir=Path(data_dir))
     network = run.model if accelerator is None else run.model.to(accelerator.device)
     own_set = run.set_folder if run.set_folder is not None and run.set_folder.is_dir() else None

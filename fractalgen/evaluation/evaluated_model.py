@@ -20,8 +20,8 @@ from fractalgen.seeding import rng_for
 if TYPE_CHECKING:
     import torch
 
-    from fractalgen.training.datasets.image_data import ImageData, Images
-    from fractalgen.training.trained import TrainedRun
+    from fractalgen.training.datasets.data_set import ImageData, Images
+    from fractalgen.training.run import Run
 
 __all__ = [
     "EvaluatedModel",
@@ -65,7 +65,7 @@ class EvaluatedModel:
 
     Attributes
     ----------
-    run : TrainedRun
+    run : Run
         What was trained, and on which data.
     network : torch.nn.Module
         On its device; takes images normalised by the data's mean and standard deviation.
@@ -82,7 +82,7 @@ class EvaluatedModel:
         Called as images are done, and with lines for the user.
     """
 
-    run: TrainedRun
+    run: Run
     network: Any
     limit: int | None
     batch_size: int
@@ -132,7 +132,7 @@ class EvaluatedModel:
     @property
     def sees_whole_images(self) -> bool:
         """Whether it is tested on whole images, and not on the middle of those in a folder."""
-        from fractalgen.training.datasets.loading import FOLDER_PREFIX
+        from fractalgen.training.datasets import FOLDER_PREFIX
 
         return not self.data.name.startswith(FOLDER_PREFIX)
 

@@ -16,7 +16,7 @@ from fractalgen.images.decoding import read_square
 from fractalgen.pool import OrderedPool, default_workers
 from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for
-from fractalgen.training.datasets.loading import DATASETS, FOLDER_PREFIX, load_data
+from fractalgen.training.datasets import DATASETS, FOLDER_PREFIX, load_data
 
 __all__ = ["NAMES", "OODImages", "is_of_data_set", "is_path", "noise_images", "ood_images"]
 

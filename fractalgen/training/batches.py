@@ -1,7 +1,7 @@
-"""Batches of training images: which images, in what order, with which views of them.
+"""Batches of training images: which images, in what order, in which views.
 
-All of it is a function of the run's seed, the epoch and an image's place in the data set, so that
-workers, processes and a run that was resumed see the same.
+Everything here is a function of the run's seed, the epoch and an image's place in the data set, so
+that workers, processes and a resumed run see the same.
 """
 
 from __future__ import annotations
@@ -12,33 +12,22 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from fractalgen.augment.ipmix import IPMix
 from fractalgen.errors import RunError
+from fractalgen.methods.method import Views
 from fractalgen.seeding import rng_for, seed_for
-from fractalgen.torch.datasets import normalized_tensor
-from fractalgen.training.datasets.image_data import ImageData
+from fractalgen.training.datasets.data_set import ImageData
 
 __all__ = ["BatchLoader", "EpochOrder", "TrainingBatches"]
 
 _Batch = tuple[int, list[int]]
-"""An epoch, and the places of its images in the data set."""
+"""An epoch, and the places of the batch's images in the data set."""
 
 
 class EpochOrder:
     """The batches of an epoch, or one process's share of each, in a new order every epoch.
 
-    What is left when the images do not fill a last batch sits out, others every epoch.
-
-    Parameters
-    ----------
-    n_images : int
-        Of the data set.
-    batch_size : int
-        Images of a step, over all processes.
-    seed : int
-        Of the run.
-    process, n_processes : int
-        This process takes each batch's `process`-th of `n_processes` parts.
+    Images that do not fill a last batch are left out, different ones every epoch. `batch_size`
+    counts the images of a step over all processes; this one gets part `process` of each batch.
     """
 
     def __init__(
@@ -62,23 +51,10 @@ class EpochOrder:
 
 
 class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A data set whose items are whole batches, as `EpochOrder` names them.
+    """A data set whose items are whole batches, as `EpochOrder` names them."""
 
-    Parameters
-    ----------
-    data : ImageData
-        Its training images are taken.
-    aug : IPMix or None
-        None leaves the images as they are after crop and mirror image.
-    views : int or None
-        See `fractalgen.torch.datasets.IPMixDataset`.
-    seed : int
-        Of the run.
-    """
-
-    def __init__(self, data: ImageData, aug: IPMix | None, views: int | None, seed: int) -> None:
+    def __init__(self, data: ImageData, views: Views, seed: int) -> None:
         self.data = data
-        self.aug = aug
         self.views = views
         self.seed = seed
         self._crop_seed = int(rng_for(seed, "crops", 0).integers(1 << 63))
@@ -86,49 +62,25 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
     def __getitem__(self, batch: _Batch) -> tuple[tuple[Any, ...], Any] | RunError:
         """Return the views, float32 tensors (n, 3, size, size), and the labels, int64 (n,).
 
-        What is wrong with an image is returned, because PyTorch would wrap what a worker raises
-        in a traceback; `BatchLoader` raises it.
+        An error in an image is returned: raised in a worker, PyTorch would wrap it in a traceback.
+        `BatchLoader` raises it.
         """
+        epoch, indices = batch
+        train = self.data.train
         try:
-            return self._made(*batch)
+            crop_seeds = [seed_for(self._crop_seed, epoch, index) for index in indices]
+            pixels = train.for_training(indices, crop_seeds)
+            views = self.views(pixels, [seed_for(self.seed, epoch, index) for index in indices])
         except RunError as error:
             return error
-
-    def _made(self, epoch: int, indices: list[int]) -> tuple[tuple[Any, ...], Any]:
-        crop_seeds = [seed_for(self._crop_seed, epoch, index) for index in indices]
-        pixels = self.data.train.for_training(indices, crop_seeds)
-        labels = torch.from_numpy(self.data.train.labels[indices])
-        mean, std = self.data.mean, self.data.std
-        if self.aug is None:
-            return (normalized_tensor(pixels, mean, std),), labels
-        seeds = [seed_for(self.seed, epoch, index) for index in indices]
-        mixed = self.aug.batch(
-            pixels, seeds, views=self.views or 1, mean=mean, std=std, layout="NCHW"
-        )
-        views = tuple(torch.from_numpy(view) for view in mixed)
-        if self.views is None:
-            return views, labels
-        return (normalized_tensor(pixels, mean, std), *views), labels
+        return views, torch.from_numpy(train.labels[indices])
 
 
 class BatchLoader:
-    """Gives the batches of an `EpochOrder`, made by worker processes; can be looped over again.
+    """Iterates over the batches of an `EpochOrder`, whose ``epoch`` is set before each loop.
 
-    Parameters
-    ----------
-    batches : TrainingBatches
-        Makes them.
-    order : EpochOrder
-        Names them; set its ``epoch`` before each loop.
-    workers : int
-        Processes; 0 makes the batches in this one.
-    pinned : bool
-        Whether they go to memory from which a graphics card copies faster.
-
-    Raises
-    ------
-    RunError
-        In a loop, if an image cannot be read, or a worker is killed.
+    They are made by worker processes, or in this one by 0 of them; `pinned` memory is faster to
+    copy to a graphics card. RunError is raised if an image cannot be read, or a worker is killed.
     """
 
     def __init__(
@@ -142,7 +94,7 @@ class BatchLoader:
             persistent_workers=workers > 0,
             pin_memory=pinned,
             prefetch_factor=2 if workers else None,
-            # Its own: it would draw from the one that the network's dropout draws from.
+            # Otherwise it would draw from the generator that the network's dropout draws from.
             generator=torch.Generator(),
         )
 
@@ -159,6 +111,6 @@ class BatchLoader:
             if not str(error).startswith("DataLoader worker"):
                 raise
             raise RunError(
-                "a worker process was killed, as happens where shared memory or memory runs out; "
+                "a worker process was killed, which happens when memory or shared memory runs out; "
                 "ask for fewer --workers, or a smaller --batch-size"
             ) from error

@@ -1,8 +1,8 @@
 """A run's state after an epoch, in one file that is either whole or not there.
 
-The file is in the format of safetensors: weights and momentum as tensors, the rest as JSON among
-its metadata, and nothing that a reader would execute. The learning rate and everything random are
-functions of the configuration and the epoch, so that these say all there is to know of them.
+The file is a safetensors file: weights and momentum are tensors, the rest is JSON in its metadata,
+and reading it executes nothing. The learning rate and everything random are functions of the
+configuration and the epoch, so no other state is needed.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ __all__ = ["Checkpoint", "momentum_of", "read_checkpoint", "restore_momentum", "
 CHECKPOINT_VERSION = 1
 _MODEL = "model."
 _MOMENTUM = "optimizer."
-_ABOUT = "fractalgen"
+_HEADER = "fractalgen"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run is after some epochs.
+    """The state of a run after some epochs.
 
     Attributes
     ----------
     epoch : int
         Epochs done.
     config : Config
-        Of the run; its seed, with the epoch, gives everything random that is to come.
+        The run's; its seed and the epoch give everything random that is to come.
     set_digest : str or None
-        Of the mixing set's images; None without one.
+        Digest of the mixing set's images; None without a set.
     model : mapping of str to tensor
         Weights and buffers, by name.
     momentum : mapping of str to tensor
         The optimizer's, by the names of the parameters; empty in the best checkpoint.
     best_error : float
-        The least test error of any epoch so far, from 0 to 1.
+        The lowest test error of any epoch so far, from 0 to 1.
     sha256 : str
-        Of the file that it was read from; empty before it is written.
+        Hash of the file it was read from; empty before it is written.
     """
 
     epoch: int
@@ -64,8 +64,8 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, in one step; what was there before stays until then."""
-    about = {
+    """Replace a checkpoint in one step."""
+    header = {
         "version": CHECKPOINT_VERSION,
         "fractalgen": __version__,
         "epoch": checkpoint.epoch,
@@ -75,22 +75,16 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     }
     tensors = {_MODEL + name: value for name, value in checkpoint.model.items()}
     tensors |= {_MOMENTUM + name: value for name, value in checkpoint.momentum.items()}
-    # A clone of its own: tensors of one file may not share memory, as tied weights do.
+    # Clones, because tensors of one file may not share memory, as tied weights do.
     plain = {
         name: value.detach().to("cpu").clone(memory_format=torch.contiguous_format)
         for name, value in tensors.items()
     }
-    write_atomically(path, save_tensors(plain, {_ABOUT: json.dumps(about)}), durable=True)
+    write_atomically(path, save_tensors(plain, {_HEADER: json.dumps(header)}), durable=True)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint onto the CPU.
-
-    Raises
-    ------
-    RunError
-        If it is not there, is truncated or damaged, or of another version.
-    """
+    """Read a checkpoint onto the CPU; RunError if it is missing, damaged or of another version."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -98,20 +92,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError) as error:
-        raise RunError(f"{path} is truncated or damaged ({_first_line(error)})") from None
-    about = _about(path, data)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"{path} is truncated or damaged ({reason})") from None
+    header = _header(path, data)
     try:
         return Checkpoint(
-            epoch=int(about["epoch"]),
-            config=Config.from_json(about["config"]),
-            set_digest=about["set_digest"],
+            epoch=int(header["epoch"]),
+            config=Config.from_json(header["config"]),
+            set_digest=header["set_digest"],
             model=_with_prefix(tensors, _MODEL),
             momentum=_with_prefix(tensors, _MOMENTUM),
-            best_error=float(about["best_error"]),
+            best_error=float(header["best_error"]),
             sha256=hashlib.sha256(data).hexdigest(),
         )
     except (KeyError, TypeError, ValueError, RunError):
-        raise RunError(f"{path}: what is written about the run is damaged") from None
+        raise RunError(f"{path}: what it says about its run is damaged") from None
 
 
 def momentum_of(
@@ -137,30 +132,26 @@ def restore_momentum(
             optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(momentum[name])
 
 
-def _about(path: Path, data: bytes) -> dict[str, Any]:
-    """Read what we wrote among the metadata, which the library's loader of bytes leaves out."""
+def _header(path: Path, data: bytes) -> dict[str, Any]:
+    """Read our entry in the metadata, which the library's loader of bytes skips."""
     n_header = int.from_bytes(data[:8], "little")
     try:
         metadata = json.loads(data[8 : 8 + n_header]).get("__metadata__", {})
-        about = json.loads(metadata[_ABOUT])
-        version = about["version"]
+        header: dict[str, Any] = json.loads(metadata[_HEADER])
+        version = header["version"]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RunError(
-            f"{path} holds tensors, but is no checkpoint of a run; --weights takes such files"
+            f"{path} holds tensors, but is not a checkpoint of a run; --weights takes such files"
         ) from None
     if version != CHECKPOINT_VERSION:
         raise RunError(
             f"{path} is a checkpoint of version {version!r}; this fractalgen reads version "
             f"{CHECKPOINT_VERSION}"
         )
-    return about  # type: ignore[no-any-return]
+    return header
 
 
 def _with_prefix(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {
         name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
     }
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,21 +1,28 @@
-"""What a run is: every decision that its weights depend on."""
+"""What a run is: every decision that its weights depend on, and how it is written as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fractalgen.arguments import one_of, real_number, whole_number
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.registry import shown
+from fractalgen.files.json_codec import to_json
+from fractalgen.methods import DEFAULT_METHOD, METHODS, find_method
+from fractalgen.methods.method import Method
+from fractalgen.registry import nearest, shown
+from fractalgen.training.datasets import FOLDER_PREFIX, find_data_set
+from fractalgen.training.models import find_model
 
-__all__ = ["METHODS", "RECIPES", "Config", "IPMixSettings", "differing_keys"]
+__all__ = ["RECIPES", "Config", "configure", "default_run_folder", "differing_keys"]
 
-METHODS = ("ipmix", "vanilla")
 RECIPES = ("paper", "official")
-_LARGEST = (1 << 63) - 1
-_LARGEST_SIDE = 1 << 16
+
+_MAX = (1 << 63) - 1
+_MAX_SIDE = 1 << 16
 _RANGES = {
     "learning_rate": (1e-12, 1e3),
     "final_learning_rate": (0.0, 1e3),
@@ -25,68 +32,45 @@ _RANGES = {
 
 
 @dataclass(frozen=True)
-class IPMixSettings:
-    """The augmenter's options that a run records; see `fractalgen.IPMix`."""
-
-    k: int = 3
-    t: int = 3
-    beta: float = 3.0
-    severity: float = 3.0
-    framework: str = "chain"
-    levels: tuple[str, ...] = ("image", "patch", "pixel")
-    mixing_ops: tuple[str, ...] = ("add", "multiply", "random-pixels", "random-elements")
-    patch_shapes: tuple[str, ...] = ("square", "scar")
-    patch_sizes: str = "cifar"
-    compat: str = "paper"
-
-
-@dataclass(frozen=True)
 class Config:
     """A run's configuration. Hardware, workers and folders are not part of it.
 
     Attributes
     ----------
     dataset : str
-        ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:DIR``.
+        A name in `fractalgen.training.datasets.DATASETS`, or ``folder:DIR``.
     model : str
-        A name of `fractalgen.training.models.MODELS`.
-    method : str
-        ``ipmix``; or ``vanilla``: crops and mirror images alone.
+        A name in `fractalgen.training.models.MODELS`.
+    method : Method
+        The training method with its options.
     seed : int
-        Of everything that is drawn.
+        Seed for everything that is drawn.
     image_size : int or None
-        Pixels a side; None is the data set's own.
+        Pixels a side; None is the data set's own size.
     epochs, batch_size : int
-        `batch_size` is that of a step, over all processes together.
-    learning_rate : float
-        The first; it falls along half a cosine, step by step, to `final_learning_rate`.
+        `batch_size` counts the images of a step, over all processes together.
+    learning_rate, final_learning_rate : float
+        The peak rate, at the first step, and the rate that it falls to along half a cosine.
     momentum, weight_decay : float
-        Of SGD; the momentum is Nesterov's.
-    jsd : bool
-        Train on the clean image and two views with the divergence between their predictions;
-        else on one mixed view.
-    ipmix : IPMixSettings or None
-        None of the method ``vanilla``.
+        Settings of SGD with Nesterov momentum.
     weights : str or None
-        What the weights came from at the start; None is at random.
+        Where the initial weights came from; None is at random.
 
     Raises
     ------
     RunUsageError
-        If a value is unknown, of another kind, or out of its range.
+        If a value is unknown, of the wrong kind, or out of its range.
     """
 
     dataset: str
     model: str
-    method: str
+    method: Method
     seed: int
     image_size: int | None
     epochs: int
     batch_size: int
     learning_rate: float
     weight_decay: float
-    jsd: bool
-    ipmix: IPMixSettings | None
     final_learning_rate: float = 1e-6
     momentum: float = 0.9
     weights: str | None = None
@@ -98,68 +82,162 @@ class Config:
             raise RunUsageError(str(error)) from None
 
     def _check(self) -> None:
-        one_of("method", self.method, METHODS)
         for name in ("dataset", "model"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name} must be a name, not {shown(getattr(self, name))}")
+        if not isinstance(self.method, Method):
+            raise ValueError(f"method must be a Method, not {shown(self.method)}")
         if self.weights is not None and not isinstance(self.weights, str):
             raise ValueError(f"weights must be a name or None, not {shown(self.weights)}")
-        if not isinstance(self.jsd, bool):
-            raise ValueError(f"jsd must be True or False, not {shown(self.jsd)}")
-        if self.ipmix is not None and not isinstance(self.ipmix, IPMixSettings):
-            raise ValueError(f"ipmix must be IPMixSettings or None, not {shown(self.ipmix)}")
-        whole_number("seed", self.seed, 0, _LARGEST)
-        whole_number("epochs", self.epochs, 1, _LARGEST)
-        whole_number("batch_size", self.batch_size, 2, _LARGEST)
+        whole_number("seed", self.seed, 0, _MAX)
+        whole_number("epochs", self.epochs, 1, _MAX)
+        whole_number("batch_size", self.batch_size, 2, _MAX)
         if self.image_size is not None:
-            whole_number("image_size", self.image_size, 1, _LARGEST_SIDE)
+            whole_number("image_size", self.image_size, 1, _MAX_SIDE)
         for name, (low, high) in _RANGES.items():
             real_number(name, getattr(self, name), low, high)
 
-    @property
-    def views(self) -> int | None:
-        """How many augmented views go beside the clean image; None is one and no clean one."""
-        return 2 if self.jsd else None
-
     def as_json(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, strings and numbers."""
-        return {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+        """Return plain dictionaries, lists, strings and numbers.
+
+        The options of the method are under its name.
+        """
+        plain: dict[str, Any] = to_json(self)
+        name = self.method.name
+        return {**plain, "method": name, name: plain["method"]}
 
     @classmethod
     def from_json(cls, data: Any) -> Config:
-        """Read what `as_json` gave; RunError if it is something else."""
+        """Read what `as_json` returned; RunError if it is something else."""
         try:
-            ipmix = data["ipmix"]
-            settings = None if ipmix is None else IPMixSettings(**_with_tuples(ipmix))
-            return cls(**{**data, "ipmix": settings})
-        except (TypeError, KeyError, AttributeError):
+            plain = dict(data)
+            method = find_method(plain["method"])
+            options = plain.pop(method.name, {})
+            if "jsd" in plain:  # where earlier versions kept it, beside no options for vanilla
+                jsd = plain.pop("jsd")
+                options = {**options, "jsd": jsd} if options else {}
+                plain.pop("ipmix", None)
+            return cls(**{**plain, "method": method(**options)})
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            if isinstance(error, RunError):
+                raise
             raise RunError("the configuration is not as this fractalgen writes it") from None
 
 
 def differing_keys(ours: Config, theirs: Config) -> list[str]:
-    """Return ``key: theirs, not ours`` for every value that differs, IPMix's own among them."""
-    return _differences(ours.as_json(), theirs.as_json())
+    """Return ``key theirs (now ours)`` for each value that differs, the method's options too."""
+    mine, other = ours.as_json(), theirs.as_json()
+    my_options, other_options = mine.pop(ours.method.name), other.pop(theirs.method.name)
+    if ours.method.name == theirs.method.name:
+        mine, other = {**mine, **my_options}, {**other, **other_options}
+    return [
+        f"{key} {_listed(value)} (now {_listed(mine[key])})"
+        for key, value in other.items()
+        if mine[key] != value
+    ]
 
 
-def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
-    found = []
-    for key, value in theirs.items():
-        if isinstance(value, dict) and isinstance(ours[key], dict):
-            found += _differences(ours[key], value)
-        elif ours[key] != value and not isinstance(value, dict) and not isinstance(ours[key], dict):
-            found.append(f"{key} {_shown(value)} (now {_shown(ours[key])})")
-    return found
-
-
-def _shown(value: Any) -> str:
+def _listed(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+def configure(
+    *,
+    dataset: str = "digits",
+    model: str | None = None,
+    method: str = DEFAULT_METHOD,
+    recipe: str = "paper",
+    seed: int = 0,
+    image_size: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    weight_decay: float | None = None,
+    weights: str | None = None,
+    **options: Any,
+) -> Config:
+    """Make a run's configuration from a recipe, and from what replaces parts of it.
+
+    The recipe ``paper`` follows the appendix of the IPMix paper, ``official`` its public code;
+    where the paper is silent, ``paper`` takes the code's value. Each data set has settings for
+    both, beside its loader.
+
+    Parameters
+    ----------
+    dataset, seed, image_size, weights
+        See `Config`.
+    model, epochs, batch_size, learning_rate, weight_decay
+        See `Config`; None is the recipe's value.
+    method : str
+        A name in `fractalgen.methods.METHODS`.
+    recipe : str
+        ``paper`` or ``official``.
+    **options
+        Options of the method; None is the recipe's value.
+
+    Raises
+    ------
+    RunUsageError
+        If something is unknown, or out of its range.
+    """
+    try:
+        one_of("method", method, tuple(METHODS))
+        one_of("recipe", recipe, RECIPES)
+    except ValueError as error:
+        raise RunUsageError(str(error)) from None
+    found = find_data_set(dataset)
+    if recipe not in found.recipes:
+        raise RunUsageError(f"the data set {dataset} has no settings for the recipe {recipe}")
+    defaults = found.recipes[recipe]
+    model = defaults.model if model is None else model
+    if not isinstance(model, str):
+        raise RunUsageError(f"model must be a name, not {shown(model)}")
+    if epochs is None:
+        epochs = defaults.epochs_of.get(model, defaults.epochs)
+    if learning_rate is None:
+        learning_rate = min(defaults.learning_rate, find_model(model).max_learning_rate)
+    return Config(
+        dataset=dataset,
+        model=model,
+        method=_method(method, recipe, defaults.method_options.get(method, {}), options),
+        seed=seed,
+        image_size=image_size,
+        epochs=epochs,
+        batch_size=defaults.batch_size if batch_size is None else batch_size,
+        learning_rate=learning_rate,
+        weight_decay=defaults.weight_decay if weight_decay is None else weight_decay,
+        weights=weights,
+    )
 
 
-def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+def _method(name: str, recipe: str, defaults: Any, given: dict[str, Any]) -> Method:
+    """Make a method with its recipe's options, the data set's and those that were given."""
+    kind = find_method(name)
+    options_of = {
+        other: {field.name for field in dataclasses.fields(find_method(other))} for other in METHODS
+    }
+    for key in given:
+        if not any(key in known for known in options_of.values()):
+            known = sorted(set().union(*options_of.values()))
+            own = [name for name in inspect.signature(configure).parameters if name != "options"]
+            hint = nearest(key, [*own, *known])
+            raise RunUsageError(f"no option is called '{key}': {hint}")
+    chosen = {key: value for key, value in given.items() if value is not None}
+    alien = sorted(chosen.keys() - options_of[name])
+    if alien:
+        fitting = [other for other, known in options_of.items() if known.issuperset(alien)]
+        use = f", or use {' or '.join(fitting)}" if fitting else ""
+        raise RunUsageError(f"the method {name} has no {', no '.join(alien)}; leave that out{use}")
+    try:
+        return kind(**{**kind.recipes.get(recipe, {}), **defaults, **chosen})
+    except ValueError as error:
+        raise RunUsageError(str(error)) from None
+
+
+def default_run_folder(config: Config) -> Path:
+    """Return where a run goes if no folder is named, such as ``runs/digits-resnet-8-0``."""
+    dataset = config.dataset
+    if dataset.startswith(FOLDER_PREFIX):
+        dataset = Path(dataset.removeprefix(FOLDER_PREFIX)).resolve().name
+    method = "" if config.method.name == DEFAULT_METHOD else f"-{config.method.name}"
+    return Path("runs") / f"{dataset}-{config.model}{method}-{config.seed}"

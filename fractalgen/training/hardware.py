@@ -1,39 +1,54 @@
-"""What a run computes on, by accelerate: one processor, one graphics card, or many of either."""
+"""What a run computes on: devices, worker processes, memory, and the processes beside this one."""
 
 from __future__ import annotations
 
+import copy
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import is_bf16_available, patch_environment
+from accelerate.utils import broadcast_object_list, is_bf16_available, patch_environment
+from torch import nn
 
-from fractalgen.errors import RunUsageError
+from fractalgen.errors import OtherProcessError, RunError, RunUsageError
+from fractalgen.pool import available_memory
 from fractalgen.registry import nearest
 
-__all__ = ["Hardware", "accelerator_for", "n_workers"]
+__all__ = [
+    "Hardware",
+    "accelerator_for",
+    "check_memory",
+    "main_first",
+    "main_only",
+    "n_workers",
+    "saved_bytes",
+]
+
+T = TypeVar("T")
 
 _PRECISIONS = ("auto", "float32", "bfloat16")
-_MOST_WORKERS = 8
+_MAX_WORKERS = 8
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """How to compute, which leaves the meaning of a run as it is.
+    """How to compute; none of it changes what a run is.
 
     Attributes
     ----------
     device : str
         ``auto``, or a name that torch knows, such as ``cpu`` or ``cuda:1``.
     precision : str
-        ``auto`` is bfloat16 where an accelerator has it, else float32.
+        ``float32``, ``bfloat16``, or ``auto``: bfloat16 where an accelerator supports it.
     workers : int or None
-        Processes that make batches, for each training process. None is as many as there are
-        processors to spare beside an accelerator, and none of them where the CPU trains.
+        Processes that make batches, for each training process. None is one for each processor to
+        spare beside an accelerator, up to eight, and no process where the CPU trains.
     compile : bool
-        Compile the network by ``torch.compile``.
+        Compile the network with ``torch.compile``.
     """
 
     device: str = "auto"
@@ -43,16 +58,10 @@ class Hardware:
 
 
 def accelerator_for(hardware: Hardware) -> Accelerator:
-    """Start what accelerate needs.
-
-    Raises
-    ------
-    RunUsageError
-        If the device is not there, or the precision is unknown.
-    """
+    """Start accelerate; RunUsageError if the device does not exist or the precision is unknown."""
     named = None if hardware.device == "auto" else _checked(hardware.device)
     on_cpu = not torch.accelerator.is_available() if named is None else named.type == "cpu"
-    # What another run in this process computed on does not bind this one.
+    # The device of an earlier run in this process does not bind this one.
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     many = int(os.environ.get("WORLD_SIZE", "1")) > 1
     chosen = {} if named is None or on_cpu or many else {"accelerate_torch_device": str(named)}
@@ -67,7 +76,7 @@ def _checked(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise RunUsageError(
-            f"the device '{name}' is not there ({reason}); leave --device out to take what is"
+            f"the device '{name}' is not available ({reason}); leave --device out to use what is"
         ) from None
     if device.index is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RunUsageError(
@@ -76,37 +85,107 @@ def _checked(name: str) -> torch.device:
     return device
 
 
-def _precision(asked: str, on_cpu: bool) -> str:
-    """Return what accelerate calls it; ``auto`` is bfloat16 where the hardware computes in it."""
-    if asked not in _PRECISIONS:
+def _precision(requested: str, on_cpu: bool) -> str:
+    """Return accelerate's name for a precision."""
+    if requested not in _PRECISIONS:
         raise RunUsageError(
-            f"no precision is called '{asked}': {nearest(asked, list(_PRECISIONS))}"
+            f"no precision is called '{requested}': {nearest(requested, list(_PRECISIONS))}"
         )
-    if asked == "auto":
+    if requested == "auto":
         emulated = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(
             including_emulation=False
         )
         has_it = not on_cpu and not emulated and is_bf16_available()
         return "bf16" if has_it else "no"
-    return "bf16" if asked == "bfloat16" else "no"
+    return "bf16" if requested == "bfloat16" else "no"
 
 
 def n_workers(hardware: Hardware, accelerator: Accelerator) -> int:
-    """Return how many processes make batches for this one.
-
-    Raises
-    ------
-    RunUsageError
-        If more were asked for than there are processors.
-    """
+    """Return how many processes make batches; RunUsageError if more than there are processors."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     if hardware.workers is None:
         spare = cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1
-        return 0 if accelerator.device.type == "cpu" else max(0, min(_MOST_WORKERS, spare))
+        return 0 if accelerator.device.type == "cpu" else max(0, min(_MAX_WORKERS, spare))
     if hardware.workers > cores:
         raise RunUsageError(
-            f"{hardware.workers} workers are more than the {cores} processors here; "
-            f"ask for {cores} or fewer, 0 makes the batches in the training process"
+            f"{hardware.workers} workers are more than the {cores} processors here; ask for "
+            f"{cores} or fewer, or for 0 to make the batches in the training process"
         )
     return hardware.workers
+
+
+def main_first(accelerator: Accelerator, work: Callable[[], T]) -> T:
+    """Run `work` in the main process, and then, with its files in place, in the others.
+
+    OtherProcessError is raised in the others if it fails in the main one.
+    """
+    done = main_only(accelerator, work)
+    return work() if done is None else done
+
+
+def main_only(accelerator: Accelerator, work: Callable[[], T]) -> T | None:
+    """Run `work` in the main process while the others wait; they get None.
+
+    OtherProcessError is raised in the others if it fails.
+    """
+    done: T | None = None
+    failure: Exception | None = None
+    if accelerator.is_main_process:
+        try:
+            done = work()
+        except Exception as error:
+            failure = error
+    if accelerator.num_processes > 1:
+        (failed,) = broadcast_object_list([failure is not None])
+        if failed and failure is None:
+            raise OtherProcessError("Another process of this run reports the error.")
+    if failure is not None:
+        raise failure
+    return done
+
+
+def check_memory(network: nn.Module, image_size: int, batch_size: int, n_views: int) -> None:
+    """Refuse a step on the CPU that would need more memory than there is.
+
+    The system kills a process that runs out of memory without a word. RunError gives both figures
+    and a batch size that fits. Where the system does not say how much is free, nothing is checked.
+    """
+    free = available_memory()
+    if free is None:
+        return
+    each = n_views * saved_bytes(network, image_size)
+    if each * batch_size <= free:
+        return
+    needed, available = (f"{n_bytes / 1e9:.0f} GB" for n_bytes in (each * batch_size, free))
+    fitting = max(2, int(0.8 * free / each))
+    views = "1 view" if n_views == 1 else f"{n_views} views"
+    raise RunError(
+        f"{batch_size} images of {image_size} x {image_size} in {views} need about {needed} of "
+        f"memory, and {available} are free; a --batch-size of {fitting} or less would fit, and a "
+        "smaller --image-size or fewer views take less"
+    )
+
+
+def saved_bytes(network: nn.Module, image_size: int) -> int:
+    """Return how many bytes a network on the CPU keeps of one image for the backward pass."""
+    sizes: dict[int, int] = {}
+    parameters = {parameter.data_ptr() for parameter in network.parameters()}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.data_ptr() not in parameters:
+            sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    n_images = 2  # batch statistics need more than one
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
+    ):
+        trial = copy.deepcopy(network).train()
+        parameters |= {parameter.data_ptr() for parameter in trial.parameters()}
+        images = torch.zeros(n_images, 3, image_size, image_size)
+        kept = trial(images)  # while it lives, no two tensors share an address
+        total = sum(sizes.values())
+        del kept
+    return total // n_images

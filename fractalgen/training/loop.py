@@ -1,10 +1,13 @@
-"""A run's epochs, one after the other, each with its line in the log and its checkpoint."""
+"""A run's epochs: train, test, write the log and the checkpoint, over and over."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +15,10 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from fractalgen.augment.ipmix import IPMix
 from fractalgen.errors import RunError
+from fractalgen.methods.method import Batch, Views
 from fractalgen.seeding import rng_for
+from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.checkpoints import (
     Checkpoint,
@@ -23,18 +27,31 @@ from fractalgen.training.checkpoints import (
     write_checkpoint,
 )
 from fractalgen.training.config import Config
-from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.epoch import StepReport, measure_error, train_epoch
-from fractalgen.training.run_folder import EpochRecord, RunFolder
+from fractalgen.training.datasets.data_set import ImageData
+from fractalgen.training.run import EpochRecord, RunFolder
 
-__all__ = ["Job", "Listeners", "train_epochs"]
+__all__ = ["Callbacks", "Job", "StepReport", "cosine_rate", "train_epoch", "train_epochs"]
 
-_LEAST_TEST_BATCH = 256
+_MIN_TEST_BATCH = 256
+_STEPS_BETWEEN_READS = 10  # reading the loss waits for the device
 
 
 @dataclass(frozen=True)
-class Listeners:
-    """Who is told how far a run is, in the main process of several.
+class StepReport:
+    """How far a run is; the figures are of the epoch so far."""
+
+    epoch: int
+    step: int
+    n_steps: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+    augmentation_share: float
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Functions that are told how far a run is; of several processes only the main one calls them.
 
     Attributes
     ----------
@@ -54,135 +71,284 @@ class Listeners:
     note: Callable[[str], None] | None = None
 
     def tell(self, line: str) -> None:
-        """Pass a note on, if anyone listens."""
+        """Pass a note on."""
         if self.note:
             self.note(line)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the epochs need; all of it is checked and open.
+    """What a run needs before its first step, checked and open.
 
     Attributes
     ----------
     config : Config
-        Of the run.
-    network : nn.Module
-        With the weights that the run starts from; they change.
+        The configuration, with a digest of the initial weights in the place of their name.
     data : ImageData
-        To train and test on.
-    aug : IPMix or None
-        None augments nothing.
+        What to train and test on.
+    network : nn.Module
+        The network with its initial weights; they change.
+    views : Views
+        Makes the views of a batch.
     set_digest : str or None
-        Of the mixing set.
-    run : RunFolder
-        Is this run's already.
-    accelerator : Accelerator
-        What to compute on.
-    workers : int
-        Processes that make batches.
-    compiles : bool
-        Whether the network is compiled first.
-    listeners : Listeners
-        Told how far it is.
+        Digest of the mixing set's images.
     """
 
     config: Config
-    network: nn.Module
     data: ImageData
-    aug: IPMix | None
+    network: nn.Module
+    views: Views
     set_digest: str | None
-    run: RunFolder
-    accelerator: Accelerator
-    workers: int
-    compiles: bool
-    listeners: Listeners
 
 
-def train_epochs(job: Job, start: Checkpoint | None) -> None:
+def train_epochs(
+    job: Job,
+    start: Checkpoint | None,
+    run: RunFolder,
+    accelerator: Accelerator,
+    *,
+    workers: int,
+    compiles: bool,
+    callbacks: Callbacks,
+) -> None:
     """Train from a checkpoint, or from the beginning, to the last epoch.
+
+    RunError is raised if an image cannot be read, or the loss is no longer a number.
+    """
+    config, data = job.config, job.data
+    network, model, optimizer = _on_device(job, start, run, accelerator, compiles=compiles)
+    order = EpochOrder(
+        len(data.train),
+        config.batch_size,
+        config.seed,
+        accelerator.process_index,
+        accelerator.num_processes,
+    )
+    pinned = accelerator.device.type == "cuda"  # torch pins memory for no other device
+    batches = TrainingBatches(data, job.views, config.seed)
+    loader = BatchLoader(batches, order, workers, pinned=pinned)
+    first_epoch, best_error = (start.epoch, start.best_error) if start else (0, 1.0)
+    is_main = accelerator.is_main_process
+    if is_main:
+        run.keep_log_up_to(first_epoch)
+    with _tensorboard(run, first_epoch, enabled=is_main) as board:
+        for epoch in range(first_epoch, config.epochs):
+            # What the network itself draws, such as dropout, is seeded again every epoch.
+            name = f"network {accelerator.process_index}"
+            torch.manual_seed(int(rng_for(config.seed, name, epoch).integers(1 << 63)))
+            order.epoch = epoch
+            figures = train_epoch(
+                epoch,
+                config,
+                network,
+                model,
+                optimizer,
+                loader,
+                accelerator,
+                len(data.classes),
+                callbacks.step,
+            )
+            batch_size = max(config.batch_size, _MIN_TEST_BATCH)
+            test_error = _measure_error(model, data, accelerator, batch_size)
+            if is_main:
+                record = EpochRecord(epoch=epoch + 1, test_error=test_error, **figures)
+                is_best = test_error < best_error or epoch == 0
+                best_error = min(test_error, best_error)
+                checkpoint = Checkpoint(
+                    epoch + 1,
+                    config,
+                    job.set_digest,
+                    network.state_dict(),
+                    momentum_of(optimizer, network),
+                    best_error,
+                )
+                _check_finite(checkpoint)
+                run.append(record)
+                if is_best:
+                    write_checkpoint(run.best, dataclasses.replace(checkpoint, momentum={}))
+                write_checkpoint(run.last, checkpoint)
+                if board is not None:
+                    for key, value in dataclasses.asdict(record).items():
+                        board.add_scalar(key, value, epoch + 1)
+                if callbacks.epoch:
+                    callbacks.epoch(record)
+            accelerator.wait_for_everyone()
+
+
+def train_epoch(
+    epoch: int,
+    config: Config,
+    network: nn.Module,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loader: BatchLoader,
+    accelerator: Accelerator,
+    n_classes: int,
+    on_step: Callable[[StepReport], None] | None = None,
+) -> dict[str, float]:
+    """Train for one epoch.
+
+    Parameters
+    ----------
+    epoch : int
+        From 0.
+    config : Config
+        The run's configuration.
+    network, model : nn.Module
+        The bare network, and the same as accelerate wrapped it; its parameters are in `optimizer`.
+    loader : BatchLoader
+        Gives this process's share of each batch.
+    n_classes : int
+        Number of classes.
+    on_step : callable, optional
+        Called every few steps.
+
+    Returns
+    -------
+    dict of str to float
+        The fields of an `EpochRecord` but for the epoch and the test error.
 
     Raises
     ------
     RunError
-        If an image cannot be read, or the loss is no longer a number.
+        If the loss is no longer a number.
     """
-    config, accelerator, run = job.config, job.accelerator, job.run
-    is_main = accelerator.is_main_process
-    network, model, optimizer = _prepared(job, start)
-    first_epoch = 0 if start is None else start.epoch
-    best_error = 1.0 if start is None else start.best_error
-    order, loader = _loader(job)
-    board = None
-    if is_main:
-        run.keep_log_up_to(first_epoch)
-        board = _tensorboard(run, first_epoch)
-    for epoch in range(first_epoch, config.epochs):
-        # What the network itself draws, such as dropout, starts anew every epoch.
-        name = f"network {accelerator.process_index}"
-        torch.manual_seed(int(rng_for(config.seed, name, epoch).integers(1 << 63)))
-        order.epoch = epoch
-        figures = train_epoch(
-            epoch, config, model, optimizer, loader, accelerator, job.listeners.step
+    model.train()
+    method, n_steps = config.method, len(loader)
+    tally = _Tally(epoch, n_steps)
+    waited = 0.0
+    rate = config.learning_rate
+    started = requested = time.perf_counter()
+    for step, (views, labels) in enumerate(loader):
+        waited += time.perf_counter() - requested
+        total_step = epoch * n_steps + step
+        rate = cosine_rate(
+            total_step, config.epochs * n_steps, config.learning_rate, config.final_learning_rate
         )
-        batch_size = max(config.batch_size, _LEAST_TEST_BATCH)
-        test_error = measure_error(model, job.data, accelerator, batch_size)
-        if is_main:
-            record = EpochRecord(epoch + 1, test_error=test_error, **dataclasses.asdict(figures))
-            is_best = test_error < best_error or epoch == 0
-            best_error = min(test_error, best_error)
-            checkpoint = Checkpoint(
-                epoch + 1,
-                config,
-                job.set_digest,
-                network.state_dict(),
-                momentum_of(optimizer, network),
-                best_error,
-            )
-            _check_finite(checkpoint)
-            run.append(record)
-            if is_best:
-                write_checkpoint(run.best, dataclasses.replace(checkpoint, momentum={}))
-            write_checkpoint(run.last, checkpoint)
-            if board is not None:
-                for key, value in dataclasses.asdict(record).items():
-                    board.add_scalar(key, value, epoch + 1)
-            if job.listeners.epoch:
-                job.listeners.epoch(record)
-        accelerator.wait_for_everyone()
-    if board is not None:
-        board.close()
-
-
-def _check_finite(checkpoint: Checkpoint) -> None:
-    """Refuse weights that an epoch's last step broke, after its loss was computed."""
-    for tensors in (checkpoint.model, checkpoint.momentum):
-        for name, tensor in tensors.items():
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise RunError(
-                    f"{name} is no longer finite after epoch {checkpoint.epoch}; the checkpoint of "
-                    "the epoch before is kept. A smaller --learning-rate may help"
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        labels = labels.to(accelerator.device, non_blocking=True)
+        views = tuple(_moved(view, accelerator) for view in views)
+        rng = rng_for(config.seed, f"method {accelerator.process_index}", total_step)
+        batch = method.on_device(Batch(views, labels, labels, n_classes), network, rng)
+        logits = method.forward(batch, model)
+        loss = method.loss(batch, logits)
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+        optimizer.step()
+        tally.add(loss, logits[0], labels)
+        if (step + 1) % _STEPS_BETWEEN_READS == 0 or step + 1 == n_steps:
+            tally.read(rate)
+            seconds = time.perf_counter() - started
+            if on_step:
+                on_step(
+                    StepReport(
+                        epoch + 1,
+                        step + 1,
+                        n_steps,
+                        loss=tally.loss / (step + 1),
+                        accuracy=tally.n_right / tally.n_images,
+                        images_per_second=tally.n_images * accelerator.num_processes / seconds,
+                        augmentation_share=waited / seconds,
+                    )
                 )
+        requested = time.perf_counter()
+    seconds = time.perf_counter() - started
+    sums = torch.tensor([tally.loss, tally.n_right], dtype=torch.float32)
+    loss_sum, n_right = accelerator.reduce(sums.to(accelerator.device), "sum").tolist()
+    n_all = tally.n_images * accelerator.num_processes
+    return {
+        "loss": loss_sum / (n_steps * accelerator.num_processes),
+        "train_error": 1 - n_right / n_all,
+        "learning_rate": rate,
+        "seconds": seconds,
+        "images_per_second": n_all / seconds,
+        "augmentation_share": waited / seconds,
+    }
 
 
-def _prepared(
-    job: Job, start: Checkpoint | None
+def cosine_rate(step: int, n_steps: int, peak: float, final: float) -> float:
+    """Return the learning rate of a step, from 0, on half a cosine from `peak` down to `final`.
+
+    rate = final + (peak - final) (1 + cos(pi step / n_steps)) / 2, where n_steps is that of the
+    whole run. Source: Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm
+    restarts", ICLR 2017, without the restarts.
+    """
+    return final + (peak - final) * (1 + math.cos(math.pi * step / n_steps)) / 2
+
+
+class _Tally:
+    """Sums over an epoch's steps, read from the device now and then, because that waits for it."""
+
+    def __init__(self, epoch: int, n_steps: int) -> None:
+        self._place = f"of {n_steps:,} in epoch {epoch + 1}"
+        self._unread: list[torch.Tensor] = []
+        self._n_read = 0
+        self.loss = 0.0
+        self.n_right = 0
+        self.n_images = 0
+
+    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        n_right = (logits.detach().argmax(dim=1) == labels).sum()
+        self._unread.append(torch.stack([loss.detach(), n_right.to(loss.dtype)]))
+        self.n_images += len(labels)
+
+    def read(self, rate: float) -> None:
+        """Bring the sums up to date; RunError if a loss was not a number."""
+        for loss, n_right in torch.stack(self._unread).tolist():
+            self._n_read += 1
+            if not math.isfinite(loss):
+                raise RunError(
+                    f"the loss became {loss} at step {self._n_read:,} {self._place} (learning "
+                    f"rate {rate:.3g}); the checkpoint of the previous epoch is kept. A smaller "
+                    "--learning-rate may help"
+                )
+            self.loss += loss
+            self.n_right += int(n_right)
+        self._unread.clear()
+
+
+def _measure_error(
+    model: nn.Module, data: ImageData, accelerator: Accelerator, batch_size: int
+) -> float:
+    """Return the share of test images that the model gets wrong, over all processes."""
+    model.eval()
+    mine = list(range(len(data.test)))[accelerator.process_index :: accelerator.num_processes]
+    n_wrong = torch.zeros((), dtype=torch.int64, device=accelerator.device)
+    with torch.inference_mode():
+        for start in range(0, len(mine), batch_size):
+            indices = mine[start : start + batch_size]
+            images = normalized_tensor(data.test.for_testing(indices), data.mean, data.std)
+            labels = torch.from_numpy(data.test.labels[indices]).to(accelerator.device)
+            n_wrong += (model(_moved(images, accelerator)).argmax(dim=1) != labels).sum()
+    return int(accelerator.reduce(n_wrong, "sum")) / len(data.test)
+
+
+def _moved(images: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
+    return images.to(accelerator.device, non_blocking=True, memory_format=torch.channels_last)
+
+
+def _on_device(
+    job: Job,
+    start: Checkpoint | None,
+    run: RunFolder,
+    accelerator: Accelerator,
+    *,
+    compiles: bool,
 ) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
-    """Return the network on its device, the model around it that is called, and the optimizer."""
-    network, config, accelerator = job.network, job.config, job.accelerator
+    """Return the network on its device, the same as accelerate wraps it, and the optimizer."""
+    network, config = job.network, job.config
     if start is not None:
         try:
             network.load_state_dict(dict(start.model))
         except RuntimeError:
-            raise RunError(
-                f"{job.run.last} does not fit {config.model} on {job.data.name}"
-            ) from None
+            raise RunError(f"{run.last} does not fit {config.model} on {job.data.name}") from None
     if accelerator.num_processes > 1 and accelerator.device.type != "cpu":
-        # Batch statistics over all processes, as one alone would have them; the CPU has no such
-        # layer.
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        # Batch statistics over all processes, as in a single one; the CPU has no such layer.
+        convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+        network = convert(network)
     network.to(accelerator.device)
-    model = accelerator.prepare(torch.compile(network) if job.compiles else network)
+    model = accelerator.prepare(torch.compile(network) if compiles else network)
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=config.learning_rate,
@@ -195,24 +361,25 @@ def _prepared(
     return network, model, optimizer
 
 
-def _loader(job: Job) -> tuple[EpochOrder, BatchLoader]:
-    config, accelerator = job.config, job.accelerator
-    order = EpochOrder(
-        len(job.data.train),
-        config.batch_size,
-        config.seed,
-        accelerator.process_index,
-        accelerator.num_processes,
-    )
-    batches = TrainingBatches(job.data, job.aug, config.views, config.seed)
-    pinned = accelerator.device.type == "cuda"  # as torch has it for no other
-    return order, BatchLoader(batches, order, job.workers, pinned=pinned)
+def _check_finite(checkpoint: Checkpoint) -> None:
+    """Refuse weights that an epoch's last step broke, after its loss was computed."""
+    for tensors in (checkpoint.model, checkpoint.momentum):
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise RunError(
+                    f"{name} is no longer finite after epoch {checkpoint.epoch}; the checkpoint of "
+                    "the previous epoch is kept. A smaller --learning-rate may help"
+                )
 
 
-def _tensorboard(run: RunFolder, first_epoch: int) -> Any:
-    """Open a log for TensorBoard, where it is installed."""
-    if importlib.util.find_spec("tensorboard") is None:
-        return None
+@contextlib.contextmanager
+def _tensorboard(run: RunFolder, first_epoch: int, *, enabled: bool) -> Iterator[Any]:
+    """Open a log for TensorBoard where it is installed, and close it on every way out."""
+    if not enabled or importlib.util.find_spec("tensorboard") is None:
+        yield None
+        return
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(run.tensorboard), purge_step=first_epoch + 1 if first_epoch else None)
+    purge_step = first_epoch + 1 if first_epoch else None
+    with SummaryWriter(str(run.tensorboard), purge_step=purge_step) as board:
+        yield board

@@ -1,188 +1,274 @@
-"""From a configuration to trained weights: what a run does, from its first step to its last."""
+"""Train a classifier: from a configuration to a finished run."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
+from torch import nn
 
+from fractalgen.bank.folder import SET_FILE
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.lock import locked
+from fractalgen.methods import open_set
+from fractalgen.mixing_set.verify import verify
+from fractalgen.seeding import rng_for
 from fractalgen.training.checkpoints import Checkpoint, read_checkpoint
-from fractalgen.training.config import Config
-from fractalgen.training.hardware import Hardware, accelerator_for, n_workers
-from fractalgen.training.loop import Job, Listeners, train_epochs
-from fractalgen.training.memory import check_memory
-from fractalgen.training.preparation import Prepared, data_digest, prepare, try_test_images
-from fractalgen.training.processes import main_first, main_only
-from fractalgen.training.run_folder import EpochRecord, RunFile, RunFolder
-from fractalgen.training.versions import versions_of
+from fractalgen.training.config import Config, configure, default_run_folder
+from fractalgen.training.datasets import FOLDER_PREFIX, load_data
+from fractalgen.training.datasets.data_set import ImageData
+from fractalgen.training.hardware import (
+    Hardware,
+    accelerator_for,
+    check_memory,
+    main_first,
+    main_only,
+    n_workers,
+)
+from fractalgen.training.loop import Callbacks, Job, train_epochs
+from fractalgen.training.models import create_model
+from fractalgen.training.models.weights import load_weights
+from fractalgen.training.run import Run, RunFile, RunFolder, load_run, versions_of
 
-__all__ = ["Outcome", "train"]
+__all__ = ["train"]
 
 _LIBRARIES = ("accelerate", "numba", "numpy", "pillow", "torch", "torchvision")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to.
-
-    Attributes
-    ----------
-    folder : Path
-        The run's.
-    epochs_before : int
-        Epochs that were done when it was resumed.
-    records : list of EpochRecord
-        Of every epoch.
-    """
-
-    folder: Path
-    epochs_before: int
-    records: list[EpochRecord]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, strings and numbers."""
-        return {**dataclasses.asdict(self), "folder": str(self.folder)}
+_IMAGES_AT_ONCE = 256
 
 
 def train(
-    config: Config,
-    folder: Path,
+    config: Config | None = None,
     *,
-    set_folder: Path | None = None,
-    data_dir: Path = Path("data"),
-    hardware: Hardware | None = None,
+    out: str | os.PathLike[str] | None = None,
+    mixing_set: str | os.PathLike[str] = "ipmix-set",
+    data_dir: str | os.PathLike[str] = "data",
+    device: str = "auto",
+    precision: str = "auto",
+    workers: int | None = None,
+    compile: bool = False,  # noqa: A002 - torch's own word
     resume: bool = False,
     overwrite: bool = False,
-    listeners: Listeners | None = None,
-) -> Outcome | None:
-    """Train a classifier, or go on with it.
+    callbacks: Callbacks | None = None,
+    **options: Any,
+) -> Run:
+    """Train an image classifier, or continue a run.
 
-    Everything that a run writes lies in `folder`; see `fractalgen.training.run_folder`. On a CPU
-    the weights after an interruption and a resumption are those of a run without, bit by bit.
+    Everything a run writes is in its folder; see `fractalgen.training.run`. On a CPU, a run that
+    was interrupted and resumed ends with the same weights, bit by bit, as one that was not.
 
     Parameters
     ----------
-    config : Config
-        What to train; `configure` makes one.
-    folder : Path
-        The run's folder.
-    set_folder : Path, optional
-        The mixing set; the method ``vanilla`` needs none.
-    data_dir : Path
+    config : Config, optional
+        What to train. If None, `options` say it.
+    out : path, optional
+        The run's folder; ``runs/DATASET-MODEL-SEED`` if None.
+    mixing_set : path
+        A mixing set, or any folder of images; a method that needs no set ignores it.
+    data_dir : path
         Where data sets are, or are downloaded to.
-    hardware : Hardware, optional
-        What is there, if None.
+    device, precision, workers, compile
+        See `fractalgen.training.hardware.Hardware`.
     resume, overwrite : bool
-        What to do if `folder` holds a run: go on with it if it is the same, or start anew.
-    listeners : Listeners, optional
-        Told how far it is.
+        What to do if the folder holds a run: continue it if it is the same, or start over.
+    callbacks : Callbacks, optional
+        Functions that are told how far the run is.
+    **options
+        What `fractalgen.training.config.configure` takes: ``dataset``, ``method``, ``model``,
+        ``recipe``, ``epochs``, ``seed``, and the options of the method such as ``jsd``.
 
     Returns
     -------
-    Outcome or None
-        None in all but the main process.
+    Run
+        The trained classifier, its configuration and its history.
 
     Raises
     ------
     RunUsageError
-        If things are asked for that are not there or do not go together.
+        If something that was asked for does not exist, or does not go together.
     RunError
         If the data, the set, the weights or the run's files cannot be used, or the loss is no
-        longer a number: the checkpoint of the last epoch is kept.
+        longer a number; the checkpoint of the last good epoch is kept.
+
+    Examples
+    --------
+    >>> run = fg.train(dataset="digits", method="ipmix", out="runs/a", epochs=2)
     """
-    hardware = hardware or Hardware()
-    listeners = listeners or Listeners()
+    if config is None:
+        config = configure(**options)
+    elif options:
+        raise RunUsageError(f"give a config, or {', '.join(options)}; not both")
+    hardware = Hardware(device, precision, workers, compile)
     accelerator = accelerator_for(hardware)
-    if not accelerator.is_main_process:
-        listeners = Listeners()
-    run = RunFolder(folder)
+    if callbacks is None or not accelerator.is_main_process:
+        callbacks = Callbacks()
+    run = RunFolder(default_run_folder(config) if out is None else Path(out))
+    set_folder = Path(mixing_set) if config.method.uses_set else None
     workers = main_first(accelerator, lambda: n_workers(hardware, accelerator))
 
-    def check() -> None:
+    def check_request() -> None:
         _check_request(config, accelerator, resume, overwrite)
         run.check_place(resume=resume, overwrite=overwrite)
 
-    main_only(accelerator, check)
-    prepared = main_first(
-        accelerator,
-        lambda: prepare(
-            config,
-            set_folder=set_folder,
-            data_dir=data_dir,
-            kept_weights=run.read().config.weights if resume and run.last.exists() else None,
-            listeners=listeners,
-        ),
-    )
+    def prepare() -> Job:
+        kept = run.read().config.weights if resume and run.last.exists() else None
+        return _prepared(config, set_folder, Path(data_dir), kept, callbacks)
 
-    description = _description(prepared, set_folder)
+    main_only(accelerator, check_request)
+    job = main_first(accelerator, prepare)
+    description = RunFile(
+        config=job.config,
+        set_folder=None if set_folder is None else str(set_folder.absolute()),
+        set_digest=job.set_digest,
+        data_digest=_data_digest(job.data),
+        versions=versions_of(_LIBRARIES),
+    )
     with contextlib.ExitStack() as stack:
 
         def claim() -> None:
             if resume:
                 run.check_same(description)
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(folder))
+            run.path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(run.path))
             if overwrite or not run.last.exists():
-                try_test_images(prepared.data, listeners)
+                _try_test_images(job.data, callbacks)
             if accelerator.device.type == "cpu":
                 share = config.batch_size // accelerator.num_processes
-                n_views = 1 + (config.views or 0)
-                check_memory(prepared.network, prepared.data.size, share, n_views)
-            # Last: it removes a run that is to be overwritten.
+                check_memory(job.network, job.data.size, share, config.method.n_views)
+            # Last, because it removes a run that is to be overwritten.
             run.claim(description, overwrite=overwrite)
 
         main_only(accelerator, claim)
-        start = main_first(accelerator, lambda: _checkpoint_of(run, prepared.config))
+        start = main_first(accelerator, lambda: _checkpoint_of(run, job.config))
         _check_same_start(accelerator, start)
-        job = Job(
-            config=prepared.config,
-            network=prepared.network,
-            data=prepared.data,
-            aug=prepared.aug,
-            set_digest=prepared.set_digest,
-            run=run,
-            accelerator=accelerator,
-            workers=workers,
-            compiles=hardware.compile,
-            listeners=listeners,
-        )
-        with _in_words(config, hardware):
-            train_epochs(job, start)
-    if not accelerator.is_main_process:
-        return None
-    return Outcome(folder, start.epoch if start else 0, run.records())
+        with _plain_errors(config, hardware):
+            train_epochs(
+                job,
+                start,
+                run,
+                accelerator,
+                workers=workers,
+                compiles=compile,
+                callbacks=callbacks,
+            )
+    finished = load_run(run.path, data=job.data)
+    return dataclasses.replace(finished, epochs_before=start.epoch if start else 0)
 
 
 def _check_request(config: Config, accelerator: Accelerator, resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
         raise RunUsageError(
-            "--resume goes on with a run, --overwrite starts anew; give one of them"
+            "--resume continues a run, and --overwrite starts over; give only one of them"
         )
     if config.batch_size % accelerator.num_processes:
         raise RunUsageError(
-            f"a batch of {config.batch_size} cannot be shared out among "
+            f"a batch of {config.batch_size} cannot be divided among "
             f"{accelerator.num_processes} processes; give another --batch-size"
         )
 
 
-def _description(prepared: Prepared, set_folder: Path | None) -> RunFile:
-    of_set = None if set_folder is None or prepared.set_digest is None else set_folder.absolute()
-    return RunFile(
-        config=prepared.config,
-        set_folder=None if of_set is None else str(of_set),
-        set_digest=prepared.set_digest,
-        data_digest=data_digest(prepared.data),
-        versions=versions_of(_LIBRARIES),
+def _prepared(
+    config: Config,
+    set_folder: Path | None,
+    data_dir: Path,
+    kept_weights: str | None,
+    callbacks: Callbacks,
+) -> Job:
+    """Load, check and make what a run needs.
+
+    `kept_weights` says where the weights of a resumed run came from, in case that no longer
+    exists: the checkpoint has what became of them.
+    """
+    data = load_data(
+        config.dataset,
+        data_dir=data_dir,
+        image_size=config.image_size,
+        progress=callbacks.fetching,
     )
+    if config.batch_size > len(data.train):
+        raise RunUsageError(
+            f"a batch of {config.batch_size:,} is more than the {len(data.train):,} training "
+            f"images of {data.name}; give a smaller --batch-size"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng_for(config.seed, "weights", 0).integers(1 << 63)))
+        network: nn.Module = create_model(config.model, len(data.classes), data.size)
+    network.to(memory_format=torch.channels_last)
+    if config.weights is not None:
+        try:
+            record = load_weights(network, config.weights, config.model)
+        except RunUsageError:
+            raise
+        except RunError:
+            if kept_weights is None:
+                raise
+            record = kept_weights
+        callbacks.tell(f"starting from {config.weights} ({record})")
+        config = dataclasses.replace(config, weights=record)
+    mixing_set = None
+    if set_folder is not None:
+        callbacks.tell(f"checking and reading {set_folder}")
+        _check_set(set_folder)
+        mixing_set = open_set(set_folder, data.size)
+    views = config.method.views(mixing_set, data.mean, data.std)
+    try:
+        # Compile the kernels by augmenting one blank image: before an epoch is timed, and before
+        # several workers would all compile them.
+        views(np.zeros((1, data.size, data.size, 3), np.uint8), [0])
+    except ValueError as error:
+        raise RunUsageError(str(error)) from None
+    digest = None if mixing_set is None else mixing_set.digest
+    return Job(config, data, network, views, digest)
+
+
+def _check_set(folder: Path) -> None:
+    """Refuse a folder that does not exist, or a fractalgen set that fails verification."""
+    if not folder.exists():
+        raise RunError(
+            f"{folder} does not exist; 'fractalgen build-set {folder}' makes a mixing set, and "
+            "--method vanilla trains without one"
+        )
+    if (folder / SET_FILE).is_file():
+        report = verify(folder)
+        if not report.ok:
+            n_broken = len(report.findings.broken)
+            what = (
+                f"{n_broken:,} of its images are missing or altered"
+                if n_broken
+                else "it has files that are not its own, or a damaged manifest"
+            )
+            raise RunError(
+                f"{folder} fails verification: {what}; see 'fractalgen verify {folder}', and "
+                f"'fractalgen build-set {folder} --repair'"
+            )
+
+
+def _try_test_images(data: ImageData, callbacks: Callbacks) -> None:
+    """Read a folder's test images once, before an epoch is spent and one of them stops the run."""
+    if not data.name.startswith(FOLDER_PREFIX):
+        return
+    callbacks.tell(f"reading all {len(data.test):,} test images once, to find unreadable ones")
+    for start in range(0, len(data.test), _IMAGES_AT_ONCE):
+        data.test.for_testing(range(start, min(start + _IMAGES_AT_ONCE, len(data.test))))
+
+
+def _data_digest(data: ImageData) -> str:
+    """Return 32 hexadecimal digits that change with the classes, and with each one's images.
+
+    They depend on class names and labels only: replaced images go unnoticed.
+    """
+    digest = hashlib.blake2b("\0".join(data.classes).encode("utf-8", "surrogateescape"))
+    for labels in (data.train.labels, data.test.labels):
+        digest.update(labels.tobytes())
+    return digest.hexdigest()[:32]
 
 
 def _checkpoint_of(run: RunFolder, config: Config) -> Checkpoint | None:
@@ -191,13 +277,13 @@ def _checkpoint_of(run: RunFolder, config: Config) -> Checkpoint | None:
     found = read_checkpoint(run.last)
     if found.config != config:
         raise RunUsageError(
-            f"{run.last} is not of the run that {run.run_file} describes; --overwrite starts anew"
+            f"{run.last} does not belong to the run in {run.run_file}; --overwrite starts over"
         )
     return found
 
 
 def _check_same_start(accelerator: Accelerator, start: Checkpoint | None) -> None:
-    """Refuse processes that see different checkpoints, as machines without a common disk do."""
+    """Refuse processes that see different checkpoints, as machines without a shared disk do."""
     ours = start.sha256 if start else None
     theirs = [ours]
     if accelerator.num_processes > 1:
@@ -210,8 +296,8 @@ def _check_same_start(accelerator: Accelerator, start: Checkpoint | None) -> Non
 
 
 @contextlib.contextmanager
-def _in_words(config: Config, hardware: Hardware) -> Iterator[None]:
-    """Turn what torch raises for want of memory, or of a compiler, into sentences."""
+def _plain_errors(config: Config, hardware: Hardware) -> Iterator[None]:
+    """Turn what torch raises for lack of memory, or of a compiler, into sentences."""
     try:
         yield
     except Exception as error:

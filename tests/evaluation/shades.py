@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fractalgen.methods.vanilla import Vanilla
 from fractalgen.training.config import Config
-from fractalgen.training.datasets.image_data import ImageData
+from fractalgen.training.datasets.data_set import ImageData
 from fractalgen.training.datasets.in_memory import InMemoryImages
-from fractalgen.training.trained import TrainedRun
+from fractalgen.training.run import Run
 
 SIZE = 8
 CLASSES = ("black", "dark", "light", "white")
@@ -33,7 +34,7 @@ class NearestShade(torch.nn.Module):
         return -300 * (mean[:, None] - self.shades) ** 2
 
 
-def a_run(folder: Path, n_test: int = 40, size: int = SIZE) -> TrainedRun:
+def a_run(folder: Path, n_test: int = 40, size: int = SIZE) -> Run:
     """A run whose network is never wrong on clean images."""
     folder.mkdir(parents=True, exist_ok=True)
     train, test = np.arange(16) % 4, np.arange(n_test) % 4
@@ -44,17 +45,15 @@ def a_run(folder: Path, n_test: int = 40, size: int = SIZE) -> TrainedRun:
     config = Config(
         dataset="shades",
         model="nearest",
-        method="vanilla",
+        method=Vanilla(),
         seed=0,
         image_size=None,
         epochs=1,
         batch_size=4,
         learning_rate=0.1,
         weight_decay=0.0,
-        jsd=False,
-        ipmix=None,
     )
-    return TrainedRun(
+    return Run(
         folder=folder,
         config=config,
         data=ImageData("shades", *parts, CLASSES, size, MEAN, STD),

@@ -18,8 +18,8 @@ from fractalgen.evaluation.evaluated_model import EvaluatedModel
 from fractalgen.evaluation.measurements.measurement import folder_names
 from fractalgen.evaluation.metrics.classification import ALEXNET_CORRUPTION_ERRORS
 from fractalgen.evaluation.metrics_file import read_results
+from fractalgen.methods.ipmix import IPMixMethod
 from fractalgen.seeding import rng_for
-from fractalgen.training.config import IPMixSettings
 from tests.evaluation.shades import LEVELS, MEAN, SIZE, STD, NearestShade, a_run, flat
 
 NOTHING = {"corruptions": "none", "perturbations": "none", "ood": "none", "pgd_steps": 0}
@@ -209,7 +209,7 @@ def test_the_page_shows_the_set_and_the_views_of_a_run_that_had_one(run, between
     """Ten images of the set, and six training images with three views of each."""
     mixed = dataclasses.replace(
         run,
-        config=dataclasses.replace(run.config, method="ipmix", ipmix=IPMixSettings()),
+        config=dataclasses.replace(run.config, method=IPMixMethod()),
         set_folder=between,
         set_digest=content_key(list_images(between)),
     )

@@ -13,9 +13,9 @@ from fractalgen.evaluation.compare import compare
 from fractalgen.evaluation.evaluate import evaluate
 from fractalgen.evaluation.metrics_file import read_results
 from fractalgen.training.checkpoints import Checkpoint, write_checkpoint
+from fractalgen.training.config import configure
 from fractalgen.training.models import create_model
-from fractalgen.training.recipes import configure
-from fractalgen.training.run_folder import RunFile, RunFolder
+from fractalgen.training.run import RunFile, RunFolder
 from tests.cli.conftest import run as run  # the fixture
 
 QUICK = ("--corruptions", "none", "--perturbations", "none", "--pgd-steps", "0", "--ood", "noise")
@@ -144,7 +144,7 @@ def test_the_library_takes_folders_and_its_results_print_as_tables(digits):
     ("arguments", "code", "reason"),
     [
         (["nowhere"], 1, "nowhere does not exist"),
-        (["."], 1, "is no run"),
+        (["."], 1, "is not a run"),
         (["digits", "--checkpoint", "best"], 1, "best.safetensors does not exist"),
         (["digits", "--corruptions", "none", "--corruptions", "c"], 2, "does not go together"),
         (["digits", "--corruptions", "nowhere"], 1, "nowhere does not exist"),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
+from fractalgen.training.config import configure
 from fractalgen.training.models import MODELS, ModelEntry
-from fractalgen.training.recipes import configure
 from fractalgen.training.train import train
 
 
@@ -22,11 +22,11 @@ def build(n_classes, image_size):
 
 def main(out, images):
     torch.set_num_threads(1)
-    MODELS.add("group-norm", ModelEntry("group-norm", build, ""))
+    MODELS.add("group-norm", ModelEntry("group-norm", build))
     config = configure(
         model="group-norm", epochs=2, batch_size=128, image_size=8, learning_rate=0.02
     )
-    train(config, Path(out), set_folder=Path(images))
+    train(config, out=Path(out), mixing_set=Path(images))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ import torch
 
 from fractalgen.augment import IPMix
 from fractalgen.errors import RunError
+from fractalgen.methods.ipmix import IPMixMethod
+from fractalgen.methods.vanilla import Vanilla
 from fractalgen.seeding import seed_for
 from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
-from fractalgen.training.datasets.image_data import ImageData
+from fractalgen.training.datasets.data_set import ImageData
 
 SIZE = 12
 
@@ -39,10 +41,11 @@ def data():
     return ImageData("plain", Plain(30), Plain(10), ("a", "b", "c", "d"), SIZE, mean, std)
 
 
-@pytest.fixture
-def aug():
-    bank = np.random.default_rng(4).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
-    return IPMix(bank, threads=1)
+BANK = np.random.default_rng(4).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+
+
+def batches_of(data, method, seed):
+    return TrainingBatches(data, method.views(BANK, data.mean, data.std), seed)
 
 
 def epoch_of(order, epoch):
@@ -76,8 +79,8 @@ def test_processes_share_out_each_batch():
         assert first + second == batch
 
 
-def test_views_are_the_augmenter_s_for_seed_epoch_and_index(data, aug):
-    batches = TrainingBatches(data, aug, 2, seed=9)
+def test_views_are_the_augmenter_s_for_seed_epoch_and_index(data):
+    batches = batches_of(data, IPMixMethod(), seed=9)
     (clean, first, second), labels = batches[3, [7, 20]]
     assert labels.tolist() == [3, 0]
     for place, index in enumerate([7, 20]):
@@ -87,7 +90,7 @@ def test_views_are_the_augmenter_s_for_seed_epoch_and_index(data, aug):
     means = np.array(data.mean, np.float32)[:, None, None]
     stds = np.array(data.std, np.float32)[:, None, None]
     pixels = np.rint((clean.numpy() * stds + means) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
-    expected = aug.batch(
+    expected = IPMix(BANK, threads=1).batch(
         pixels,
         [seed_for(9, 3, 7), seed_for(9, 3, 20)],
         views=2,
@@ -101,7 +104,7 @@ def test_views_are_the_augmenter_s_for_seed_epoch_and_index(data, aug):
 
 def test_crops_change_with_epoch_image_and_seed(data):
     def crop(seed, epoch, index):
-        (views, _) = TrainingBatches(data, None, None, seed)[epoch, [index]]
+        (views, _) = batches_of(data, Vanilla(), seed)[epoch, [index]]
         return float(views[0][0, 0, 0, 0])
 
     assert crop(1, 0, 0) == crop(1, 0, 0)
@@ -109,20 +112,20 @@ def test_crops_change_with_epoch_image_and_seed(data):
     assert len(others) == 4
 
 
-def test_one_mixed_view_without_jsd_and_the_clean_one_for_vanilla(data, aug):
-    views, _ = TrainingBatches(data, aug, None, seed=0)[0, [1, 2]]
+def test_one_mixed_view_without_jsd_and_the_clean_one_for_vanilla(data):
+    views, _ = batches_of(data, IPMixMethod(jsd=False), seed=0)[0, [1, 2]]
     assert [view.shape for view in views] == [(2, 3, SIZE, SIZE)]
-    clean, _ = TrainingBatches(data, None, None, seed=0)[0, [1, 2]]
+    clean, _ = batches_of(data, Vanilla(), seed=0)[0, [1, 2]]
     assert [view.shape for view in clean] == [(2, 3, SIZE, SIZE)]
     assert not torch.equal(views[0], clean[0])
     unmixed = normalized_tensor(data.train.pixels[[1, 2]], data.mean, data.std)
     torch.testing.assert_close(clean[0][:, :, 1:], unmixed[:, :, 1:], rtol=0, atol=0)
 
 
-def test_workers_make_the_batches_of_one_process(data, aug):
+def test_workers_make_the_batches_of_one_process(data):
     def batches(workers):
         order = EpochOrder(30, 8, seed=1)
-        loader = BatchLoader(TrainingBatches(data, aug, 2, 5), order, workers, pinned=False)
+        loader = BatchLoader(batches_of(data, IPMixMethod(), 5), order, workers, pinned=False)
         found = []
         for epoch in range(2):
             order.epoch = epoch
@@ -136,13 +139,13 @@ def test_workers_make_the_batches_of_one_process(data, aug):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_what_is_wrong_with_a_image_arrives_in_its_own_words(data, monkeypatch, workers):
+def test_what_is_wrong_with_an_image_arrives_in_its_own_words(data, monkeypatch, workers):
     def unreadable(self, indices, seeds):
         raise RunError("photos/cat/3.jpg cannot be read")
 
     monkeypatch.setattr(Plain, "for_training", unreadable)
     order = EpochOrder(30, 8, seed=1)
-    loader = BatchLoader(TrainingBatches(data, None, None, 5), order, workers, pinned=False)
+    loader = BatchLoader(batches_of(data, Vanilla(), 5), order, workers, pinned=False)
     with pytest.raises(RunError) as raised:
         list(loader)
     assert str(raised.value) == "photos/cat/3.jpg cannot be read"

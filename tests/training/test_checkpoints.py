@@ -13,7 +13,7 @@ from fractalgen.training.checkpoints import (
     restore_momentum,
     write_checkpoint,
 )
-from fractalgen.training.recipes import configure
+from fractalgen.training.config import configure
 
 
 def small_network():
@@ -90,7 +90,7 @@ def test_a_missing_checkpoint_is_named(tmp_path):
 def test_tensors_that_are_no_checkpoint_are_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file({"model.a": torch.zeros(2)}, path)
-    with pytest.raises(RunError, match="no checkpoint of a run"):
+    with pytest.raises(RunError, match="not a checkpoint of a run"):
         read_checkpoint(path)
 
 
@@ -104,7 +104,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path):
 def test_a_checkpoint_without_its_run_is_refused(tmp_path):
     path = tmp_path / "last.safetensors"
     save_file({"model.a": torch.zeros(2)}, path, {"fractalgen": json.dumps({"version": 1})})
-    with pytest.raises(RunError, match="what is written about the run is damaged"):
+    with pytest.raises(RunError, match="what it says about its run is damaged"):
         read_checkpoint(path)
 
 

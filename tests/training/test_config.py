@@ -5,9 +5,11 @@ import json
 import pytest
 
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.training.config import Config, IPMixSettings, differing_keys
-from fractalgen.training.recipes import Defaults, configure
-from fractalgen.training.schedule import cosine_rate
+from fractalgen.methods.ipmix import IPMixMethod
+from fractalgen.training.config import RECIPES, Config, configure, differing_keys
+from fractalgen.training.datasets import DATASETS, FOLDER_PREFIX, find_data_set
+from fractalgen.training.loop import cosine_rate
+from fractalgen.training.models import MODELS
 
 
 def test_a_configuration_survives_json():
@@ -15,6 +17,26 @@ def test_a_configuration_survives_json():
     assert Config.from_json(json.loads(json.dumps(config.as_json()))) == config
     vanilla = configure(method="vanilla")
     assert Config.from_json(json.loads(json.dumps(vanilla.as_json()))) == vanilla
+
+
+def test_a_configuration_of_before_methods_had_options_is_read():
+    new = configure(k=2, jsd=False, levels=("image",)).as_json()
+    options = new.pop("ipmix")
+    before = {**new, "jsd": options.pop("jsd"), "ipmix": options}
+    assert Config.from_json(before) == configure(k=2, jsd=False, levels=("image",))
+    vanilla = configure(method="vanilla").as_json()
+    del vanilla["vanilla"]
+    before = {**vanilla, "jsd": False, "ipmix": None}
+    assert Config.from_json(before) == configure(method="vanilla")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("dataset", [*DATASETS, f"{FOLDER_PREFIX}photos"])
+def test_every_data_set_has_settings_of_its_own_for_every_recipe(dataset, recipe):
+    defaults = find_data_set(dataset).recipes[recipe]
+    assert defaults.model in MODELS
+    assert set(defaults.epochs_of) <= set(MODELS)
+    assert configure(dataset=dataset, recipe=recipe).model == defaults.model
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"dataset": "digits"}, {"ipmix": {"zoom": 1}}])
@@ -64,9 +86,8 @@ def test_recipes_are_the_published_ones(recipe, dataset, model, expected):
     assert found == expected
     assert config.final_learning_rate == 1e-6
     assert config.momentum == 0.9
-    assert config.ipmix is not None
-    assert config.ipmix.compat == recipe
-    strengths = (config.ipmix.beta, config.ipmix.severity, config.ipmix.patch_sizes)
+    assert config.method.compat == recipe
+    strengths = (config.method.beta, config.method.severity, config.method.patch_sizes)
     imagenet = dataset.startswith("folder:")
     assert strengths == ((4.0, 1.0, "imagenet") if imagenet else (3.0, 3.0, "cifar"))
 
@@ -74,7 +95,7 @@ def test_recipes_are_the_published_ones(recipe, dataset, model, expected):
 def test_what_is_given_wins_over_the_recipe():
     config = configure(epochs=3, batch_size=32, k=5, severity=2.0, model="wrn-16-1")
     assert (config.epochs, config.batch_size, config.model) == (3, 32, "wrn-16-1")
-    assert config.ipmix == dataclasses.replace(IPMixSettings(), k=5, severity=2.0)
+    assert config.method == IPMixMethod(k=5, severity=2.0)
 
 
 def test_the_transformer_starts_with_a_rate_at_which_it_learns():
@@ -83,10 +104,10 @@ def test_the_transformer_starts_with_a_rate_at_which_it_learns():
 
 
 def test_vanilla_has_neither_views_nor_settings():
-    config = configure(method="vanilla")
-    assert (config.jsd, config.ipmix, config.views) == (False, None, None)
-    assert configure().views == 2
-    assert configure(jsd=False).views is None
+    assert configure(method="vanilla").as_json()["vanilla"] == {}
+    assert configure(method="vanilla").method.n_views == 1
+    assert configure().method.n_views == 3
+    assert configure(jsd=False).method.n_views == 1
 
 
 @pytest.mark.parametrize(
@@ -94,7 +115,11 @@ def test_vanilla_has_neither_views_nor_settings():
     [
         ({"method": "ipmx"}, "did you mean 'ipmix'"),
         ({"recipe": "papper"}, "did you mean 'paper'"),
-        ({"method": "vanilla", "k": 3, "beta": 1.0}, "has no beta, no k"),
+        ({"method": "vanilla", "k": 3, "beta": 1.0}, "has no beta, no k; .* or use ipmix"),
+        ({"method": "vanilla", "jsd": False}, "has no jsd"),
+        ({"dataset": "digit"}, "no data set is called 'digit': did you mean 'digits'"),
+        ({"model": "resnet8"}, "no model is called 'resnet8': did you mean 'resnet-8'"),
+        ({"k": 99}, "k must be a whole number from 1 to 8"),
         ({"learning_rate": 0.0}, "learning_rate must be a number from 1e-12 to 1000, not 0.0"),
         ({"weight_decay": -1.0}, "weight_decay must be a number from 0 to 1, not -1.0"),
         ({"learning_rate": float("nan")}, "learning_rate must be a number .* not nan"),
@@ -103,7 +128,7 @@ def test_vanilla_has_neither_views_nor_settings():
         ({"epoch": None}, "no option is called 'epoch': did you mean 'epochs'"),
         ({"image-size": 32}, "no option is called 'image-size': did you mean 'image_size'"),
         ({"ipmix": None}, "no option is called 'ipmix'"),
-        ({"momentum": 0.5}, "no option is called 'momentum': choose from dataset, method"),
+        ({"momentum": 0.5}, "no option is called 'momentum': choose from dataset, model"),
         ({"epochs": 2.5}, "epochs must be a whole number from 1 to .* not 2.5"),
         ({"epochs": True}, "epochs must be a whole number from 1 to .* not True"),
         ({"batch_size": "64"}, "batch_size must be a whole number from 2 to .* not '64'"),
@@ -124,9 +149,8 @@ def test_what_cannot_be_is_refused_in_words(given, message):
 
 def test_every_option_of_a_configuration_is_told_of():
     """What is unknown is told the nearest of all that `configure` takes."""
-    taken = set(inspect.signature(configure).parameters) - {"given"}
-    taken |= {field.name for field in dataclasses.fields(IPMixSettings)}
-    taken |= {field.name for field in dataclasses.fields(Defaults)} - {"ipmix"}
+    taken = set(inspect.signature(configure).parameters) - {"options"}
+    taken |= {field.name for field in dataclasses.fields(IPMixMethod)}
     for name in taken:
         with pytest.raises(RunUsageError, match=f"did you mean '{name}'"):
             configure(**{f"{name}_": 1})

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.seeding import seed_for
 from fractalgen.training.datasets import DATASETS, load_data
+from fractalgen.training.datasets.data_set import DataSet
 from fractalgen.training.datasets.in_memory import channel_statistics, in_memory_data
 
 
@@ -107,13 +108,11 @@ def test_another_size_is_pillows_bicubic(channels, size):
     pixels = np.random.default_rng(1).integers(0, 256, (3, 20, 20, channels), np.uint8)
     labels = np.arange(3)
     data = in_memory_data(
-        "some",
+        DataSet("some", load=None, image_size=20, recipes={}),
+        size,
         train=(pixels, labels),
         test=(pixels, labels),
         classes=("a", "b", "c"),
-        size=size,
-        padding=0,
-        mirror=True,
     )
     rgb = Image.fromarray(np.broadcast_to(pixels[2], (20, 20, 3)).copy())
     expected = np.asarray(rgb.resize((size, size), Image.Resampling.BICUBIC))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalgen.seeding import seed_for
-from fractalgen.training.datasets.random_crops import random_crops
+from fractalgen.training.datasets.in_memory import random_crops
 
 SEEDS = st.integers(0, 2**64 - 1)
 

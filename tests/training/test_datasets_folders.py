@@ -130,7 +130,7 @@ def test_a_missing_part_is_named(folder, part):
 
 def test_classes_have_to_be_the_same_and_not_empty(folder):
     (folder / "val" / "bird").mkdir()
-    with pytest.raises(RunError, match=r"val has classes that .*train has not: bird"):
+    with pytest.raises(RunError, match=r"val has classes that .*train does not have: bird"):
         load(folder)
     (folder / "train" / "bird").mkdir()
     with pytest.raises(RunError, match=r"train has no images of these classes: bird"):
@@ -163,7 +163,7 @@ def test_an_unreadable_image_is_named(folder):
     path.write_bytes(path.read_bytes()[:-500])
     test = load(folder).test
     assert test.for_testing([0]).shape == (1, 224, 224, 3)
-    with pytest.raises(RunError, match=r"cannot use .*dog.0\.png: damaged .*Mend or remove it\."):
+    with pytest.raises(RunError, match=r"cannot use .*dog.0\.png: damaged .*Repair or remove it\."):
         test.for_testing([0, 1])
     path.unlink()
     with pytest.raises(RunError, match=r"0\.png: No such file"):

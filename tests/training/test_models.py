@@ -10,7 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from fractalgen.errors import RunUsageError
 from fractalgen.training.models import MODELS, create_model
 
-SMALL = [name for name, entry in MODELS.items() if not entry.for_folders]
+SMALL = [name for name, entry in MODELS.items() if entry.min_size == 8]
 
 
 def n_weights(network):
@@ -194,7 +194,7 @@ def test_small_networks_take_images_of_any_size(name, size):
 
 @pytest.mark.parametrize("name", [n for n in MODELS if n not in ("wrn-28-10", "wrn-40-4")])
 def test_networks_run_channels_last_in_bfloat16(name):
-    size = max(16, MODELS[name].least_size)
+    size = max(16, MODELS[name].min_size)
     network = create_model(name, 5, size).to(memory_format=torch.channels_last).eval()
     images = torch.randn(2, 3, size, size)
     with torch.no_grad():

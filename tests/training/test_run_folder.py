@@ -1,8 +1,8 @@
 import pytest
 
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.training.recipes import configure
-from fractalgen.training.run_folder import EpochRecord, RunFile, RunFolder, default_run_folder
+from fractalgen.training.config import configure, default_run_folder
+from fractalgen.training.run import EpochRecord, RunFile, RunFolder
 
 
 def run_file(digest="d" * 32, data="e" * 32, **given):
@@ -60,7 +60,7 @@ def test_overwriting_removes_what_the_run_wrote_and_nothing_else(run):
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(RunUsageError, match=r"something else than a run \(thesis\.tex\)"):
+    with pytest.raises(RunUsageError, match=r"something other than a run \(thesis\.tex\)"):
         claim(RunFolder(tmp_path), run_file(), resume=False, overwrite=True)
     assert (tmp_path / "thesis.tex").read_text() == "x"
 
@@ -72,7 +72,7 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
 
 
 def test_what_is_no_run_says_so(tmp_path):
-    with pytest.raises(RunError, match=r"has no run\.json"):
+    with pytest.raises(RunError, match=r"not a run: it has no run\.json"):
         RunFolder(tmp_path).read()
     with pytest.raises(RunError, match="train-with-set"):
         RunFolder(tmp_path / "nowhere").read()

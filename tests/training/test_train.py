@@ -1,5 +1,6 @@
 """Whole runs on digits of 8 pixels: real training, small enough to be done several times."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -17,15 +18,14 @@ from PIL import Image
 from fractalgen.errors import RunError, RunUsageError, SetError
 from fractalgen.files.lock import locked
 from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.training import hardware
 from fractalgen.training.checkpoints import read_checkpoint
-from fractalgen.training.hardware import Hardware
-from fractalgen.training.loop import Listeners
-from fractalgen.training.memory import saved_bytes
+from fractalgen.training.config import configure
+from fractalgen.training.hardware import saved_bytes
+from fractalgen.training.loop import Callbacks
 from fractalgen.training.models import MODELS, ModelEntry
-from fractalgen.training.recipes import configure
-from fractalgen.training.run_folder import RunFolder
+from fractalgen.training.run import RunFolder, load_run
 from fractalgen.training.train import train
-from fractalgen.training.trained import load_run
 
 COMMON = {"image_size": 8, "batch_size": 128}
 
@@ -48,7 +48,7 @@ def assert_same_weights(one, other):
 
 
 def train_here(config, folder, mixing_images, **options):
-    return train(config, folder, set_folder=mixing_images, data_dir=folder / "data", **options)
+    return train(config, out=folder, mixing_set=mixing_images, data_dir=folder / "data", **options)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def whole_run(tmp_path_factory, mixing_images):
 
 def test_a_run_learns_and_writes_what_it_says(whole_run):
     folder, outcome = whole_run
-    records = outcome.records
+    records = outcome.history
     assert [record.epoch for record in records] == [1, 2, 3]
     assert records[-1].test_error < 0.5  # nine in ten are wrong by chance
     assert records[-1].loss < records[0].loss
@@ -89,11 +89,60 @@ def test_the_weights_that_are_loaded_have_the_error_on_record(whole_run):
     with torch.inference_mode():
         logits = run.model(normalized_tensor(pixels, run.data.mean, run.data.std))
     error = (logits.argmax(dim=1).numpy() != run.data.test.labels).mean()
-    assert error == pytest.approx(outcome.records[-1].test_error, abs=0.5 / len(run.data.test))
+    assert error == pytest.approx(outcome.history[-1].test_error, abs=0.5 / len(run.data.test))
+
+
+def test_a_run_is_shown_and_loaded_again(whole_run):
+    folder, trained = whole_run
+    loaded = load_run(str(folder))
+    error = f"{trained.history[-1].test_error:.2%}"
+    shown = f"<Run '{folder}': resnet-8 on digits, ipmix, 3 of 3 epochs, test error {error}>"
+    assert repr(loaded) == repr(trained) == shown
+    assert (loaded.config, loaded.history) == (trained.config, trained.history)
+    assert loaded.checkpoint == trained.checkpoint
+    assert not loaded.model.training
+    images = loaded.preprocess(loaded.data.test.for_testing([3, 1]))
+    with torch.inference_mode():
+        assert torch.equal(loaded.model(images), trained.model(images))
+    best = load_run(folder, checkpoint="best")
+    lowest = min(trained.history, key=lambda record: record.test_error)
+    assert f"{lowest.epoch} of 3 epochs, test error {lowest.test_error:.2%}" in repr(best)
+
+
+def test_a_run_is_asked_for_in_one_call(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = train(dataset="digits", method="vanilla", epochs=1, **COMMON)
+    assert str(run.folder) == "runs/digits-resnet-8-vanilla-0"
+    with pytest.raises(RunUsageError, match="give a config, or seed; not both"):
+        train(run.config, seed=1)
 
 
 class StopError(Exception):
     pass
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("tensorboard"), reason="no tensorboard")
+@pytest.mark.parametrize("stops", [False, True])
+def test_tensorboard_is_closed_on_every_way_out(tmp_path, monkeypatch, stops):
+    from torch.utils.tensorboard import SummaryWriter
+
+    opened, closed = [], []
+    enter, leave = SummaryWriter.__enter__, SummaryWriter.__exit__
+    monkeypatch.setattr(SummaryWriter, "__enter__", lambda it: opened.append(it) or enter(it))
+    monkeypatch.setattr(
+        SummaryWriter, "__exit__", lambda it, *how: closed.append(it) or leave(it, *how)
+    )
+
+    def epoch(record):
+        if stops:
+            raise StopError
+
+    config = config_of(method="vanilla", epochs=1)
+    with pytest.raises(StopError) if stops else contextlib.nullcontext():
+        train(config, out=tmp_path / "run", callbacks=Callbacks(epoch=epoch))
+    assert len(opened) == 1
+    assert closed == opened
+    assert opened[0].all_writers is None  # as `close` leaves it
 
 
 @pytest.mark.parametrize("stop_at", [(1, 10), (3, 1)])
@@ -106,16 +155,16 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
 
     folder = tmp_path / "run"
     with pytest.raises(StopError):
-        train_here(config_of(), folder, mixing_images, listeners=Listeners(step=stop))
+        train_here(config_of(), folder, mixing_images, callbacks=Callbacks(step=stop))
     outcome = train_here(config_of(), folder, mixing_images, resume=True)
     assert outcome.epochs_before == stop_at[0] - 1
-    assert len(outcome.records) == 3
+    assert len(outcome.history) == 3
     assert_same_weights(folder, whole_run[0])
 
 
 def test_workers_do_not_change_the_weights(whole_run, tmp_path, mixing_images):
     folder = tmp_path / "run"
-    train_here(config_of(), folder, mixing_images, hardware=Hardware(workers=2))
+    train_here(config_of(), folder, mixing_images, workers=2)
     assert_same_weights(folder, whole_run[0])
 
 
@@ -127,7 +176,7 @@ def with_dropout(n_classes, image_size):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_dropout_too_goes_on_where_it_was(tmp_path, monkeypatch, workers):
-    monkeypatch.setitem(MODELS._entries, "dropout", ModelEntry("dropout", with_dropout, ""))
+    monkeypatch.setitem(MODELS._entries, "dropout", ModelEntry("dropout", with_dropout))
     config = config_of(model="dropout", method="vanilla", epochs=2, learning_rate=0.01)
 
     def stop(report):
@@ -135,11 +184,11 @@ def test_dropout_too_goes_on_where_it_was(tmp_path, monkeypatch, workers):
             raise StopError
 
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
-    train(config, whole)
+    train(config, out=whole)
     with pytest.raises(StopError):
-        train(config, resumed, listeners=Listeners(step=stop))
+        train(config, out=resumed, callbacks=Callbacks(step=stop))
     torch.rand(7)  # the global generator is elsewhere by then
-    train(config, resumed, resume=True, hardware=Hardware(workers=workers))
+    train(config, out=resumed, resume=True, workers=workers)
     assert_same_weights(whole, resumed)
 
 
@@ -169,7 +218,7 @@ def test_a_finished_run_that_is_resumed_stays_as_it_is(whole_run, mixing_images)
     before = (folder / "last.safetensors").read_bytes()
     outcome = train_here(config_of(), folder, mixing_images, resume=True)
     assert outcome.epochs_before == 3
-    assert len(outcome.records) == 3
+    assert len(outcome.history) == 3
     assert (folder / "last.safetensors").read_bytes() == before
 
 
@@ -196,7 +245,7 @@ class Diverging(torch.nn.Module):
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
     tmp_path, mixing_images, monkeypatch
 ):
-    monkeypatch.setitem(MODELS._entries, "diverging", ModelEntry("diverging", Diverging, ""))
+    monkeypatch.setitem(MODELS._entries, "diverging", ModelEntry("diverging", Diverging))
     folder = tmp_path / "run"
     with pytest.raises(RunError, match=r"loss became nan at step 5 of 11 in epoch 2"):
         train_here(config_of(model="diverging"), folder, mixing_images)
@@ -231,7 +280,7 @@ class Breaking(Diverging):
 def test_weights_that_the_last_step_broke_do_not_replace_the_good_ones(
     tmp_path, mixing_images, monkeypatch
 ):
-    monkeypatch.setitem(MODELS._entries, "breaking", ModelEntry("breaking", Breaking, ""))
+    monkeypatch.setitem(MODELS._entries, "breaking", ModelEntry("breaking", Breaking))
     folder = tmp_path / "run"
     with pytest.raises(RunError, match=r"layer\.weight is no longer finite after epoch 2"):
         train_here(config_of(model="breaking", learning_rate=0.01), folder, mixing_images)
@@ -242,7 +291,7 @@ def test_weights_that_the_last_step_broke_do_not_replace_the_good_ones(
 def test_going_on_and_starting_anew_do_not_go_together(whole_run, mixing_images):
     folder, _ = whole_run
     before = (folder / "last.safetensors").read_bytes()
-    with pytest.raises(RunUsageError, match="give one of them"):
+    with pytest.raises(RunUsageError, match="give only one of them"):
         train_here(config_of(), folder, mixing_images, resume=True, overwrite=True)
     assert (folder / "last.safetensors").read_bytes() == before
 
@@ -255,17 +304,17 @@ def test_two_processes_do_not_train_in_one_folder(whole_run, mixing_images):
 
 def test_a_run_that_goes_on_does_not_need_its_first_weights(tmp_path):
     config = config_of(method="vanilla", epochs=1)
-    train(config, tmp_path / "first")
+    train(config, out=tmp_path / "first")
     second = dataclasses.replace(config, weights=str(tmp_path / "first"), epochs=2)
 
     def stop(record):
         raise StopError
 
     with pytest.raises(StopError):
-        train(second, tmp_path / "second", listeners=Listeners(epoch=stop))
+        train(second, out=tmp_path / "second", callbacks=Callbacks(epoch=stop))
     (tmp_path / "first").rename(tmp_path / "moved")
-    outcome = train(second, tmp_path / "second", resume=True)
-    assert (outcome.epochs_before, len(outcome.records)) == (1, 2)
+    outcome = train(second, out=tmp_path / "second", resume=True)
+    assert (outcome.epochs_before, len(outcome.history)) == (1, 2)
 
 
 def photo_folder(folder, n=3):
@@ -293,7 +342,7 @@ def folder_config(photos, **given):
 def test_a_folder_of_photographs(tmp_path, mixing_images):
     config = folder_config(photo_folder(tmp_path / "photos"), learning_rate=0.01)
     outcome = train_here(config, tmp_path / "run", mixing_images)
-    assert len(outcome.records) == 2
+    assert len(outcome.history) == 2
 
 
 def test_a_test_image_that_cannot_be_read_is_found_before_an_epoch_is_spent(tmp_path):
@@ -303,8 +352,8 @@ def test_a_test_image_that_cannot_be_read_is_found_before_an_epoch_is_spent(tmp_
     with pytest.raises(RunError, match=r"val/dog/1\.png"):
         train(
             folder_config(photos, method="vanilla"),
-            tmp_path / "run",
-            listeners=Listeners(step=steps.append),
+            out=tmp_path / "run",
+            callbacks=Callbacks(step=steps.append),
         )
     assert steps == []
 
@@ -315,23 +364,30 @@ def test_a_step_that_would_not_fit_into_memory_is_refused(tmp_path):
         folder_config(photos, method="vanilla"), batch_size=2000, image_size=1024
     )
     with pytest.raises(RunError, match=r"need about \d+ GB of memory.*--batch-size of \d+ or less"):
-        train(config, tmp_path / "run")
+        train(config, out=tmp_path / "run")
 
 
 def test_a_run_is_overwritten_only_when_the_new_one_can_begin(tmp_path):
     photos = photo_folder(tmp_path / "photos")
     config = folder_config(photos, method="vanilla")
-    train(config, tmp_path / "run")
+    train(config, out=tmp_path / "run")
     before = (tmp_path / "run" / "last.safetensors").read_bytes()
     (photos / "val" / "cat" / "0.png").write_bytes(b"not an image")
     with pytest.raises(RunError, match=r"val/cat/0\.png"):
-        train(config, tmp_path / "run", overwrite=True)
+        train(config, out=tmp_path / "run", overwrite=True)
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
 
 
 def test_an_unknown_precision_is_refused(tmp_path):
     with pytest.raises(RunUsageError, match="did you mean 'bfloat16'"):
-        train(config_of(), tmp_path / "run", hardware=Hardware(precision="bfloat"))
+        train(config_of(), out=tmp_path / "run", precision="bfloat")
+
+
+def test_a_step_that_a_control_group_would_kill_is_refused(monkeypatch):
+    monkeypatch.setattr(hardware, "available_memory", lambda: 500_000)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 1000))
+    with pytest.raises(RunError, match=r"in 3 views need about .* --batch-size of"):
+        hardware.check_memory(network, 4, 10_000, 3)
 
 
 def test_what_a_step_keeps_is_known_before():
@@ -345,10 +401,10 @@ def test_what_a_step_keeps_is_known_before():
 def test_data_that_changed_are_refused(tmp_path):
     photos = photo_folder(tmp_path / "photos")
     config = folder_config(photos, method="vanilla")
-    train(config, tmp_path / "run")
+    train(config, out=tmp_path / "run")
     (photos / "train" / "cat" / "2.png").unlink()
     with pytest.raises(RunUsageError, match="other data"):
-        train(config, tmp_path / "run", resume=True)
+        train(config, out=tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize(
@@ -371,16 +427,16 @@ def test_what_does_not_go_together_is_refused_before_anything_is_written(
 def test_a_device_that_is_not_there_is_refused(tmp_path, mixing_images):
     if torch.cuda.is_available():
         pytest.skip("there is one here")
-    with pytest.raises(RunUsageError, match="the device 'cuda' is not there"):
-        train_here(config_of(), tmp_path, mixing_images, hardware=Hardware(device="cuda"))
+    with pytest.raises(RunUsageError, match="the device 'cuda' is not available"):
+        train_here(config_of(), tmp_path, mixing_images, device="cuda")
     for name in ("gpu", "meta"):
-        with pytest.raises(RunUsageError, match=f"the device '{name}' is not there"):
-            train_here(config_of(), tmp_path, mixing_images, hardware=Hardware(device=name))
+        with pytest.raises(RunUsageError, match=f"the device '{name}' is not available"):
+            train_here(config_of(), tmp_path, mixing_images, device=name)
 
 
 def test_more_workers_than_processors_are_refused(tmp_path, mixing_images):
     with pytest.raises(RunUsageError, match="100000 workers are more than"):
-        train_here(config_of(), tmp_path, mixing_images, hardware=Hardware(workers=100_000))
+        train_here(config_of(), tmp_path, mixing_images, workers=100_000)
 
 
 class TestSets:

@@ -64,7 +64,7 @@ def test_every_option_reaches_the_run(train, tmp_path):
     assert result.exit_code == 0, result.stderr
     config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
     ipmix = config.pop("ipmix")
-    assert config["jsd"] is False
+    assert config["method"] == "ipmix"
     assert (config["seed"], config["learning_rate"], config["weight_decay"]) == (12, 0.03, 0.001)
     assert (config["model"], config["image_size"], config["epochs"]) == ("wrn-16-1", 8, 1)
     assert ipmix == {
@@ -78,6 +78,9 @@ def test_every_option_reaches_the_run(train, tmp_path):
         "patch_shapes": ["scar"],
         "patch_sizes": "cifar",
         "compat": "official",
+        "jsd": False,
+        "alpha": 1.0,
+        "image_ops": "paper",
     }
 
 
@@ -89,7 +92,7 @@ def test_a_second_run_needs_to_be_told_what_to_do(train, tmp_path):
     assert "holds a run already; --resume" in again.stderr
     resumed = train("--out", "run", "--method", "vanilla", "--resume")
     assert resumed.exit_code == 0
-    assert "all of its epochs were done already" in resumed.stdout
+    assert "all epochs were done already" in resumed.stdout
     other = train("--out", "run", "--method", "vanilla", "--resume", "--seed", "5")
     assert other.exit_code == 2
     assert "seed 0 (now 5)" in other.stderr
@@ -142,7 +145,7 @@ def test_a_device_that_is_absent(train):
         pytest.skip("there is one here")
     result = train("--device", "cuda")
     assert result.exit_code == 2
-    assert "the device 'cuda' is not there" in result.stderr
+    assert "the device 'cuda' is not available" in result.stderr
 
 
 def test_a_set_that_is_absent_or_empty(train, tmp_path):

@@ -36,7 +36,7 @@ from fractalgen.files.cache_folder import default_folder
 from fractalgen.files.regular_file import file_hash
 from fractalgen.pool import default_workers
 from fractalgen.registry import Registry
-from fractalgen.training.datasets.image_data import Images
+from fractalgen.training.datasets.data_set import Images
 
 __all__ = [
     "GENERATE",

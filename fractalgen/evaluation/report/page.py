@@ -23,8 +23,8 @@ from fractalgen.evaluation.measurements.measurement import count_of, percent, sp
 from fractalgen.evaluation.results import Results
 from fractalgen.images.decoding import read_square
 from fractalgen.images.formats import encode
+from fractalgen.methods import open_set
 from fractalgen.seeding import rng_for, seed_for
-from fractalgen.training.mixing import augmenter_for
 
 if TYPE_CHECKING:
     from fractalgen.evaluation.evaluated_model import EvaluatedModel
@@ -203,16 +203,20 @@ def samples_for(model: EvaluatedModel) -> Samples:
     clean = run.data.train.for_testing(indices)
     set_images: Sequence[_Image] = ()
     views: Any = [()] * len(clean)
-    if run.config.ipmix is not None and run.set_folder is not None:
+    if run.config.method.uses_set and run.set_folder is not None:
         with contextlib.suppress(BankError, ImageError, OSError):
             files = list_images(run.set_folder)
             if content_key(files) == run.set_digest:
                 set_images = _set_images(run.set_folder, files, rng)
                 # As the run augments them.
-                aug = augmenter_for(run.config.ipmix, run.set_folder, clean.shape[1])
-                seeds = [seed_for(run.config.seed, 0, int(index)) for index in indices]
-                mixed = aug.batch(clean, seeds, views=_N_VIEWS)
-                views = np.rint(np.clip(mixed, 0, 1) * 255).astype(np.uint8).swapaxes(0, 1)
+                mixing_set = open_set(run.set_folder, run.data.size)
+                make = run.config.method.views(mixing_set, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+                mixed = [
+                    make(clean, [seed_for(run.config.seed, epoch, int(i)) for i in indices])[-1]
+                    for epoch in range(_N_VIEWS)
+                ]
+                pixels = np.rint(np.clip(np.stack(mixed, axis=1), 0, 1) * 255).astype(np.uint8)
+                views = np.ascontiguousarray(pixels.transpose(0, 1, 3, 4, 2))
     training_images = [TrainingImage(*pair) for pair in zip(clean, views, strict=True)]
     return Samples(set_images, training_images, mistakes)
 

@@ -1,6 +1,84 @@
-"""The data sets that networks are trained and tested on."""
+"""The data sets that networks are trained and tested on. Listing them loads nothing slow."""
 
-from fractalgen.training.datasets.image_data import ImageData, Images
-from fractalgen.training.datasets.loading import DATASETS, FOLDER_PREFIX, load_data
+from __future__ import annotations
 
-__all__ = ["DATASETS", "FOLDER_PREFIX", "ImageData", "Images", "load_data"]
+import dataclasses
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fractalgen.errors import RunUsageError
+from fractalgen.registry import Registry, nearest, shown
+
+if TYPE_CHECKING:
+    from fractalgen.pool import Progress
+    from fractalgen.training.datasets.data_set import DataSet, ImageData
+
+__all__ = ["DATASETS", "FOLDER_PREFIX", "find_data_set", "load_data"]
+
+FOLDER_PREFIX = "folder:"
+"""Before a folder's path, in the place of a data set's name."""
+
+DATASETS: Registry[str] = Registry("data set")
+"""Where each named data set's `DataSet` is."""
+
+DATASETS.add("digits", "fractalgen.training.datasets.digits:DIGITS")
+DATASETS.add("fashion-mnist", "fractalgen.training.datasets.fashion_mnist:FASHION_MNIST")
+DATASETS.add("cifar10", "fractalgen.training.datasets.cifar:CIFAR10")
+DATASETS.add("cifar100", "fractalgen.training.datasets.cifar:CIFAR100")
+
+_FOLDERS = "fractalgen.training.datasets.folders:FOLDERS"
+_MIN_SIZE = 8
+
+
+def find_data_set(name: str) -> DataSet:
+    """Return the data set of a name, or what holds for all folders; RunUsageError if unknown."""
+    if not isinstance(name, str):
+        raise RunUsageError(f"dataset must be a name, not {shown(name)}")
+    if not name.startswith(FOLDER_PREFIX) and name not in DATASETS:
+        hint = nearest(name, [*DATASETS, f"{FOLDER_PREFIX}DIR"])
+        raise RunUsageError(f"no data set is called '{name}': {hint}")
+    address = _FOLDERS if name.startswith(FOLDER_PREFIX) else DATASETS[name]
+    data_set: DataSet = pkgutil.resolve_name(address)
+    return data_set
+
+
+def load_data(
+    name: str,
+    *,
+    data_dir: Path,
+    image_size: int | None = None,
+    progress: Progress | None = None,
+) -> ImageData:
+    """Load a data set for image classification.
+
+    Parameters
+    ----------
+    name : str
+        One of `DATASETS`, or ``folder:`` and the path of a folder that holds ``train`` and
+        ``val``.
+    data_dir : Path
+        Where published data sets are looked for, and downloaded to.
+    image_size : int, optional
+        Pixels a side, 8 or more; the data set's own size if None.
+    progress : callable or None
+        Called with the number of bytes downloaded, and their total or None if it is unknown.
+
+    Raises
+    ------
+    RunUsageError
+        If there is no such data set, or `image_size` is too small.
+    RunError
+        If the data set is damaged, or can be neither found nor downloaded.
+    """
+    data_set = find_data_set(name)
+    if image_size is not None and image_size < _MIN_SIZE:
+        raise RunUsageError(f"images need {_MIN_SIZE} pixels a side or more, not {image_size}")
+    if name in DATASETS:
+        place = data_dir
+    elif name == FOLDER_PREFIX:
+        raise RunUsageError(f"give a folder after '{name}', such as {name}photos")
+    else:
+        place = Path(name.removeprefix(FOLDER_PREFIX)).expanduser()
+    data = data_set.load(data_set, place, image_size or data_set.image_size, progress)
+    return dataclasses.replace(data, name=name)

@@ -1,6 +1,11 @@
 """Fashion-MNIST: 70,000 grey images of clothes, 28 x 28 pixels."""
 
+import gzip
+import shutil
+import tempfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,67 +13,43 @@ from numpy.typing import NDArray
 from fractalgen.errors import RunError
 from fractalgen.files.download import fetch
 from fractalgen.pool import Progress
-from fractalgen.training.datasets.idx_files import read_idx
-from fractalgen.training.datasets.image_data import ImageData
+from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData
 from fractalgen.training.datasets.in_memory import in_memory_data
 
-__all__ = ["load_fashion_mnist"]
+__all__ = ["FASHION_MNIST"]
 
-_SIZE = 28
-_CLASSES = (
-    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-)
 _PARTS = ("train", "t10k")
 _FILES = tuple(f"{part}-{kind}-ubyte" for part in _PARTS for kind in ("images-idx3", "labels-idx1"))
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 
-def load_fashion_mnist(
-    data_dir: Path, image_size: int | None = None, progress: Progress | None = None
+def _load(
+    data_set: DataSet, data_dir: Path, size: int, progress: Progress | None = None
 ) -> ImageData:
-    """Load Fashion-MNIST from files as they are published, or fetch them.
+    """Load Fashion-MNIST from the published files, or download them.
 
     They are looked for in ``FashionMNIST/raw`` in `data_dir`, where torchvision keeps them, in
     `data_dir` itself, and where Debian's package dataset-fashion-mnist puts them; each may be
-    packed by gzip or not. Training images are also mirrored.
+    gzipped or not. Downloads go to ``FashionMNIST/raw``.
 
     Source: H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a novel image dataset for
     benchmarking machine learning algorithms", 2017.
-
-    Parameters
-    ----------
-    data_dir : Path
-        Fetched files go to ``FashionMNIST/raw`` in it.
-    image_size : int, optional
-        Pixels a side; 28 if it is left out.
-    progress : callable or None
-        Told of the bytes fetched, of each file anew.
-
-    Raises
-    ------
-    RunError
-        If files are damaged or don't go together, or can be neither found nor fetched.
     """
+    from torchvision.datasets import FashionMNIST
+
+    classes = tuple(FashionMNIST.classes)
     files = _found(data_dir) or _fetched(data_dir / "FashionMNIST" / "raw", progress)
     train, test = (
-        _labelled(files[f"{part}-images-idx3-ubyte"], files[f"{part}-labels-idx1-ubyte"])
+        _labelled(
+            files[f"{part}-images-idx3-ubyte"], files[f"{part}-labels-idx1-ubyte"], len(classes)
+        )
         for part in _PARTS
     )
-    size = image_size or _SIZE
-    return in_memory_data(
-        "fashion-mnist",
-        train=train,
-        test=test,
-        classes=_CLASSES,
-        size=size,
-        padding=size // 8,
-        mirror=True,
-    )
+    return in_memory_data(data_set, size, train=train, test=test, classes=classes)
 
 
 def _found(data_dir: Path) -> dict[str, Path] | None:
-    """Return the four files' paths, of the first place that has them all."""
+    """Return the paths of the four files in the first place that has them all."""
     for folder in (data_dir / "FashionMNIST" / "raw", data_dir, _DEBIAN):
         files = {
             name: path
@@ -94,15 +75,59 @@ def _fetched(folder: Path, progress: Progress | None) -> dict[str, Path]:
     return {name: folder / f"{name}.gz" for name in _FILES}
 
 
-def _labelled(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    pixels, classes = read_idx(images, (_SIZE, _SIZE)), read_idx(labels, ())
+def _labelled(
+    images: Path, labels: Path, n_classes: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Read images and their labels; RunError if they are damaged or do not belong together."""
+    pixels, classes = _read(images, (28, 28)), _read(labels, ())
     if len(pixels) != len(classes):
         raise RunError(
             f"{images} has {len(pixels):,} images and {labels} has {len(classes):,} labels; "
-            "get both anew from one place"
+            "get both again from one place"
         )
-    if not len(pixels):
-        raise RunError(f"{images} holds no images")
-    if classes.max() >= len(_CLASSES):
-        raise RunError(f"{labels} has the label {classes.max()}; the classes are 0 to 9")
+    if classes.max() >= n_classes:
+        raise RunError(
+            f"{labels} has the label {classes.max()}; the classes are 0 to {n_classes - 1}"
+        )
     return pixels[..., None], classes.astype(np.int64)
+
+
+def _read(path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Read an idx file, gzipped or not, with torchvision, which reads only plain files."""
+    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
+
+    again = f"; remove {path.name} and get it again"
+    with tempfile.TemporaryDirectory(prefix="fractalgen-") as folder:
+        plain = path
+        try:
+            with path.open("rb") as file:
+                is_packed = file.read(2) == b"\x1f\x8b"
+            if is_packed:
+                plain = Path(folder, "plain")
+                with gzip.open(path) as packed, plain.open("wb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked)
+            values: Any = read_sn3_pascalvincent_tensor(str(plain)).numpy()
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise RunError(f"{path} is cut short or damaged{again}") from None
+        except OSError as error:
+            raise RunError(f"cannot read {path}: {error.strerror or error}") from None
+        # torchvision fails in many ways on a file that is not what its header says.
+        except (AssertionError, KeyError, RuntimeError, ValueError):
+            values = None
+    if values is None or values.dtype != np.uint8 or values.shape[1:] != item_shape:
+        kind = " x ".join(map(str, item_shape)) + " images" if item_shape else "labels"
+        raise RunError(f"{path} is not an idx file of {kind}, or is damaged{again}")
+    pixels: NDArray[np.uint8] = values
+    return pixels
+
+
+# No paper that this project follows trains on these; see digits.
+_DEFAULTS = Defaults("resnet-8", epochs=8, batch_size=128, learning_rate=0.1, weight_decay=5e-4)
+
+FASHION_MNIST = DataSet(
+    name="fashion-mnist",
+    load=_load,
+    image_size=28,
+    recipes={"paper": _DEFAULTS, "official": _DEFAULTS},
+    crop_padding=1 / 8,
+)

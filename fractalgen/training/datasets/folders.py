@@ -1,46 +1,39 @@
 """Folders of images with a folder for each class, such as ImageNet's."""
 
+import dataclasses
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fractalgen.bank.folder import list_images
-from fractalgen.errors import BankError, RunError
-from fractalgen.pool import ThreadTeam
+from fractalgen.errors import BankError, ImageError, RunError
+from fractalgen.files.regular_file import open_regular
+from fractalgen.images.decoding import MAX_BYTES, to_rgb
+from fractalgen.pool import Progress, ThreadTeam
 from fractalgen.registry import first_few
-from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.datasets.image_files import (
-    read_image,
-    shorter_side,
-    testing_view,
-    training_view,
-)
+from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData
 
-__all__ = ["FolderImages", "class_folders", "images_of_classes", "load_folder"]
+__all__ = ["FOLDERS", "FolderImages", "class_folders", "images_of_classes"]
 
-_SIZE = 224
+# ImageNet's statistics, as pretrained networks expect them.
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
+_CROP_AREA = (0.08, 1.0)
+_CROP_ASPECT = (3 / 4, 4 / 3)
+_CROP_ATTEMPTS = 10
+
 
 class FolderImages:
-    """Labelled images that are decoded when they are asked for.
+    """Labelled images that are decoded when they are read, at `size` pixels a side.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds them.
-    names : sequence of str
-        Their paths in it.
-    labels : ndarray of int64, shape (n,)
-        Their classes.
-    size : int
-        Side in pixels at which they are read.
-    whole : bool
-        Test on the whole of a square image, not on the middle seven eighths of it.
+    `names` are paths within `folder`. With `whole`, a square image is tested on as a whole rather
+    than on its central seven eighths.
     """
 
     def __init__(
@@ -53,8 +46,8 @@ class FolderImages:
         whole: bool = False,
     ) -> None:
         self._folder = folder
-        # An array: worker processes would copy the pages of a million strings by counting
-        # references to them.
+        # An array: counting references to a million strings would make every worker process copy
+        # the memory they lie in.
         self._names = np.array([os.fsencode(name) for name in names])
         self._labels = labels
         self._size = size
@@ -67,11 +60,7 @@ class FolderImages:
         return self._labels
 
     def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the centres of images, shape (len(indices), size, size, 3).
-
-        See `fractalgen.training.datasets.image_files.testing_view`. RunError names an image
-        that cannot be read.
-        """
+        """Return the centres of images; see `testing_view`. RunError names an unreadable one."""
 
         def view(place: int) -> NDArray[np.uint8]:
             image = read_image(self.path(indices[place]))
@@ -82,11 +71,7 @@ class FolderImages:
     def for_training(
         self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
     ) -> NDArray[np.uint8]:
-        """Return a random part of each image, or of its mirror image, of the same shape.
-
-        See `fractalgen.training.datasets.image_files.training_view`. RunError names an image
-        that cannot be read.
-        """
+        """Return random crops; see `training_view`. RunError names an unreadable image."""
 
         def view(place: int) -> NDArray[np.uint8]:
             return training_view(read_image(self.path(indices[place])), self._size, seeds[place])
@@ -94,7 +79,7 @@ class FolderImages:
         return self._read(view, len(indices))
 
     def _read(self, view: Callable[[int], NDArray[np.uint8]], n: int) -> NDArray[np.uint8]:
-        """Fill a batch by threads, of which a worker process has one."""
+        """Fill a batch on several threads, or on one in a worker process."""
         out = np.empty((n, self._size, self._size, 3), np.uint8)
 
         def fill(start: int, stop: int) -> None:
@@ -105,45 +90,33 @@ class FolderImages:
         return out
 
     def path(self, index: int | np.int64) -> Path:
-        """Return where an image is."""
+        """Return an image's path."""
         return self._folder / os.fsdecode(self._names[index])
 
     def __len__(self) -> int:
         return len(self._names)
 
 
-def load_folder(folder: Path, image_size: int | None = None) -> ImageData:
+def _load(
+    data_set: DataSet, folder: Path, size: int, progress: Progress | None = None
+) -> ImageData:
     """Open a data set of two folders, ``train`` and ``val``, with a folder for each class in both.
 
-    No image is read yet. Mean and standard deviation are ImageNet's, as pretrained networks
-    want them.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``train`` and ``val``.
-    image_size : int, optional
-        Pixels a side; 224 if it is left out.
-
-    Raises
-    ------
-    RunError
-        If a folder is missing or empty, or the two have not the same classes.
+    No image is read yet. RunError if a folder is missing or empty, or the classes differ.
     """
-    for part in ("train", "val"):
-        if not (folder / part).is_dir():
-            raise RunError(
-                f"{folder / part} is not a folder; the data set needs {folder / 'train'} and "
-                f"{folder / 'val'}, with a folder of images for each class in both"
-            )
-    size = image_size or _SIZE
     train, val = folder / "train", folder / "val"
+    for part in (train, val):
+        if not part.is_dir():
+            raise RunError(
+                f"{part} is not a folder; the data set needs {train} and {val}, with a folder of "
+                "images for each class in both"
+            )
     classes = class_folders(train)
     if len(classes) < 2:
-        raise RunError(f"{train} has one class, '{classes[0]}'; there is nothing to tell apart")
-    strangers = [name for name in class_folders(val) if name not in set(classes)]
-    if strangers:
-        raise RunError(f"{val} has classes that {train} has not: {first_few(strangers)}")
+        raise RunError(f"{train} has only one class, '{classes[0]}'; training needs two or more")
+    unknown = [name for name in class_folders(val) if name not in set(classes)]
+    if unknown:
+        raise RunError(f"{val} has classes that {train} does not have: {first_few(unknown)}")
     training = images_of_classes(train, classes, size)
     testing = images_of_classes(val, classes, size)
     for place, images in ((train, training), (val, testing)):
@@ -151,17 +124,11 @@ def load_folder(folder: Path, image_size: int | None = None) -> ImageData:
         empty = [name for name, found in zip(classes, present, strict=True) if not found]
         if empty:
             raise RunError(f"{place} has no images of these classes: {first_few(empty)}")
-    return ImageData(f"folder:{folder}", training, testing, classes, size, _MEAN, _STD)
+    return ImageData(data_set.name, training, testing, classes, size, _MEAN, _STD)
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
-    """Return the names of the folders in a folder, sorted, without hidden ones.
-
-    Raises
-    ------
-    RunError
-        If there is none, or `folder` cannot be read.
-    """
+    """Return the sorted names of the visible folders in a folder; RunError if it has none."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(
@@ -177,21 +144,9 @@ def class_folders(folder: Path) -> tuple[str, ...]:
 def images_of_classes(
     folder: Path, classes: Sequence[str], size: int, *, whole: bool = False
 ) -> FolderImages:
-    """Find the images in the folders of some classes; what lies in others is left out.
+    """Find the images in the folders of some classes; RunError if there are none.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds the folders.
-    classes : sequence of str
-        Their names; an image's label is its folder's place among them.
-    size, whole
-        See `FolderImages`.
-
-    Raises
-    ------
-    RunError
-        If there are no images, or `folder` cannot be read.
+    An image's label is its folder's place among `classes`. See `FolderImages` for the rest.
     """
     label_of = {name: label for label, name in enumerate(classes)}
     try:
@@ -207,3 +162,91 @@ def images_of_classes(
         raise RunError(f"{folder} holds no images in the folders {first_few(list(classes))}")
     names, labels = zip(*labelled, strict=True)
     return FolderImages(folder, names, np.array(labels, np.int64), size, whole=whole)
+
+
+def read_image(path: Path) -> Image.Image:
+    """Decode an image file to RGB; RunError gives its path and what is wrong."""
+    try:
+        with open_regular(path) as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
+        return Image.fromarray(to_rgb(data)[0])
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except ImageError as error:
+        reason = str(error)
+    raise RunError(f"cannot use {path}: {reason}. Repair or remove it.")
+
+
+def shorter_side(size: int) -> int:
+    """Return the shorter side an image is resized to before its centre of `size` is cut out.
+
+    256 for 224 pixels, and in proportion for others.
+    """
+    return round(size * 256 / 224)
+
+
+def testing_view(image: Image.Image, size: int, shorter: int) -> NDArray[np.uint8]:
+    """Resize an image until its shorter side has `shorter` pixels, and cut out the centre.
+
+    Filter and rounding are those of torchvision's `Resize` and `CenterCrop`: bilinear, averaging
+    where it shrinks.
+    """
+    longer = shorter * max(image.size) // min(image.size)
+    width, height = (shorter, longer) if image.width <= image.height else (longer, shorter)
+    # Only the centre of the resized image is computed.
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    across, down = image.width / width, image.height / height
+    box = (left * across, top * down, (left + size) * across, (top + size) * down)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box))
+
+
+def training_view(image: Image.Image, size: int, seed: int) -> NDArray[np.uint8]:
+    """Cut out a part of random area and shape, resize it, and mirror it half of the time.
+
+    The area is uniform from 8% to 100% of the image's, and the logarithm of the aspect ratio is
+    uniform between those of 3/4 and 4/3. A part that does not fit is drawn again; after ten
+    attempts the largest central part of an allowed shape is used. Source: Szegedy et al., "Going
+    deeper with convolutions", CVPR 2015.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    box = _random_box(image.width, image.height, rng)
+    part = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box))
+    return part[:, ::-1] if rng.random() < 0.5 else part
+
+
+def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom."""
+    for _ in range(_CROP_ATTEMPTS):
+        area = width * height * rng.uniform(*_CROP_AREA)
+        aspect = math.exp(rng.uniform(math.log(_CROP_ASPECT[0]), math.log(_CROP_ASPECT[1])))
+        wide, high = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < wide <= width and 0 < high <= height:
+            left = int(rng.integers(width - wide + 1))
+            top = int(rng.integers(height - high + 1))
+            return left, top, left + wide, top + high
+    wide = min(width, max(1, round(height * _CROP_ASPECT[1])))
+    high = min(height, max(1, round(width / _CROP_ASPECT[0])))
+    left, top = (width - wide) // 2, (height - high) // 2
+    return left, top, left + wide, top + high
+
+
+# ImageNet's settings. Both recipes start from a pretrained network, which `weights` has to name.
+_MIXING = {"ipmix": {"beta": 4.0, "severity": 1.0, "patch_sizes": "imagenet"}}
+_PAPER = Defaults(
+    "resnet-50",
+    epochs=180,
+    batch_size=256,
+    learning_rate=0.01,
+    weight_decay=1e-4,
+    method_options=_MIXING,
+)
+
+FOLDERS = DataSet(
+    name="folder",
+    load=_load,
+    image_size=224,
+    recipes={"paper": _PAPER, "official": dataclasses.replace(_PAPER, batch_size=128)},
+)
+"""What holds for every folder of the user's own; asked for by ``folder:DIR``."""

@@ -3,36 +3,32 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
-from fractalgen.training.datasets.image_data import ImageData
-from fractalgen.training.datasets.random_crops import random_crops
+from fractalgen.seeding import bits_at
+from fractalgen.training.datasets.data_set import DataSet, ImageData
 
-__all__ = ["InMemoryImages", "channel_statistics", "in_memory_data"]
+__all__ = ["InMemoryImages", "channel_statistics", "in_memory_data", "random_crops"]
 
 _IMAGES_AT_ONCE = 4096
+
+# Keeps crops independent of anything else drawn from the same seed.
+_SALT = np.uint64(0x63726F7073)
+_LOW_BITS = np.uint64(0xFFFFFFFF)
 
 
 class InMemoryImages:
     """Labelled images in one array.
 
-    They are kept as they came, and brought to their size (Pillow's bicubic filter, which averages
-    where it makes smaller) and to three channels when they are read. So 50,000 small images at
-    224 x 224 need no 7 GB.
+    They are kept as they are, and resized (by Pillow's bicubic filter, which averages where it
+    shrinks) and given three channels when they are read. So 50,000 small images at 224 x 224 do
+    not take 7 GB.
 
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (n, side, side, channels)
-        Of one channel, grey, or three, RGB.
-    labels : ndarray of int64, shape (n,)
-        Their classes.
-    size : int
-        Side in pixels at which they are read.
-    padding : int
-        How far, in pixels of that size, a random crop may be off the centre.
-    mirror : bool
-        Whether a mirror image is of the same class.
+    `pixels` has shape (n, side, side, channels), where one channel is grey. `padding` is how many
+    pixels, at `size`, a random crop may be off the centre; `mirror` is whether a mirror image
+    belongs to the same class.
     """
 
     def __init__(
@@ -62,10 +58,7 @@ class InMemoryImages:
     def for_training(
         self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
     ) -> NDArray[np.uint8]:
-        """Return a random crop of each zero-padded image, or of its mirror image.
-
-        See `fractalgen.training.datasets.random_crops.random_crops`.
-        """
+        """Return a random crop of each zero-padded image; see `random_crops`."""
         crops = random_crops(self._read(indices), seeds, self._padding, mirror=self._mirror)
         return _as_rgb(crops)
 
@@ -80,24 +73,24 @@ class InMemoryImages:
 
 
 def in_memory_data(
-    name: str,
+    data_set: DataSet,
+    size: int,
     *,
     train: tuple[NDArray[np.uint8], NDArray[np.int64]],
     test: tuple[NDArray[np.uint8], NDArray[np.int64]],
     classes: tuple[str, ...],
-    size: int,
-    padding: int,
-    mirror: bool,
 ) -> ImageData:
-    """Make a data set of arrays; see `InMemoryImages`.
+    """Make a data set from arrays of images and labels; see `InMemoryImages`.
 
     Mean and standard deviation are those of the training images before they are resized.
     """
     mean, std = channel_statistics(train[0])
+    padding = int(size * data_set.crop_padding)
     training, testing = (
-        InMemoryImages(*part, size=size, padding=padding, mirror=mirror) for part in (train, test)
+        InMemoryImages(*part, size=size, padding=padding, mirror=data_set.mirror)
+        for part in (train, test)
     )
-    return ImageData(name, training, testing, classes, size, mean, std)
+    return ImageData(data_set.name, training, testing, classes, size, mean, std)
 
 
 def channel_statistics(
@@ -105,12 +98,8 @@ def channel_statistics(
 ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Return mean and standard deviation of the channels, for values from 0 to 1.
 
-    The sums are of integers, so that the result is exact but for its last rounding.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (n, height, width, 1 or 3)
-        One channel counts as three that are equal.
+    `pixels` has shape (n, height, width, 1 or 3); one channel counts as three equal ones. Sums are
+    taken over integers, so only the last rounding is inexact.
     """
     sums = squares = np.zeros(pixels.shape[1:], np.uint64)
     for start in range(0, len(pixels), _IMAGES_AT_ONCE):
@@ -124,7 +113,7 @@ def channel_statistics(
         total = int(sums[..., channel].sum())
         variance = n_values * int(squares[..., channel].sum()) - total**2
         means.append(total / (255 * n_values))
-        # A channel of one value must not be divided by zero.
+        # A channel that holds a single value must not be divided by zero.
         stds.append(variance**0.5 / (255 * n_values) or 1.0)
     return _three(means), _three(stds)
 
@@ -148,3 +137,40 @@ def _as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if pixels.shape[3] == 1:
         return np.repeat(pixels, 3, axis=3)
     return np.ascontiguousarray(pixels)
+
+
+def random_crops(
+    images: NDArray[np.uint8], seeds: Sequence[int], padding: int, *, mirror: bool
+) -> NDArray[np.uint8]:
+    """Pad images with zeros, and cut a window of the original size out of each.
+
+    All (2 * `padding` + 1)**2 windows are equally likely, as are an image and its mirror image.
+    The choice depends on the image's 64-bit seed alone.
+    """
+    n, size = images.shape[:2]
+    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    windows = sliding_window_view(padded, (size, size), axis=(1, 2))
+    top, left, flip = _drawn(np.array(seeds, np.uint64), 2 * padding + 1)
+    crops: NDArray[np.uint8] = np.moveaxis(windows[np.arange(n), top, left], 1, 3)
+    if mirror:
+        crops[flip] = crops[flip, :, ::-1]
+    return crops
+
+
+def _drawn(
+    seeds: NDArray[np.uint64], n_places: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Draw two numbers below `n_places` and a bit for each seed.
+
+    SplitMix64, with the salted seed as its state, gives two words. The halves of the first are
+    scaled to the top and the left; the highest bit of the second is the coin.
+    """
+    state = seeds ^ _SALT
+    first, second = bits_at(state, 0), bits_at(state, 1)
+    scaled = [half * np.uint64(n_places) >> np.uint64(32) for half in _halves(first)]
+    top, left = (place.astype(np.int64) for place in scaled)
+    return top, left, (second >> np.uint64(63)).astype(bool)
+
+
+def _halves(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    return words >> np.uint64(32), words & _LOW_BITS

@@ -1,52 +1,45 @@
-"""Start a network from weights: of a file, of a run, or published."""
+"""Start a network from weights: from a file, from a run, or published.
+
+Files that others made are read without running anything inside them.
+"""
 
 import contextlib
+import pickle
 import sys
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.regular_file import file_hash
-from fractalgen.training.models.catalogue import MODELS, ModelEntry
-from fractalgen.training.models.weight_files import read_weights
+from fractalgen.training.models import MODELS, ModelEntry
 
-__all__ = ["PRETRAINED", "load_weights"]
+__all__ = ["PRETRAINED", "load_weights", "read_weights"]
 
 PRETRAINED = "pretrained"
 
 _LAST = "last.safetensors"
-_MOST_NAMED = 5
+_MAX_NAMED = 5
+
+# In which a dictionary of weights may lie within a file, or a network within another.
+_ENTRIES = ("state_dict", "model", "model_state_dict")
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
+
+_WAY_OUT = "give a .safetensors, .pt or .pth file of weights, or a run's folder"
 
 
 def load_weights(model: Any, source: str, model_name: str) -> str:
-    """Replace a network's weights; where this fails, none has changed.
+    """Replace a network's weights, or leave all as they are and raise RunError.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        As `create_model` builds it, with weights on any device and of any floating type.
-    source : str
-        A ``.safetensors``, ``.pt`` or ``.pth`` file, a run's folder, whose last weights are taken,
-        or ``pretrained``: torchvision's, of ImageNet. Of those the last layer is left fresh where
-        the number of classes is not ImageNet's.
-    model_name : str
-        The network's name in `MODELS`.
-
-    Returns
-    -------
-    str
-        What was loaded, for the record: ``sha256:`` and the file's digest, or the published name
-        and whether the last layer was left fresh.
-
-    Raises
-    ------
-    RunError
-        If the weights cannot be read, do not fit, or are not all finite numbers.
-    RunUsageError
-        If there are no published weights for this network.
+    `source` is a ``.safetensors``, ``.pt`` or ``.pth`` file, a run's folder for its last weights,
+    or ``pretrained`` for torchvision's of ImageNet, whose last layer is left fresh if the number of
+    classes differs. Returns what was loaded, for the record: ``sha256:`` and the file's digest, or
+    the published name and whether the last layer is fresh.
     """
     entry = MODELS[model_name]
     if source == PRETRAINED:
@@ -135,8 +128,8 @@ def _check(model: Any, weights: Mapping[str, torch.Tensor], source: str, entry: 
                 f" {len(expected)}; start from weights of the same classes, or leave --weights out"
             )
     if misfits:
-        named = "; ".join(list(misfits.values())[:_MOST_NAMED])
-        more = len(misfits) - _MOST_NAMED
+        named = "; ".join(list(misfits.values())[:_MAX_NAMED])
+        more = len(misfits) - _MAX_NAMED
         rest = f"; and {more} more" if more > 0 else ""
         raise RunError(f"the weights of {source} do not fit {entry.name}: {named}{rest}")
     for name, tensor in weights.items():
@@ -171,3 +164,99 @@ def _misfits(
 def _form(tensor: torch.Tensor) -> str:
     kind = "" if tensor.is_floating_point() else f" of {str(tensor.dtype).rpartition('.')[2]}"
     return f"{tuple(tensor.shape)}{kind}"
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read tensors by name from a ``.safetensors``, ``.pt`` or ``.pth`` file.
+
+    An optimizer's state is skipped, and prefixes from parallel training and compiling are dropped.
+    The tensors are in main memory, and may be backed by the file. RunError if the file is missing,
+    damaged, of another kind, or would run code.
+    """
+    if path.suffix not in (".safetensors", ".pt", ".pth"):
+        raise RunError(f"{path} is no file of weights; {_WAY_OUT}")
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except FileNotFoundError:
+        raise RunError(f"there is no file {path}; {_WAY_OUT}") from None
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+    if path.suffix == ".safetensors":
+        return _unwrapped(_read_safetensors(path), path)
+    return _unwrapped(_read_pytorch(path, start), path)
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            wanted = [name for name in names if name.startswith("model.")] or names
+            return {name: file.get_tensor(name) for name in wanted}
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise RunError(
+            f"{path} is cut short or not a safetensors file ({_first_line(error)});"
+            " copy or download it again"
+        ) from None
+
+
+def _read_pytorch(path: Path, start: bytes) -> Any:
+    zipped = zipfile.is_zipfile(path)
+    if start.startswith(b"PK") and not zipped:
+        raise RunError(f"{path} is cut short; copy or download it again")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Weights saved on another machine's device are read into main memory.
+            return torch.load(
+                str(path), weights_only=True, mmap=zipped, map_location=lambda storage, _: storage
+            )
+    except pickle.UnpicklingError:
+        raise RunError(
+            f"{path} is damaged, or holds more than weights, which could run code and is refused;"
+            " save its model.state_dict() alone, best as .safetensors"
+        ) from None
+    # The reader of a damaged file can fail in many ways, by errors of no common kind.
+    except Exception as error:
+        raise RunError(
+            f"{path} is cut short or not a PyTorch file ({_first_line(error)});"
+            " copy or download it again"
+        ) from None
+
+
+def _unwrapped(contents: Any, path: Path) -> dict[str, torch.Tensor]:
+    """Find the network's tensors in what a file holds."""
+    for entry in _ENTRIES:
+        if isinstance(contents, Mapping) and isinstance(contents.get(entry), Mapping):
+            contents = contents[entry]
+            break
+    if not isinstance(contents, Mapping) or not contents:
+        raise RunError(f"{path} holds no weights; {_WAY_OUT}")
+    weights = {}
+    for name, tensor in contents.items():
+        if not isinstance(name, str) or not _is_plain(tensor):
+            raise RunError(
+                f"{path} holds something other than weights under '{name}';"
+                " save its model.state_dict() alone, best as .safetensors"
+            )
+        weights[_bare(name)] = tensor
+    return weights
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether this is a tensor with numbers that can be copied one by one."""
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and not (value.is_meta or value.is_quantized)
+    )
+
+
+def _bare(name: str) -> str:
+    while name.startswith(_WRAPPERS):
+        name = name.partition(".")[2]
+    return name
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:120]

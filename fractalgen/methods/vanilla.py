@@ -1,0 +1,15 @@
+"""Plain training: random crops and mirror images alone."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fractalgen.methods.method import Method
+
+__all__ = ["Vanilla"]
+
+
+@dataclass(frozen=True)
+class Vanilla(Method):
+    """Train on each image as it is, with cross entropy."""
+
+    name: ClassVar[str] = "vanilla"

@@ -1,0 +1,374 @@
+"""A run: its folder on disk, and the trained classifier that comes out of it.
+
+::
+
+    runs/digits-resnet-8-0/
+      run.json             configuration, mixing set, versions
+      metrics.jsonl        one line for each epoch
+      last.safetensors     checkpoint after the last epoch
+      best.safetensors     weights after the epoch with the lowest test error
+      tensorboard/         if TensorBoard is installed
+      metrics.json         what `fractalgen evaluate` measured
+      report.html          the same as a page with images
+      metrics-*, report-*  of other checkpoints, limits or seeds; never removed by training
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fractalgen.errors import RunError, RunUsageError
+from fractalgen.files.atomic import remove_leftovers, write_atomically
+from fractalgen.files.json_codec import from_json, to_json
+from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.training.checkpoints import read_checkpoint
+from fractalgen.training.config import Config, differing_keys
+from fractalgen.training.datasets import load_data
+from fractalgen.training.datasets.data_set import ImageData
+from fractalgen.training.models import create_model
+from fractalgen.version import __version__
+
+__all__ = ["CHECKPOINTS", "EpochRecord", "Run", "RunFile", "RunFolder", "load_run", "versions_of"]
+
+CHECKPOINTS = ("last", "best")
+RUN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A run's description.
+
+    Attributes
+    ----------
+    config : Config
+        The configuration.
+    set_folder, set_digest : str or None
+        Where the mixing set was, and the digest of its images.
+    data_digest : str
+        Digest of the data's classes and labels.
+    versions : dict of str to str
+        Versions of fractalgen, Python and the libraries that the weights depend on.
+    """
+
+    config: Config
+    set_folder: str | None
+    set_digest: str | None
+    data_digest: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """A line of the log; errors and shares are from 0 to 1.
+
+    Attributes
+    ----------
+    epoch : int
+        The first is 1.
+    loss : float
+        Mean over the epoch's steps.
+    train_error, test_error : float
+        Error on the first views of the training images while they were learnt (the clean ones, or
+        the mixed ones without JSD), and on the test images after the epoch.
+    learning_rate : float
+        The rate of the epoch's last step.
+    seconds : float
+        Time to train, without the test.
+    images_per_second : float
+        Training images, whatever the number of their views.
+    augmentation_share : float
+        The part of `seconds` in which training waited for the next batch: all cropping and
+        augmentation without worker processes, and what they did not overlap with them. A graphics
+        card may have been at work meanwhile.
+    """
+
+    epoch: int
+    loss: float
+    train_error: float
+    test_error: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+    augmentation_share: float
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A trained classifier, with what it was trained on and how.
+
+    Attributes
+    ----------
+    folder : Path
+        The run's folder.
+    config : Config
+        The configuration.
+    history : list of EpochRecord
+        Loss and errors of each epoch.
+    data : ImageData
+        The data set.
+    model : nn.Module
+        The network, in eval mode on the CPU. Takes what `preprocess` returns, and gives logits
+        (n, classes).
+    checkpoint : dict
+        ``name``, ``epoch`` and the file's ``sha256``.
+    set_folder : Path or None
+        The mixing set's folder, as it was named.
+    set_digest : str or None
+        Digest of the set's images.
+    epochs_before : int
+        Epochs that were already done when `train` started.
+    """
+
+    folder: Path
+    config: Config
+    data: ImageData
+    model: nn.Module
+    checkpoint: dict[str, Any]
+    set_folder: Path | None
+    set_digest: str | None
+    history: list[EpochRecord] = dataclasses.field(default_factory=list)
+    epochs_before: int = 0
+
+    def preprocess(self, images: NDArray[np.uint8]) -> Tensor:
+        """Turn uint8 RGB images into what `model` takes.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, size, size, 3)
+            Images of the data set's size, such as ``run.data.test.for_testing([0, 1])``.
+
+        Returns
+        -------
+        tensor of float32, shape (n, 3, size, size)
+            (value - mean) / std, with the data set's statistics for values from 0 to 1.
+        """
+        tensor: Tensor = normalized_tensor(images, self.data.mean, self.data.std)
+        return tensor
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the folder and the history as plain dictionaries, lists, strings and numbers."""
+        return {
+            "folder": str(self.folder),
+            "epochs_before": self.epochs_before,
+            "records": to_json(self.history),
+        }
+
+    def __repr__(self) -> str:
+        epoch = self.checkpoint["epoch"]
+        errors = {record.epoch: record.test_error for record in self.history}
+        error = f", test error {errors[epoch]:.2%}" if epoch in errors else ""
+        return (
+            f"<Run {str(self.folder)!r}: {self.config.model} on {self.config.dataset}, "
+            f"{self.config.method.name}, {epoch} of {self.config.epochs} epochs{error}>"
+        )
+
+
+def load_run(
+    folder: str | os.PathLike[str],
+    *,
+    checkpoint: str = "last",
+    data_dir: str | os.PathLike[str] = "data",
+    data: ImageData | None = None,
+) -> Run:
+    """Load a run's weights and its data set.
+
+    Parameters
+    ----------
+    folder : path
+        A run's folder.
+    checkpoint : str
+        ``last``; or ``best``, which has the lowest error on the test images and so flatters.
+    data_dir : path
+        Where data sets are, or are downloaded to.
+    data : ImageData, optional
+        The run's data set, if it is loaded already.
+
+    Raises
+    ------
+    RunUsageError
+        If there is no such checkpoint.
+    RunError
+        If the folder is not a run, or what it holds cannot be used.
+    """
+    if checkpoint not in CHECKPOINTS:
+        raise RunUsageError(f"a checkpoint is one of {', '.join(CHECKPOINTS)}, not '{checkpoint}'")
+    run = RunFolder(Path(folder))
+    described = run.read()
+    path = run.last if checkpoint == "last" else run.best
+    state = read_checkpoint(path)
+    config = state.config
+    if data is None:
+        data = load_data(config.dataset, data_dir=Path(data_dir), image_size=config.image_size)
+    model = create_model(config.model, len(data.classes), data.size)
+    try:
+        model.load_state_dict(dict(state.model))
+    except RuntimeError:
+        raise RunError(
+            f"{path} does not fit {config.model} on {data.name} with {len(data.classes)} "
+            "classes; has the data set changed?"
+        ) from None
+    return Run(
+        folder=run.path,
+        config=config,
+        data=data,
+        model=model.eval(),
+        checkpoint={"name": checkpoint, "epoch": state.epoch, "sha256": state.sha256},
+        set_folder=None if described.set_folder is None else Path(described.set_folder),
+        set_digest=state.set_digest,
+        history=run.records(),
+    )
+
+
+class RunFolder:
+    """Reads and writes the parts of a run.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_file = path / "run.json"
+        self.log = path / "metrics.jsonl"
+        self.last = path / "last.safetensors"
+        self.best = path / "best.safetensors"
+        self.tensorboard = path / "tensorboard"
+
+    def check_place(self, *, resume: bool, overwrite: bool) -> None:
+        """Make sure that a run may be written here; nothing is written yet.
+
+        A run without a finished epoch has nothing to lose, and makes way.
+
+        Raises
+        ------
+        RunUsageError
+            If the folder holds a run and neither `resume` nor `overwrite` is set, or something
+            else.
+        RunError
+            If it is not a folder.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path} is not a folder")
+        if self.path.is_dir() and not self.run_file.exists():
+            others = sorted(it.name for it in self.path.iterdir() if not it.name.startswith("."))
+            if others:
+                raise RunUsageError(
+                    f"{self.path} holds something other than a run ({others[0]}); name another "
+                    "folder with --out"
+                )
+        has_weights = self.last.exists() or self.best.exists()
+        if has_weights and not resume and not overwrite:
+            raise RunUsageError(
+                f"{self.path} holds a run already; --resume continues it, --overwrite starts over, "
+                "--out names another folder"
+            )
+
+    def check_same(self, run: RunFile) -> None:
+        """Make sure that the run to be resumed is the one that is here, if there is one.
+
+        Raises
+        ------
+        RunUsageError
+            Naming what differs.
+        RunError
+            If the run's description is damaged.
+        """
+        if not self.last.exists():
+            return
+        existing = self.read()
+        different = differing_keys(run.config, existing.config)
+        if run.set_digest != existing.set_digest:
+            different.append(f"another mixing set (it was {existing.set_folder})")
+        if run.data_digest != existing.data_digest:
+            different.append("other data (classes or images were added or removed)")
+        if different:
+            raise RunUsageError(
+                f"{self.path} holds another run, with {'; '.join(different)}; give the same "
+                "options to continue it, --overwrite to start over, or another folder with --out"
+            )
+
+    def claim(self, run: RunFile, *, overwrite: bool) -> None:
+        """Make the folder this run's, unless it is already; call it after the checks."""
+        remove_leftovers(self.path)
+        if self.last.exists() and not overwrite:
+            return
+        written = (self.log, self.last, self.best, self.path / "metrics.json")
+        for path in (*written, self.path / "report.html"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.tensorboard, ignore_errors=True)
+        data = {"version": RUN_VERSION, **to_json(run), "config": run.config.as_json()}
+        write_atomically(self.run_file, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
+
+    def read(self) -> RunFile:
+        """Read the run's description; RunError if it is missing, damaged or of another version."""
+        if not self.path.is_dir():
+            raise RunError(
+                f"{self.path} does not exist; 'fractalgen train-with-set' makes a run's folder"
+            )
+        damaged = f"{self.run_file} is damaged; --overwrite starts the run over"
+        try:
+            data = json.loads(self.run_file.read_bytes())
+            found = data["version"]
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is not a run: it has no {self.run_file.name}") from None
+        except (ValueError, KeyError, TypeError):
+            raise RunError(damaged) from None
+        if found != RUN_VERSION:
+            raise RunError(
+                f"{self.run_file} is of version {found!r}; this fractalgen reads {RUN_VERSION}"
+            )
+        try:
+            del data["version"]
+            return RunFile(**{**data, "config": Config.from_json(data["config"])})
+        except (KeyError, TypeError, RunError):
+            raise RunError(damaged) from None
+
+    def append(self, record: EpochRecord) -> None:
+        """Add a line to the log."""
+        with self.log.open("a") as file:
+            file.write(json.dumps(to_json(record)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def keep_log_up_to(self, epoch: int) -> None:
+        """Drop lines of later epochs, and torn ones, which a killed run may have left."""
+        kept = [line for line, record in self._lines() if record.epoch <= epoch]
+        write_atomically(self.log, "".join(line + "\n" for line in kept).encode())
+
+    def records(self) -> list[EpochRecord]:
+        """Return the log."""
+        return [record for _, record in self._lines()]
+
+    def _lines(self) -> list[tuple[str, EpochRecord]]:
+        """Return the lines that hold an epoch; a crash may leave others."""
+        found = []
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError):
+                found.append((line, from_json(EpochRecord, json.loads(line))))
+        return found
+
+
+def versions_of(libraries: Sequence[str]) -> dict[str, str]:
+    """Return the versions of fractalgen, of Python, and of those libraries that are installed."""
+    found = {"fractalgen": __version__, "python": platform.python_version()}
+    for name in libraries:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
