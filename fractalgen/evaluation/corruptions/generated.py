@@ -3,6 +3,8 @@
 Threads would not do: imagecorruptions draws from a stream that all threads share.
 """
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import functools
@@ -24,7 +26,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,9 @@ from fractalgen.files.cache_folder import default_folder
 from fractalgen.files.regular_file import file_hash
 from fractalgen.pool import default_workers
 from fractalgen.registry import Registry
-from fractalgen.training.datasets.data_set import Images
+
+if TYPE_CHECKING:
+    from fractalgen.training.datasets.data_set import Images
 
 __all__ = [
     "GENERATE",
@@ -217,7 +221,7 @@ def _by_processes(
     indices: NDArray[np.int64],
     name: str,
     seed: int,
-    waiting: "collections.deque[_Part]",
+    waiting: collections.deque[_Part],
     workers: int,
 ) -> Iterator[NDArray[np.uint8]]:
     """Take parts from `waiting` and yield them; leave there what was not yielded.
