@@ -1,1 +1,1 @@
-"""The set on disk: what shall be in it, drawing it, checking it, looking at it."""
+"""Sets on disk: describe, draw, check and show them."""
