@@ -320,10 +320,9 @@ class Store:
             and not self._draws(file)
         ]
         if foreign:
-            one = len(foreign) == 1
+            verbs, them = ("exists but is", "it") if not foreign[1:] else ("exist but are", "them")
             raise SetError(
-                f"{first_few(foreign)} already {'exists but is' if one else 'exist but are'} not part "
-                f"of this set; move {'it' if one else 'them'} away first"
+                f"{first_few(foreign)} already {verbs} not part of this set; move {them} away first"
             )
 
     def _draws(self, file: str) -> bool:
