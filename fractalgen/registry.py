@@ -2,9 +2,10 @@
 
 import datetime as dt
 import difflib
+import pkgutil
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from fractalgen.errors import UnknownNameError
 
@@ -46,25 +47,46 @@ class Registry(Mapping[str, T]):
     Parameters
     ----------
     kind : str
-        What the entries are, such as "family", for error messages.
+        What the entries are ("family", "palette"), for error messages.
+
+    Attributes
+    ----------
+    summaries : dict from str to str
+        A sentence about each entry that has one. Reading them imports nothing.
     """
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._entries: dict[str, T] = {}
+        self._entries: dict[str, T | None] = {}
+        self._addresses: dict[str, str] = {}
+        self.summaries: dict[str, str] = {}
 
     def add(self, name: str, entry: T) -> None:
         """Add an entry; ValueError if the name is taken."""
-        if name in self._entries:
-            raise ValueError(f"the {self._kind} '{name}' is registered twice")
+        self._check_free(name)
         self._entries[name] = entry
 
+    def add_lazily(self, name: str, address: str, summary: str) -> None:
+        """Add an entry that is imported from ``module:name`` when it is first used."""
+        self._check_free(name)
+        self._entries[name] = None
+        self._addresses[name] = address
+        self.summaries[name] = summary
+
+    def _check_free(self, name: str) -> None:
+        if name in self._entries:
+            raise ValueError(f"the {self._kind} '{name}' is registered twice")
+
     def __getitem__(self, name: str) -> T:
-        try:
-            return self._entries[name]
-        except (KeyError, TypeError):
-            hint = nearest(str(name), list(self._entries))
-            raise UnknownNameError(f"no {self._kind} is called '{name}': {hint}") from None
+        if name not in self._entries:
+            hint = nearest(name, list(self._entries))
+            raise UnknownNameError(f"no {self._kind} is called '{name}': {hint}")
+        address = self._addresses.get(name)
+        if address is not None:  # another thread may be importing it too, with the same result
+            self._entries[name] = pkgutil.resolve_name(address)
+            self._addresses.pop(name, None)
+        entry: Any = self._entries[name]
+        return cast(T, entry)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._entries

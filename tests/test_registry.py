@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from fractalgen.errors import UnknownNameError
@@ -31,3 +34,27 @@ def test_a_misspelt_name_gets_a_suggestion(shapes):
 def test_a_name_like_no_other_gets_the_list(shapes):
     with pytest.raises(UnknownNameError, match="choose from square, triangle"):
         shapes["xyz"]
+
+
+def test_a_lazy_entry_is_imported_when_it_is_first_used(shapes):
+    shapes.add_lazily("circle", "fractions:Fraction", "Round.")
+    shapes.add_lazily("ghost", "no_such_module:nothing", "Not there.")
+    assert list(shapes) == ["square", "triangle", "circle", "ghost"]
+    assert shapes.summaries == {"circle": "Round.", "ghost": "Not there."}
+    assert shapes["circle"](1, 2) * 2 == 1
+    assert shapes["circle"] is shapes["circle"]
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError):
+            shapes["ghost"]
+    with pytest.raises(ValueError, match="registered twice"):
+        shapes.add("circle", 1)
+
+
+def test_listing_the_families_loads_nothing_heavy():
+    code = (
+        "import sys; from fractalgen.families import FAMILIES\n"
+        "assert list(FAMILIES) == list(FAMILIES.summaries)\n"
+        "sys.exit(bool({'numba', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -11,6 +11,7 @@ import click
 from fractalgen.cli import options
 from fractalgen.cli.build_set import run_build
 from fractalgen.cli.group import PlainCommand
+from fractalgen.families import FAMILIES
 
 __all__ = ["FamilyCommand"]
 
@@ -67,9 +68,9 @@ class FamilyCommand(PlainCommand):
     The family is imported, which takes a while, only when its options are needed.
     """
 
-    def __init__(self, name: str, summary: str = "") -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(name, params=list(_SHARED.params), callback=_SHARED.callback)
-        self.help = f"{summary or f'Draw {name} images.'}\n\n{_ABOUT}"
+        self.help = f"{FAMILIES.summaries.get(name, f'Draw {name} images.')}\n\n{_ABOUT}"
         self._is_complete = False
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -85,8 +86,6 @@ class FamilyCommand(PlainCommand):
 
 def _own_options(family: str) -> list[click.Option]:
     """Make an option of each field of a family, whose docstring explains it."""
-    from fractalgen.families import FAMILIES
-
     kind: Any = FAMILIES[family]
     about = dict(re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(kind) or ""))
     return [

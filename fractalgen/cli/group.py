@@ -10,9 +10,10 @@ from typing import IO, Any
 
 import click
 
+from fractalgen.families import FAMILIES
+
 __all__ = [
     "COMMANDS",
-    "FAMILIES",
     "INTERRUPTED",
     "CommandGroup",
     "Failure",
@@ -26,13 +27,6 @@ INTERRUPTED = 130
 
 _PATIENCE_SECONDS = 2.0
 
-FAMILIES = {
-    "escape-time": "Draw escape-time fractals with orbit traps.",
-    "ifs": "Draw fractals of iterated function systems.",
-    "features": "Draw images like the features that early layers of a network respond to.",
-}
-"""What the help page says of the registry's families, without loading them."""
-
 COMMANDS = {
     "build-set": "build_set:build_set",
     **dict.fromkeys(FAMILIES, "families:FamilyCommand"),
@@ -44,14 +38,14 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
 }
-"""Each command's module in this package, and its name there."""
+"""Each command's module in this package, and its name there, in the order of the help page."""
 
 
 def catch_signals() -> None:
     """Raise KeyboardInterrupt at the first SIGINT or SIGTERM, and only then.
 
-    A second one while the first is being dealt with would break into the very code that leaves
-    things tidy. If that code has not ended the process after two seconds, the next one does.
+    A second signal would interrupt the very code that tidies up after the first. If that code has
+    not ended the process after two seconds, the next signal does.
     """
     first: float | None = None
 
@@ -136,21 +130,18 @@ class CommandGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command's module; every family in the registry has a command."""
-        place = COMMANDS.get(cmd_name) or _place_of_family(cmd_name)
-        if place is None:
+        if cmd_name not in COMMANDS:
             return None
-        module, _, name = place.partition(":")
-        command = getattr(importlib.import_module(f"{__package__}.{module}"), name)
-        if isinstance(command, type):
-            command = command(cmd_name, FAMILIES.get(cmd_name, ""))
-        assert isinstance(command, click.Command)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(importlib.import_module(f"{__package__}.{module}"), name)
+        command: click.Command = found(cmd_name) if cmd_name in FAMILIES else found
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or name the nearest to an unknown one."""
-        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
             from fractalgen.registry import nearest
 
             hint = nearest(args[0], list(COMMANDS))
@@ -180,12 +171,6 @@ class CommandGroup(click.Group):
                 click.echo(f"Error: {error.strerror or error}", err=True)
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)
-
-
-def _place_of_family(name: str) -> str | None:
-    from fractalgen.families import FAMILIES as REGISTERED
-
-    return "families:FamilyCommand" if name in REGISTERED else None
 
 
 def _in_words(error: Exception) -> Failure | None:

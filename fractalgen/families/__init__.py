@@ -1,31 +1,37 @@
-"""The families of images, by name."""
+"""The families of images, by name. Listing them loads nothing slow; asking for one does."""
+
+from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fractalgen.arguments import whole_number
 from fractalgen.errors import ArgumentError
-from fractalgen.families.base import Family, ImageSpec, check_size, sample_spec
-from fractalgen.families.escape_time import EscapeTime
-from fractalgen.families.features import Features
-from fractalgen.families.ifs import IFS
 from fractalgen.registry import Registry, nearest, shown
 
-__all__ = [
-    "FAMILIES",
-    "Family",
-    "ImageSpec",
-    "render",
-    "sample",
-    "sample_spec",
-]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fractalgen.families.base import Family, ImageSpec
+
+__all__ = ["FAMILIES", "render", "sample"]
 
 FAMILIES: Registry[type[Family[Any]]] = Registry("family")
-for _family in (EscapeTime, IFS, Features):
-    FAMILIES.add(_family.name, _family)
+FAMILIES.add_lazily(
+    "escape-time",
+    "fractalgen.families.escape_time:EscapeTime",
+    "Draw escape-time fractals with orbit traps.",
+)
+FAMILIES.add_lazily(
+    "ifs",
+    "fractalgen.families.ifs:IFS",
+    "Draw fractals of iterated function systems.",
+)
+FAMILIES.add_lazily(
+    "features",
+    "fractalgen.families.features:Features",
+    "Draw textures that early layers respond to.",
+)
 
 _MAX_SEED = 2**63 - 1
 
@@ -56,6 +62,9 @@ def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> Ima
     ArgumentError
         If `seed`, `index` or an option is out of its range, or the family lacks the option.
     """
+    from fractalgen.arguments import whole_number
+    from fractalgen.families.base import sample_spec
+
     kind: Any = FAMILIES[family]
     known = [one.name for one in dataclasses.fields(kind)]
     for option in options:
@@ -86,6 +95,8 @@ def render(spec: ImageSpec, *, size: int = 256) -> NDArray[np.uint8]:
     ArgumentError
         If `spec` is not an ImageSpec, or `size` is out of its range.
     """
+    from fractalgen.families.base import ImageSpec, check_size
+
     if not isinstance(spec, ImageSpec):
         raise ArgumentError(f"spec must be an ImageSpec, such as sample() gives, not {shown(spec)}")
     return FAMILIES[spec.family]().render(spec.params, check_size(size))

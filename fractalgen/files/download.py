@@ -35,26 +35,13 @@ def download(
     md5: str | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write what is at an address into a file.
-
-    Parameters
-    ----------
-    url : str
-        ``https://`` or ``http://``.
-    file : binary file
-        Open for writing.
-    max_bytes : int
-        Stop at anything longer.
-    md5 : str or None
-        What the hash of the contents has to be.
-    progress : callable or None
-        Called with the bytes downloaded and their total, or None where the server does not say.
+    """Write what is at an ``https://`` or ``http://`` address into a file.
 
     Raises
     ------
     DownloadError
-        If it cannot be downloaded, is too long, or has another hash. The message has neither the
-        address's user name and password nor its query.
+        If it cannot be downloaded, is longer than `max_bytes`, or does not have the hash `md5`.
+        The message has neither the address's user name and password nor its query.
     OSError
         If the file cannot be written.
     """
@@ -93,23 +80,8 @@ def fetch(
 ) -> None:
     """Download a published file unless it is there; it is in its place whole or not at all.
 
-    Parameters
-    ----------
-    url : str
-        Where it is published.
-    target : Path
-        The file; its folder is made.
-    md5 : str
-        The published file's hash.
-    otherwise : str
-        A sentence that says what to do if the download fails.
-    progress : callable or None
-        As for `download`.
-
-    Raises
-    ------
-    RunError
-        If the file can be neither downloaded nor written.
+    Raises RunError if it cannot be downloaded or written. The message ends with `otherwise`, a
+    sentence that says what else to do.
     """
     try:
         if not target.is_file() or file_hash(target, "md5") != md5:
@@ -125,13 +97,7 @@ def fetch(
 
 
 def without_secrets(url: str) -> str:
-    """Return an address without its user name, password and query, which may hold a key.
-
-    Raises
-    ------
-    DownloadError
-        If it is no address.
-    """
+    """Return an address without its user name, password and query; DownloadError if it is none."""
     try:
         parts = urlsplit(url)
     except ValueError as error:

@@ -32,18 +32,10 @@ def to_json(value: Any) -> Any:
 def from_json(kind: type[T], data: Any, where: str = "", *, exact: bool = True) -> T:
     """Rebuild a dataclass from what `to_json` gave, after a trip through JSON.
 
-    Parameters
-    ----------
-    kind : type
-        The dataclass. Its fields may be dataclasses, tuples, lists, dictionaries with text keys,
-        text, numbers, bools, any of these or None, or Any.
-    data : object
-        What `json.loads` returned.
-    where : str
-        What messages call the whole; the class's name if empty.
-    exact : bool
-        Refuse unknown keys and require every field. Otherwise unknown keys are ignored, and
-        fields with a default may be missing.
+    Fields may be dataclasses, tuples, lists, dictionaries with text keys, text, numbers, bools,
+    any of these or None, or Any. With `exact`, every field has to be there, and no other key.
+    Otherwise unknown keys are ignored, and fields with a default may be missing. Messages call the
+    whole `where`, or by the class's name.
 
     Raises
     ------

@@ -16,7 +16,15 @@ from PIL import Image, ImageCms, ImageFile, ImageOps
 from fractalgen.errors import ImageError
 from fractalgen.files.regular_file import open_regular
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "read_image_file", "read_square", "square", "to_rgb"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "read_image_file",
+    "read_rgb",
+    "read_square",
+    "square",
+    "to_rgb",
+]
 
 T = TypeVar("T")
 
@@ -37,17 +45,8 @@ _SPARE = 2  # a JPEG is decoded at no less than this many times the size asked f
 def read_image_file(path: Path, sha256: str | None = None) -> bytes:
     """Read an image's file.
 
-    Parameters
-    ----------
-    path : Path
-        The file; links are followed.
-    sha256 : str or None
-        What the file's hash has to be; None if anything will do.
-
-    Raises
-    ------
-    ImageError
-        With the reason, if it cannot be read, is no file, is too long, or has another hash.
+    Raises ImageError, with the reason, if it cannot be read, is no file, is too long, or does not
+    have the hash `sha256`.
     """
     try:
         with open_regular(path) as file:
@@ -61,28 +60,22 @@ def read_image_file(path: Path, sha256: str | None = None) -> bytes:
     return data
 
 
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Read an image's file as RGB; see `read_image_file` and `to_rgb`."""
+    return to_rgb(read_image_file(path))[0]
+
+
 def read_square(path: Path, size: int, sha256: str | None = None) -> NDArray[np.uint8]:
     """Read an image's file and return its centre; see `read_image_file` and `square`."""
     return square(read_image_file(path, sha256), size)
 
 
 def _opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
-    """Read an image's header, as `PIL.Image.open` does, whatever the size that it tells.
+    """Read an image's header, as `PIL.Image.open` does, whatever size it states.
 
-    Pillow's own limit of the size is one for the whole process, as are the filters of the warning
-    that it gives. Neither is touched here: look at the size, then decode.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    kinds : iterable of str
-        Pillow's names of the formats to try; those that this Pillow cannot read are passed over.
-
-    Raises
-    ------
-    ImageError
-        If it is of none of the kinds.
+    Pillow's own limit on the size holds for the whole process, as do the filters of the warning
+    that it gives. Neither is touched here: check the size, then decode. Formats that this Pillow
+    cannot read are passed over.
     """
     Image.init()
     for kind in kinds:
@@ -99,16 +92,10 @@ def _opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
 
 
 def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
-    """Decode an image.
+    """Decode an image file's contents.
 
-    Grey, palette, CMYK and 16-bit images are converted, an embedded profile of a CMYK image
-    is used, transparent parts are laid over black, and the orientation that a camera noted is
-    applied.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
+    Grey, palette, CMYK and 16-bit images are converted. The embedded profile of a CMYK image is
+    used, transparent parts are laid over black, and the orientation that a camera noted is applied.
 
     Returns
     -------
@@ -127,12 +114,12 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
 
 
 def _despite_warnings(decode: Callable[[], T]) -> T:
-    """Call what decodes an image until no warning of Pillow's ends it.
+    """Call what decodes an image until no warning from Pillow ends it.
 
-    A warning does where the user's filters make errors of warnings. What Pillow has to say of odd
-    metadata is no reason to leave an image out, and filters are the whole process's, so no
-    business of a library. But each module keeps a registry of the warnings that it has given, in
-    order to give them once: what ended the call is noted there.
+    Warnings do that where the user's filters turn them into errors. Odd metadata is no reason to
+    leave an image out, and a library should not touch filters, which belong to the whole process.
+    But each module keeps a registry of the warnings that it has given, to give them only once: the
+    warning that ended the call is noted there.
     """
     for _ in range(_MAX_WARNINGS):
         try:
@@ -144,7 +131,7 @@ def _despite_warnings(decode: Callable[[], T]) -> T:
 
 
 def _note_as_given(warning: Warning) -> None:
-    """Note a warning in the registry of the module, of those that it came through, that gave it."""
+    """Note a warning in the registries of the modules that it passed through."""
     trace = warning.__traceback__
     while trace is not None:
         registry = trace.tb_frame.f_globals.get("__warningregistry__")
@@ -215,28 +202,11 @@ def _from_cmyk(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def square(data: bytes, size: int) -> NDArray[np.uint8]:
-    """Decode an image, bring its shorter side to `size`, and keep the centre.
+    """Decode an image file's contents, resize its shorter side to `size`, and keep the centre.
 
-    Resizing is Pillow's bicubic filter, which averages where it makes smaller. A JPEG is decoded
-    at the smallest scale that leaves twice `size`, which differs from decoding the whole of it
-    by about a third of a grey level and takes half the time.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    size : int
-        Side of the square in pixels. A smaller image is enlarged.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size, 3)
-        RGB.
-
-    Raises
-    ------
-    ImageError
-        With the reason, if the file cannot be decoded.
+    The filter is Pillow's bicubic, which averages when it reduces. A JPEG is decoded at the
+    smallest scale that leaves twice `size`. That differs from decoding all of it by about a third
+    of a grey level, and takes half the time. Raises ImageError as `to_rgb` does.
     """
     found = _despite_warnings(lambda: _square_of_jpeg(data, size))
     if found is None:
@@ -246,7 +216,7 @@ def square(data: bytes, size: int) -> NDArray[np.uint8]:
 
 
 def _resized_centre(image: Image.Image, width: float, height: float, size: int) -> Image.Image:
-    """Resize the centre alone, of which a long strip has but little."""
+    """Resize only the centre, which is a small part of a long strip."""
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
@@ -254,9 +224,9 @@ def _resized_centre(image: Image.Image, width: float, height: float, size: int) 
 
 
 def _square_of_jpeg(data: bytes, size: int) -> Image.Image | None:
-    """Decode a plain JPEG at a fraction of its scale; None of anything else.
+    """Decode a plain JPEG at a fraction of its scale; return None for anything else.
 
-    What is wrong with a file that fails here is for `to_rgb` to say.
+    If that fails, `to_rgb` says what is wrong with the file.
     """
     if not data.startswith(b"\xff\xd8"):
         return None

@@ -47,19 +47,8 @@ def open_source(place: str, out: Path, progress: Progress | None = None) -> Iter
     Nothing is unpacked: images in an archive are read into memory, so that no path in an archive
     can lead anywhere. An archive from the web is kept in a temporary file meanwhile.
 
-    Parameters
-    ----------
-    place : str
-        The folder, archive or address.
-    out : Path
-        The set that is being built, whose own images are no source.
-    progress : callable or None
-        Called with the bytes downloaded and their total.
-
-    Raises
-    ------
-    SetError
-        If there is no such place, it cannot be downloaded, or it holds no images.
+    Raises SetError if there is no such place, it cannot be downloaded, it holds no images, or it
+    lies in `out`, the set that is being built.
     """
     with contextlib.ExitStack() as stack:
         source: Source
@@ -191,36 +180,14 @@ def collect(
 ) -> Generator[Record | Refusal | None, None, None]:
     """Copy or convert images into a family's folder.
 
-    An image is known by its path in the source and its hash. Those that the set has keep their
-    index. In the order of their paths, the others take first the indices whose record is lost and
-    then new ones, so that an interrupted collection goes on as if nothing had happened.
+    An image is identified by its path in the source and its hash. Images that the set has keep
+    their index. In the order of their paths, the others first take the indices whose records are
+    lost and then, unless `lost_only`, new ones. So an interrupted collection resumes as if nothing
+    had happened.
 
-    Parameters
-    ----------
-    store : Store
-        The set.
-    source : Source
-        The images.
-    family : str
-        Name of the folder within the set.
-    recipe : Recipe
-        What shall be in the set: the format of images that cannot be kept as they are, and the
-        family's indices.
-    workers : int or None
-        Number of threads; None for one per processor.
-    lost_only : bool
-        Take no new indices.
-
-    Yields
-    ------
-    Record, Refusal or None
-        For each image of the source: it was written and is to be recorded, it cannot be used, it
-        was there already or is not needed.
-
-    Raises
-    ------
-    SetError
-        If a file that is not the set's has a new image's name, or there are too many images.
+    Yields, for each image of the source, the record of an image that was written, a refusal, or
+    None if the image was there already or is not needed. Raises SetError if a file that does not
+    belong to the set has a new image's name, or if there are too many images.
     """
     mine = {key[1]: record for key, record in store.records.items() if key[0] == family}
     index_of = {(r.origin.path, r.origin.sha256): i for i, r in mine.items() if r.origin}
@@ -275,13 +242,13 @@ def collect(
 
 
 def _check_not_foreign(path: Path, data: bytes) -> None:
-    """Refuse to write over a file, unless it is the very one, which a crash left unrecorded."""
+    """Refuse to overwrite a file, unless a crash left this very file unrecorded."""
     if path.is_file() and read_regular(path) != data:
         raise SetError(f"{path} is there already and not of this set; move it away first")
 
 
 def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate:  # noqa: A002
-    """Decode an image, which checks it, and encode it anew unless it can stay as it is."""
+    """Decode an image, which checks it, and encode it again unless it can stay as it is."""
     rgb, extension = to_rgb(data)
     if extension is None:
         try:

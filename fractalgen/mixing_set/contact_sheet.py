@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from fractalgen.errors import ImageError, RecipeError, SetError
-from fractalgen.images.decoding import read_image_file, to_rgb
+from fractalgen.images.decoding import read_rgb
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
 from fractalgen.registry import nearest
@@ -55,7 +55,7 @@ def contact_sheet(
     Raises
     ------
     SetError
-        If `folder` is no set, has no such images, or one of them cannot be read.
+        If `folder` is no set, has no such images, or an image cannot be read.
     RecipeError
         If the set has no such family, or the page would be larger than `max_side`.
     """
@@ -89,7 +89,7 @@ def contact_sheet(
 
 def _thumbnail(path: Path, tile: int) -> Image.Image:
     try:
-        image = Image.fromarray(to_rgb(read_image_file(path))[0])
+        image = Image.fromarray(read_rgb(path))
     except ImageError as error:
         raise SetError(f"cannot read {path}: {error}") from None
     return ImageOps.fit(image, (tile, tile), Image.Resampling.LANCZOS)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import SetError
-from fractalgen.families import FAMILIES, ImageSpec, render
+from fractalgen.families import FAMILIES, render
+from fractalgen.families.base import ImageSpec
 from fractalgen.files.atomic import write_atomically
 from fractalgen.files.json_codec import from_json
 from fractalgen.files.regular_file import check_no_links, read_regular, require_regular

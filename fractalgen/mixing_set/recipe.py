@@ -12,8 +12,8 @@ from typing import Any
 
 from fractalgen.color.palettes import resolve
 from fractalgen.errors import RecipeError
-from fractalgen.families import FAMILIES, Family, ImageSpec, sample_spec
-from fractalgen.families.base import check_size
+from fractalgen.families import FAMILIES
+from fractalgen.families.base import Family, ImageSpec, check_size, sample_spec
 from fractalgen.images.formats import FORMATS, MAX_SIDES
 from fractalgen.registry import nearest, shown
 

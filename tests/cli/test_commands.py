@@ -46,7 +46,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", "--format", "jpgg"), "no format is called 'jpgg': did you mean 'jpeg'?"),
         (("ifs", "--palette", "embr"), "no palette is called 'embr': did you mean 'ember'?"),
         (("ifs", "--palette", "bad.gpl"), "bad.gpl, line 3"),
-        (("ifs", "--objects", "6"), "ifs: objects must be a whole number from 1 to 5, not 6"),
+        (("ifs", "--objects", "6"), "objects must be a whole number from 1 to 5, not 6"),
         (
             ("escape-time", "--supersample", "0"),
             "supersample must be a whole number from 1 to 4, not 0",

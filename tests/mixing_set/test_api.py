@@ -1,0 +1,104 @@
+"""What a caller of the library writes, and what he gets without writing it."""
+
+import dataclasses
+import json
+
+import pytest
+
+from fractalgen.errors import RecipeError, SetError, UnknownNameError
+from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.engine import LocalEngine
+from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.verify import verify
+from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
+
+
+def settings_of(folder):
+    recipe = json.loads((folder / "set.json").read_text())["recipe"]
+    return recipe["size"], recipe["seed"], recipe["format"]
+
+
+def test_a_recipe_without_arguments_is_the_whole_set():
+    recipe = Recipe()
+    assert sum(family.n for family in recipe.families) == 13_000
+    assert repr(recipe) == (
+        "Recipe(size=256, seed=0, format='jpeg', "
+        "families={'escape-time': 6000, 'ifs': 3000, 'features': 4000})"
+    )
+
+
+def test_families_may_be_numbers_or_options_by_name():
+    recipe = Recipe(
+        64, families={"ifs": {"n": 5, "start_index": 2, "objects": 3}, "escape-time": 4}
+    )
+    families = (FamilyRecipe.of("escape-time", 4), FamilyRecipe.of("ifs", 5, 2, objects=3))
+    assert recipe == Recipe(64, families=families)
+
+
+@pytest.mark.parametrize(
+    ("families", "message"),
+    [
+        ({"ifs": 0}, "n must be a whole number"),
+        ({"ifs": 2.5}, "n must be a whole number"),
+        ({"ifs": {"objects": 2}}, "ifs needs n"),
+        ({"ifs": {"n": 1, "objetcs": 2}}, "did you mean 'objects'"),
+    ],
+)
+def test_wrong_families_are_refused_in_words(families, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe(families=families)
+
+
+def test_an_unknown_family_is_answered_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'ifs'"):
+        Recipe(families={"isf": 1})
+
+
+def test_settings_that_are_left_out_are_the_existing_sets(tmp_path):
+    folder = str(tmp_path / "set")
+    build(Recipe(SIZE, 5, "png", {"ifs": 2}), folder)
+    build(Recipe(families={"ifs": 3, "features": 1}), folder)
+    build(Recipe(families={"ifs": {"n": 2, "objects": 2}}), folder, overwrite=True)
+    assert settings_of(tmp_path / "set") == (SIZE, 5, "png")
+    assert verify(folder).ok
+    with pytest.raises(SetError, match=f"size is {SIZE} there, 32 was asked for"):
+        build(Recipe(size=32, families={"ifs": 2}), folder)
+    with pytest.raises(SetError, match=f"size is {SIZE} there, 32 was asked for"):
+        build(dataclasses.replace(Recipe(families={"ifs": 2}), size=32), folder)
+
+
+def test_a_new_set_has_the_usual_settings(tmp_path):
+    build(Recipe(families={"ifs": 1}), tmp_path)
+    assert settings_of(tmp_path) == (256, 0, "jpeg")
+
+
+def test_a_store_tells_what_is_missing(small_set):
+    (small_set / "ifs/000003.jpg").unlink()
+    store = Store.open(str(small_set))
+    assert repr(store) == f"<Store {str(small_set)!r}: 6 images on record>"
+    assert store.recipe == ifs_recipe()
+    store.scan(["ifs"])
+    assert list(store.missing(ifs_recipe(7))) == [("ifs", 3), ("ifs", 6)]
+
+
+class BackwardEngine:
+    """Draws the last image first, one call of another engine an image."""
+
+    def __init__(self):
+        self.n_drawn = 0
+
+    def draw(self, recipe, keys, write):
+        for key in keys[::-1]:
+            self.n_drawn += 1
+            yield from LocalEngine(1).draw(recipe, [key], write)
+
+    def stop(self):
+        return []
+
+
+def test_any_engine_draws_the_same_set(small_set, tmp_path):
+    engine = BackwardEngine()
+    build(ifs_recipe(), tmp_path / "other", engine=engine)
+    assert engine.n_drawn == 6
+    assert tree(tmp_path / "other") == tree(small_set)
