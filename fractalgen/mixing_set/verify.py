@@ -1,4 +1,4 @@
-"""Check a set: its files against its manifest and its recipe, its images against their params."""
+"""Check a set's files against its manifest and recipe, and its images against their params."""
 
 import dataclasses
 import functools
@@ -24,19 +24,18 @@ __all__ = ["Findings", "Report", "inspect", "verify"]
 
 @dataclass(frozen=True)
 class Findings:
-    """What is wrong with a set's images, as paths within the set.
+    """Faults of a set's images, as paths within the set.
 
     Attributes
     ----------
     missing : tuple of str
         Files that the recipe asks for and that are not there.
     unrecorded : tuple of str
-        Files that are there without a line in the manifest, as a crash may leave them.
+        Files without a line in the manifest, as a crash may leave them.
     truncated : tuple of str
         Files shorter than was recorded.
     altered : tuple of str
-        Files with other contents than were recorded, or recorded for another recipe, or that
-        cannot be read.
+        Files that cannot be read, differ from their record, or were recorded for another recipe.
     foreign : tuple of str
         Files and folders that do not belong to the set.
     """
@@ -49,7 +48,7 @@ class Findings:
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The images that a repair has to make anew."""
+        """The images that a repair has to remake."""
         return (*self.missing, *self.unrecorded, *self.truncated, *self.altered)
 
     def as_json(self) -> dict[str, list[str]]:
@@ -237,7 +236,7 @@ def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterato
 
 
 def _redrawn_otherwise(records: Sequence[Record], workers: int) -> tuple[str, ...]:
-    """Redraw images and return the files of those whose pixels are not the recorded ones."""
+    """Redraw images and return the files whose pixels differ from the recorded ones."""
 
     def is_same(record: Record, _: threading.Event) -> bool:
         try:
