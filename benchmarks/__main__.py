@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: print the table of the README."""
+"""``python -m benchmarks``: print the table of docs/benchmarks.md."""
 
 import argparse
 

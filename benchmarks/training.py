@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from benchmarks.augment import images
+from benchmarks.augment import random_images
 from benchmarks.timing import Row, paired_seconds
 
 # Network, images of a step, steps of an epoch, pairs of epochs.
@@ -30,13 +30,13 @@ def epoch_of(
 
     n = batch_size * n_steps
     labels = np.arange(n, dtype=np.int64) % N_CLASSES
-    photos = InMemoryImages(images(n, SIZE, 1), labels, size=SIZE, padding=4, mirror=True)
+    photos = InMemoryImages(random_images(n, SIZE, 1), labels, size=SIZE, padding=4, mirror=True)
     classes = tuple(map(str, range(N_CLASSES)))
     data = ImageData("random", photos, photos, classes, SIZE, (0.5,) * 3, (0.25,) * 3)
     options = {"jsd": False} if method == "ipmix" else {}
     config = configure(method=method, model=model_name, batch_size=batch_size, **options)
     order = EpochOrder(n, batch_size, 0)
-    bank = SimpleNamespace(array=images(N_BANK, 36, 0))
+    bank = SimpleNamespace(array=random_images(N_BANK, 36, 0))
     views = config.method.views(bank, data.mean, data.std)
     loader = BatchLoader(TrainingBatches(data, views, 0), order, workers, pinned=False)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Draw the fractal mixing set that IPMix-style augmentation needs, from recorded parameters."""
+"""Draw the mixing set that IPMix-style augmentation needs, augment with it, train and evaluate."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -6,28 +6,62 @@ from typing import TYPE_CHECKING, Any
 from fractalgen.version import __version__
 
 if TYPE_CHECKING:
-    from fractalgen.augment import IPMix
+    from fractalgen.augment import IPMix, IPMixConfig
     from fractalgen.bank import MixingSet
+    from fractalgen.errors import FractalgenError
+    from fractalgen.evaluation.compare import compare
+    from fractalgen.evaluation.evaluate import evaluate
     from fractalgen.families import FAMILIES, render, sample
     from fractalgen.families.base import ImageSpec
+    from fractalgen.mixing_set.build import build
+    from fractalgen.mixing_set.recipe import Recipe
+    from fractalgen.mixing_set.verify import verify
+    from fractalgen.training.run import load_run
+    from fractalgen.training.train import train
 
-_ROOMS = {
+_HOMES = {
     "FAMILIES": "fractalgen.families",
+    "FractalgenError": "fractalgen.errors",
     "IPMix": "fractalgen.augment",
-    "MixingSet": "fractalgen.bank",
+    "IPMixConfig": "fractalgen.augment",
     "ImageSpec": "fractalgen.families.base",
+    "MixingSet": "fractalgen.bank",
+    "Recipe": "fractalgen.mixing_set.recipe",
+    "build": "fractalgen.mixing_set.build",
+    "compare": "fractalgen.evaluation.compare",
+    "evaluate": "fractalgen.evaluation.evaluate",
+    "load_run": "fractalgen.training.run",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
+    "train": "fractalgen.training.train",
+    "verify": "fractalgen.mixing_set.verify",
 }
 
-__all__ = ["FAMILIES", "IPMix", "ImageSpec", "MixingSet", "__version__", "render", "sample"]
+__all__ = [
+    "FAMILIES",
+    "FractalgenError",
+    "IPMix",
+    "IPMixConfig",
+    "ImageSpec",
+    "MixingSet",
+    "Recipe",
+    "__version__",
+    "build",
+    "compare",
+    "evaluate",
+    "load_run",
+    "render",
+    "sample",
+    "train",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name on first use, so that ``import fractalgen`` stays cheap (PEP 562)."""
-    if name not in _ROOMS:
+    """Load a public name on first use (PEP 562), so that ``import fractalgen`` is fast."""
+    if name not in _HOMES:
         raise AttributeError(f"module 'fractalgen' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_ROOMS[name]), name)
+    value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

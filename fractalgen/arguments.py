@@ -1,4 +1,4 @@
-"""Check arguments: return each value in its plain type, or raise an error that names it."""
+"""Check arguments: return each value in its plain type, or raise an ArgumentError naming it."""
 
 import numbers
 import operator
@@ -17,13 +17,7 @@ _MIN_SCALE = 1e-6
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Return a whole number from `low` to `high` as an int; NumPy's and PyTorch's are accepted.
-
-    Raises
-    ------
-    ArgumentError
-        If it is another number or no whole number; a bool is not a number.
-    """
+    """Return a whole number, also NumPy's, from `low` to `high` as an int; refuse a bool."""
     if type(value) is int and low <= value <= high:
         return value
     try:
@@ -37,13 +31,7 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
 
 
 def real_number(name: str, value: Any, low: float, high: float) -> float:
-    """Return a number from `low` to `high` as a float; NaN is refused.
-
-    Raises
-    ------
-    ArgumentError
-        If it is out of range, or not a number.
-    """
+    """Return a number from `low` to `high` as a float; NaN is refused."""
     if type(value) is float and low <= value <= high:
         return value
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -54,13 +42,7 @@ def real_number(name: str, value: Any, low: float, high: float) -> float:
 
 
 def one_of(name: str, value: Any, known: Sequence[str]) -> str:
-    """Return one of the `known` words.
-
-    Raises
-    ------
-    ArgumentError
-        If it is not; the message suggests the nearest word, or lists them all.
-    """
+    """Return `value` if it is one of the `known` words; an error suggests the nearest."""
     if not isinstance(value, str):
         raise ArgumentError(f"{name} must be one of {', '.join(known)}, not {shown(value)}")
     if value not in known:
@@ -69,13 +51,7 @@ def one_of(name: str, value: Any, known: Sequence[str]) -> str:
 
 
 def some_of(name: str, values: Any, known: Sequence[str]) -> tuple[str, ...]:
-    """Return one or more of the `known` words, given as a list or another sequence.
-
-    Raises
-    ------
-    ArgumentError
-        If it is not such a list, or a word is unknown.
-    """
+    """Return one or more of the `known` words, given as a list or another sequence."""
     if not isinstance(values, Sequence) or isinstance(values, (str, bytes)) or not values:
         raise ArgumentError(
             f"{name} must be a list of one or more of {', '.join(known)}, not {shown(values)}"
@@ -84,13 +60,7 @@ def some_of(name: str, values: Any, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def three_numbers(name: str, values: Any, *, scale: bool = False) -> tuple[float, ...]:
-    """Return a number for each of three channels, from -1e6 to 1e6, or from 1e-6 for a `scale`.
-
-    Raises
-    ------
-    ArgumentError
-        If there are not three such numbers.
-    """
+    """Return a number for each of three channels, from -1e6 to 1e6, or from 1e-6 for a `scale`."""
     low = _MIN_SCALE if scale else -_MAX_NUMBER
     try:
         array = np.asarray(values)

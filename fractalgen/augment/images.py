@@ -15,7 +15,6 @@ __all__ = [
     "MAX_VIEWS",
     "as_batch",
     "as_pixels",
-    "as_rgb_pixels",
     "as_seed",
     "as_seeds",
     "checked_out",
@@ -32,14 +31,18 @@ def _is_tensor(image: Any) -> bool:
     return of_torch and hasattr(image, "detach")
 
 
-def as_pixels(image: Any) -> NDArray[np.uint8]:
-    """Turn a PIL image, array or tensor into uint8 pixels of shape (height, width, 3)."""
+def as_pixels(image: Any, *, grey: bool = False) -> NDArray[np.uint8]:
+    """Turn a PIL image, array or tensor into uint8 pixels of shape (height, width, 3).
+
+    With `grey` arrays and tensors of one channel, or without an axis for it, become RGB.
+    """
     if isinstance(image, Image.Image):
         array = np.asarray(image.convert("RGB"))
     elif _is_tensor(image):
         tensor = image.detach().cpu()
         array = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-        if array.ndim != 3 or array.shape[0] != 3:
+        array = array[None] if grey and array.ndim == 2 else array
+        if array.ndim != 3 or array.shape[0] not in ((1, 3) if grey else (3,)):
             raise ArgumentError(f"a tensor must be of shape (3, height, width), not {array.shape}")
         array = array.transpose(1, 2, 0)
         if array.dtype.kind == "f":
@@ -49,31 +52,20 @@ def as_pixels(image: Any) -> NDArray[np.uint8]:
                 )
             array = (array * 255 + 0.5).astype(np.uint8)
     elif isinstance(image, np.ndarray):
-        array = image
+        array = np.asarray(image)  # a matrix would always have two axes
+        array = array[..., None] if grey and array.ndim == 2 else array
     else:
         raise ArgumentTypeError(
             f"cannot augment a {type(image).__name__}: give a PIL image or an array"
         )
+    if grey and array.ndim == 3 and array.shape[2] == 1:
+        array = np.repeat(array, 3, axis=2)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
         raise ArgumentError(
             f"an image must be uint8 of shape (height, width, 3), not {array.dtype} of "
             f"{array.shape}"
         )
     return np.ascontiguousarray(array)
-
-
-def as_rgb_pixels(image: Any) -> NDArray[np.uint8]:
-    """Do what `as_pixels` does, and turn grey arrays and tensors into RGB too."""
-    if _is_tensor(image):
-        image = image[None] if image.ndim == 2 else image
-        if image.ndim == 3 and image.shape[0] == 1:
-            image = image.expand(3, -1, -1)
-    elif isinstance(image, np.ndarray):
-        image = np.asarray(image)  # no matrix, which always has two axes
-        image = image[..., None] if image.ndim == 2 else image
-        if image.ndim == 3 and image.shape[2] == 1:
-            image = np.repeat(image, 3, axis=2)
-    return as_pixels(image)
 
 
 def like_input(values: NDArray[np.float32], image: Any) -> Any:

@@ -108,7 +108,7 @@ def to_json(plan: np.void) -> dict[str, Any]:
     ]
     return {
         "bank_image": int(plan["bank_image"]),
-        "crop": [int(value) for value in plan["crop"]],
+        "crop": plan["crop"].tolist(),
         "framework": FRAMEWORKS[plan["framework"]],
         "wraps": bool(plan["wraps"]),
         "skip": float(plan["skip"]),
@@ -124,8 +124,8 @@ def _step_to_json(plan: np.void, chain: int, step: int) -> dict[str, Any]:
     if mixing != NO_OP:
         out |= {
             "mixing": MIXING_OPS[mixing],
-            "box": [int(value) for value in plan["box"][chain, step]],
-            "factors": [float(value) for value in plan["factors"][chain, step]],
+            "box": plan["box"][chain, step].tolist(),
+            "factors": plan["factors"][chain, step].tolist(),
             "mask_seed": int(plan["mask_seed"][chain, step]),
         }
     return out

@@ -17,7 +17,7 @@ from fractalgen.cli.options import PATH
     type=PATH,
     default="ipmix-set",
     show_default=True,
-    help="A mixing set, or any folder of images.",
+    help="Mixing set, or any folder of images.",
 )
 @click.option(
     "-o",
@@ -25,26 +25,26 @@ from fractalgen.cli.options import PATH
     type=PATH,
     default="figure.png",
     show_default=True,
-    help="A .png, .jpg or .webp file.",
+    help="File to write: .png, .jpg or .webp.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Chooses the set's images and what is done with them.",
+    help="Seed for the choice of images and operations.",
 )
 @click.option(
     "--size",
     type=click.IntRange(16, 1024),
     default=224,
     show_default=True,
-    help="Pixels a side at which the images are mixed.",
+    help="Side of the mixed images, in pixels.",
 )
 def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int) -> None:
     """Draw a figure that shows what IPMix does to an image.
 
-    IMAGE is an image of any kind; its centre is taken. The figure has the mixing operations,
+    IMAGE is an image file; its central square is used. The figure shows the mixing operations,
     the patches, two chains step by step, and results.
     """
     import numpy as np
@@ -73,7 +73,7 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
 
 
 def _spread(names: list[str], n: int, seed: int) -> list[str]:
-    """Choose at random, from each folder in turn."""
+    """Choose names at random, from each folder in turn."""
     import random
 
     shuffled = random.Random(seed).sample(names, len(names))

@@ -77,13 +77,7 @@ def names() -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def load(name: str) -> Palette:
-    """Return a shipped palette.
-
-    Raises
-    ------
-    UnknownNameError
-        If no shipped palette is called `name`; the message suggests the nearest one.
-    """
+    """Return a shipped palette; an UnknownNameError suggests the nearest name."""
     if name not in names():
         raise UnknownNameError(_unknown(name, name))
     file = name + _SUFFIX
@@ -93,21 +87,8 @@ def load(name: str) -> Palette:
 def read_gpl(path: str | Path) -> Palette:
     """Read a palette in GIMP's format, which GIMP, Inkscape, Krita and Aseprite write.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file. The alpha of Aseprite's ``Channels: RGBA`` files is ignored.
-
-    Returns
-    -------
-    Palette
-        Named by the file's ``Name:`` line, else after the file.
-
-    Raises
-    ------
-    PaletteError
-        If the file cannot be opened, is not such a palette, or has fewer than 2 or more than 256
-        colours.
+    Its name comes from the ``Name:`` line, else from the file. The alpha of Aseprite's ``Channels:
+    RGBA`` files is ignored. A PaletteError names the file and the line that is wrong.
     """
     path = Path(path)
     try:
@@ -166,20 +147,10 @@ def _exists(path: Path) -> bool:
 
 
 def choose(option: str, rng: np.random.Generator) -> Palette:
-    """Draw the palette of one image.
+    """Draw the palette of one image from an option that `resolve` returned.
 
-    Parameters
-    ----------
-    option : str
-        As `resolve` returns it; ``"any"`` picks one of the original shipped palettes half of the
-        time, and draws one at random otherwise.
-    rng : numpy.random.Generator
-        Advanced only for ``"any"`` and ``"random"``.
-
-    Raises
-    ------
-    PaletteError, UnknownNameError
-        If `option` is not what `resolve` returns.
+    ``"any"`` picks one of the original shipped palettes half of the time, and draws one at random
+    otherwise. Only ``"any"`` and ``"random"`` advance `rng`.
     """
     if option == "random" or (option == "any" and rng.random() < 0.5):
         return random_palette(rng)

@@ -1,1 +1,1 @@
-"""Measuring what a classifier is good for: metrics, shifted images, attacks, the report."""
+"""Measure trained classifiers: error, calibration, robustness, OOD detection."""

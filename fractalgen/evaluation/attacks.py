@@ -1,4 +1,4 @@
-"""Images changed a little, so that a network errs."""
+"""Adversarial attacks: small changes of images that make a network err."""
 
 import math
 from collections.abc import Sequence

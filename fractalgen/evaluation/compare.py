@@ -1,4 +1,4 @@
-"""Compare the results of several runs; runs that differ in their seed alone count as one."""
+"""Compare the results of several runs; runs that differ only in their seed share a column."""
 
 from __future__ import annotations
 

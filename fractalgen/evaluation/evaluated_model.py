@@ -70,8 +70,8 @@ class EvaluatedModel:
     network : torch.nn.Module
         On its device; takes images normalised by the data's mean and standard deviation.
     limit : int or None
-        Measure on this many test images, chosen by `seed` from those of every greater limit; None:
-        on all.
+        How many test images to measure on, chosen by `seed`; a smaller limit takes some of the same
+        images. None takes all.
     batch_size, seed : int
         Images at a time; seed for generated corruptions, sequences and attacks.
     set_folder, data_dir : Path or None

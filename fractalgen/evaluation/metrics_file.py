@@ -29,7 +29,7 @@ __all__ = ["METRICS", "REPORT", "add_entry", "read_results"]
 METRICS = "metrics.json"
 REPORT = "report.html"
 
-# Training holds the folder's own lock for as long as it takes, and evaluation need not wait for it.
+# Not the folder's own lock: training holds that for hours, and evaluation need not wait for it.
 _LOCK = ".fractalgen-metrics.lock"
 _LOCK_SECONDS = 60
 

@@ -57,7 +57,7 @@ def n_compilations(family: str) -> int:
 class Compilation:
     """Kernels that other processes are compiling.
 
-    If one of these processes fails, whoever needs its kernels compiles them.
+    If one of these processes fails, the process that needs its kernels compiles them.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from fractalgen.arguments import three_numbers, whole_number
-from fractalgen.augment.images import MAX_VIEWS, as_rgb_pixels, as_seed
+from fractalgen.augment.images import MAX_VIEWS, as_pixels, as_seed
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
@@ -121,7 +121,7 @@ class IPMixDataset(_Seeded, Dataset):  # type: ignore[misc, type-arg, unused-ign
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         index = range(len(self.dataset))[operator.index(index)]
         image, *rest = _parts(self.dataset[index])
-        out = self._augmented(as_rgb_pixels(image)[None], [index])
+        out = self._augmented(as_pixels(image, grey=True)[None], [index])
         first = out[0] if self.views is None else tuple(view[0] for view in out)
         return (first, *rest)
 
@@ -159,7 +159,7 @@ class IPMixCollate(_Seeded):
                 f"items must be (image, label, index), not of {n_parts} parts; wrap the dataset "
                 "in fractalgen.torch.Indexed"
             )
-        images = [as_rgb_pixels(sample[0]) for sample in samples]
+        images = [as_pixels(sample[0], grey=True) for sample in samples]
         sizes = {image.shape[:2] for image in images}
         if len(sizes) > 1:
             raise ArgumentError(

@@ -8,7 +8,7 @@ from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from fractalgen.augment.images import as_rgb_pixels
+from fractalgen.augment.images import as_pixels
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
@@ -61,7 +61,7 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Return a plain tensor for a plain tensor, and otherwise a `tv_tensors.Image`."""
-        pixels = as_rgb_pixels(inpt)
+        pixels = as_pixels(inpt, grey=True)
         mixed = self.aug.batch(pixels[None], [params["seed"]], layout="NCHW")[0]
         if self.dtype == torch.uint8:
             mixed = (mixed * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)

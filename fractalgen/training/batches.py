@@ -79,8 +79,8 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
 class BatchLoader:
     """Iterates over the batches of an `EpochOrder`, whose ``epoch`` is set before each loop.
 
-    They are made by worker processes, or in this one by 0 of them; `pinned` memory is faster to
-    copy to a graphics card. RunError is raised if an image cannot be read, or a worker is killed.
+    Worker processes make them, or this process if `workers` is 0; `pinned` memory is faster to copy
+    to a graphics card. RunError is raised if an image cannot be read, or a worker is killed.
     """
 
     def __init__(

@@ -34,24 +34,11 @@ _HEADER = "fractalgen"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run after some epochs.
+    """The state of a run after `epoch` epochs.
 
-    Attributes
-    ----------
-    epoch : int
-        Epochs done.
-    config : Config
-        The run's; its seed and the epoch give everything random that is to come.
-    set_digest : str or None
-        Digest of the mixing set's images; None without a set.
-    model : mapping of str to tensor
-        Weights and buffers, by name.
-    momentum : mapping of str to tensor
-        The optimizer's, by the names of the parameters; empty in the best checkpoint.
-    best_error : float
-        The lowest test error of any epoch so far, from 0 to 1.
-    sha256 : str
-        Hash of the file it was read from; empty before it is written.
+    `model` has weights and buffers; `momentum` is the optimizer's, by the names of the parameters,
+    and empty in the best checkpoint. `best_error` is the lowest test error so far. `sha256` is the
+    hash of the file it was read from.
     """
 
     epoch: int

@@ -36,7 +36,7 @@ _MAX_WORKERS = 8
 
 @dataclass(frozen=True)
 class Hardware:
-    """How to compute; none of it changes what a run is.
+    """How to compute. It is not part of what identifies a run.
 
     Attributes
     ----------
@@ -116,10 +116,7 @@ def n_workers(hardware: Hardware, accelerator: Accelerator) -> int:
 
 
 def main_first(accelerator: Accelerator, work: Callable[[], T]) -> T:
-    """Run `work` in the main process, and then, with its files in place, in the others.
-
-    OtherProcessError is raised in the others if it fails in the main one.
-    """
+    """Run `work` in the main process, and then, with its files in place, in the others."""
     done = main_only(accelerator, work)
     return work() if done is None else done
 
@@ -127,7 +124,7 @@ def main_first(accelerator: Accelerator, work: Callable[[], T]) -> T:
 def main_only(accelerator: Accelerator, work: Callable[[], T]) -> T | None:
     """Run `work` in the main process while the others wait; they get None.
 
-    OtherProcessError is raised in the others if it fails.
+    If it fails, OtherProcessError is raised in the others.
     """
     done: T | None = None
     failure: Exception | None = None

@@ -36,6 +36,10 @@ _MIN_TEST_BATCH = 256
 _STEPS_BETWEEN_READS = 10  # reading the loss waits for the device
 
 
+def _ignore(*_: Any) -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True)
 class StepReport:
     """How far a run is; the figures are of the epoch so far."""
@@ -55,43 +59,28 @@ class Callbacks:
 
     Attributes
     ----------
-    fetching : callable or None
-        Called with the number of bytes downloaded and their total.
-    step : callable or None
-        Called with a `StepReport`.
-    epoch : callable or None
-        Called with an `EpochRecord`.
-    note : callable or None
+    fetching : callable
+        Called with the number of bytes downloaded and their total, or None if it is unknown.
+    step : callable
+        Called every few steps with a `StepReport`.
+    epoch : callable
+        Called after every epoch with its `EpochRecord`.
+    note : callable
         Called with a line about what is being done.
     """
 
-    fetching: Callable[[int, int | None], None] | None = None
-    step: Callable[[StepReport], None] | None = None
-    epoch: Callable[[EpochRecord], None] | None = None
-    note: Callable[[str], None] | None = None
-
-    def tell(self, line: str) -> None:
-        """Pass a note on."""
-        if self.note:
-            self.note(line)
+    fetching: Callable[[int, int | None], None] = _ignore
+    step: Callable[[StepReport], None] = _ignore
+    epoch: Callable[[EpochRecord], None] = _ignore
+    note: Callable[[str], None] = _ignore
 
 
 @dataclass(frozen=True)
 class Job:
     """What a run needs before its first step, checked and open.
 
-    Attributes
-    ----------
-    config : Config
-        The configuration, with a digest of the initial weights in the place of their name.
-    data : ImageData
-        What to train and test on.
-    network : nn.Module
-        The network with its initial weights; they change.
-    views : Views
-        Makes the views of a batch.
-    set_digest : str or None
-        Digest of the mixing set's images.
+    In `config` a digest of the initial weights has taken the place of their name. The weights of
+    `network` change. `set_digest` is that of the mixing set's images.
     """
 
     config: Config
@@ -170,8 +159,7 @@ def train_epochs(
                 if board is not None:
                     for key, value in dataclasses.asdict(record).items():
                         board.add_scalar(key, value, epoch + 1)
-                if callbacks.epoch:
-                    callbacks.epoch(record)
+                callbacks.epoch(record)
             accelerator.wait_for_everyone()
 
 
@@ -184,34 +172,12 @@ def train_epoch(
     loader: BatchLoader,
     accelerator: Accelerator,
     n_classes: int,
-    on_step: Callable[[StepReport], None] | None = None,
+    on_step: Callable[[StepReport], None] = _ignore,
 ) -> dict[str, float]:
-    """Train for one epoch.
+    """Train for one epoch, from 0; RunError if the loss is no longer a number.
 
-    Parameters
-    ----------
-    epoch : int
-        From 0.
-    config : Config
-        The run's configuration.
-    network, model : nn.Module
-        The bare network, and the same as accelerate wrapped it; its parameters are in `optimizer`.
-    loader : BatchLoader
-        Gives this process's share of each batch.
-    n_classes : int
-        Number of classes.
-    on_step : callable, optional
-        Called every few steps.
-
-    Returns
-    -------
-    dict of str to float
-        The fields of an `EpochRecord` but for the epoch and the test error.
-
-    Raises
-    ------
-    RunError
-        If the loss is no longer a number.
+    `model` is `network` as accelerate wrapped it. Returns the fields of an `EpochRecord` but for
+    the epoch and the test error.
     """
     model.train()
     method, n_steps = config.method, len(loader)
@@ -240,18 +206,17 @@ def train_epoch(
         if (step + 1) % _STEPS_BETWEEN_READS == 0 or step + 1 == n_steps:
             tally.read(rate)
             seconds = time.perf_counter() - started
-            if on_step:
-                on_step(
-                    StepReport(
-                        epoch + 1,
-                        step + 1,
-                        n_steps,
-                        loss=tally.loss / (step + 1),
-                        accuracy=tally.n_right / tally.n_images,
-                        images_per_second=tally.n_images * accelerator.num_processes / seconds,
-                        augmentation_share=waited / seconds,
-                    )
+            on_step(
+                StepReport(
+                    epoch + 1,
+                    step + 1,
+                    n_steps,
+                    loss=tally.loss / (step + 1),
+                    accuracy=tally.n_right / tally.n_images,
+                    images_per_second=tally.n_images * accelerator.num_processes / seconds,
+                    augmentation_share=waited / seconds,
                 )
+            )
         requested = time.perf_counter()
     seconds = time.perf_counter() - started
     sums = torch.tensor([tally.loss, tally.n_right], dtype=torch.float32)

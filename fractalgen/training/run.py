@@ -50,19 +50,7 @@ RUN_VERSION = 1
 
 @dataclass(frozen=True)
 class RunFile:
-    """A run's description.
-
-    Attributes
-    ----------
-    config : Config
-        The configuration.
-    set_folder, set_digest : str or None
-        Where the mixing set was, and the digest of its images.
-    data_digest : str
-        Digest of the data's classes and labels.
-    versions : dict of str to str
-        Versions of fractalgen, Python and the libraries that the weights depend on.
-    """
+    """A run's description: its configuration, what it read, and what it was made with."""
 
     config: Config
     set_folder: str | None
@@ -234,13 +222,7 @@ def load_run(
 
 
 class RunFolder:
-    """Reads and writes the parts of a run.
-
-    Parameters
-    ----------
-    path : Path
-        The folder; it need not exist.
-    """
+    """Reads and writes the parts of a run; the folder need not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -251,17 +233,9 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"
 
     def check_place(self, *, resume: bool, overwrite: bool) -> None:
-        """Make sure that a run may be written here; nothing is written yet.
+        """Raise RunError unless a run may be written here; nothing is written yet.
 
         A run without a finished epoch has nothing to lose, and makes way.
-
-        Raises
-        ------
-        RunUsageError
-            If the folder holds a run and neither `resume` nor `overwrite` is set, or something
-            else.
-        RunError
-            If it is not a folder.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a folder")
@@ -280,15 +254,7 @@ class RunFolder:
             )
 
     def check_same(self, run: RunFile) -> None:
-        """Make sure that the run to be resumed is the one that is here, if there is one.
-
-        Raises
-        ------
-        RunUsageError
-            Naming what differs.
-        RunError
-            If the run's description is damaged.
-        """
+        """Raise RunUsageError, naming what differs, unless the run that is here is the same."""
         if not self.last.exists():
             return
         existing = self.read()

@@ -93,7 +93,7 @@ def train(
     Raises
     ------
     RunUsageError
-        If something that was asked for does not exist, or does not go together.
+        If an option is unknown or out of its range, or options contradict each other.
     RunError
         If the data, the set, the weights or the run's files cannot be used, or the loss is no
         longer a number; the checkpoint of the last good epoch is kept.
@@ -184,8 +184,8 @@ def _prepared(
 ) -> Job:
     """Load, check and make what a run needs.
 
-    `kept_weights` says where the weights of a resumed run came from, in case that no longer
-    exists: the checkpoint has what became of them.
+    `kept_weights` is the record of a resumed run's initial weights, whose file may be gone; the
+    checkpoint replaces them.
     """
     data = load_data(
         config.dataset,
@@ -211,11 +211,11 @@ def _prepared(
             if kept_weights is None:
                 raise
             record = kept_weights
-        callbacks.tell(f"starting from {config.weights} ({record})")
+        callbacks.note(f"starting from {config.weights} ({record})")
         config = dataclasses.replace(config, weights=record)
     mixing_set = None
     if set_folder is not None:
-        callbacks.tell(f"checking and reading {set_folder}")
+        callbacks.note(f"checking and reading {set_folder}")
         _check_set(set_folder)
         mixing_set = open_set(set_folder, data.size)
     views = config.method.views(mixing_set, data.mean, data.std)
@@ -255,7 +255,7 @@ def _try_test_images(data: ImageData, callbacks: Callbacks) -> None:
     """Read a folder's test images once, before an epoch is spent and one of them stops the run."""
     if not data.name.startswith(FOLDER_PREFIX):
         return
-    callbacks.tell(f"reading all {len(data.test):,} test images once, to find unreadable ones")
+    callbacks.note(f"reading all {len(data.test):,} test images once, to find unreadable ones")
     for start in range(0, len(data.test), _IMAGES_AT_ONCE):
         data.test.for_testing(range(start, min(start + _IMAGES_AT_ONCE, len(data.test))))
 

@@ -9,8 +9,6 @@ from fractalgen.errors import RunError
 from fractalgen.evaluation.corruptions import SEVERITIES, generated
 from fractalgen.evaluation.corruptions.generated import (
     GeneratedCorruption,
-    cache_folder,
-    corrupted_cached,
     corrupted_parts,
 )
 from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS, GROUPS, IMAGENET_C, corrupted
@@ -34,6 +32,25 @@ def smooth_images(n, size, seed=0):
 
 IMAGES = smooth_images(8, 32)
 INDICES = np.arange(100, 108)
+
+
+class Numbered:
+    """Test images whose indices begin at 100."""
+
+    def __init__(self, images):
+        self.array = images
+        self.labels = np.arange(200) % 3
+
+    def for_testing(self, indices):
+        return self.array[np.asarray(indices) - 100]
+
+
+def generated_corruption(name, cache_dir, images=IMAGES, indices=INDICES, seed=0, progress=None):
+    test = Numbered(images)
+    told = progress or (lambda *_: None)
+    return GeneratedCorruption(
+        IMAGENET_C, name, "folder:/toys", test, indices, seed, told, cache_dir
+    )
 
 
 def distance(a, b):
@@ -155,24 +172,23 @@ def test_worker_processes_make_the_same_pixels(monkeypatch):
 
 def test_cached_images_are_those_made_and_are_made_once(tmp_path):
     seen = []
-    arguments = (IMAGENET_C, "toys", IMAGES, INDICES, "snow", 0, tmp_path)
-    first = corrupted_cached(*arguments, progress=lambda *done: seen.append(done), workers=1)
-    assert first.shape == (5, 8, 32, 32, 3)
-    assert seen[-1] == (40, 40)
-    for severity in SEVERITIES:
+    snow = generated_corruption("snow", tmp_path, progress=lambda *done: seen.append(done))
+    first = snow.cached()
+    assert first.shape == (40, 32, 32, 3)
+    assert seen[-1] == ("making snow", 40, 40)
+    for severity, part in zip(SEVERITIES, np.split(first, 5), strict=True):
         expected = corrupted(IMAGES, INDICES, "snow", severity, 0)
-        np.testing.assert_array_equal(first[severity - 1], expected)
+        np.testing.assert_array_equal(part, expected)
     seen.clear()
-    again = corrupted_cached(*arguments, progress=lambda *done: seen.append(done))
-    np.testing.assert_array_equal(again, first)
+    np.testing.assert_array_equal(snow.cached(), first)
     assert not seen
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "no checksum", "no array"])
 def test_a_damaged_cache_is_made_anew(tmp_path, damage):
-    arguments = (IMAGENET_C, "toys", IMAGES, INDICES, "contrast", 0, tmp_path)
-    expected = np.array(corrupted_cached(*arguments))
-    path = cache_folder(IMAGENET_C, "toys", IMAGES, INDICES, 0, tmp_path) / "contrast.npy"
+    contrast = generated_corruption("contrast", tmp_path)
+    expected = np.array(contrast.cached())
+    path = contrast.folder(IMAGES) / "contrast.npy"
     data = path.read_bytes()
     if damage == "truncated":
         path.write_bytes(data[:-1])
@@ -183,14 +199,14 @@ def test_a_damaged_cache_is_made_anew(tmp_path, damage):
         path.write_bytes(data[:2000] + bytes(len(data) - 2000))
     else:
         path.write_bytes(b"")
-    np.testing.assert_array_equal(corrupted_cached(*arguments), expected)
+    np.testing.assert_array_equal(contrast.cached(), expected)
     assert path.read_bytes() == data
     assert not list(path.parent.glob(".*part*"))
 
 
 def test_other_images_indices_seeds_and_libraries_have_other_folders(tmp_path, monkeypatch):
-    def folder(images=IMAGES, indices=INDICES, seed=0):
-        return cache_folder(IMAGENET_C, "folder:/some/where", images, indices, seed, tmp_path)
+    def folder(images=IMAGES, **changed):
+        return generated_corruption("snow", tmp_path, images, **changed).folder(images)
 
     folders = {folder(), folder(images=IMAGES + 1), folder(indices=INDICES + 1), folder(seed=1)}
     monkeypatch.setattr(generated, "_versions", lambda _: {"imagecorruptions-imaug": "0"})
@@ -202,22 +218,19 @@ def test_other_images_indices_seeds_and_libraries_have_other_folders(tmp_path, m
 def test_where_nothing_can_be_written_images_are_made_in_memory(tmp_path):
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    out = corrupted_cached(IMAGENET_C, "toys", IMAGES, INDICES, "contrast", 0, in_the_way / "cache")
-    np.testing.assert_array_equal(out[1], corrupted(IMAGES, INDICES, "contrast", 2, 0))
+    out = generated_corruption("contrast", in_the_way / "cache").cached()
+    np.testing.assert_array_equal(out[8:16], corrupted(IMAGES, INDICES, "contrast", 2, 0))
     assert in_the_way.read_text() == ""
 
 
 def test_the_cache_can_be_read_as_a_published_folder(tmp_path):
-    labels = np.arange(8) % 3
-    for name in CORRUPTIONS:
-        made = corrupted_cached(
-            IMAGENET_C, "toys", IMAGES, INDICES, name, 0, tmp_path, labels=labels
-        )
-    folder = cache_folder(IMAGENET_C, "toys", IMAGES, INDICES, 0, tmp_path)
-    read = read_corruptions(folder, labels, 32, ("a", "b", "c"))
+    made = {name: generated_corruption(name, tmp_path) for name in CORRUPTIONS}
+    last = [corruption.cached() for corruption in made.values()][-1]
+    labels = INDICES % 3
+    read = read_corruptions(made["snow"].folder(IMAGES), labels, 32, ("a", "b", "c"))
     assert tuple(corruption.name for corruption in read) == CORRUPTIONS
     images, their_labels = (np.concatenate(each) for each in zip(*read[-1].batches(5), strict=True))
-    np.testing.assert_array_equal(images, made.reshape(40, 32, 32, 3))
+    np.testing.assert_array_equal(images, last)
     np.testing.assert_array_equal(their_labels, np.tile(labels, 5))
 
 

@@ -116,7 +116,7 @@ def between(tmp_path):
     return folder
 
 
-def test_unknown_images_of_which_the_network_is_less_sure(run, between):
+def test_ood_images_of_which_the_network_is_less_sure(run, between):
     (result,) = evaluate(run, **only(ood=(str(between),))).entries["ood"]
     assert (result.auroc, result.aupr, result.fpr95) == pytest.approx((1, 1, 0))
     assert (result.n_test, result.n_ood) == (40, 8)

@@ -8,6 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from fractalgen.errors import RunUsageError
+from fractalgen.evaluation.compare import compare
+from fractalgen.evaluation.evaluate import evaluate
 from fractalgen.evaluation.metrics_file import read_results
 from fractalgen.training.checkpoints import Checkpoint, write_checkpoint
 from fractalgen.training.config import configure
@@ -125,6 +128,16 @@ def test_names_that_are_no_text_are_printed(run, digits, tmp_path):
     result = run("evaluate", "digits", *QUICK[:-2], "--ood", os.fsdecode(place))
     assert result.exit_code == 0, result.stderr
     assert "OOD detection, caf?" in result.stdout
+
+
+def test_the_library_takes_folders_and_its_results_print_as_tables(digits):
+    options = {"corruptions": "none", "perturbations": "none", "pgd_steps": 0, "ood": "noise"}
+    results = evaluate(str(digits), limit=20, **options)
+    assert "AUROC" in repr(results)
+    assert results.entries["ood"][0].n_test == 20
+    assert "AUROC, higher is better" in repr(compare([digits]))
+    with pytest.raises(RunUsageError, match="given more than once"):
+        compare([digits, str(digits)])
 
 
 @pytest.mark.parametrize(

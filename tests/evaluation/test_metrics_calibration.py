@@ -105,7 +105,7 @@ def test_reliability_bins_by_hand():
     ("confidence", "correct", "reason"),
     [
         ([], [], "not be empty"),
-        ([0.5, 0.5], [True], "2 confidences do not match 1 answers"),
+        ([0.5, 0.5], [True], "2 confidences do not match 1 predictions"),
         ([math.nan], [True], "confidence must be finite"),
         ([1.5], [True], "from 0 to 1"),
         ([-0.1], [True], "from 0 to 1"),

@@ -328,12 +328,12 @@ def cifar_p(tmp_path):
 
 def test_cifar_p(cifar_p):
     found = read_perturbations(cifar_p, SIZE)
-    assert tuple(array.name for array in found) == PERTURBATIONS
-    batches = list(found[1].batches(4))
-    assert [batch.shape for batch in batches] == [(4, 3, SIZE, SIZE, 3), (2, 3, SIZE, SIZE, 3)]
-    np.testing.assert_array_equal(np.concatenate(batches), np.load(cifar_p / "shot_noise.npy"))
-    some = np.concatenate(list(read_perturbations(cifar_p, SIZE, N, [5, 0])[1].batches(1)))
-    np.testing.assert_array_equal(some, np.load(cifar_p / "shot_noise.npy")[[5, 0]])
+    assert tuple(found) == PERTURBATIONS
+    sequences, indices = found["shot_noise"]
+    np.testing.assert_array_equal(sequences, np.load(cifar_p / "shot_noise.npy"))
+    np.testing.assert_array_equal(indices, np.arange(N))
+    _, indices = read_perturbations(cifar_p, SIZE, N, [5, 0])["shot_noise"]
+    np.testing.assert_array_equal(indices, [5, 0])
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_weights_are_carried_over(train, tmp_path):
         (["--severity", "11"], 2, "severity must be a number from 0.1 to 10"),
         (["--batch-size", "100000"], 2, "smaller --batch-size"),
         (["--weights", "nowhere.safetensors"], 1, "nowhere.safetensors"),
-        (["--model", "resnet-18", "--weights", "pretrained"], 2, "nobody publishes weights"),
+        (["--model", "resnet-18", "--weights", "pretrained"], 2, "there are no published weights"),
         (["--model", "vit-small"], 2, "16"),
         (["--workers", "5000"], 2, "5000 workers are more than"),
         (["--out", ""], 2, "empty path"),

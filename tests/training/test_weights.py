@@ -88,7 +88,7 @@ def test_half_precision_and_files_without_batch_counts_are_taken(tmp_path, model
 
 def test_another_number_of_classes_is_said(tmp_path, model):
     save_file(create_model("resnet-8", 100, 8).state_dict(), tmp_path / "w.safetensors")
-    refused(model, tmp_path / "w.safetensors", "tell 100 classes apart, and the data has 10;")
+    refused(model, tmp_path / "w.safetensors", "are for 100 classes, and the data has 10;")
 
 
 def test_tensors_that_do_not_fit_are_named(tmp_path, model, weights):
@@ -176,8 +176,8 @@ def test_pytorch_files_of_something_else_are_refused(tmp_path, model, contents):
 
 
 def test_what_is_not_there_is_named_with_the_way_out(tmp_path, model):
-    refused(model, tmp_path / "none.pt", r"there is no file .*none.pt; give a \.safetensors")
-    refused(model, tmp_path / "weights.txt", r"weights.txt is no file of weights; give")
+    refused(model, tmp_path / "none.pt", r"none.pt does not exist; give a \.safetensors")
+    refused(model, tmp_path / "weights.txt", r"weights.txt is not a file of weights; give")
     refused(model, tmp_path, r"has no last.safetensors; give the folder of a run")
     (tmp_path / "folder.pt").mkdir()
     refused(model, tmp_path / "folder.pt", r"has no last.safetensors")
@@ -185,7 +185,7 @@ def test_what_is_not_there_is_named_with_the_way_out(tmp_path, model):
 
 
 def test_published_weights_that_do_not_exist_are_said(model):
-    refused(model, "pretrained", "for resnet-8 that fit; use --model resnet-50", RunUsageError)
+    refused(model, "pretrained", "for resnet-8; use --model resnet-50", RunUsageError)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 Threads would not do: imagecorruptions draws from a stream that all threads share.
 """
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import functools
@@ -24,7 +26,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,16 +36,16 @@ from fractalgen.evaluation.corruptions.imagenet_c import IMAGENET_C
 from fractalgen.files.atomic import atomic_file, write_atomically
 from fractalgen.files.cache_folder import default_folder
 from fractalgen.files.regular_file import file_hash
-from fractalgen.pool import Progress, default_workers
+from fractalgen.pool import default_workers
 from fractalgen.registry import Registry
-from fractalgen.training.datasets.data_set import Images
+
+if TYPE_CHECKING:
+    from fractalgen.training.datasets.data_set import Images
 
 __all__ = [
     "GENERATE",
     "SUITES",
     "GeneratedCorruption",
-    "cache_folder",
-    "corrupted_cached",
     "corrupted_parts",
     "rebatched",
 ]
@@ -71,8 +73,16 @@ _MIN_FREE_BYTES = 1 << 30
 class GeneratedCorruption:
     """Test images with one corruption of a suite, cached unless the suite takes over 8 GiB.
 
-    `images` are all of the test images, and those of `indices` are corrupted. `progress` is called
-    with what is being made, the number of images made, and the total.
+    Attributes
+    ----------
+    data_name : str
+        The data set's name, for the cache's folder.
+    images : Images
+        All of the test images; those of `indices` are corrupted.
+    progress : callable
+        Called with what is being made, the number of images made, and the total.
+    cache_dir : Path or None
+        None: ``corruptions`` in the user's cache folder for fractalgen.
     """
 
     suite: Suite
@@ -82,39 +92,70 @@ class GeneratedCorruption:
     indices: NDArray[np.int64]
     seed: int
     progress: Callable[[str, int, int | None], None]
+    cache_dir: Path | None = None
 
     def __len__(self) -> int:
         return len(SEVERITIES) * len(self.indices)
 
     def batches(self, batch_size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Yield images and labels, all at severity 1, then all at severity 2, and so on."""
-        labels = self.images.labels[self.indices]
+        """Yield images and labels; see `Corruption`."""
         n_bytes = self.images.for_testing(self.indices[:1]).nbytes
         if n_bytes * len(self) * len(self.suite.names) > _MAX_CACHED_BYTES:
-            batches = rebatched(
-                corrupted_parts(
-                    self.suite,
-                    lambda some: self.images.for_testing(self.indices[some]),
-                    self.indices,
-                    self.name,
-                    self.seed,
-                ),
-                batch_size,
-            )
+            batches = rebatched(corrupted_parts(self.suite, self._read, *self._what), batch_size)
         else:
-            images = self.images.for_testing(self.indices)
-            made = functools.partial(self.progress, f"making {self.name.replace('_', ' ')}")
-            given = (self.suite, self.data_name, images, self.indices, self.name, self.seed)
-            flat = corrupted_cached(*given, progress=made, labels=labels).reshape(
-                -1, *images.shape[1:]
-            )
+            flat = self.cached()
             starts = range(0, len(flat), batch_size)
             batches = (np.asarray(flat[start : start + batch_size]) for start in starts)
-        all_labels = np.tile(labels, len(SEVERITIES))
+        labels = np.tile(self.images.labels[self.indices], len(SEVERITIES))
         done = 0
         for batch in batches:
-            yield batch, all_labels[done : done + len(batch)]
+            yield batch, labels[done : done + len(batch)]
             done += len(batch)
+
+    def cached(self) -> NDArray[np.uint8]:
+        """Return all of the images, read-only, and from the cache if they were made before.
+
+        The cache's folder can be read as a published one.
+        """
+        images = self._read(slice(None))
+        folder = self.folder(images)
+
+        def parts() -> Iterator[NDArray[np.uint8]]:
+            done = 0
+            for part in corrupted_parts(self.suite, images.__getitem__, *self._what):
+                done += len(part)
+                self.progress(f"making {self.name.replace('_', ' ')}", done, len(self))
+                yield part
+
+        flat = _cached_array(folder / f"{self.name}.npy", (len(self), *images.shape[1:]), parts)
+        labels = io.BytesIO()
+        np.save(labels, np.tile(self.images.labels[self.indices], len(SEVERITIES)))
+        path = folder / "labels.npy"
+        with contextlib.suppress(OSError):
+            if not path.is_file() or path.read_bytes() != labels.getvalue():
+                write_atomically(path, labels.getvalue())
+        return flat
+
+    def folder(self, images: NDArray[np.uint8]) -> Path:
+        """Return the folder for the corrupted ones of these images; it need not exist.
+
+        Its name has a digest of everything that the pixels depend on, so nothing stale is read.
+        """
+        versions = _versions(self.suite.distributions)
+        described = [self.suite.source, self.suite.version, self.seed, images.shape, versions]
+        digest = hashlib.sha256(json.dumps(described).encode())
+        digest.update(np.asarray(self.indices, np.int64).tobytes())
+        digest.update(np.ascontiguousarray(images).data)
+        readable = re.sub(r"[^A-Za-z0-9_.]+", "-", self.data_name).strip("-.")[-40:]
+        parent = self.cache_dir or default_folder() / "corruptions"
+        return parent / f"{readable}-{images.shape[1]}px-{digest.hexdigest()[:16]}"
+
+    @property
+    def _what(self) -> tuple[NDArray[np.int64], str, int]:
+        return self.indices, self.name, self.seed
+
+    def _read(self, some: slice) -> NDArray[np.uint8]:
+        return self.images.for_testing(self.indices[some])
 
 
 def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator[NDArray[np.uint8]]:
@@ -180,7 +221,7 @@ def _by_processes(
     indices: NDArray[np.int64],
     name: str,
     seed: int,
-    waiting: "collections.deque[_Part]",
+    waiting: collections.deque[_Part],
     workers: int,
 ) -> Iterator[NDArray[np.uint8]]:
     """Take parts from `waiting` and yield them; leave there what was not yielded.
@@ -222,62 +263,6 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def corrupted_cached(
-    suite: Suite,
-    data_name: str,
-    images: NDArray[np.uint8],
-    indices: NDArray[np.int64],
-    name: str,
-    seed: int,
-    cache_dir: Path | None = None,
-    progress: Progress | None = None,
-    labels: NDArray[np.int64] | None = None,
-    workers: int | None = None,
-) -> NDArray[np.uint8]:
-    """Return images corrupted at severities 1 to 5, uint8 of shape (5, n, size, size, 3).
-
-    They are read from the cache if they were made before. The cache's folder, by default
-    ``corruptions`` in the user's cache folder for fractalgen, can be read as a published one, and
-    gets `labels` if they are given. The array is read-only, and on disk if possible.
-    """
-    folder = cache_folder(suite, data_name, images, indices, seed, cache_dir)
-
-    def parts() -> Iterator[NDArray[np.uint8]]:
-        done = 0
-        for part in corrupted_parts(suite, images.__getitem__, indices, name, seed, workers):
-            done += len(part)
-            if progress is not None:
-                progress(done, len(SEVERITIES) * len(images))
-            yield part
-
-    shape = (len(SEVERITIES) * len(images), *images.shape[1:])
-    flat = _cached_array(folder / f"{name}.npy", shape, parts)
-    if labels is not None and folder.is_dir():
-        _keep_labels(folder / "labels.npy", labels)
-    return flat.reshape(len(SEVERITIES), *images.shape)
-
-
-def cache_folder(
-    suite: Suite,
-    data_name: str,
-    images: NDArray[np.uint8],
-    indices: NDArray[np.int64],
-    seed: int,
-    cache_dir: Path | None = None,
-) -> Path:
-    """Return the folder in which `corrupted_cached` keeps images; it need not exist.
-
-    Its name has a digest of everything that the pixels depend on, so nothing stale is read.
-    """
-    described = [suite.source, suite.version, seed, images.shape, _versions(suite.distributions)]
-    digest = hashlib.sha256(json.dumps(described).encode())
-    digest.update(np.asarray(indices, np.int64).tobytes())
-    digest.update(np.ascontiguousarray(images).data)
-    readable = re.sub(r"[^A-Za-z0-9_.]+", "-", data_name).strip("-.")[-40:]
-    folder = default_folder() / "corruptions" if cache_dir is None else cache_dir
-    return folder / f"{readable}-{images.shape[1]}px-{digest.hexdigest()[:16]}"
-
-
 @functools.cache
 def _versions(distributions: tuple[str, ...]) -> dict[str, str]:
     versions = {}
@@ -285,15 +270,6 @@ def _versions(distributions: tuple[str, ...]) -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[distribution] = importlib.metadata.version(distribution)
     return versions
-
-
-def _keep_labels(path: Path, labels: NDArray[np.int64]) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, np.tile(np.asarray(labels, np.int64), len(SEVERITIES)))
-    data = buffer.getvalue()
-    with contextlib.suppress(OSError):
-        if not path.is_file() or path.read_bytes() != data:
-            write_atomically(path, data)
 
 
 def _cached_array(

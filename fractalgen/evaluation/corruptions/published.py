@@ -20,7 +20,6 @@ from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
 
 __all__ = [
     "CorruptionArray",
-    "PerturbationArray",
     "read_corruptions",
     "read_perturbations",
 ]
@@ -80,20 +79,6 @@ class CorruptionArray:
                 yield np.asarray(images[some]), labels[some]
 
 
-@dataclass(frozen=True)
-class PerturbationArray:
-    """Sequences (n, frames, size, size, 3) of one perturbation, of which `indices` are read."""
-
-    name: str
-    sequences: NDArray[np.uint8]
-    indices: NDArray[np.int64]
-
-    def batches(self, batch_size: int) -> Iterator[NDArray[np.uint8]]:
-        """Read sequences, shape (batch, frames, size, size, 3)."""
-        for start in range(0, len(self.indices), batch_size):
-            yield np.asarray(self.sequences[self.indices[start : start + batch_size]])
-
-
 def read_corruptions(
     folder: Path,
     labels: NDArray[np.int64],
@@ -139,16 +124,17 @@ def read_perturbations(
     size: int,
     n_test: int | None = None,
     indices: Sequence[int] | NDArray[np.int64] | None = None,
-) -> tuple[PerturbationArray, ...]:
+) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
     """Read the ten perturbations of CIFAR-10-P from a folder of arrays.
 
-    Each is an ``.npy`` file of uint8 and shape (n, frames, size, size, 3). With `indices`, only
-    these of the `n_test` sequences are read. RunError if anything is missing or damaged.
+    Each is an ``.npy`` file of uint8 and shape (n, frames, size, size, 3). Returns it by name with
+    the indices to measure: `indices`, which need `n_test` sequences, or all. RunError if anything
+    is missing or damaged.
     """
     _check_folder(folder)
     files = _arrays(folder)
     _refuse_missing(folder, PERTURBATIONS, files)
-    found = []
+    found = {}
     for name in PERTURBATIONS:
         sequences = _image_array(files[name], 5, size)
         if sequences.shape[1] < 2:
@@ -157,8 +143,8 @@ def read_perturbations(
         if not n:
             raise RunError(f"{files[name]} has no sequences; download it again")
         chosen = _chosen(files[name], n, n if n_test is None else n_test, indices)
-        found.append(PerturbationArray(name, sequences, chosen))
-    return tuple(found)
+        found[name] = (sequences, chosen)
+    return found
 
 
 def _choose_names(folder: Path, names: Collection[str]) -> tuple[str, ...]:

@@ -91,9 +91,12 @@ class Consistency(Measurement[ConsistencyOptions, ConsistencyEntry]):
             Path(source), model.data.size, len(model.data.test), model.subset
         )
         some = max(1, model.batch_size // FRAMES)
-        by_name = {array.name: functools.partial(array.batches, some) for array in published}
+        by_name = {
+            name: functools.partial(batches_of, arrays, some, indices)
+            for name, (arrays, indices) in published.items()
+        }
         (called,) = folder_names([source], [_GENERATED])
-        n = min(len(array.indices) for array in published)
+        n = min(len(indices) for _, indices in published.values())
         return [functools.partial(self._measure, model, called, by_name, n)]
 
     def _measure(

@@ -44,8 +44,8 @@ class OODOptions(Options):
 
     ood: tuple[str, ...] = option(
         (),
-        "Source of out-of-distribution images, to be told from the test images: one for every five "
-        "test images. Can be given several times.",
+        "Out-of-distribution images to tell from the test images, one for every five of them; can "
+        "be given several times.",
         metavar=f"noise|fractals|DATASET|DIR|{NONE}",
         default_text="noise, and fractals if there is a mixing set",
     )

@@ -1,4 +1,4 @@
-"""Whether a classifier is right as often as it says."""
+"""Whether a classifier is right as often as its confidence claims."""
 
 from dataclasses import dataclass
 
@@ -107,7 +107,7 @@ def _checked(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     sure, right = finite("confidence", confidence), finite("correct", correct)
     if sure.shape != right.shape:
-        raise ArgumentError(f"{len(sure)} confidences do not match {len(right)} answers")
+        raise ArgumentError(f"{len(sure)} confidences do not match {len(right)} predictions")
     if sure.min() < 0 or sure.max() > 1 + 1e-6:
         raise ArgumentError("confidence must be from 0 to 1")
     if not np.isin(right, (0, 1)).all():

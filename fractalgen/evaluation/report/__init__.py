@@ -1,1 +1,1 @@
-"""Show an evaluation: on the terminal, and on a page."""
+"""The page of an evaluation."""

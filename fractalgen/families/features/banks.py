@@ -41,7 +41,7 @@ def _bent(rng: np.random.Generator, strength: float) -> Chart:
 
 
 def _gratings(rng: np.random.Generator) -> Bank:
-    """One orientation, or a dominant one, from ruled lines to broken stripes."""
+    """Draw one orientation, or a dominant one, from ruled lines to broken stripes."""
     frequency, angle = log_uniform(rng, 3.5, 36), rng.random()
     coherence, breadth = uniform(rng, 0.1, 0.9), uniform(rng, 0.15, 0.5)
     filters = [wave(rng, frequency, angle, coherence=coherence, breadth=breadth)]
@@ -54,7 +54,7 @@ def _gratings(rng: np.random.Generator) -> Bank:
 
 
 def _curves(rng: np.random.Generator) -> Bank:
-    """Stripes that wind over a strongly bent plane."""
+    """Draw stripes that wind over a strongly bent plane."""
     frequency, angle = log_uniform(rng, 4, 22), rng.random()
     filters = [
         wave(rng, frequency, angle + 0.03 * i, coherence=uniform(rng, 0.3, 0.9), breadth=0.25)
@@ -76,7 +76,7 @@ def _lattices(rng: np.random.Generator) -> Bank:
 
 
 def _weaves(rng: np.random.Generator) -> Bank:
-    """Fine gratings whose strength follows a coarse one: a carrier and its two sidebands."""
+    """Draw fine gratings whose strength follows a coarse one: a carrier and its two sidebands."""
     coarse, angle = log_uniform(rng, 2.5, 9), rng.random()
     fine = min(coarse * _pick(rng, 2, 3, 4), FINEST - coarse)
     coherence = uniform(rng, 0.75, 1.0)
@@ -105,7 +105,7 @@ def _weaves(rng: np.random.Generator) -> Bank:
 
 
 def _mazes(rng: np.random.Generator) -> Bank:
-    """All orientations of one frequency: mazes, fingerprints, leopard spots."""
+    """Draw one frequency in all orientations: mazes, fingerprints, leopard spots."""
     frequency, angle = log_uniform(rng, 4, 26), rng.random()
     n, breadth = whole(rng, 4, 7), uniform(rng, 0.25, 0.6)
     filters = [
@@ -115,7 +115,7 @@ def _mazes(rng: np.random.Generator) -> Bank:
 
 
 def _furs(rng: np.random.Generator) -> Bank:
-    """Strokes around one direction, at three octaves."""
+    """Draw strokes around one direction, at three octaves."""
     frequency, angle = log_uniform(rng, 5, 14), rng.random()
     filters = []
     for octave in (0, 0, 1, 1, 2):
@@ -136,7 +136,7 @@ def _patchworks(rng: np.random.Generator) -> Bank:
 
 
 def _blobs(rng: np.random.Generator) -> Bank:
-    """Patches of light and colour at three octaves, crossed by strokes."""
+    """Draw patches of light and colour at three octaves, crossed by strokes."""
     cells = int(log_uniform(rng, 6, 18))
     filters = [blotches(cells, 1.0), blotches(cells, 1.0), blotches(2 * cells, 0.6)]
     for ratio in (1.5, 2.5):
@@ -158,7 +158,7 @@ def _around(rng: np.random.Generator, radial: float, winding: int, coherence: fl
 
 
 def _rings(rng: np.random.Generator) -> Bank:
-    """Rings, rays and spirals around one centre."""
+    """Draw rings, rays and spirals around one centre."""
     plane = _bent(rng, uniform(rng, 0.1, 0.9))
     x, y = uniform(rng, -0.1, 1.1), uniform(rng, -0.1, 1.1)
     chart = Chart(
@@ -182,7 +182,7 @@ def _rings(rng: np.random.Generator) -> Bank:
 
 
 def _eyes(rng: np.random.Generator) -> Bank:
-    """Rows or scatters of centre-surround spots, rosettes and small gratings."""
+    """Draw rows or scatters of centre-surround spots, rosettes and small gratings."""
     cells = int(log_uniform(rng, 3, 16))
     chart = Chart(
         bend=five_digits(uniform(rng, 0.0, 0.25) / cells),

@@ -50,26 +50,10 @@ def load_data(
     image_size: int | None = None,
     progress: Progress | None = None,
 ) -> ImageData:
-    """Load a data set for image classification.
+    """Load a data set, one of `DATASETS` or ``folder:DIR`` with ``train`` and ``val`` in it.
 
-    Parameters
-    ----------
-    name : str
-        One of `DATASETS`, or ``folder:`` and the path of a folder that holds ``train`` and
-        ``val``.
-    data_dir : Path
-        Where published data sets are looked for, and downloaded to.
-    image_size : int, optional
-        Pixels a side, 8 or more; the data set's own size if None.
-    progress : callable or None
-        Called with the number of bytes downloaded, and their total or None if it is unknown.
-
-    Raises
-    ------
-    RunUsageError
-        If there is no such data set, or `image_size` is too small.
-    RunError
-        If the data set is damaged, or can be neither found nor downloaded.
+    Published data sets are looked for in `data_dir`, and downloaded to it. RunError if the data set
+    is damaged, or can be neither found nor downloaded.
     """
     data_set = find_data_set(name)
     if image_size is not None and image_size < _MIN_SIZE:

@@ -72,16 +72,8 @@ class ImageData:
 class Defaults:
     """The settings that one training recipe has for a data set.
 
-    Attributes
-    ----------
-    model : str
-        A name in `fractalgen.training.models.MODELS`.
-    epochs, batch_size, learning_rate, weight_decay
-        See `fractalgen.training.config.Config`.
-    epochs_of : mapping of str to int
-        Models that train for another number of epochs.
-    method_options : mapping of str to mapping
-        Options of a method that suit this data set, by the method's name.
+    `epochs_of` names models that train for another number of epochs. `method_options` are options
+    that suit this data set, by the method's name.
     """
 
     model: str
@@ -95,22 +87,19 @@ class Defaults:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that can be asked for by name, with everything that training assumes about it.
+    """A data set in the registry, with everything that training assumes about it.
 
     Attributes
     ----------
-    name : str
-        The name it is asked for by.
     load : callable
         Called with this data set, the folder that holds or receives the files, the image size in
-        pixels, and a progress callback or None. Returns `ImageData`; raises RunError.
+        pixels, and a progress callback or None. Raises RunError.
     image_size : int
-        Pixels a side, unless another size is asked for.
+        Pixels a side, unless the run has another size.
     recipes : mapping of str to Defaults
         Settings for each of `fractalgen.training.config.RECIPES`.
     crop_padding : float
-        How far a random crop may be off the centre, as a share of the image's side; for data sets
-        in memory.
+        How far a random crop of an image in memory may be off the centre, as a share of its side.
     mirror : bool
         Whether a mirror image belongs to the same class.
     """

@@ -249,4 +249,4 @@ FOLDERS = DataSet(
     image_size=224,
     recipes={"paper": _PAPER, "official": dataclasses.replace(_PAPER, batch_size=128)},
 )
-"""What holds for every folder of the user's own; asked for by ``folder:DIR``."""
+"""Any folder of the user's own, named as ``folder:DIR``."""

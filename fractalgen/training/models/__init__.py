@@ -13,24 +13,12 @@ __all__ = ["MODELS", "ModelEntry", "create_model", "find_model"]
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A network that can be asked for by name.
+    """A network in the registry.
 
-    Attributes
-    ----------
-    name : str
-        The name it is asked for by.
-    build : callable
-        Takes the number of classes and the image size in pixels; returns a ``torch.nn.Module``.
-    min_size : int
-        The smallest images, in pixels a side.
-    size_multiple : int
-        The image size must be a multiple of this.
-    max_learning_rate : float
-        The peak learning rate of a recipe is lowered to this.
-    head : str
-        The name of the last layer, whose shape depends on the number of classes.
-    published_weights : str or None
-        The name torchvision gives its weights for this network.
+    `build` takes the number of classes and the image size. Images need `min_size` pixels a side or
+    more, and a multiple of `size_multiple`. `max_learning_rate` limits a recipe's peak rate. `head`
+    is the last layer, whose shape depends on the number of classes; `published_weights` is
+    torchvision's name for weights.
     """
 
     name: str
@@ -42,31 +30,15 @@ class ModelEntry:
     published_weights: str | None = None
 
 
-def _wide_resnet(depth: int, width: int, dropout: float) -> Callable[[int, int], Any]:
-    def build(n_classes: int, image_size: int) -> Any:
-        from fractalgen.training.models.residual import wide_resnet
+def _residual(function: str, *settings: float) -> Callable[[int, int], Any]:
+    """Return what builds a network by one of the functions in `residual`."""
 
-        return wide_resnet(depth, width, dropout, n_classes)
+    def build(n_classes: int, image_size: int) -> Any:
+        from fractalgen.training.models import residual
+
+        return getattr(residual, function)(*settings, n_classes)
 
     return build
-
-
-def _resnet_8(n_classes: int, image_size: int) -> Any:
-    from fractalgen.training.models.residual import thin_resnet
-
-    return thin_resnet(8, n_classes)
-
-
-def _resnet_18(n_classes: int, image_size: int) -> Any:
-    from fractalgen.training.models.residual import resnet_18
-
-    return resnet_18(n_classes)
-
-
-def _resnext_29(n_classes: int, image_size: int) -> Any:
-    from fractalgen.training.models.residual import resnext
-
-    return resnext(29, 4, 32, n_classes)
 
 
 def _resnet_50(n_classes: int, image_size: int) -> Any:
@@ -93,12 +65,12 @@ MODELS: Registry[ModelEntry] = Registry("model")
 """The networks that can be trained; the smallest come first."""
 
 for _entry in (
-    ModelEntry("resnet-8", _resnet_8),
-    ModelEntry("wrn-16-1", _wide_resnet(16, 1, 0.0)),
-    ModelEntry("resnet-18", _resnet_18),
-    ModelEntry("wrn-40-4", _wide_resnet(40, 4, 0.3)),
-    ModelEntry("wrn-28-10", _wide_resnet(28, 10, 0.3)),
-    ModelEntry("resnext-29-4x32", _resnext_29),
+    ModelEntry("resnet-8", _residual("thin_resnet", 8)),
+    ModelEntry("wrn-16-1", _residual("wide_resnet", 16, 1, 0.0)),
+    ModelEntry("resnet-18", _residual("resnet_18")),
+    ModelEntry("wrn-40-4", _residual("wide_resnet", 40, 4, 0.3)),
+    ModelEntry("wrn-28-10", _residual("wide_resnet", 28, 10, 0.3)),
+    ModelEntry("resnext-29-4x32", _residual("resnext", 29, 4, 32)),
     ModelEntry(
         "resnet-50",
         _resnet_50,
@@ -129,25 +101,8 @@ def find_model(name: str) -> ModelEntry:
 def create_model(name: str, n_classes: int, image_size: int) -> Any:
     """Build a network with fresh weights, drawn only from PyTorch's global generator.
 
-    Parameters
-    ----------
-    name : str
-        One of `MODELS`.
-    n_classes : int
-        Number of outputs.
-    image_size : int
-        Pixels a side.
-
-    Returns
-    -------
-    torch.nn.Module
-        Takes normalised images, float32 (n, 3, image_size, image_size), and returns logits
-        (n, n_classes).
-
-    Raises
-    ------
-    RunUsageError
-        If there is no such network, or it cannot take images of this size.
+    It takes normalised images, float32 (n, 3, image_size, image_size), and returns logits
+    (n, n_classes). RunUsageError if it is unknown, or cannot take images of this size.
     """
     entry = find_model(name)
     if image_size < entry.min_size:

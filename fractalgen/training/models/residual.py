@@ -15,7 +15,7 @@ Block = Callable[[int, int, int], nn.Module]
 
 
 class _PreActivationBlock(nn.Module):  # type: ignore[misc, unused-ignore]
-    """Norm, ReLU and convolution, twice, beside a shortcut.
+    """Apply norm, ReLU and convolution twice, beside a shortcut.
 
     Where the width changes, the shortcut is a convolution of the activated input.
     """
@@ -41,7 +41,7 @@ class _PreActivationBlock(nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 class _PlainShortcut(nn.Module):  # type: ignore[misc, unused-ignore]
-    """Every second pixel, and zeros in the channels that are new: no weights."""
+    """Take every second pixel, and fill the new channels with zeros; has no weights."""
 
     def __init__(self, n_new: int, stride: int) -> None:
         super().__init__()
@@ -131,12 +131,12 @@ def _stem(n_out: int) -> nn.Module:
 
 
 def _conv3x3(n_in: int, n_out: int, stride: int = 1) -> nn.Module:
-    """Return a convolution without bias that keeps the size, but for its stride."""
+    """Return a padded 3x3 convolution without bias."""
     return nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
 
 
 def _stage(block: Block, n_blocks: int, n_in: int, n_out: int, stride: int) -> nn.Module:
-    """Return `n_blocks` blocks in a row, of which the first changes the width and the size."""
+    """Return a sequence of blocks, the first of which changes the width and the size."""
     first = block(n_in, n_out, stride)
     return nn.Sequential(first, *(block(n_out, n_out, 1) for _ in range(n_blocks - 1)))
 
@@ -170,7 +170,7 @@ def _three_stages(
 
 
 def _initialize(network: nn.Module) -> None:
-    """Draw the convolutions' weights anew, and set the linear layers' biases to zero.
+    """Draw new weights for the convolutions, and set the linear layers' biases to zero.
 
     Normal with variance 2 / fan-out. Source: He et al., "Delving deep into rectifiers", ICCV 2015.
     """

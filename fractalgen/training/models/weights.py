@@ -26,7 +26,7 @@ PRETRAINED = "pretrained"
 _LAST = "last.safetensors"
 _MAX_NAMED = 5
 
-# In which a dictionary of weights may lie within a file, or a network within another.
+# Keys under which files keep the weights, and prefixes that wrappers put before their names.
 _ENTRIES = ("state_dict", "model", "model_state_dict")
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 
@@ -71,8 +71,8 @@ def _load_published(model: Any, entry: ModelEntry) -> str:
     if entry.published_weights is None:
         known = ", ".join(name for name, other in MODELS.items() if other.published_weights)
         raise RunUsageError(
-            f"nobody publishes weights for {entry.name} that fit; use --model {known},"
-            " or give --weights a file"
+            f"there are no published weights for {entry.name}; use --model {known}, or give"
+            " --weights a file"
         )
     weights = dict(_download(entry))
     current = model.state_dict()
@@ -106,7 +106,7 @@ def _download(entry: ModelEntry) -> Mapping[str, torch.Tensor]:
             f"cannot download {published.url} ({getattr(error, 'reason', error)});"
             f" download it elsewhere and put the file into {folder}"
         ) from None
-    # A damaged file can fail in many ways, by errors of no common kind.
+    # A damaged file makes the reader fail with errors of every kind.
     except Exception:
         raise RunError(
             f"what came from {published.url} is damaged; remove it from {folder} if it is there,"
@@ -124,8 +124,8 @@ def _check(model: Any, weights: Mapping[str, torch.Tensor], source: str, entry: 
         found, expected = (tensors[f"{entry.head}.weight"] for tensors in (weights, current))
         if found.ndim == expected.ndim and found.shape[1:] == expected.shape[1:]:
             raise RunError(
-                f"the weights of {source} tell {len(found)} classes apart, and the data has"
-                f" {len(expected)}; start from weights of the same classes, or leave --weights out"
+                f"the weights of {source} are for {len(found)} classes, and the data has"
+                f" {len(expected)}; start from weights for the same classes, or leave --weights out"
             )
     if misfits:
         named = "; ".join(list(misfits.values())[:_MAX_NAMED])
@@ -142,12 +142,12 @@ def _check(model: Any, weights: Mapping[str, torch.Tensor], source: str, entry: 
 def _misfits(
     current: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
 ) -> dict[str, str]:
-    """Say by name what is wrong with the tensors that do not fit, in the network's order."""
+    """Return what is wrong with each tensor that does not fit, in the network's order."""
     found = {}
     for name, expected in current.items():
         given = weights.get(name)
         if given is None:
-            # How many batches a norm has seen is not in old files, and changes no prediction.
+            # Old files lack the number of batches that a norm has seen, and no prediction needs it.
             if not name.endswith(".num_batches_tracked"):
                 found[name] = f"{name} {_form(expected)} is missing"
         elif (
@@ -174,12 +174,12 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     damaged, of another kind, or would run code.
     """
     if path.suffix not in (".safetensors", ".pt", ".pth"):
-        raise RunError(f"{path} is no file of weights; {_WAY_OUT}")
+        raise RunError(f"{path} is not a file of weights; {_WAY_OUT}")
     try:
         with path.open("rb") as file:
             start = file.read(4)
     except FileNotFoundError:
-        raise RunError(f"there is no file {path}; {_WAY_OUT}") from None
+        raise RunError(f"{path} does not exist; {_WAY_OUT}") from None
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from None
     if path.suffix == ".safetensors":
@@ -216,7 +216,7 @@ def _read_pytorch(path: Path, start: bytes) -> Any:
             f"{path} is damaged, or holds more than weights, which could run code and is refused;"
             " save its model.state_dict() alone, best as .safetensors"
         ) from None
-    # The reader of a damaged file can fail in many ways, by errors of no common kind.
+    # A damaged file makes the reader fail with errors of every kind.
     except Exception as error:
         raise RunError(
             f"{path} is cut short or not a PyTorch file ({_first_line(error)});"
