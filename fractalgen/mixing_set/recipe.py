@@ -232,7 +232,7 @@ class Recipe:
         size: int | None = None,
         seed: int | None = None,
         format: str | None = None,  # noqa: A002 - the option's name
-        families: Mapping[str, int | Mapping[str, Any]] | Iterable[FamilyRecipe] | None = None,
+        families: Mapping[str, Any] | Iterable[FamilyRecipe] | None = None,
         _unset: frozenset[str] = frozenset(),
     ) -> None:
         given = {"size": size, "seed": seed, "format": format}
