@@ -23,6 +23,7 @@ __all__ = [
     "Stopped",
     "ThreadTeam",
     "available_memory",
+    "check_workers",
     "default_workers",
 ]
 
@@ -54,6 +55,11 @@ def default_workers(size: int = 0) -> int:
         return _processors()
     memory = min(_MAX_BYTES, available_memory() or _MAX_BYTES)
     return max(1, min(_processors(), memory // (_BYTES_PER_PIXEL * size**2)))
+
+
+def check_workers(workers: int | None) -> int | None:
+    """Return a number of threads, or None for the default; ArgumentError if out of range."""
+    return None if workers is None else whole_number("workers", workers, 1, _MAX_THREADS)
 
 
 def _processors() -> int:
