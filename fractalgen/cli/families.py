@@ -21,7 +21,9 @@ command resumes after an interruption."""
 
 @options.together(
     options.OUT,
-    click.option("--n", type=int, help="Number of images.  [default: as in the standard set]"),
+    click.option(
+        "--n", type=int, help="Number of images.  [default: as in the standard set, else 1,000]"
+    ),
     click.option(
         "--start-index", type=int, default=0, show_default=True, help="Index of the first image."
     ),

@@ -59,7 +59,7 @@ def catch_signals() -> None:
             os._exit(INTERRUPTED)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell's background jobs have it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as it is in a shell's background jobs
             signal.signal(number, handle)
 
 

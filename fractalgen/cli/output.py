@@ -34,23 +34,10 @@ _FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 def progress_bar(
     what: str, unit: str, *, quiet: bool, in_bytes: bool = False
 ) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar with rate and time left, unless `quiet` or stderr is not a terminal.
+    """Show a labelled bar with rate and time left, unless `quiet` or stderr is not a terminal.
 
-    Parameters
-    ----------
-    what : str
-        Label in front of the bar.
-    unit : str
-        Unit of the count.
-    quiet : bool
-        Show nothing.
-    in_bytes : bool
-        Write large numbers with binary prefixes.
-
-    Yields
-    ------
-    callable
-        Call it with the number done, and the total or None if unknown.
+    Yields a function that takes the number done, and the total or None if it is unknown. With
+    `in_bytes`, large numbers have unit prefixes.
     """
     from tqdm import tqdm
 

@@ -16,7 +16,7 @@ from fractalgen.evaluation.evaluated_model import EvaluatedModel, Progress
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import Options
 from fractalgen.evaluation.metrics_file import add_entry
-from fractalgen.evaluation.report.page import Samples, page, samples_for
+from fractalgen.evaluation.report import Samples, page, samples_for
 from fractalgen.evaluation.results import Results
 from fractalgen.registry import nearest
 from fractalgen.training.run import Run, load_run, versions_of

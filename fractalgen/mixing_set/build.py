@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractalgen.errors import SetError, UnknownNameError
+from fractalgen.errors import ArgumentError, SetError, UnknownNameError
 from fractalgen.mixing_set.collect import Refusal, Source, collect, open_source
 from fractalgen.mixing_set.engine import Engine, LocalEngine
 from fractalgen.mixing_set.manifest import parse_image_file
 from fractalgen.mixing_set.recipe import FamilyRecipe, Key, Recipe
 from fractalgen.mixing_set.store import Description, Overwriting, Store
 from fractalgen.mixing_set.verify import Findings, inspect
-from fractalgen.pool import Progress
-from fractalgen.registry import first_few
+from fractalgen.pool import Progress, check_workers
+from fractalgen.registry import first_few, shown
 from fractalgen.version import __version__
 
 __all__ = ["BuildInterrupted", "FamilySummary", "Summary", "build", "repair"]
@@ -188,6 +188,8 @@ def build(
 
     Raises
     ------
+    ArgumentError
+        If `recipe` is not a Recipe, or `workers` is out of range.
     SetError
         If the folder holds a different set, is in use, is damaged, or cannot hold a set.
     RecipeError
@@ -198,6 +200,9 @@ def build(
         If a file cannot be written.
     """
     began = time.monotonic()
+    workers = check_workers(workers)
+    if not isinstance(recipe, Recipe):
+        raise ArgumentError(f"recipe must be a Recipe, not {shown(recipe)}")
     places = dict(collected or {})
     asked = recipe.without(places).merged(
         Recipe(families=[FamilyRecipe(name, (), collected=True) for name in places])
@@ -262,6 +267,7 @@ def repair(
         As for `build`.
     """
     began = time.monotonic()
+    workers = check_workers(workers)
     store = Store.open(out)  # before locking, which would leave a lock file in any folder
     with store.locked(), contextlib.ExitStack() as stack:
         store = Store.open(out)

@@ -233,7 +233,7 @@ class Recipe:
         size: int | None = None,
         seed: int | None = None,
         format: str | None = None,  # noqa: A002 - the option's name
-        families: Mapping[str, int | Mapping[str, Any]] | Iterable[FamilyRecipe] | None = None,
+        families: Mapping[str, Any] | Iterable[FamilyRecipe] | None = None,
         _unset: frozenset[str] = frozenset(),
     ) -> None:
         given = {"size": size, "seed": seed, "format": format}
@@ -242,10 +242,15 @@ class Recipe:
         unset = {key for key in _SETTINGS if given[key] is None}
         unset |= {key for key in _unset if given[key] == _SETTINGS[key]}
         object.__setattr__(self, "_unset", frozenset(unset))
-        families = _FAMILIES if families is None else families
-        if isinstance(families, Mapping):
-            families = [_family_recipe(name, given) for name, given in families.items()]
-        ordered = sorted(families, key=lambda family: family_order(family.name))
+        asked: Any = _FAMILIES if families is None else families
+        if isinstance(asked, Mapping):
+            asked = [_family_recipe(name, given) for name, given in asked.items()]
+        asked = list(asked) if isinstance(asked, Iterable) else [asked]
+        for family in asked:
+            if not isinstance(family, FamilyRecipe):
+                reason = f"families must be numbers of images by name, not {shown(families)}"
+                raise RecipeError(reason, "families")
+        ordered = sorted(asked, key=lambda family: family_order(family.name))
         object.__setattr__(self, "families", tuple(ordered))
         self._check()
 

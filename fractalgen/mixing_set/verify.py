@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fractalgen.arguments import whole_number
 from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
 from fractalgen.files.regular_file import read_regular
 from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.manifest import Record, image_file
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.recipe import MAX_INDEX, Recipe
 from fractalgen.mixing_set.store import Store
-from fractalgen.pool import OrderedPool, Progress, default_workers
+from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
 __all__ = ["Findings", "Report", "inspect", "verify"]
 
@@ -136,11 +137,15 @@ def verify(
 
     Raises
     ------
+    ArgumentError
+        If `redraw` or `workers` is out of its range.
     SetError
         If `folder` is not a set, or one of its folders is a link or a file.
     OSError
         If a file cannot be read.
     """
+    redraw = whole_number("redraw", redraw, 0, MAX_INDEX)
+    workers = check_workers(workers)
     store = Store.open(folder)
     recipe = store.recipe or Recipe(families=())
     store.check_folders([family.name for family in recipe.families])

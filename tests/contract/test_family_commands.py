@@ -70,4 +70,4 @@ def test_the_shared_defaults_are_the_sets_or_the_built_in_recipes(family):
         assert given[key] is None
         assert f"else {getattr(Recipe(), key)}]" in options_of(family)[key].help
     assert given["start_index"] == 0
-    assert Recipe().family(family) is not None
+    assert given["n"] is None

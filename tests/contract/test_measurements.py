@@ -89,7 +89,7 @@ def test_entries_are_shown_everywhere(key):
 
 @measurements
 def test_entries_are_on_the_page(key):
-    page = pytest.importorskip("fractalgen.evaluation.report.page")
+    page = pytest.importorskip("fractalgen.evaluation.report")
     pytest.importorskip("torch")
     text = page.page(results_with(key))
     section = MEASUREMENTS[key].section(made_up(MEASUREMENTS[key].entry), 10)

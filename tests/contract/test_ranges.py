@@ -14,11 +14,9 @@ from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.seeding import rng_for
 
 OPTIONS = [
-    ("escape-time", {}),
+    *((family, {}) for family in FAMILIES),
     ("escape-time", {"palette": "random", "supersample": 4}),
-    ("ifs", {}),
     ("ifs", {"palette": "#000000,#ffffff", "objects": 5}),
-    ("features", {}),
     ("features", {"palette": "any"}),
     ("features", {"palette": ",".join(f"#{i:06x}" for i in range(256))}),
 ]
@@ -67,6 +65,8 @@ def edited(draw, params):
     data = json.loads(json.dumps(params))
     for _ in range(draw(st.integers(1, 3))):
         places = [one for one in places_in(data) if one[0]]
+        if not places:  # everything has been taken out
+            break
         place, value = draw(st.sampled_from(places))
         if isinstance(value, bool):
             new = not value

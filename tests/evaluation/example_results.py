@@ -12,7 +12,7 @@ from fractalgen.evaluation.measurements.corruptions import CorruptionEntry
 from fractalgen.evaluation.measurements.natural_shift import NaturalShiftEntry
 from fractalgen.evaluation.measurements.ood import OODEntry
 from fractalgen.evaluation.metrics.calibration import CalibrationBin
-from fractalgen.evaluation.report.page import Mistake, Samples, TrainingImage
+from fractalgen.evaluation.report import Mistake, Samples, TrainingImage
 from fractalgen.evaluation.results import Results
 
 CONFIG = {

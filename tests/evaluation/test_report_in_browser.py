@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from fractalgen.evaluation.report.page import page
+from fractalgen.evaluation.report import page
 from tests.evaluation.example_results import clean_results, full_results, samples
 
 playwright = pytest.importorskip("playwright.sync_api")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fractalgen.evaluation.metrics.calibration import CalibrationBin
-from fractalgen.evaluation.report.page import Samples, environment, page, scale_top
+from fractalgen.evaluation.report import Samples, environment, page, scale_top
 from tests.evaluation.example_results import changed, clean_results, full_results, samples
 
 VOID = {"meta", "link", "img", "br"}

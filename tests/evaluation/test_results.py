@@ -1,7 +1,7 @@
 import dataclasses
 import re
 
-from fractalgen.evaluation.report.page import page
+from fractalgen.evaluation.report import page
 from tests.evaluation.example_results import changed, clean_results, full_results
 
 
