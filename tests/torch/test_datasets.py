@@ -142,7 +142,7 @@ def test_mistakes_are_named_with_the_way_out(aug, labelled, images):
         def __iter__(self):
             return iter(labelled)
 
-    with pytest.raises(TypeError, match=r"Stream has no index .*IPMixTransform"):
+    with pytest.raises(TypeError, match=r"Stream has no indices .*IPMixTransform"):
         IPMixDataset(Stream(), aug)
     with pytest.raises(ValueError, match="views must be a whole number from 1 to 65536, not 0"):
         IPMixDataset(labelled, aug, views=0)
@@ -152,7 +152,7 @@ def test_mistakes_are_named_with_the_way_out(aug, labelled, images):
         IPMixCollate(aug, std=(0.5, 0.0, 0.5))
     with pytest.raises(ValueError, match="Indexed"):
         IPMixCollate(aug)(labelled[:2])
-    with pytest.raises(ValueError, match=r"one size, not \[\(16, 32\), \(32, 32\)\]"):
+    with pytest.raises(ValueError, match=r"same size, not \[\(16, 32\), \(32, 32\)\]"):
         IPMixCollate(aug)([(images[0], 0, 0), (images[1][:16], 0, 1)])
 
 
