@@ -29,7 +29,6 @@ _NORMAL, _SMALL = 20, 17  # sizes of captions
 class Page:
     """A page that is filled from top to bottom."""
 
-
     def __init__(self) -> None:
         self.y = _MARGIN
         """Where the next thing goes, in pixels from the top."""

@@ -205,7 +205,6 @@ def _indexable(dataset: Any) -> Any:
 def _parts(item: Any) -> Any:
     if not isinstance(item, (tuple, list)) or not item:
         raise ArgumentTypeError(
-            "a dataset's items must be tuples that start with the image, not "
-            f"{type(item).__name__}"
+            f"a dataset's items must be tuples that start with the image, not {type(item).__name__}"
         )
     return item

@@ -200,7 +200,7 @@ def test_indices_are_whole_numbers_of_the_dataset(aug, labelled):
         for index in (1.0, "0", None, slice(2)):
             with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
                 dataset[index]
-    with pytest.raises(ValueError, match="the index at an item's end must be a whole number"):
+    with pytest.raises(ValueError, match="the index at the end of an item must be a whole number"):
         IPMixCollate(aug)([(*labelled[0], 0.5)])
 
 
@@ -209,5 +209,5 @@ def test_items_that_are_no_tuples_are_named(aug, images):
         for dataset in (IPMixDataset([item], aug), Indexed([item])):
             with pytest.raises(TypeError, match="a dataset's items must be tuples"):
                 dataset[0]
-    with pytest.raises(ValueError, match=r"items must be .* not of 0 parts"):
+    with pytest.raises(ValueError, match=r"items must be .* not 0 values"):
         IPMixCollate(aug)([])
