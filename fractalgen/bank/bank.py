@@ -133,7 +133,7 @@ class MixingSet:
             temporary = temporary_folder()
             warnings.warn(
                 f"{reason}. It is kept in {temporary} until this process ends, and built again "
-                "next time; name a folder for it by cache_dir.",
+                "next time; choose a folder for it with cache_dir.",
                 stacklevel=2,
             )
             path = made_in(temporary)

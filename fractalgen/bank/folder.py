@@ -53,7 +53,7 @@ def list_images(folder: Path) -> list[ImageFile]:
     try:
         if not folder.is_dir():
             what = "is not a folder" if folder.exists() else "does not exist"
-            raise BankError(f"{folder} {what}; give a folder of images")
+            raise BankError(f"{folder} {what}; use a folder of images")
         found = _found(folder, _recorded_hashes(folder))
     except OSError as error:
         place = error.filename or folder
@@ -81,7 +81,7 @@ def _found(folder: Path, recorded: dict[str, str]) -> list[ImageFile]:
         n_folders += 1
         if n_folders > _MAX_FOLDERS:
             raise BankError(
-                f"{folder} has more than {_MAX_FOLDERS:,} folders in it; give one that is nearer "
+                f"{folder} has more than {_MAX_FOLDERS:,} folders in it; choose one that is closer "
                 "to the images, or remove links that lead from folder to folder"
             )
         with os.scandir(path) as entries:

@@ -131,7 +131,7 @@ def _print_problems(summary: Summary) -> None:
     if summary.unrepaired:
         click.echo(
             "Error: these collected images can only be repaired from their originals: "
-            f"{first_few(summary.unrepaired)}. Give --features or --extra as before.",
+            f"{first_few(summary.unrepaired)}. Use --features or --extra as before.",
             err=True,
         )
 

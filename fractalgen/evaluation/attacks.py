@@ -1,4 +1,4 @@
-"""Adversarial attacks: small changes of images that make a network err."""
+"""Adversarial attacks: small changes to images that make a network fail."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _TINY = 1e-30
 
 
 class Normalized(nn.Module):  # type: ignore[misc, unused-ignore]
-    """A network that takes pixels from 0 to 1 in place of those normalised by `mean` and `std`."""
+    """A network that takes pixels from 0 to 1, and normalises them by `mean` and `std`."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -53,30 +53,30 @@ def pgd(
 ) -> torch.Tensor:
     """Search nearby images for a large cross entropy by projected gradient ascent.
 
-    From a random point of the ball of radius `epsilon` around the clean image, each step follows
-    the gradient's signs ("linf") or direction ("l2"), then goes back into the ball and into the
-    range from 0 to 1. The ball's centre is always the clean image; the paper's public code moves it
-    to the random start, so its images can be up to twice `epsilon` away. Source: Madry et al.,
+    From a random point in the ball of radius `epsilon` around the clean image, each step follows
+    the gradient's signs ("linf") or direction ("l2"), then projects back into the ball and into the
+    range from 0 to 1. The ball is always centred on the clean image; the paper's public code
+    centres it on the random start, so its images can be up to twice `epsilon` away. Source: Madry,
     "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
 
     Parameters
     ----------
     model : torch.nn.Module
-        From pixels from 0 to 1 to logits, such as `Normalized`. It runs in evaluation mode, and its
-        modes, weights and gradients are left as they were.
+        Maps pixels from 0 to 1 to logits, such as `Normalized`. It runs in evaluation mode, and
+        its modes, weights and gradients do not change.
     images : tensor of float32, shape (n, 3, height, width)
         Clean, from 0 to 1; not changed.
     labels : tensor of int64, shape (n,)
         The true classes.
     epsilon, step_size : float
-        In units of a pixel's range from 0 to 1: the largest change of a value for "linf", the
-        Euclidean length of an image's change for "l2". A step is a quarter of `epsilon` by default.
+        For values from 0 to 1: the maximum change of a value for "linf", the Euclidean norm of an
+        image's change for "l2". By default a step is a quarter of `epsilon`.
     steps : int
-        0 or more; 0 gives the random start.
+        0 or more; 0 returns the random start.
     seed : int
         Seed for the random starts, 0 or more.
     indices : sequence of n ints, optional
-        The images' places in their data set, by default 0 to n - 1. A random start depends on the
+        The images' indices in their data set, by default 0 to n - 1. A random start depends on the
         seed, the index and the image's shape, not on the batch.
     """
     step_size = epsilon / 4 if step_size is None else step_size
@@ -94,7 +94,7 @@ def pgd(
         attacked = _projected(clean + epsilon * start, clean, epsilon, norm)
         for _ in range(steps):
             attacked.requires_grad_()
-            # A sum, so that an image's gradient does not depend on how many there are.
+            # A sum, so an image's gradient does not depend on the batch size.
             loss = functional.cross_entropy(model(attacked).float(), labels, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, attacked)
             ascent = gradient.sign() if norm == "linf" else _directions(gradient)
@@ -107,7 +107,7 @@ def _check_options(epsilon: float, steps: int, step_size: float, norm: str) -> N
         raise RunUsageError(f"unknown norm '{norm}': choose from {', '.join(NORMS)}")
     for name, value in (("epsilon", epsilon), ("step size", step_size), ("steps", steps)):
         if not 0 <= value < math.inf:
-            raise RunUsageError(f"the attack's {name} must be 0 or more, not {value}")
+            raise RunUsageError(f"the attack's {name} must be at least 0, not {value}")
 
 
 def _device_of(model: nn.Module) -> Any:
@@ -147,7 +147,7 @@ def _projected(
 
 
 def _directions(gradient: torch.Tensor) -> torch.Tensor:
-    """Return each image's gradient at length 1, or 0 where it is 0."""
+    """Return each image's gradient scaled to length 1; zero gradients stay zero."""
     # Where the network is certain, the squares of its gradient are too small for float32.
     largest = gradient.abs().flatten(1).amax(dim=1).clamp(min=_TINY).reshape(-1, 1, 1, 1)
     scaled = gradient / largest

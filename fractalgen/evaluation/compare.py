@@ -30,24 +30,24 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
     Parameters
     ----------
     runs : iterable of str or Path, or mapping of str to Results
-        The runs' folders, at least one; or results by name.
+        Folders of one or more runs, or results by name.
 
     Returns
     -------
     Comparison
-        Runs whose configuration (apart from the seed), mixing set and checkpoint (last or best)
-        are the same share a column. Columns come in the order of their first run.
+        Runs with the same configuration (apart from the seed), mixing set and checkpoint (last or
+        best) share a column. Columns are in the order of their first run.
 
     Raises
     ------
     RunUsageError
-        If there are no runs, or one is given twice.
+        If no runs are given, or one is given twice.
     RunError
         If a run was not evaluated, or its ``metrics.json`` is damaged.
     """
     results = dict(runs) if isinstance(runs, Mapping) else _read(runs)
     if not results:
-        raise RunUsageError("there are no runs to compare")
+        raise RunUsageError("no runs were given to compare")
     columns = _columns(results)
     measured = {run: found.sections() for run, found in results.items()}
     notes = tuple(_notes(columns, results, measured))
@@ -64,7 +64,7 @@ def _read(folders: Iterable[str | Path]) -> dict[str, Results]:
 
 
 def _columns(runs: Mapping[str, Results]) -> tuple[Column, ...]:
-    """Group the runs into columns, in the order of their first."""
+    """Group the runs into columns, in the order of their first run."""
     found: dict[str, dict[str, Results]] = {}
     for run, results in runs.items():
         found.setdefault(json.dumps(_settings(results), sort_keys=True), {})[run] = results
@@ -149,7 +149,7 @@ def _notes(
 ) -> Iterator[str]:
     datasets = list(dict.fromkeys(column.dataset for column in columns))
     if len(datasets) > 1:
-        yield f"Figures on different data sets do not compare: {', '.join(datasets)}."
+        yield f"Figures on different data sets are not comparable: {', '.join(datasets)}."
     for dataset in datasets:
         yield from _unlike([one for one in columns if one.dataset == dataset], measured)
     for column in columns:
@@ -164,7 +164,7 @@ def _notes(
         run: str(found.options["seed"]) for run, found in runs.items() if "seed" in found.options
     }
     if len(set(seeds.values())) > 1:
-        yield f"Different seeds of the evaluation: {_listed(seeds, columns)}."
+        yield f"Different evaluation seeds: {_listed(seeds, columns)}."
     for library in dict.fromkeys(name for results in runs.values() for name in results.versions):
         versions = {
             run: results.versions[library]
@@ -176,7 +176,7 @@ def _notes(
 
 
 def _unlike(columns: Sequence[Column], measured: _Sections) -> Iterator[str]:
-    """Name what was not measured in the same way in all runs on the same data."""
+    """List measurements that differ between runs on the same data."""
     runs = [run for column in columns for run in column.runs]
     for key, sections in _by_key(measured[run] for run in runs).items():
         title = sections[0].title

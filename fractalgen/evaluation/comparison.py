@@ -21,10 +21,10 @@ _REPR_WIDTH = 80
 
 @dataclass(frozen=True)
 class Column:
-    """Runs that differ in nothing but their seeds.
+    """Runs that differ only in their seeds.
 
-    `details` tells them from the columns of the same data set, model and method, as in
-    ``epochs 10``. `seeds` are in the order of `runs`, the folders.
+    `details`, such as ``epochs 10``, distinguish the column from others of the same data set, model
+    and method. `seeds` are in the order of `runs`, the folders.
     """
 
     dataset: str
@@ -36,7 +36,7 @@ class Column:
 
     @property
     def name(self) -> str:
-        """Everything that tells it from the others, on one line."""
+        """A one-line description that distinguishes it from the other columns."""
         return ", ".join((self.dataset, self.model, self.method, *self.details))
 
 
@@ -51,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A figure across the columns; a cell is None if its runs lack it or measured it otherwise."""
+    """A figure in all columns; a cell is None if its runs lack it or measured it differently."""
 
     section: str
     title: str
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """A table of figures, with notes on why some of them may not compare."""
+    """A table of figures, with notes on figures that are not comparable."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
@@ -85,9 +85,10 @@ class Comparison:
         }
 
     def to_text(self, *, details: bool = False, width: int | None = _REPR_WIDTH) -> str:
-        """Return the table in plain text; with `details`, each corruption and perturbation too.
+        """Return the table in plain text; with `details`, also each corruption and perturbation.
 
-        Columns that do not fit into `width` characters go into a table below; None sets no limit.
+        Columns that do not fit into `width` characters go into another table below. None for no
+        limit.
         """
         rows = self._shown(details=details)
         names = [_GAP + _name(row) for row in rows]
@@ -146,7 +147,7 @@ def _cell(cell: Cell | None) -> str:
 
 
 def _blocks(widths: Sequence[int], name_width: int, width: int | None) -> list[list[int]]:
-    """Deal the columns out to tables of at most `width`, each with one column or more."""
+    """Split the columns into tables of at most `width` characters and at least one column."""
     blocks: list[list[int]] = []
     used = 0
     for index, own in enumerate(widths):
@@ -188,5 +189,5 @@ def _folded(text: str, width: int | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Keep a name from being read as Markdown or HTML."""
+    """Escape Markdown and HTML in a name."""
     return escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

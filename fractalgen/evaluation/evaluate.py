@@ -1,4 +1,4 @@
-"""Measure a trained classifier, and keep the figures in its run's folder."""
+"""Measure a trained classifier, and store the results in its run's folder."""
 
 from __future__ import annotations
 
@@ -41,50 +41,50 @@ def evaluate(
 ) -> Results:
     """Measure a trained classifier.
 
-    Everything that the options name is opened and checked first, and then measured. After each
-    measurement the figures so far replace ``metrics.json`` and ``report.html`` in the run's folder,
-    so a failure loses only the measurement that fails. Figures that an earlier evaluation of the
-    same checkpoint, seed and limit left there stay until they are measured again; others are
-    renamed: see `fractalgen.evaluation.metrics_file.add_entry`.
+    All inputs are opened and checked before anything is measured. After each measurement,
+    ``metrics.json`` and ``report.html`` in the run's folder are updated, so a failure loses only
+    the measurement that fails. Earlier results with the same checkpoint, seed and limit stay until
+    they are measured again; others are renamed, see
+    `fractalgen.evaluation.metrics_file.add_entry`.
 
     Parameters
     ----------
     run : Run, str or Path
         A run, or its folder.
     limit : int, optional
-        Measure all but the clean error on this many test images, the same for every run.
+        Measure everything except the clean error on this many test images, the same for every run.
     batch_size : int
-        Images at a time.
+        Images per batch.
     seed : int
         Seed for generated corruptions, sequences and attacks.
     set_folder : str or Path, optional
-        The mixing set for fractals; by default the run's.
+        Mixing set for the OOD source ``fractals``; by default the run's.
     data_dir : str or Path
-        Where data sets are, for OOD images.
+        Folder of the data sets for OOD images.
     accelerator : accelerate.Accelerator, optional
-        Sets the device and the precision; otherwise the model is used where it is.
+        Sets the device and the precision. By default the model stays on its device.
     progress : callable, optional
-        Called with what is being measured, how many images are done, and how many there are.
+        Called with the name of the current step, the number of images done, and the total.
     tell : callable, optional
-        Called with lines for the user, such as where earlier figures are kept.
+        Called with lines of text for the user, such as where earlier results are kept.
     **options
-        The measurements' options, named as those of ``fractalgen evaluate`` with underscores:
-        ``corruptions="none"``, ``natural_shift=["imagenet-r"]``, ``pgd_steps=50``.
+        Options of the measurements, named like those of ``fractalgen evaluate`` with underscores,
+        such as ``corruptions="none"``, ``natural_shift=["imagenet-r"]`` or ``pgd_steps=50``.
 
     Returns
     -------
     Results
-        Everything that is in ``metrics.json`` now.
+        All results in ``metrics.json``, including earlier ones.
 
     Raises
     ------
     RunUsageError
-        If an option is unknown or out of its range, or `accelerator` has several processes.
+        If an option is unknown or out of range, or `accelerator` has several processes.
     RunError
-        If something that the options name is missing or damaged, or cannot be imported; if the
-        network's outputs are not finite, or the device has too little memory.
+        If an input is missing or damaged, a library cannot be imported, the network's outputs are
+        not finite, or the device has too little memory.
     OSError
-        If the run's folder cannot be written to.
+        If the run's folder cannot be written.
     """
     if accelerator is not None and accelerator.num_processes > 1:
         raise RunUsageError("evaluation runs in one process; start it without accelerate launch")
@@ -111,17 +111,17 @@ def evaluate(
     except torch.OutOfMemoryError:
         raise RunError(
             f"the device has too little memory for {batch_size} images at a time; "
-            "give a smaller --batch-size"
+            "use a smaller --batch-size"
         ) from None
 
 
 def options_from(given: Mapping[str, Any]) -> dict[str, Options]:
-    """Give each measurement its options, by the measurement's key.
+    """Return each measurement's options, by its key.
 
     Raises
     ------
     RunUsageError
-        If an option is unknown or out of its range.
+        If an option is unknown or out of range.
     """
     names = {
         key: {declared.name for declared in measurement.options.declared()}
@@ -139,7 +139,7 @@ def options_from(given: Mapping[str, Any]) -> dict[str, Options]:
 
 
 def _measure(model: EvaluatedModel, options: Mapping[str, Options]) -> Results:
-    """Plan every measurement, then make one after the other and keep its figures."""
+    """Plan all measurements, then run them one by one and store their results."""
 
     def show(results: Results) -> str:
         return page(results, dataclasses.replace(samples or Samples(), of_sections=images))

@@ -32,12 +32,12 @@ __all__ = [
 ]
 
 Progress = Callable[[str, int, "int | None"], None]
-"""Called with what is being measured, how many images are done, and how many there are."""
+"""Called with the name of the current step, the number of images done, and the total."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predicted classes and their confidence (the maximum softmax probability), with the labels."""
+    """Predicted classes and their confidence (maximum softmax probability), and the labels."""
 
     classes: NDArray[np.int64]
     confidence: NDArray[np.float64]
@@ -45,12 +45,12 @@ class Predictions:
 
     @classmethod
     def of(cls, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Predictions:
-        """Make them from outputs of shape (n, classes)."""
+        """Compute them from logits of shape (n, classes)."""
         return cls(logits.argmax(axis=1), max_softmax(logits), labels)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether each prediction is right."""
+        """Whether each prediction is correct."""
         return np.equal(self.classes, self.labels)
 
     @property
@@ -61,25 +61,25 @@ class Predictions:
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """A trained network, its data, and how to measure it.
+    """A trained network, its data, and the settings of an evaluation.
 
     Attributes
     ----------
     run : Run
-        What was trained, and on which data.
+        The run that trained the network.
     network : torch.nn.Module
         On its device; takes images normalised by the data's mean and standard deviation.
     limit : int or None
-        How many test images to measure on, chosen by `seed`; a smaller limit takes some of the same
-        images. None takes all.
+        Number of test images to measure on; a smaller limit uses a subset of the same images. None
+        for all.
     batch_size, seed : int
-        Images at a time; seed for generated corruptions, sequences and attacks.
+        Images per batch; seed for generated corruptions, sequences and attacks.
     set_folder, data_dir : Path or None
-        The mixing set from which fractals come, if there is one; where data sets are.
+        The mixing set for fractals, if any; the folder of data sets.
     accelerator : accelerate.Accelerator or None
         Sets the precision.
     progress, tell : callable
-        Called as images are done, and with lines for the user.
+        Called as images are done, and with lines of text for the user.
     """
 
     run: Run
@@ -109,11 +109,11 @@ class EvaluatedModel:
 
     @functools.cached_property
     def indices(self) -> NDArray[np.int64]:
-        """The test images to measure on, rising."""
+        """Indices of the test images to measure on, in ascending order."""
         return self.chosen(len(self.data.test))
 
     def chosen(self, n_images: int) -> NDArray[np.int64]:
-        """Choose up to `limit` of some images; return their indices, rising."""
+        """Choose up to `limit` images; return their indices in ascending order."""
         if self.limit is None or self.limit >= n_images:
             return np.arange(n_images)
         order = rng_for(self.seed, "evaluated images", 0).permutation(n_images)
@@ -121,17 +121,17 @@ class EvaluatedModel:
 
     @property
     def subset(self) -> NDArray[np.int64] | None:
-        """`indices`, or None if they are all of the test images."""
+        """`indices`, or None if they include all test images."""
         return None if len(self.indices) == len(self.data.test) else self.indices
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The classes of the images of `indices`, shape (n,)."""
+        """The labels of the images at `indices`, shape (n,)."""
         return self.data.test.labels[self.indices]
 
     @property
     def sees_whole_images(self) -> bool:
-        """Whether it is tested on whole images, and not on the middle of those in a folder."""
+        """Whether it is tested on whole images, not on the centres of those in a folder."""
         from fractalgen.training.datasets import FOLDER_PREFIX
 
         return not self.data.name.startswith(FOLDER_PREFIX)
@@ -144,9 +144,9 @@ class EvaluatedModel:
     ) -> NDArray[np.float32]:
         """Return the network's outputs for uint8 batches, shape (images, classes).
 
-        The network runs in evaluation mode, in the precision of the accelerator, and is left in the
-        mode that it was in. Progress is reported if `what` names the images. RunError if an output
-        is not finite.
+        The network runs in evaluation mode, in the accelerator's precision, and returns to its
+        previous mode. Progress is reported if `what` names the step. RunError if an output is not
+        finite.
         """
         import torch
 
@@ -176,13 +176,13 @@ class EvaluatedModel:
 
     @functools.cached_property
     def clean_logits(self) -> NDArray[np.float32]:
-        """The network's outputs for all of the test images as they are."""
+        """The network's outputs for all original test images."""
         batches = batches_of(self.data.test, self.batch_size)
         return self.logits(batches, "test images", len(self.data.test))
 
     @functools.cached_property
     def clean(self) -> Predictions:
-        """The predictions for all of the test images as they are."""
+        """The predictions for all original test images."""
         return Predictions.of(self.clean_logits, self.data.test.labels)
 
 
@@ -191,7 +191,7 @@ def batches_of(
     batch_size: int,
     indices: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Cut images, or those of `indices`, into batches, uint8 of shape (batch, size, size, 3)."""
+    """Split images, or those at `indices`, into batches, uint8 of shape (batch, size, size, 3)."""
     chosen = np.arange(len(images)) if indices is None else np.asarray(indices, np.int64)
     for start in range(0, len(chosen), batch_size):
         part = chosen[start : start + batch_size]
@@ -203,7 +203,7 @@ def batches_of(
 
 @contextlib.contextmanager
 def evaluating(network: torch.nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode; put each of its modules back at the end."""
+    """Put a network into evaluation mode, and restore the mode of every module at the end."""
     training = [module for module in network.modules() if module.training]
     network.eval()
     try:

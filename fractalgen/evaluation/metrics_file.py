@@ -1,7 +1,7 @@
 """The files of an evaluation in a run's folder: metrics.json and report.html.
 
-Several evaluations of a run may write at the same time: each adds one entry at a time, under a
-lock. Figures of another checkpoint, seed or limit are renamed first, so nothing is lost.
+Several evaluations of a run can write at the same time: each adds one entry at a time, under a
+lock. Results with another checkpoint, seed or limit are renamed first, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _LOCK_SECONDS = 60
 
 
 def read_results(run: Path) -> Results:
-    """Read ``metrics.json`` of a run; RunError if the run was not evaluated, or it is damaged."""
+    """Read a run's ``metrics.json``; RunError if it does not exist or is damaged."""
     path = run / METRICS
     if not run.is_dir():
-        raise RunError(f"{run}: there is no such run")
-    again = f"write it again by 'fractalgen evaluate {run}'"
+        raise RunError(f"{run} does not exist")
+    again = f"write it again with 'fractalgen evaluate {run}'"
     try:
         data = json.loads(
             path.read_bytes(),
         )
     except FileNotFoundError:
         raise RunError(
-            f"{run} has no {METRICS}; measure it first by 'fractalgen evaluate {run}'"
+            f"{run} has no {METRICS}; measure it first with 'fractalgen evaluate {run}'"
         ) from None
     except (ValueError, RecursionError):
         raise RunError(f"{path} is not readable as JSON; {again}") from None
@@ -54,7 +54,7 @@ def read_results(run: Path) -> Results:
     if isinstance(version, int) and version > RESULTS_VERSION:
         raise RunError(
             f"{path} was written by a newer fractalgen; update this one, or "
-            f"measure the run again by 'fractalgen evaluate {run}'"
+            f"measure the run again with 'fractalgen evaluate {run}'"
         )
     try:
         return _results_from(data)
@@ -65,25 +65,25 @@ def read_results(run: Path) -> Results:
 def add_entry(
     folder: Path, measured: Results, key: str, entry: Entry, page: Callable[[Results], str]
 ) -> tuple[Results, str | None]:
-    """Add an entry to the figures in a run's folder, and write the page with all of them.
+    """Add an entry to the results in a run's folder, and write the report.
 
-    Figures of the same checkpoint, seed and limit stay, except the one on the same source. Others
-    are renamed: ``metrics.json`` becomes ``metrics-NAME-LIMIT-SEED.json``, such as
-    ``metrics-last-200-0.json`` or ``metrics-best-all-0.json``, and ``report.html`` likewise. Where
+    Results with the same checkpoint, seed and limit stay, except an entry for the same source.
+    Others are renamed: ``metrics.json`` becomes ``metrics-NAME-LIMIT-SEED.json``, such as
+    ``metrics-last-200-0.json`` or ``metrics-best-all-0.json``, and ``report.html`` likewise. If
     such a file exists, the first 8 digits of the checkpoint's SHA-256 are added, and then a number.
-    What cannot be read becomes ``metrics-damaged.json``.
+    An unreadable file becomes ``metrics-damaged.json``.
 
     Parameters
     ----------
     measured : Results
-        What this evaluation has measured so far, with the entry.
+        The results of this evaluation so far, including the entry.
     page : callable
-        Makes the page of the results in the file.
+        Makes the report of the results in the file.
 
     Returns
     -------
     Results, str or None
-        What the file has now, and a line that says which figures were renamed, if any were.
+        The new contents of the file, and a line that says which results were renamed, or None.
     """
     with _locked(folder):
         existing = _readable(folder)
@@ -106,7 +106,7 @@ def _locked(folder: Path) -> Iterator[None]:
             yield
     except filelock.Timeout:
         raise RunError(
-            f"another evaluation is writing to {folder}; wait for it to end, and try again"
+            f"another evaluation is writing to {folder}; wait until it ends, then try again"
         ) from None
 
 
@@ -118,7 +118,7 @@ def _readable(folder: Path) -> Results | None:
 
 
 def _merged(existing: Results, measured: Results, key: str, entry: Entry) -> Results:
-    """Join the figures of the file with those of this evaluation."""
+    """Merge the results in the file with those of this evaluation."""
     results = dataclasses.replace(measured, entries=existing.entries)
     for own_key, entries in measured.entries.items():
         for own in entries:
@@ -144,7 +144,7 @@ def _identity(results: Results) -> tuple[Any, ...]:
 
 
 def _set_aside(folder: Path, existing: Results | None, measured: Results) -> str | None:
-    """Rename the files in the way; return a line that says what is kept where."""
+    """Rename the existing files; return a line that says where they are kept."""
     metrics = folder / METRICS
     if not metrics.exists() and not metrics.is_symlink():
         return None
@@ -153,24 +153,24 @@ def _set_aside(folder: Path, existing: Results | None, measured: Results) -> str
     else:
         names, what = _archive_names(existing), _difference(existing, measured)
     kept, kept_report = _free(folder, names)
-    # The figures last: after an interruption between the two, the next call tries again.
+    # metrics.json last: after an interruption between the two, the next call tries again.
     with contextlib.suppress(FileNotFoundError):
         (folder / REPORT).rename(kept_report)
     metrics.rename(kept)
-    return f"earlier figures, {what}are kept in {kept}"
+    return f"earlier results, {what}are kept in {kept}"
 
 
 def _archive_names(existing: Results) -> list[str]:
-    """Return what tells figures from others in the name of a file, the best first."""
+    """Return suffixes that distinguish file names, the preferred one first."""
     digest, seed, limit = _identity(existing)
     parts = [existing.checkpoint.get("name", "unknown"), "all" if limit is None else limit, seed]
-    # The contents of a file must not lead to another folder, or to a name that is too long.
+    # A file's contents must not cause a path to another folder or a name that is too long.
     plain = [re.sub(r"[^0-9A-Za-z]+", "_", str(part))[:40] for part in (*parts, str(digest)[:8])]
     return ["-".join(plain[:3]), "-".join(plain)]
 
 
 def _free(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
-    """Return where figures and their page can go without replacing anything."""
+    """Return unused paths for the results and the report."""
     numbered = (f"{names[-1]}-{number}" for number in itertools.count(2))
     for name in itertools.chain(names, numbered):
         metrics, report = (
@@ -182,7 +182,7 @@ def _free(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
 
 
 def _difference(existing: Results, measured: Results) -> str:
-    """Say how the figures in the file differ from those measured, with a comma at the end."""
+    """Say how the results in the file differ from the new ones, with a comma at the end."""
     (digest, seed, limit), (new_digest, new_seed, new_limit) = map(_identity, (existing, measured))
     differences = []
     if digest != new_digest:
@@ -221,7 +221,7 @@ def _results_from(data: Any) -> Results:
 
 
 def _from_version_1(data: dict[str, Any]) -> dict[str, Any]:
-    """Bring the layout of version 1, with a field for each measurement, to that of today."""
+    """Convert the layout of version 1, with a field per measurement, to the current one."""
     entries: dict[str, Any] = {
         "clean": data.get("clean"),
         "corruptions": data.get("corruptions"),

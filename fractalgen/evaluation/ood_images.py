@@ -1,4 +1,4 @@
-"""Out-of-distribution images: of none of a run's classes, so a network should be unsure of them."""
+"""Out-of-distribution images: not from a run's classes, so a network should be unsure of them."""
 
 import os
 import threading
@@ -24,7 +24,7 @@ _NOISE = "noise"
 _FRACTALS = "fractals"
 
 NAMES: tuple[str, ...] = (_NOISE, _FRACTALS, *DATASETS)
-"""The sources that are called by a name."""
+"""The named sources."""
 
 _BLOB_GRID = 32
 _BLOB_SHARE = 0.7
@@ -51,7 +51,7 @@ class OODImages:
 def ood_images(
     source: str, *, size: int, n: int, seed: int, data_dir: Path, set_folder: Path | None
 ) -> OODImages:
-    """Open images on which a network was not trained; files are read when they are asked for.
+    """Open images on which a network was not trained; files are read on demand.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ def ood_images(
         ``noise``: see `noise_images`. ``fractals``: a mixing set's images. A data set's name, or
         ``folder:DIR``: its test images. A path: images in that folder or below it.
     size : int
-        Pixels a side; of images in files the centre square is resized.
+        Side of the images in pixels; the centre squares of image files are resized.
     n : int
-        How many, chosen at random by `seed`; all if there are fewer.
+        Number of images, chosen at random by `seed`; all if there are fewer.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def ood_images(
         return OODImages(n, lambda start, stop: noise_images(stop - start, size, seed, first=start))
     if source == _FRACTALS:
         if set_folder is None:
-            raise RunUsageError("fractals need a mixing set, and none is known; name one by --set")
+            raise RunUsageError("fractals need a mixing set; choose one with --set")
         return _from_folder(set_folder, _FRACTALS, size, n, seed)
     if not is_path(source):
         test = load_data(source, data_dir=data_dir, image_size=size).test
@@ -108,9 +108,9 @@ def _resolved(path: str) -> Path:
 
 
 def _choice(n_available: int, n: int, seed: int, source: str) -> NDArray[np.int64]:
-    """Choose up to `n` at random, rising."""
+    """Choose up to `n` at random, in ascending order."""
     readable = os.fsencode(source).decode("utf-8", "replace")
-    # The stream's name is older than the word OOD: another name would choose other images.
+    # Don't change this name of the stream, or other images would be chosen.
     rng = rng_for(seed, f"unknown images of {readable}", 0)
     return np.sort(rng.permutation(n_available)[:n])
 
@@ -130,7 +130,7 @@ def _read(folder: Path, files: Sequence[ImageFile], size: int) -> NDArray[np.uin
             return read_square(folder / file.name, size, file.sha256)
         except ImageError as error:
             raise RunError(
-                f"cannot use {folder / file.name}: {error}. Mend or remove it."
+                f"cannot use {folder / file.name}: {error}. Repair or remove it."
             ) from None
 
     out = np.empty((len(files), size, size, 3), np.uint8)
@@ -141,7 +141,7 @@ def _read(folder: Path, files: Sequence[ImageFile], size: int) -> NDArray[np.uin
 
 
 def noise_images(n: int, size: int, seed: int, *, first: int = 0) -> NDArray[np.uint8]:
-    """Draw images of noise, of three kinds in turn; each depends on `seed` and its place alone.
+    """Draw images of three kinds of noise in turn; each depends only on `seed` and its index.
 
     Gaussian: every value is normal around the middle grey, with a standard deviation of a quarter
     of the range, clipped. Rademacher: every value is 0 or 255, equally likely. Blobs: 70% of the

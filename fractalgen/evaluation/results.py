@@ -29,21 +29,21 @@ class Results:
     run : str
         The run's folder.
     config : dict
-        The run's configuration, as its ``run.json`` has it (dataset, model, method, seed, ...).
+        The run's configuration, as in its ``run.json`` (dataset, model, method, seed, ...).
     checkpoint : dict
         ``name`` (last or best), ``epoch``, ``sha256`` of the file.
     set_digest : str or None
-        The digest of the mixing set that the run was trained with.
+        Digest of the mixing set that the run was trained with.
     n_test : int
-        How many test images the data set has.
+        Number of test images in the data set.
     versions : dict of str to str
-        The versions of fractalgen, Python and the libraries that the figures depend on; several,
-        between commas, where figures of an earlier evaluation were kept.
+        Versions of fractalgen, Python and the libraries that the figures depend on; several,
+        separated by commas, if results of earlier evaluations are included.
     options : dict
-        The options of the last evaluation. Figures that were kept have the same seed and limit.
+        Options of the last evaluation. Earlier results have the same seed and limit.
     entries : dict of str to tuple of Entry
-        The figures by measurement, such as ``entries["corruptions"][0].mean_error``; a
-        measurement that was not made is absent.
+        The figures by measurement, such as ``entries["corruptions"][0].mean_error``. Measurements
+        that were not made are absent.
     """
 
     run: str
@@ -61,12 +61,12 @@ class Results:
         return dataclasses.asdict(self)
 
     def entry(self, key: str, source: str) -> Entry | None:
-        """Return the entry of a measurement on a source, if there is one."""
+        """Return a measurement's entry for a source, or None."""
         found = [entry for entry in self.entries.get(key, ()) if entry.source == source]
         return found[0] if found else None
 
     def with_entry(self, key: str, new: Entry) -> Results:
-        """Put an entry in the place of the one on the same source, or at the end."""
+        """Replace the entry for the same source, or append the entry."""
         entries = list(self.entries.get(key, ()))
         places = [place for place, entry in enumerate(entries) if entry.source == new.source]
         if places:
@@ -76,7 +76,7 @@ class Results:
         return dataclasses.replace(self, entries={**self.entries, key: tuple(entries)})
 
     def sections(self) -> dict[str, Section]:
-        """Return how the entries are shown, in the order of the registry, by section key."""
+        """Return the sections that show the entries, by key, in the order of the registry."""
         return {
             measurement.section_key(entry): measurement.section(entry, self.n_test)
             for key, measurement in MEASUREMENTS.items()
@@ -84,7 +84,7 @@ class Results:
         }
 
     def heading(self) -> str:
-        """Name the run's data set, model, method, seed and checkpoint on one line."""
+        """Describe the run's data set, model, method, seed and checkpoint on one line."""
         parts = [
             str(self.config[key]) for key in ("dataset", "model", "method") if key in self.config
         ]
@@ -96,9 +96,9 @@ class Results:
         return ", ".join(parts) or self.run
 
     def to_text(self, *, details: bool = True) -> str:
-        """Return a table of at most 80 columns; with `details`, each corruption too.
+        """Return a table at most 80 characters wide; with `details`, also each corruption.
 
-        It is ASCII, apart from the names of folders.
+        It is ASCII, except for names of folders.
         """
         sections = [_section(section, details=details) for section in self.sections().values()]
         return "\n\n".join([_fold(self.heading(), "  "), *sections])
@@ -127,14 +127,14 @@ def _title(section: Section) -> str:
 
 
 def _fold(text: str, indent: str, first_indent: str = "") -> str:
-    """Break a text at spaces, and a long path anywhere."""
+    """Wrap a text at spaces, and long paths anywhere."""
     return textwrap.fill(
         text, _WIDTH, initial_indent=first_indent, subsequent_indent=indent, break_on_hyphens=False
     )
 
 
 def _details(figures: Sequence[Figure]) -> list[str]:
-    """Set many figures in columns."""
+    """Format many figures in columns."""
     width = max((len(figure.name) for figure in figures), default=0)
     cells = [f"{figure.name:<{width}}{percent(figure.value, 1):>7}" for figure in figures]
     per_line = max(1, min(_MAX_DETAILS_PER_LINE, (_WIDTH - 4 + 2) // (width + 7 + 2)))

@@ -18,12 +18,12 @@ _CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 30
 
 _REASONS = {
-    "InvalidURL": "it is no address",
+    "InvalidURL": "the URL is not valid",
     "ConnectionError": "no connection",
     "ConnectTimeout": "no answer",
     "ReadTimeout": "the server stopped answering",
     "SSLError": "the server's certificate is not valid",
-    "ChunkedEncodingError": "the transfer broke off",
+    "ChunkedEncodingError": "the transfer was interrupted",
 }
 
 
@@ -70,9 +70,9 @@ def download(
     except (requests.RequestException, ValueError) as error:
         raise DownloadError(f"{failed}: {_reason(error)}") from None
     if total is not None and fetched != total:
-        raise DownloadError(f"{failed}: it broke off after {fetched:,} of {total:,} bytes")
+        raise DownloadError(f"{failed}: it was interrupted after {fetched:,} of {total:,} bytes")
     if md5 is not None and digest.hexdigest() != md5:
-        raise DownloadError(f"{failed}: what came is not the published file")
+        raise DownloadError(f"{failed}: the downloaded file differs from the published one")
 
 
 def fetch(
@@ -91,8 +91,7 @@ def fetch(
         raise RunError(f"{error}. {otherwise}") from None
     except OSError as error:
         raise RunError(
-            f"cannot write to {target.parent}: {error.strerror or error}. Name another folder by "
-            "--data-dir."
+            f"cannot write to {target.parent}: {error.strerror or error}. Use another --data-dir."
         ) from None
 
 
@@ -101,7 +100,7 @@ def without_secrets(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise DownloadError(f"not a sound address ({error})") from None
+        raise DownloadError(f"not a valid URL ({error})") from None
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 

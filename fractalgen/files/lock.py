@@ -45,7 +45,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise SetError(
-            f"another fractalgen{holder} is at work in {folder}; wait for it to end"
+            f"another fractalgen{holder} is using {folder}; wait until it ends"
         ) from None
     except NotImplementedError:  # an earlier release's sign for ENOSYS
         pass
@@ -68,7 +68,9 @@ def _check_lock_file(path: Path) -> None:
         try:
             require_regular(path, path.stat())
         except NotRegularError as error:
-            raise SetError(f"{path} cannot be a lock: {error.strerror}; remove it first") from None
+            raise SetError(
+                f"{path} cannot be used as a lock: {error.strerror}; remove it first"
+            ) from None
 
 
 def _holder(path: Path) -> str:

@@ -82,4 +82,4 @@ def check_no_links(folder: Path, names: list[str]) -> None:
         except FileNotFoundError:
             continue
         if stat.S_ISLNK(mode):
-            raise SetError(f"{path} is a link that may lead out of the set; remove it first")
+            raise SetError(f"{path} is a link, which could lead out of the set; remove it first")

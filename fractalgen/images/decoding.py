@@ -56,7 +56,7 @@ def read_image_file(path: Path, sha256: str | None = None) -> bytes:
     except OSError as error:
         raise ImageError(error.strerror or str(error)) from None
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-        raise ImageError("another file than the manifest records ('fractalgen verify' checks)")
+        raise ImageError("it differs from the manifest's record; run 'fractalgen verify'")
     return data
 
 
@@ -88,7 +88,7 @@ def _opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
                 return factory(io.BytesIO(data), "")
         except (SyntaxError, IndexError, TypeError, struct.error):  # Pillow's sign for "not mine"
             continue
-    raise ImageError("not an image, or damaged at its beginning")
+    raise ImageError("not an image, or its header is damaged")
 
 
 def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:

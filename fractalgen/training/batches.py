@@ -112,5 +112,5 @@ class BatchLoader:
                 raise
             raise RunError(
                 "a worker process was killed, which happens when memory or shared memory runs out; "
-                "ask for fewer --workers, or a smaller --batch-size"
+                "use fewer --workers or a smaller --batch-size"
             ) from error

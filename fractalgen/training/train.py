@@ -171,7 +171,7 @@ def _check_request(config: Config, accelerator: Accelerator, resume: bool, overw
     if config.batch_size % accelerator.num_processes:
         raise RunUsageError(
             f"a batch of {config.batch_size} cannot be divided among "
-            f"{accelerator.num_processes} processes; give another --batch-size"
+            f"{accelerator.num_processes} processes; use another --batch-size"
         )
 
 
@@ -196,7 +196,7 @@ def _prepared(
     if config.batch_size > len(data.train):
         raise RunUsageError(
             f"a batch of {config.batch_size:,} is more than the {len(data.train):,} training "
-            f"images of {data.name}; give a smaller --batch-size"
+            f"images of {data.name}; use a smaller --batch-size"
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng_for(config.seed, "weights", 0).integers(1 << 63)))

@@ -15,7 +15,7 @@ from tests.mixing_set.small_sets import names_in
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two images, one of which is cut short, and a text that is named as an image."""
+    """Two images, one of which is truncated, and a text that is named as an image."""
     (tmp_path / "images").mkdir()
     for name in ("a.png", "z.png"):
         Image.effect_noise((40, 40), 50).save(tmp_path / "images" / name)

@@ -94,7 +94,7 @@ def samples(size=32):
         },
         mistakes=[
             Mistake(image, caption)
-            for image, caption in zip(images(2), ("three, taken for eight", "<1> & 7"), strict=True)
+            for image, caption in zip(images(2), ("3, mistaken for 8", "<1> & 7"), strict=True)
         ],
     )
 

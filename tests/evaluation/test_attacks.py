@@ -232,10 +232,10 @@ def test_normalised_networks_take_pixels(network):
     ("options", "message"),
     [
         ({"norm": "l1"}, "unknown norm 'l1': choose from linf, l2"),
-        ({"epsilon": -0.1}, "epsilon must be 0 or more, not -0.1"),
-        ({"epsilon": float("nan")}, "epsilon must be 0 or more, not nan"),
-        ({"step_size": float("inf")}, "step size must be 0 or more, not inf"),
-        ({"steps": -1}, "steps must be 0 or more, not -1"),
+        ({"epsilon": -0.1}, "epsilon must be at least 0, not -0.1"),
+        ({"epsilon": float("nan")}, "epsilon must be at least 0, not nan"),
+        ({"step_size": float("inf")}, "step size must be at least 0, not inf"),
+        ({"steps": -1}, "steps must be at least 0, not -1"),
     ],
 )
 def test_options_out_of_range_are_named(network, options, message):

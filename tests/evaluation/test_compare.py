@@ -128,7 +128,7 @@ def test_other_notes():
         "d": clean_results(dataset="cifar10"),
     }
     notes = compare(runs).notes
-    assert "Figures on different data sets do not compare: digits, cifar10." in notes
+    assert "Figures on different data sets are not comparable: digits, cifar10." in notes
     assert "digits, resnet-8, ipmix: a seed occurs more than once, in a, b, c." in notes
     assert "c: measured after epoch 7 of 12." in notes
     assert "Adversarial images: measured in 1 of the 3 runs of digits, resnet-8, ipmix." in notes
@@ -258,8 +258,8 @@ def test_command_prints_json(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["a", "nowhere"], 1, "nowhere: there is no such run"),
-        (["a", "empty"], 1, "empty has no metrics.json; measure it first by 'fractalgen evaluate"),
+        (["a", "nowhere"], 1, "nowhere does not exist"),
+        (["a", "empty"], 1, "empty has no metrics.json; measure it first with"),
         (["a", "./a"], 2, "a is given more than once"),
         (["a", "--json", "--markdown"], 2, "cannot be combined"),
         ([], 2, "Missing argument"),

@@ -291,7 +291,7 @@ def test_figures_of_others_are_kept_under_another_name(run, another, checkpoint,
     assert "adversarial" not in evaluate(run, **only(**another), tell=told.append).entries
     assert "adversarial" not in read_results(run.folder).entries
     kept = run.folder / f"metrics-{name}.json"
-    assert told == [f"earlier figures, {said}, are kept in {kept}"]
+    assert told == [f"earlier results, {said}, are kept in {kept}"]
     now = kept_in(run.folder)
     assert now.keys() == {*before, f"metrics-{name}.json", f"report-{name}.html"}
     assert now[f"metrics-{name}.json"] == before["metrics.json"]
@@ -443,7 +443,7 @@ def test_too_little_memory_is_a_sentence(run):
             return super().forward(x)
 
     large = dataclasses.replace(run, model=Large())
-    with pytest.raises(RunError, match="for 128 images at a time; give a smaller --batch-size"):
+    with pytest.raises(RunError, match="for 128 images at a time; use a smaller --batch-size"):
         evaluate(large, **NOTHING)
     assert evaluate(large, **only(batch_size=8)).entries["clean"][0].error == 0
 
@@ -475,7 +475,7 @@ def test_the_runs_own_folder_is_known_however_it_is_spelled(run, tmp_path, monke
         Image.new("RGB", (SIZE, SIZE)).save(photos / part / "0.png")
     own = dataclasses.replace(run.data, name="folder:~/photos")
     run = dataclasses.replace(run, data=own)
-    with pytest.raises(RunUsageError, match="the network knows"):
+    with pytest.raises(RunUsageError, match="the network was trained on"):
         evaluate(run, **only(ood=(spelled.format(photos),)))
     assert evaluate(run, **only(ood=(str(photos / "other"),))).entries["ood"][0].source == "other"
 
@@ -487,7 +487,7 @@ def test_the_runs_own_folder_is_known_however_it_is_spelled(run, tmp_path, monke
         ({"perturbations": "nowhere"}, "nowhere does not exist"),
         ({"ood": ("nois",)}, "did you mean 'noise'"),
         ({"ood": ("fractals",)}, "--set"),
-        ({"ood": ("shades",)}, "knows shades"),
+        ({"ood": ("shades",)}, "trained on shades"),
         ({"natural_shift": ("elsewhere-not",)}, "does not exist"),
     ],
 )
@@ -512,7 +512,7 @@ def test_what_is_missing_is_said_before_anything_is_measured(run, tmp_path, wron
         ({"limit": 0}, "--limit must be 1 or more"),
         ({"batch_size": 0}, "--batch-size must be 1 or more"),
         ({"seed": -1}, "--seed must be 0 or more"),
-        ({"corruptions": ("none", "generate")}, "none does not go together with --corruptions gen"),
+        ({"corruptions": ("none", "generate")}, "none cannot be combined with --corruptions gen"),
         ({"ood": ("noise", "noise")}, "--ood noise is given twice"),
         ({"pgd_step": 3}, "no measurement has an option 'pgd_step': did you mean 'pgd_steps'"),
     ],

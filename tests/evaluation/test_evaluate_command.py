@@ -99,8 +99,8 @@ def test_a_set_that_is_gone_is_told(run, digits, tmp_path):
     result = run("evaluate", "digits", *QUICK[:-2], "--limit", "20")
     assert result.exit_code == 0, result.stderr
     assert result.stderr == (
-        f"fractals are left out: the run's mixing set, {tmp_path / 'gone'}, is not there; "
-        "name another by --set\n"
+        f"skipping fractals: the run's mixing set {tmp_path / 'gone'} does not exist; "
+        "choose another with --set\n"
     )
     assert [entry.source for entry in read_results(digits).entries["ood"]] == ["noise"]
     assert run("evaluate", "digits", *QUICK, "--limit", "20").stderr == ""
@@ -113,7 +113,7 @@ def test_where_earlier_figures_are_kept_is_told(run, digits):
     run("evaluate", "digits", *QUICK, "--limit", "20")
     result = run("evaluate", "digits", *QUICK, "--limit", "30", "--quiet")
     kept = Path("digits") / "metrics-last-20-0.json"
-    assert result.stderr == f"earlier figures, of 20 images, are kept in {kept}\n"
+    assert result.stderr == f"earlier results, of 20 images, are kept in {kept}\n"
     assert result.stdout == ""
     assert (digits / "report-last-20-0.html").exists()
 
@@ -146,11 +146,11 @@ def test_the_library_takes_folders_and_its_results_print_as_tables(digits):
         (["nowhere"], 1, "nowhere does not exist"),
         (["."], 1, "is not a run"),
         (["digits", "--checkpoint", "best"], 1, "best.safetensors does not exist"),
-        (["digits", "--corruptions", "none", "--corruptions", "c"], 2, "does not go together"),
+        (["digits", "--corruptions", "none", "--corruptions", "c"], 2, "cannot be combined"),
         (["digits", "--corruptions", "nowhere"], 1, "nowhere does not exist"),
         (["digits", "--ood", "fractls"], 2, "did you mean 'fractals'"),
         (["digits", "--ood", "fractals"], 2, "--set"),
-        (["digits", "--ood", "digits"], 2, "knows digits"),
+        (["digits", "--ood", "digits"], 2, "trained on digits"),
         (["digits", "--natural-shift", "nowhere"], 1, "nowhere does not exist"),
         (["digits", "--limit", "0"], 2, "--limit"),
         (["digits", "--pgd-norm", "l3"], 2, "--pgd-norm"),

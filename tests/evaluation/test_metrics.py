@@ -43,7 +43,7 @@ def test_mean_corruption_error_is_the_mean_over_corruptions_and_severities():
     ("errors", "reason"),
     [
         ({}, "not be empty"),
-        ({"fog": (0.1, 0.2), "snow": (0.1,)}, r"as many severities, not \[1, 2\]"),
+        ({"fog": (0.1, 0.2), "snow": (0.1,)}, r"same number of severities, not \[1, 2\]"),
         ({"fog": (0.1, math.nan)}, "finite"),
     ],
 )

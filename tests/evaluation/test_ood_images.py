@@ -62,7 +62,7 @@ def test_fractals_are_the_mixing_sets(opened, tmp_path):
     bank = MixingSet(tmp_path / "set", size=16, cache_dir=tmp_path / "cache")
     assert np.array_equal(images, bank.array)
     Image.new("RGB", (24, 24)).save(tmp_path / "set" / "ifs" / "000002.jpg")
-    with pytest.raises(RunError, match=r"000002\.jpg: another file than the manifest records"):
+    with pytest.raises(RunError, match=r"000002\.jpg: it differs from the manifest's record"):
         opened("fractals", set_folder=tmp_path / "set")
 
 
@@ -87,7 +87,7 @@ def test_a_folders_bad_images_are_named(opened, tmp_path):
     with pytest.raises(RunError, match="textures holds no images"):
         opened(str(place))
     (place / "a.png").write_text("no image")
-    with pytest.raises(RunError, match=r"cannot use .*a\.png: not an image.*Mend or remove"):
+    with pytest.raises(RunError, match=r"cannot use .*a\.png: not an image.*Repair or remove"):
         opened(str(place))
 
 
@@ -97,7 +97,7 @@ def test_a_folders_bad_images_are_named(opened, tmp_path):
         ("nois", r"'nois' is neither a folder nor a source of OOD images: did you mean 'noise'\?"),
         ("fashion", "did you mean 'fashion-mnist'"),
         ("/no/such/place", "choose from noise, fractals, digits"),
-        ("fractals", "fractals need a mixing set, .* by --set"),
+        ("fractals", "fractals need a mixing set; choose one with --set"),
     ],
 )
 def test_what_there_is_not_is_refused(opened, source, message):

@@ -174,7 +174,7 @@ def damage_size(folder):
 
 def damage_length(folder):
     np.save(folder / "snow.npy", ARRAYS["snow"][:25])
-    return folder / "snow.npy", "25 images, and labels.npy has 30"
+    return folder / "snow.npy", "25 images, but labels.npy has 30"
 
 
 def damage_labels_length(folder):
@@ -194,7 +194,7 @@ def damage_labels_dtype(folder):
 
 def damage_labels_range(folder):
     np.save(folder / "labels.npy", np.tile(LABELS, 5) + 1)
-    return folder / "labels.npy", "labels from 1 to 3, and the data set has 3 classes"
+    return folder / "labels.npy", "labels from 1 to 3, but the data set has 3 classes"
 
 
 def damage_labels_order(folder):
@@ -271,7 +271,7 @@ def test_bad_folders_of_images(tmp_path):
 
     stranger = tmp_path / "snow" / "4" / "n01440764"
     stranger.mkdir()
-    assert "no classes of the data set, such as n01440764" in refusal(tmp_path)
+    assert "not classes of the data set, such as n01440764" in refusal(tmp_path)
     stranger.rmdir()
     (tmp_path / "snow" / "4").rename(tmp_path / "snow" / "four")
     assert f"{tmp_path / 'snow'} has 4 severities" in refusal(tmp_path)
@@ -281,7 +281,7 @@ def test_folders_with_fewer_images_are_named_before_any_is_read(tmp_path):
     write_folders(tmp_path)
     severity = tmp_path / "snow" / "4"
     (severity / "dog" / "0.png").unlink()
-    with pytest.raises(RunError, match=r"has 5 images, and .* 6; download") as caught:
+    with pytest.raises(RunError, match=r"has 5 images, but .* has 6; download") as caught:
         read(tmp_path)
     assert str(caught.value).startswith(f"{severity} has")
     for path in severity.glob("*/*.png"):
@@ -293,7 +293,7 @@ def test_folders_with_fewer_images_are_named_before_any_is_read(tmp_path):
 
 def test_a_part_of_folders_that_are_not_the_whole_test_set_is_refused(tmp_path):
     write_folders(tmp_path)
-    with pytest.raises(RunError, match="has 6 images, and the test set 7"):
+    with pytest.raises(RunError, match="has 6 images, but the test set has 7"):
         read_corruptions(tmp_path, np.zeros(7, np.int64), SIZE, CLASSES, [0])
 
 
@@ -340,10 +340,10 @@ def test_cifar_p(cifar_p):
     ("array", "reason"),
     [
         (ARRAYS["snow"], "(30, 8, 8, 3)"),
-        (np.zeros((N, 1, SIZE, SIZE, 3), np.uint8), "one frame a sequence"),
+        (np.zeros((N, 1, SIZE, SIZE, 3), np.uint8), "one frame per sequence"),
         (np.zeros((0, 3, SIZE, SIZE, 3), np.uint8), "has no sequences"),
         (np.zeros((N, 3, 16, 16, 3), np.uint8), "16 x 16 pixels"),
-        (np.zeros((N - 1, 3, SIZE, SIZE, 3), np.uint8), "has 5 images, and the test set 6"),
+        (np.zeros((N - 1, 3, SIZE, SIZE, 3), np.uint8), "has 5 images, but the test set has 6"),
         (None, "lacks tilt"),
     ],
 )

@@ -56,7 +56,7 @@ def test_known_images_are_of_the_classes_that_take_part(folder):
 
 
 def test_what_cannot_be_used_is_named(folder, tmp_path):
-    with pytest.raises(RunError, match=r"nowhere does not exist; give one with a folder"):
+    with pytest.raises(RunError, match=r"nowhere does not exist; use a folder with"):
         read_subset(tmp_path / "nowhere", CLASSES, 24)
     with pytest.raises(RunError, match=r"no folder in .*renditions .*has n02, n04, n99, .*cat"):
         read_subset(folder, ("cat", "dog"), 24)

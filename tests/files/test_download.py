@@ -17,7 +17,7 @@ def test_secrets_are_left_out_of_an_address():
     [
         ("http://127.0.0.1:9/a.zip?key=secret", "cannot download a.zip from 127.0.0.1:9: no conn"),
         ("http://me:secret@127.0.0.1:9", "cannot download http://127.0.0.1:9 from 127.0.0.1:9: no"),
-        ("http://[me:secret@/a.zip", "not a sound address"),
+        ("http://[me:secret@/a.zip", "not a valid URL"),
     ],
 )
 def test_a_failure_is_a_sentence_without_secrets(url, reason):
@@ -36,7 +36,7 @@ def test_contents_are_held_to_their_hash_and_length(served):
     download(url, file, md5=md5, progress=lambda *both: seen.append(both))
     assert file.getvalue() == data
     assert seen[-1] == (5000, 5000)
-    with pytest.raises(DownloadError, match="not the published file"):
+    with pytest.raises(DownloadError, match="differs from the published one"):
         download(url, io.BytesIO(), md5="0" * 32)
     with pytest.raises(DownloadError, match="larger than 1,000 bytes"):
         download(url, io.BytesIO(), max_bytes=1000)

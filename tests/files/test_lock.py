@@ -22,7 +22,7 @@ def test_the_holder_is_named_and_its_death_frees_the_lock(tmp_path):
     command = [sys.executable, "-c", _HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
-        message = rf"another fractalgen \(process {holder.pid}\) is at work in"
+        message = rf"another fractalgen \(process {holder.pid}\) is using"
         for _ in range(2):
             with pytest.raises(SetError, match=message), locked(tmp_path):
                 pass
@@ -44,7 +44,7 @@ def test_links_and_pipes_are_no_locks(tmp_path):
     assert outside.read_text() == "keep me"
     lock.unlink()
     os.mkfifo(lock)
-    with pytest.raises(SetError, match="cannot be a lock: it is a pipe"), locked(tmp_path):
+    with pytest.raises(SetError, match="cannot be used as a lock: it is a pipe"), locked(tmp_path):
         pass
 
 

@@ -309,7 +309,7 @@ def test_no_secret_of_an_address_is_shown(address, archive, tmp_path, path):
 
 
 def test_an_address_that_is_none(tmp_path):
-    with pytest.raises(SetError, match="not a sound address"):
+    with pytest.raises(SetError, match="not a valid URL"):
         build(EMPTY, tmp_path / "set", collected={"extra": "http://[me:secret@/a.zip"})
 
 

@@ -128,8 +128,8 @@ def test_another_size_is_pillows_bicubic(channels, size):
     [
         ("cifra10", None, r"unknown data set 'cifra10': did you mean 'cifar10'\?"),
         ("xyz", None, "choose from digits, fashion-mnist, cifar10, cifar100, folder:DIR"),
-        ("folder:", None, "give a folder after 'folder:'"),
-        ("digits", 4, "need 8 pixels a side or more, not 4"),
+        ("folder:", None, "add a folder after 'folder:'"),
+        ("digits", 4, "need at least 8 pixels a side, not 4"),
     ],
 )
 def test_what_there_is_not_is_refused(tmp_path, name, image_size, message):

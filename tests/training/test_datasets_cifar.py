@@ -98,6 +98,6 @@ def test_a_file_with_another_hash_is_never_unpickled(small, tmp_path):
             return (tmp_path / "harm").mkdir, ()
 
     victim.write_bytes(pickle.dumps(Harmful()))
-    with pytest.raises(RunError, match="is there, but not as published"):
+    with pytest.raises(RunError, match="exists, but differs from the published files"):
         load_data(name, data_dir=folder)
     assert not (tmp_path / "harm").exists()

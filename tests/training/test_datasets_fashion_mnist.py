@@ -97,8 +97,8 @@ def test_damaged_files_are_named(tmp_path):
         return str(caught.value)
 
     packed, plain = images.read_bytes(), idx((30, 28, 28), 0)
-    assert "cut short or damaged" in refused(images, packed[:-3000])
-    assert "cut short or damaged" in refused(images, packed[:5000] + b"?" * 20 + packed[5020:])
+    assert "truncated or damaged" in refused(images, packed[:-3000])
+    assert "truncated or damaged" in refused(images, packed[:5000] + b"?" * 20 + packed[5020:])
     assert "or is damaged; remove" in refused(images, plain[:-1])
     assert "or is damaged; remove" in refused(images, plain + b"?")
     assert "or is damaged; remove" in refused(images, b"")
@@ -182,7 +182,7 @@ def test_a_failed_download_says_what_to_do(tmp_path, server, monkeypatch):
     first = server / FashionMNIST.resources[0][0]
     first.write_bytes(b"another")
     message = refused()
-    assert "what came is not the published file" in message
+    assert "the downloaded file differs from the published one" in message
     assert "dataset-fashion-mnist" in message
     assert "--dataset digits needs no files" in message
     assert list((folder / "FashionMNIST" / "raw").iterdir()) == []
@@ -192,4 +192,4 @@ def test_a_failed_download_says_what_to_do(tmp_path, server, monkeypatch):
     assert "no connection" in refused()
     folder = tmp_path / "file"
     folder.write_text("")
-    assert "Name another folder by --data-dir" in refused()
+    assert "Use another --data-dir" in refused()

@@ -154,7 +154,7 @@ def test_folders_without_images_or_classes(folder):
         load(folder)
     for name in ("cat", "dog"):
         (folder / "val" / name).rmdir()
-    with pytest.raises(RunError, match=r"val has no folders in it; put each class's"):
+    with pytest.raises(RunError, match=r"val has no folders in it; use one folder"):
         load(folder)
 
 

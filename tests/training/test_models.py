@@ -250,10 +250,10 @@ def test_dropout_is_for_training_only():
     ("name", "size", "message"),
     [
         ("wrn-40-5", 32, r"unknown model 'wrn-40-5': did you mean 'wrn-40-4'\?"),
-        ("resnet-18", 7, r"at least 8 pixels a side, not 7; give --image-size 8"),
+        ("resnet-18", 7, r"at least 8 pixels a side, not 7; use --image-size 8"),
         ("resnet-50", 28, r"at least 32 pixels a side, not 28"),
         ("vit-small", 8, r"at least 16 pixels a side, not 8"),
-        ("vit-small", 100, r"that 16 divides, not 100; give --image-size 96 or 112"),
+        ("vit-small", 100, r"divisible by 16, not 100; use --image-size 96 or 112"),
     ],
 )
 def test_what_cannot_be_built_is_said_in_a_sentence(name, size, message):

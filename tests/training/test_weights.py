@@ -131,8 +131,8 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(tmp_path, model, we
 
     torch.save({**weights, "stem.0.weight": Evil()}, tmp_path / "zipped.pt")
     (tmp_path / "plain.pth").write_bytes(pickle.dumps(Evil()))
-    refused(model, tmp_path / "zipped.pt", "could run code and is refused; save its")
-    refused(model, tmp_path / "plain.pth", "could run code and is refused; save its")
+    refused(model, tmp_path / "zipped.pt", "could run code and is refused; save only")
+    refused(model, tmp_path / "plain.pth", "could run code and is refused; save only")
     assert not (tmp_path / "it ran").exists()
 
 
@@ -146,7 +146,7 @@ def test_cut_files_are_refused_wherever_they_are_cut(tmp_path, model, weights, k
     whole = path.read_bytes()
     for length in (0, 1, 3, 4, 7, 8, 20, 1000, len(whole) // 2, len(whole) - 30, len(whole) - 1):
         path.write_bytes(whole[:length])
-        refused(model, path, "cut short|damaged")
+        refused(model, path, "truncated|damaged")
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.pt"])
@@ -154,7 +154,7 @@ def test_other_files_are_refused(tmp_path, model, name):
     path = tmp_path / name
     for contents in (b"a letter, not weights\n" * 100, b"\xff" * 1000, b"PK\x03\x04" + bytes(500)):
         path.write_bytes(contents)
-        refused(model, path, "cut short|damaged")
+        refused(model, path, "truncated|damaged")
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ def test_pytorch_files_of_something_else_are_refused(tmp_path, model, contents):
 
 
 def test_what_is_not_there_is_named_with_the_way_out(tmp_path, model):
-    refused(model, tmp_path / "none.pt", r"none.pt does not exist; give a \.safetensors")
-    refused(model, tmp_path / "weights.txt", r"weights.txt is not a file of weights; give")
-    refused(model, tmp_path, r"has no last.safetensors; give the folder of a run")
+    refused(model, tmp_path / "none.pt", r"none.pt does not exist; use a \.safetensors")
+    refused(model, tmp_path / "weights.txt", r"weights.txt is not a file of weights; use")
+    refused(model, tmp_path, r"has no last.safetensors; use the folder of a run")
     (tmp_path / "folder.pt").mkdir()
     refused(model, tmp_path / "folder.pt", r"has no last.safetensors")
     refused(model, "x" * 300 + ".pt", r"cannot read x+\.pt: File name too long")
@@ -218,7 +218,7 @@ def test_published_weights_keep_all_but_another_last_layer(no_network):
     model = create_model("resnet-50", 7, 32)
     fresh = model.fc.weight.detach().clone()
     record = load_weights(model, "pretrained", "resnet-50")
-    assert record == f"{name}; the last layer is fresh, for 7 classes"
+    assert record == f"{name}; the last layer is new, for 7 classes"
     assert model.conv1.weight.eq(0.5).all()
     assert torch.equal(model.fc.weight, fresh)
 

@@ -1,6 +1,6 @@
-"""Corrupted images made here: in several processes, and cached as CIFAR-10-C is published.
+"""Generated corrupted images: made in several processes, and cached in the format of CIFAR-10-C.
 
-Threads would not do: imagecorruptions draws from a stream that all threads share.
+Threads would not work, because imagecorruptions uses a random stream that all threads share.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ __all__ = [
 GENERATE = "generate"
 
 SUITES: Registry[Suite] = Registry("suite of corruptions")
-"""The suites that are made here, by the value of --corruptions."""
+"""The suites, by the value of --corruptions."""
 
 SUITES.add(GENERATE, IMAGENET_C)
 
@@ -65,7 +65,7 @@ _MAX_CACHED_BYTES = 8 << 30
 # Starting a process that imports everything takes about this long.
 _WORTH_PROCESSES_SECONDS = 8.0
 
-# A cache must not be what fills a disk.
+# The cache must not fill the disk.
 _MIN_FREE_BYTES = 1 << 30
 
 
@@ -78,11 +78,11 @@ class GeneratedCorruption:
     data_name : str
         The data set's name, for the cache's folder.
     images : Images
-        All of the test images; those of `indices` are corrupted.
+        All test images; those at `indices` are corrupted.
     progress : callable
-        Called with what is being made, the number of images made, and the total.
+        Called with the name of the step, the number of images made, and the total.
     cache_dir : Path or None
-        None: ``corruptions`` in the user's cache folder for fractalgen.
+        None for ``corruptions`` in fractalgen's cache folder.
     """
 
     suite: Suite
@@ -113,9 +113,9 @@ class GeneratedCorruption:
             done += len(batch)
 
     def cached(self) -> NDArray[np.uint8]:
-        """Return all of the images, read-only, and from the cache if they were made before.
+        """Return all images, read-only, from the cache if possible.
 
-        The cache's folder can be read as a published one.
+        The cache folder has the format of a published one.
         """
         images = self._read(slice(None))
         folder = self.folder(images)
@@ -137,9 +137,10 @@ class GeneratedCorruption:
         return flat
 
     def folder(self, images: NDArray[np.uint8]) -> Path:
-        """Return the folder for the corrupted ones of these images; it need not exist.
+        """Return the cache folder for these images; it need not exist.
 
-        Its name has a digest of everything that the pixels depend on, so nothing stale is read.
+        Its name contains a digest of everything that the pixels depend on, so nothing stale is
+        read.
         """
         versions = _versions(self.suite.distributions)
         described = [self.suite.source, self.suite.version, self.seed, images.shape, versions]
@@ -159,7 +160,7 @@ class GeneratedCorruption:
 
 
 def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator[NDArray[np.uint8]]:
-    """Cut batches of any size into batches of one size, keeping the order of the images."""
+    """Regroup batches of any size into batches of one size, keeping the order of the images."""
     waiting: list[NDArray[np.uint8]] = []
     n_waiting = 0
     for batch in batches:
@@ -191,8 +192,8 @@ def corrupted_parts(
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield images with one corruption, all at severity 1, then all at severity 2, ...
 
-    `read` returns the images in a slice of `indices`. If the first images say that the rest takes
-    longer than `worth_seconds`, `workers` processes are started, by default one for each processor.
+    `read` returns the images in a slice of `indices`. If the first images suggest that the rest
+    takes longer than `worth_seconds`, `workers` processes are started, by default one per CPU core.
     """
     size = max(_MIN_SIZE, read(slice(1)).shape[1])
     step = max(1, _PIXELS_PER_PART // size**2)
@@ -208,7 +209,7 @@ def corrupted_parts(
         part = waiting.popleft()
         yield suite.corrupt(read(part.some), indices[part.some], name, part.severity, seed)
         left = (time.monotonic() - began) * len(waiting)
-        # The first part's time holds imports and compilation.
+        # The time of the first part includes imports and compilation.
         if workers > 1 and left > worth_seconds and not first:
             yield from _by_processes(suite, read, indices, name, seed, waiting, workers)
             workers = 1  # processes could not do whatever is left now
@@ -224,10 +225,10 @@ def _by_processes(
     waiting: collections.deque[_Part],
     workers: int,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Take parts from `waiting` and yield them; leave there what was not yielded.
+    """Take parts from `waiting` and yield their results; parts that were not yielded stay there.
 
-    Something is left only if processes cannot be started, as from a script whose main module does
-    not guard against being imported.
+    Parts stay only if processes cannot be started, such as from a script without a
+    ``__name__ == "__main__"`` guard.
     """
     # A forked copy of a process with threads, such as PyTorch's, may hang.
     context = multiprocessing.get_context("spawn")
@@ -250,7 +251,7 @@ def _by_processes(
 
 
 def _start_worker(suite: Suite) -> None:
-    """Leave interruptions to the parent, and end with it however it ends."""
+    """Leave interruptions to the parent, and exit when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     suite.start_worker()
     parent = multiprocessing.parent_process()
@@ -277,9 +278,9 @@ def _cached_array(
 ) -> NDArray[np.uint8]:
     """Return the uint8 array in an ``.npy`` file, and make the file if it is missing or damaged.
 
-    Without its SHA-256, in a hidden file beside it, it counts as damaged. `parts` yields the array
-    bit by bit along its first axis. The array is read-only; it is in memory if the file cannot be
-    written or would leave less than 1 GiB of the disk free.
+    A file is damaged if it does not match the SHA-256 in the hidden file next to it. `parts` yields
+    the array in pieces along its first axis. The array is read-only; it is in memory if the file
+    cannot be written or would leave less than 1 GiB of free disk space.
     """
     checksum = path.with_name(f".{path.name}.sha256")
     with contextlib.suppress(OSError, ValueError):

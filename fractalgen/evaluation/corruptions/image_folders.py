@@ -20,7 +20,7 @@ __all__ = ["CorruptionFolder", "ImageList", "corruption_folders", "read_image_fo
 class ImageList:
     """The images in the folders of some classes.
 
-    `names` are bytes such as ``class/image``, sorted as test images are, in an array since a
+    `names` are bytes such as ``class/image``, sorted like the test images, in an array because a
     million strings take several times the memory.
     """
 
@@ -53,9 +53,9 @@ class CorruptionFolder:
 
 
 def corruption_folders(folder: Path) -> dict[str, Path]:
-    """Return the folders that have folders with numbers for names, here or one level below.
+    """Return the folders that contain folders with numeric names, here or one level below.
 
-    ImageNet-C's archives unpack into folders of their groups, ``blur/defocus_blur/1/...``.
+    ImageNet-C's archives unpack into folders for their groups, ``blur/defocus_blur/1/...``.
     """
     found = {}
     try:
@@ -81,9 +81,9 @@ def read_image_folders(
 ) -> tuple[CorruptionFolder, ...]:
     """Read the test images in the folders of some corruptions, ``severity/class/image``.
 
-    The severities are five folders whose names are numbers; those of C-bar are not 1 to 5.
-    `classes` names the classes' folders, by label; some may be missing. RunError if a severity or
-    images are missing, a class is unknown, or there are not `n_test` images to take `indices` from.
+    The severities are five folders with numeric names; for C-bar these are not 1 to 5. `classes`
+    are the names of the classes' folders, by label; some can be missing. RunError if a severity or
+    images are missing, a class is unknown, or there are not `n_test` images to select from.
     """
     try:
         severities = {name: _severities(folder) for name, folder in folders.items()}
@@ -104,7 +104,7 @@ def read_image_folders(
 
 
 def _listed(severities: Sequence[Path], classes: Sequence[str]) -> dict[Path, ImageList]:
-    """List the images of each severity; where all have the same, they share one list."""
+    """List the images of each severity; severities with the same images share one list."""
     label_of = {name: label for label, name in enumerate(classes)}
     lists: dict[Path, ImageList] = {}
     last = ImageList(np.array([], np.bytes_), np.array([], np.int64))
@@ -131,7 +131,7 @@ def _images_in(folder: Path) -> list[str]:
 
 
 def _check_counts(lists: dict[Path, ImageList], n_test: int | None) -> None:
-    """Refuse folders with fewer images than others, or than the test set if that is given."""
+    """Check that all folders have the same number of images, or that of the test set if given."""
     counts = {path: len(images.names) for path, images in lists.items()}
     fullest = max(counts, key=lambda path: counts[path])
     for path, n in counts.items():
@@ -139,12 +139,12 @@ def _check_counts(lists: dict[Path, ImageList], n_test: int | None) -> None:
             raise RunError(f"{path} holds no images; download it again")
         if n < counts[fullest]:
             raise RunError(
-                f"{path} has {n} images, and {fullest} {counts[fullest]}; download it again"
+                f"{path} has {n} images, but {fullest} has {counts[fullest]}; download it again"
             )
         if n_test is not None and n != n_test:
             raise RunError(
-                f"{path} has {n} images, and the test set {n_test}: a part of it cannot be "
-                "chosen; evaluate without --limit"
+                f"{path} has {n} images, but the test set has {n_test}, so no subset can be "
+                "selected; evaluate without --limit"
             )
 
 
@@ -152,7 +152,7 @@ def _severities(folder: Path) -> tuple[Path, ...]:
     numbered = [(number, path) for path in _folders(folder) if (number := _number(path))]
     if len(numbered) != len(SEVERITIES):
         raise RunError(
-            f"{folder} has {len(numbered)} severities, and there must be {len(SEVERITIES)}; "
+            f"{folder} has {len(numbered)} severities instead of {len(SEVERITIES)};  "
             "download it again"
         )
     return tuple(path for _, path in sorted(numbered))
@@ -162,7 +162,7 @@ def _check_classes(severity: Path, names: Sequence[str], label_of: dict[str, int
     unknown = [name for name in names if name not in label_of]
     if unknown:
         raise RunError(
-            f"{severity} has {len(unknown)} folders that are no classes of the data set, such as "
+            f"{severity} has {len(unknown)} folders that are not classes of the data set, such as "
             f"{unknown[0]}; it belongs to another data set"
         )
 
@@ -188,6 +188,6 @@ def _image(path: Path, size: int) -> NDArray[np.uint8]:
     if rgb.shape[:2] != (size, size):
         raise RunError(
             f"{path} has {rgb.shape[1]} x {rgb.shape[0]} pixels, and the network was trained with "
-            f"{size} x {size}; give images of that size"
+            f"{size} x {size}; use images of that size"
         )
     return rgb

@@ -1,7 +1,7 @@
 """ImageNet-C's fifteen corruptions, made by imagecorruptions with a seed for each image.
 
-The library draws from NumPy's global stream, or from a seed that it is given, and reads the images
-of frost from their files each time.
+The library uses NumPy's global random state or its own seeds, and reads the images of frost from
+files each time.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "weather": ("snow", "frost", "fog", "brightness"),
     "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
 }
-"""ImageNet-C's four groups, without those that it keeps for validation.
+"""ImageNet-C's four groups, without its validation corruptions.
 
 Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
 Perturbations", ICLR 2019.
@@ -38,7 +38,7 @@ CORRUPTIONS: tuple[str, ...] = tuple(name for names in GROUPS.values() for name 
 
 _MIN_SIZE = 32
 
-# These draw from a generator of their own, which has to be given its seed.
+# These use their own generator, which must be seeded.
 _SEEDED_BY_ARGUMENT = ("impulse_noise", "glass_blur")
 
 _global_stream = threading.Lock()
@@ -53,8 +53,8 @@ def corrupted(
 ) -> NDArray[np.uint8]:
     """Corrupt images with imagecorruptions, as ImageNet-C was made; see `Suite.corrupt`.
 
-    An image smaller than 32 x 32 is padded to that by reflection, corrupted and cropped again, so
-    blurs keep their width in pixels. NumPy's global stream is left as it was.
+    Images smaller than 32 x 32 are padded to that size by reflection, corrupted and cropped again,
+    so blurs keep their width in pixels. NumPy's global random state does not change.
 
     Raises
     ------
@@ -62,11 +62,11 @@ def corrupted(
         If imagecorruptions cannot be imported.
     """
     if name not in CORRUPTIONS or severity not in SEVERITIES:
-        raise ValueError(f"no such corruption: {name}, severity {severity}")
+        raise ValueError(f"unknown corruption {name}, severity {severity}")
     if images.ndim != 4 or images.shape[3] != 3 or len(images) != len(indices):
         raise ValueError(f"{len(indices)} indices for images of shape {images.shape}")
     if images.dtype != np.uint8:
-        raise ValueError(f"images must be of dtype uint8, not {images.dtype}")
+        raise ValueError(f"images must have dtype uint8, not {images.dtype}")
     height, width = images.shape[1:3]
     padded = _padded(images)
     top, left = (padded.shape[1] - height) // 2, (padded.shape[2] - width) // 2
@@ -100,7 +100,7 @@ def _one(
 
 @contextlib.contextmanager
 def _borrowed_library() -> Iterator[ModuleType]:
-    """Lend imagecorruptions; restore NumPy's global stream and the library's names at the end."""
+    """Provide imagecorruptions; restore NumPy's random state and the library's names at the end."""
     library, parts = _imported("imagecorruptions"), _imported("imagecorruptions.corruptions")
     opencv = _imported("cv2")
     with _global_stream:
@@ -116,8 +116,8 @@ def _borrowed_library() -> Iterator[ModuleType]:
 class _RemembersFrost:
     """OpenCV with a cache of the images that it has read or enlarged.
 
-    Only frost reads images, from six files; reading them takes most of the time of all fifteen
-    corruptions of small images.
+    Only frost reads images, from six files; for small images, reading them would take most of the
+    time of all fifteen corruptions.
     """
 
     def __init__(self, opencv: ModuleType) -> None:
@@ -168,7 +168,7 @@ def _imported(name: str) -> Any:
                 "pip install --force-reinstall opencv-python-headless"
             )
         raise RunError(
-            f"making corrupted images needs imagecorruptions, which cannot be imported "
+            f"generating corrupted images needs imagecorruptions, which cannot be imported "
             f"({error}); {advice}"
         ) from None
 

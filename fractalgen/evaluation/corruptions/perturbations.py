@@ -1,8 +1,8 @@
-"""Sequences of slowly changing images, after CIFAR-10-P.
+"""Sequences of gradually changing images, after CIFAR-10-P.
 
 The ten perturbations and their steps follow Hendrycks and Dietterich, "Benchmarking Neural Network
-Robustness to Common Corruptions and Perturbations", ICLR 2019, but beyond its border an image
-continues as its mirror image, not in black.
+Robustness to Common Corruptions and Perturbations", ICLR 2019, except that images are mirrored
+beyond their borders, not black.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,17 +46,17 @@ def sequences(
     name: str,
     seed: int,
 ) -> NDArray[np.uint8]:
-    """Perturb images slowly; return uint8 of shape (n, 31, size, size, 3).
+    """Perturb images gradually; return uint8 of shape (n, 31, size, size, 3).
 
-    A sequence depends on `seed`, `name`, its image and the image's index in the data set alone.
-    Frame 0 of the noises is the image itself; of the movements and brightness, frame 15 is.
+    A sequence depends only on `seed`, `name`, its image and the image's index in the data set. The
+    original image is frame 0 for noise, and frame 15 for movements and brightness.
     """
     if name not in _BY_NAME:
-        raise ArgumentError(f"no such perturbation: {name}")
+        raise ArgumentError(f"unknown perturbation {name}")
     if images.ndim != 4 or images.shape[3] != 3 or len(images) != len(indices):
         raise ArgumentError(f"{len(indices)} indices for images of shape {images.shape}")
     if images.dtype != np.uint8:
-        raise ArgumentError(f"images must be of dtype uint8, not {images.dtype}")
+        raise ArgumentError(f"images must have dtype uint8, not {images.dtype}")
     out = np.empty((len(images), FRAMES, *images.shape[1:]), np.uint8)
     for i, index in enumerate(indices):
         rng = rng_for(seed, f"perturbation {name}", int(index))
@@ -76,7 +76,7 @@ def _shot_noise(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
 
 
 def _motion_blur(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
-    """Blur towards a direction that turns by half a circle, from a random one on."""
+    """Blur in a direction that starts at random and turns by half a circle."""
     opencv = import_opencv()
     sigma = 1.8 * min(len(image) / 32, 5 / 3)
     radius = int(np.ceil(10 / 3 * sigma))
@@ -94,7 +94,7 @@ def _motion_blur(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
 def _line(
     radius: int, x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return a kernel of sum 1 with points shared out among their four neighbours."""
+    """Return a kernel of sum 1, with points distributed over their four neighbours."""
     kernel = np.zeros((2 * radius + 3, 2 * radius + 3))
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     right_share, bottom_share = x - left, y - top
@@ -107,7 +107,7 @@ def _line(
 
 
 def _zoom_blur(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
-    """Average ever more enlargements, up to 12%."""
+    """Average more and more enlargements, up to 12%."""
     zooms = [scaled(1 + 0.004 * frame) for frame in range(FRAMES)]
     total = np.cumsum(warp(image, zooms), axis=0, dtype=np.float64)
     return _pixels(total / np.arange(1, FRAMES + 1).reshape(-1, 1, 1, 1) / 255.0)
@@ -143,7 +143,7 @@ def _brightness(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
 
 
 def _translate(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
-    """Move a pixel a frame, right and down by turns; less in images under 32 pixels."""
+    """Move one pixel per frame, alternately right and down; less in images under 32 pixels."""
     step = min(1.0, len(image) / 32)
     return warp(
         image,
@@ -157,18 +157,18 @@ def _translate(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
 
 
 def _rotate(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
-    """Turn a degree a frame."""
+    """Rotate by one degree per frame."""
     return warp(image, [rotated(frame - _MIDDLE) for frame in range(FRAMES)])
 
 
 def _tilt(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
-    """Turn out of the plane, three quarters of a degree a frame about both axes."""
+    """Tilt out of the plane, by three quarters of a degree per frame about both axes."""
     degrees = [0.75 * (frame - _MIDDLE) for frame in range(FRAMES)]
     return warp(image, [tilted(angle, len(image)) for angle in degrees])
 
 
 def _scale(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
-    """Grow from 70% to 130%."""
+    """Scale from 70% to 130%."""
     return warp(image, [scaled(1 + 0.02 * (frame - _MIDDLE)) for frame in range(FRAMES)])
 
 
@@ -177,23 +177,23 @@ def _pixels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def shifted(right: float, down: float) -> _Matrix:
-    """Move by pixels."""
+    """Translate by pixels."""
     return np.array([[1.0, 0.0, right], [0.0, 1.0, down], [0.0, 0.0, 1.0]])
 
 
 def rotated(degrees: float) -> _Matrix:
-    """Turn clockwise about the centre."""
+    """Rotate clockwise about the centre."""
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
 
 
 def scaled(factor: float) -> _Matrix:
-    """Enlarge about the centre."""
+    """Scale about the centre."""
     return np.diag([factor, factor, 1.0])
 
 
 def tilted(degrees: float, size: int) -> _Matrix:
-    """Turn about the horizontal and then the vertical axis, in perspective.
+    """Rotate about the horizontal and then the vertical axis, in perspective.
 
     The eye is as far from the image's centre as the image's diagonal is long.
     """
@@ -202,7 +202,7 @@ def tilted(degrees: float, size: int) -> _Matrix:
     about_vertical = np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
     distance = size * np.sqrt(2)
     in_space = about_vertical @ about_horizontal
-    # The image's points have z = 0, so that the third column is free for the eye's distance.
+    # The image's points have z = 0, so the third column is free for the eye's distance.
     before_eye = np.column_stack([in_space[:, 0], in_space[:, 1], [0, 0, distance]])
     matrix: _Matrix = np.diag([distance, distance, 1.0]) @ before_eye
     return matrix
@@ -211,8 +211,8 @@ def tilted(degrees: float, size: int) -> _Matrix:
 def warp(image: NDArray[np.uint8], matrices: Sequence[_Matrix]) -> NDArray[np.uint8]:
     """Return an image under each of n transformations, uint8 of shape (n, size, size, 3).
 
-    A matrix is (3, 3) and maps an image's points, measured from its centre in pixels, to where
-    they go. Colours are interpolated bilinearly.
+    A (3, 3) matrix maps an image's points, in pixels from its centre, to their new positions.
+    Colours are interpolated bilinearly.
     """
     opencv = import_opencv()
     size = len(image)

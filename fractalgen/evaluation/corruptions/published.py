@@ -1,6 +1,6 @@
-"""Reads CIFAR-10-C, CIFAR-10-C-bar and CIFAR-10-P as published: a folder of arrays.
+"""Reads CIFAR-10-C, CIFAR-10-C-bar and CIFAR-10-P as published: folders of arrays.
 
-Everything is checked before anything is measured.
+All files are checked before anything is measured.
 """
 
 import tokenize
@@ -36,7 +36,7 @@ C_BAR: tuple[str, ...] = (
     "sparkles",
     "transverse_chromatic_abberation",
 )
-"""The ten corruptions of CIFAR-10-C-bar, spelled as its files are.
+"""The ten corruptions of CIFAR-10-C-bar, spelled like its files.
 
 Source: Mintun, Kirillov and Xie, "On Interaction Between Augmentations and Corruptions in Natural
 Corruption Robustness", NeurIPS 2021.
@@ -54,14 +54,14 @@ IMAGENET_C_BAR: tuple[str, ...] = (
     "single_frequency_greyscale",
     "sparkles",
 )
-"""The ten corruptions of ImageNet-C-bar, spelled as its folders are; CIFAR-10-C-bar has half."""
+"""The ten corruptions of ImageNet-C-bar, spelled like its folders; CIFAR-10-C-bar has half."""
 
 _LABELS = "labels"
 
 
 @dataclass(frozen=True)
 class CorruptionArray:
-    """Images in an array (5, n, size, size, 3) with labels (5, n), of which `indices` are read."""
+    """Images in an array (5, n, size, size, 3) with labels (5, n); only `indices` are read."""
 
     name: str
     images: NDArray[np.uint8]
@@ -88,14 +88,14 @@ def read_corruptions(
 ) -> tuple[Corruption, ...]:
     """Read a folder of corrupted test images.
 
-    It has an ``.npy`` file for each corruption, of uint8 and shape (5 n, size, size, 3) with
-    severity 1 first, and maybe ``labels.npy``, which must agree with the test set's `labels`; or
-    folders of images as ImageNet-C has them. With `indices`, only these test images are read.
+    It has an ``.npy`` file for each corruption, uint8 of shape (5 n, size, size, 3) with severity 1
+    first, and optionally ``labels.npy``, which must match the test set's `labels`; or folders of
+    images like ImageNet-C. With `indices`, only these test images are read.
 
     Raises
     ------
     RunError
-        If the folder, a file or a label is not as above, or a corruption is missing.
+        If the folder, a file or a label does not have this format, or a corruption is missing.
     """
     _check_folder(folder)
     files = _arrays(folder)
@@ -110,7 +110,7 @@ def read_corruptions(
         if flat.shape[0] != all_labels.size:
             whose = f"{_LABELS}.npy has" if _LABELS in files else "5 severities of the test set are"
             raise RunError(
-                f"{files[name]} has {flat.shape[0]} images, and {whose} {all_labels.size}; "
+                f"{files[name]} has {flat.shape[0]} images, but {whose} {all_labels.size}; "
                 "it must be an array (5 n, size, size, 3) of this data set's test images"
             )
         images = flat.reshape(len(SEVERITIES), -1, *flat.shape[1:])
@@ -127,9 +127,9 @@ def read_perturbations(
 ) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
     """Read the ten perturbations of CIFAR-10-P from a folder of arrays.
 
-    Each is an ``.npy`` file of uint8 and shape (n, frames, size, size, 3). Returns it by name with
-    the indices to measure: `indices`, which need `n_test` sequences, or all. RunError if anything
-    is missing or damaged.
+    Each is an ``.npy`` file, uint8 of shape (n, frames, size, size, 3). Returns the arrays by name,
+    with the indices to measure: `indices`, which require `n_test` sequences, or all. RunError if a
+    file is missing or damaged.
     """
     _check_folder(folder)
     files = _arrays(folder)
@@ -138,7 +138,7 @@ def read_perturbations(
     for name in PERTURBATIONS:
         sequences = _image_array(files[name], 5, size)
         if sequences.shape[1] < 2:
-            raise RunError(f"{files[name]} has one frame a sequence; there must be two or more")
+            raise RunError(f"{files[name]} has one frame per sequence; at least two are needed")
         n = len(sequences)
         if not n:
             raise RunError(f"{files[name]} has no sequences; download it again")
@@ -148,7 +148,7 @@ def read_perturbations(
 
 
 def _choose_names(folder: Path, names: Collection[str]) -> tuple[str, ...]:
-    """Return the corruptions to read: a published list if there is one, otherwise `names`."""
+    """Return the corruptions to read: a published list if one fits, otherwise `names`."""
     lists = (CORRUPTIONS, C_BAR, IMAGENET_C_BAR)
     whole = [known for known in lists if set(known) <= set(names)]
     if whole:
@@ -158,7 +158,7 @@ def _choose_names(folder: Path, names: Collection[str]) -> tuple[str, ...]:
         _refuse_missing(folder, nearest, names)
     if not names:
         raise RunError(
-            f"{folder} holds no corrupted images; give a folder of .npy files such as "
+            f"{folder} holds no corrupted images; use a folder of .npy files such as "
             "CIFAR-10-C, or of folders such as ImageNet-C"
         )
     return tuple(sorted(names))
@@ -177,7 +177,7 @@ def _refuse_missing(folder: Path, wanted: Collection[str], names: Collection[str
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
-        raise RunError(f"{folder} {what}; give one of published images")
+        raise RunError(f"{folder} {what}; use a folder of published images")
 
 
 def _arrays(folder: Path) -> dict[str, Path]:
@@ -194,7 +194,7 @@ def _chosen(
         return np.arange(n)
     if n != n_test:
         raise RunError(
-            f"{path} has {n} images, and the test set {n_test}: a part of it cannot be chosen; "
+            f"{path} has {n} images, but the test set has {n_test}, so no subset can be selected; "
             "evaluate without --limit"
         )
     return np.asarray(indices, np.int64)
@@ -208,20 +208,20 @@ def _labels(path: Path, labels: NDArray[np.int64], n_classes: int) -> NDArray[np
     counted = array.ndim == 1 and len(array) > 0 and len(array) % len(SEVERITIES) == 0
     if not counted or array.dtype.kind not in "iu":
         raise RunError(
-            f"{path} is of dtype {array.dtype} and shape {array.shape}; labels are integers, one "
+            f"{path} has dtype {array.dtype} and shape {array.shape}; labels must be integers, one "
             "for each image at each of 5 severities"
         )
     read = np.asarray(array, np.int64)
     if read.min() < 0 or read.max() >= n_classes:
         raise RunError(
-            f"{path} has labels from {read.min()} to {read.max()}, and the data set has "
+            f"{path} has labels from {read.min()} to {read.max()}, but the data set has "
             f"{n_classes} classes; it belongs to another data set"
         )
     by_severity = read.reshape(len(SEVERITIES), -1)
     if by_severity.shape[1] == len(labels) and np.any(by_severity != labels):
         raise RunError(
             f"{path} differs from the labels of the test set; it belongs to another data set, or "
-            "its images are in another order"
+            "its images are in a different order"
         )
     return by_severity
 
@@ -247,12 +247,12 @@ def _image_array(path: Path, ndim: int, size: int) -> NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.ndim != ndim or array.shape[-1] != 3:
         letters = "n" if ndim == 4 else "n, frames"
         raise RunError(
-            f"{path} is of dtype {array.dtype} and shape {array.shape}; published images are "
+            f"{path} has dtype {array.dtype} and shape {array.shape}; published images are "
             f"uint8 of shape ({letters}, size, size, 3)"
         )
     if array.shape[-3:-1] != (size, size):
         raise RunError(
             f"{path} has images of {array.shape[-2]} x {array.shape[-3]} pixels, and the network "
-            f"was trained with {size} x {size}; give those of this data set"
+            f"was trained with {size} x {size}; use those of this data set"
         )
     return array

@@ -1,4 +1,4 @@
-"""The measurements of an evaluation, in the order in which they are made and shown."""
+"""The measurements of an evaluation, in the order in which they are run and shown."""
 
 from typing import Any
 

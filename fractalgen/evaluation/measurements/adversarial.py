@@ -1,4 +1,4 @@
-"""The error on images that were changed against the network."""
+"""The error on adversarial images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NORMS = {"linf": "L-inf", "l2": "L2"}
 
 @dataclass(frozen=True)
 class AdversarialOptions(Options):
-    """The steps and the size of the attack."""
+    """Steps and strength of the attack."""
 
     pgd_steps: int = option(20, "Steps of the PGD attack; 0 skips it.", minimum=0)
     pgd_epsilon: float = option(
@@ -39,7 +39,7 @@ class AdversarialOptions(Options):
 
 @dataclass(frozen=True)
 class AdversarialEntry(Entry):
-    """The error under projected gradient descent; sizes are shares of a pixel's range."""
+    """The error under projected gradient descent; sizes are shares of the pixel range."""
 
     error: float
     norm: str
@@ -109,7 +109,7 @@ class Adversarial(Measurement[AdversarialOptions, AdversarialEntry]):
             "error",
             "error under PGD",
             entry.error,
-            "Wrong predictions when each image is changed on purpose, within the bound above.",
+            "Share of wrong predictions on adversarially changed images, within the bound above.",
             main=True,
         )
         return Section(

@@ -1,4 +1,4 @@
-"""Error and calibration on the test images as they are."""
+"""Error and calibration on the original test images."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ __all__ = ["Clean", "CleanEntry"]
 
 @dataclass(frozen=True)
 class CleanEntry(Entry):
-    """The figures on all of the test images; errors are shares from 0 to 1.
+    """The figures on all test images; errors are shares from 0 to 1.
 
     Attributes
     ----------
     error : float
         Share of wrong predictions.
     rms_calibration_error, rms_calibration_error_public : float
-        Over bins of equal mass; the second without the most confident bin, as the paper's public
-        code computes it.
+        Over bins of equal mass; the second one without the most confident bin, like the paper's
+        public code.
     reliability : tuple of CalibrationBin
         Fifteen bins of equal width, without the empty ones.
     n : int
-        Images.
+        Number of images.
     """
 
     error: float
@@ -50,7 +50,7 @@ class CleanEntry(Entry):
 
 
 class Clean(Measurement[Options, CleanEntry]):
-    """Always measured, and on all of the test images."""
+    """Always measured, on all test images."""
 
     key = "clean"
     options = Options
@@ -81,22 +81,21 @@ class Clean(Measurement[Options, CleanEntry]):
                 "error",
                 "clean error",
                 entry.error,
-                "Wrong predictions on test images as they are.",
+                "Share of wrong predictions on the original test images.",
                 main=True,
             ),
             Figure(
                 "rms_calibration_error",
                 "RMS calibration error",
                 entry.rms_calibration_error,
-                "How far confidence is from the share of right predictions, over bins of equal "
-                "mass.",
+                "Difference between confidence and accuracy, over bins of equal mass.",
                 main=True,
             ),
             Figure(
                 "rms_calibration_error_public",
                 "RMS calibration error, public code",
                 entry.rms_calibration_error_public,
-                "The same without the most confident bin, as published figures of IPMix have it.",
+                "The same without the most confident bin, as in published results of IPMix.",
             ),
         )
         return Section("Test images", count_of(entry.n, "image"), figures)

@@ -41,12 +41,12 @@ __all__ = ["Consistency", "ConsistencyEntry", "ConsistencyOptions"]
 _GENERATED = "generated"
 
 _Sequences = Callable[[], Iterable[NDArray[np.uint8]]]
-"""Yields sequences some at a time, shape (some, frames, size, size, 3)."""
+"""Yields batches of sequences, shape (batch, frames, size, size, 3)."""
 
 
 @dataclass(frozen=True)
 class ConsistencyOptions(Options):
-    """Where sequences come from."""
+    """Source of the sequences."""
 
     perturbations: str = option(
         GENERATE,
@@ -58,7 +58,7 @@ class ConsistencyOptions(Options):
 
 @dataclass(frozen=True)
 class ConsistencyEntry(Entry):
-    """The shares of changed predictions on one source of `n` sequences of each kind."""
+    """The shares of changed predictions for one source with `n` sequences of each kind."""
 
     flip_rates: dict[str, float]
     mean_flip_rate: float
@@ -66,7 +66,7 @@ class ConsistencyEntry(Entry):
 
 
 class Consistency(Measurement[ConsistencyOptions, ConsistencyEntry]):
-    """Measures the sequences made here, or a published folder."""
+    """Measures generated sequences or a published folder."""
 
     key = "consistency"
     options = ConsistencyOptions
@@ -125,7 +125,7 @@ class Consistency(Measurement[ConsistencyOptions, ConsistencyEntry]):
             "mean_flip_rate",
             "mean flip rate",
             entry.mean_flip_rate,
-            "How often the prediction changes while an image slowly moves, turns or gets noisy.",
+            "How often the prediction changes while an image gradually moves, turns or gets noisy.",
             main=True,
         )
         return Section(

@@ -1,4 +1,4 @@
-"""The error on corrupted images, made here or published."""
+"""The error on corrupted images, generated or published."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _SHOWN_SEVERITY = 3
 
 @dataclass(frozen=True)
 class CorruptionOptions(Options):
-    """Where corrupted images come from."""
+    """Sources of corrupted images."""
 
     corruptions: tuple[str, ...] = option(
         (GENERATE,),
@@ -62,20 +62,20 @@ class CorruptionOptions(Options):
 
 @dataclass(frozen=True)
 class CorruptionEntry(Entry):
-    """The figures on one source of corrupted test images.
+    """The figures for one source of corrupted test images.
 
     Attributes
     ----------
     errors : dict of str to tuple of 5 floats
-        By corruption, the error at severities 1 to 5.
+        The errors at severities 1 to 5, by corruption.
     mean_error : float
-        Their plain mean.
+        Their unweighted mean.
     normalized_error : float or None
-        Mean over corruptions of the error relative to AlexNet's; for ImageNet only.
+        Mean over corruptions of the error relative to AlexNet's; only for ImageNet.
     rms_calibration_error : float
-        Over all corrupted images together.
+        Over all corrupted images.
     n : int
-        Images of each corruption and severity.
+        Number of images per corruption and severity.
     """
 
     errors: dict[str, tuple[float, ...]]
@@ -154,7 +154,7 @@ class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):
                 "mean_error",
                 "mean corruption error",
                 entry.mean_error,
-                "Wrong predictions on corrupted test images, averaged over corruptions and "
+                "Share of wrong predictions on corrupted images, averaged over corruptions and "
                 "severities.",
                 main=True,
             )
@@ -165,7 +165,7 @@ class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):
                     "normalized_error",
                     "mean corruption error, AlexNet 100%",
                     entry.normalized_error,
-                    "The same relative to AlexNet's errors, as is customary for ImageNet-C.",
+                    "The same relative to AlexNet's errors, as usual for ImageNet-C.",
                 )
             )
         figures.append(
@@ -173,7 +173,7 @@ class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):
                 "rms_calibration_error",
                 "RMS calibration error",
                 entry.rms_calibration_error,
-                "As above, over all the corrupted images.",
+                "As above, over all corrupted images.",
             )
         )
         means = {name: sum(errors) / len(errors) for name, errors in entry.errors.items()}
@@ -186,13 +186,13 @@ class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):
         )
 
     def distributions(self, options: CorruptionOptions) -> tuple[str, ...]:
-        """Return those of the suites."""
+        """Return the distributions that the suites depend on."""
         suites = [SUITES[source] for source in options.corruptions if source in SUITES]
         return tuple(name for suite in suites for name in suite.distributions)
 
 
 def _comparable_with_alexnet(errors: Iterable[str], model: EvaluatedModel) -> bool:
-    """Whether the task is ImageNet's: the same classes, size and corruptions."""
+    """Whether classes, size and corruptions are those of ImageNet-C."""
     classes = model.data.classes
     return (
         set(errors) == set(ALEXNET_CORRUPTION_ERRORS)
@@ -205,7 +205,7 @@ def _comparable_with_alexnet(errors: Iterable[str], model: EvaluatedModel) -> bo
 def _predict(
     model: EvaluatedModel, corruption: Corruption, images: dict[str, NDArray[np.uint8]]
 ) -> Predictions:
-    """Predict the classes of all images of a corruption; add one of them to `images`."""
+    """Predict the classes of all images of a corruption; add a sample to `images`."""
     labels: list[NDArray[np.int64]] = []
     place = len(corruption) // len(SEVERITIES) * (_SHOWN_SEVERITY - 1)
 

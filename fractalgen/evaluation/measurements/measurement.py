@@ -1,4 +1,4 @@
-"""What every measurement has: options, a plan, entries, and figures to show."""
+"""The interface of measurements: options, a plan, entries, and figures to show."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 NONE = "none"
-"""The value that leaves a measurement out, of options that name sources."""
+"""The value of source options that skips a measurement."""
 
 
 @dataclass(frozen=True)
@@ -58,29 +58,30 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """How the command line writes it."""
+        """The option on the command line."""
         return "--" + self.name.replace("_", "-")
 
 
 def option(default: Any, help: str, **restrictions: Any) -> Any:  # noqa: A002 - as Click calls it
     """Declare a field of `Options`, from which the command line's option is made.
 
-    `help` says what the option does. `metavar` and `default_text` are how the help page writes the
-    value and a default that is not plain; `choices` and `minimum` restrict the values.
+    `help` says what the option does. The help page shows `metavar` for the value and
+    `default_text` for a default that is not a plain value. `choices` and `minimum` restrict the
+    values.
     """
     return field(default=default, metadata={"option": Option(help, **restrictions)})
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a measurement: a subclass declares each with `option`.
+    """The options of a measurement; subclasses declare them with `option`.
 
-    A single value stands for a tuple of one, and a string for a path.
+    A single value is accepted for a tuple, and a string for a path.
 
     Raises
     ------
     RunUsageError
-        If a value is out of its range, given twice, or does not go together with another.
+        If a value is out of range, given twice, or contradicts another.
     """
 
     def __post_init__(self) -> None:
@@ -98,7 +99,7 @@ class Options:
 
     @classmethod
     def declared(cls) -> tuple[Option, ...]:
-        """Return the options in the order of the class."""
+        """Return the options, in the order of the class."""
         hints = typing.get_type_hints(cls)
         found = []
         for each in dataclasses.fields(cls):
@@ -114,7 +115,7 @@ class Options:
 def _check_several(flag: str, values: Sequence[Any]) -> None:
     if NONE in values and len(values) > 1:
         other = next(value for value in values if value != NONE)
-        raise RunUsageError(f"{flag} {NONE} does not go together with {flag} {other}")
+        raise RunUsageError(f"{flag} {NONE} cannot be combined with {flag} {other}")
     twice = next((value for value in values if values.count(value) > 1), None)
     if twice is not None:
         raise RunUsageError(f"{flag} {twice} is given twice")
@@ -130,13 +131,13 @@ def _check_value(declared: Option, value: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """The figures on one source of images; a subclass's fields are what metrics.json keeps.
+    """The figures for one source of images. metrics.json stores the fields of the subclass.
 
     Attributes
     ----------
     source : str
-        What the table calls the source; empty where there is only one. An entry replaces that of
-        the same measurement and source.
+        The source's name in the table; empty if there is only one. An entry replaces an earlier
+        one of the same measurement and source.
     """
 
     source: str = ""
@@ -157,19 +158,19 @@ class Figure:
     Attributes
     ----------
     key : str
-        Names it within its section, for programs.
+        Identifier within its section, for programs.
     name : str
-        Names it for people.
+        Name to show.
     value : float
-        A share from 0 to 1; relative to AlexNet's it can be more.
+        A share from 0 to 1; can be above 1 if relative to AlexNet's.
     meaning : str
-        A sentence for a newcomer; empty in details.
+        An explanation for newcomers; empty for details.
     higher_is_better : bool
-        Otherwise lower is.
+        If False, lower is better.
     detail : bool
-        Whether it is one of many that another figure sums up.
+        Whether another figure summarises it.
     main : bool
-        Whether it is one of those that a reader looks for first.
+        Whether it belongs to the headline figures.
     """
 
     key: str
@@ -188,7 +189,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """An entry as it is shown: `conditions` says on what and how it was measured."""
+    """An entry for display; `conditions` says on which images and how it was measured."""
 
     title: str
     conditions: str
@@ -205,16 +206,15 @@ class Measurement(ABC, Generic[OptionsT, EntryT]):
     Attributes
     ----------
     key : str
-        Names it in the registry and in metrics.json.
+        Its name in the registry and in metrics.json.
     options : type
-        Its `Options`. The names of options are unique over all measurements.
+        Its `Options`. Names of options are unique across all measurements.
     entry : type
         Its `Entry`: a frozen dataclass of numbers, strings, tuples, dictionaries and dataclasses
         of these.
     template : str or None
-        A template in ``report/templates`` whose macros ``section`` and, if there is one,
-        ``appendix`` show an entry on the page. All measurements stand in the page's table of
-        figures anyway.
+        A template in ``report/templates`` whose macros ``section`` and (optional) ``appendix``
+        show an entry in the report. The report's table has the figures of all measurements anyway.
     """
 
     key: ClassVar[str]
@@ -224,32 +224,32 @@ class Measurement(ABC, Generic[OptionsT, EntryT]):
 
     @abstractmethod
     def plan(self, model: EvaluatedModel, options: OptionsT) -> Sequence[Callable[[], Measured]]:
-        """Open and check everything that is needed, and return what measures each source.
+        """Open and check all inputs, and return a callable for each source that measures it.
 
         Raises
         ------
         RunError
-            If something is missing or damaged. Nothing has been measured then.
+            If an input is missing or damaged; nothing has been measured yet.
         """
 
     @abstractmethod
     def section(self, entry: EntryT, n_test: int) -> Section:
-        """Return the figures of an entry; `n_test` is the size of the test set."""
+        """Return the figures of an entry; `n_test` is the number of test images."""
 
     def distributions(self, options: OptionsT) -> tuple[str, ...]:
-        """Return the Python distributions on which the figures depend, besides PyTorch's."""
+        """Return the Python distributions that the figures depend on, besides PyTorch's."""
         return ()
 
     def section_key(self, entry: Entry) -> str:
-        """Return what names the section of an entry, for programs."""
+        """Return an identifier for the section of an entry."""
         return f"{self.key}:{entry.source}" if entry.source else self.key
 
 
 def folder_names(folders: Sequence[str | Path], taken: Collection[str] = ()) -> tuple[str, ...]:
-    """Return what the table calls each folder.
+    """Return the name of each folder in the table.
 
-    That is its own name, such as ``CIFAR-10-C``; or its path as it was given, if another folder has
-    that name too, or it is among those `taken`.
+    This is its own name, such as ``CIFAR-10-C``, or its path as given if another folder has the
+    same name or the name is in `taken`.
     """
     own = [Path(folder).expanduser().resolve().name for folder in folders]
     names = []
@@ -269,22 +269,22 @@ def detail_figures(values: Mapping[str, float]) -> list[Figure]:
 
 
 def of_test_images(n: int, n_test: int) -> str:
-    """Say how many test images were measured, and of how many if there was a limit."""
+    """Say how many test images were measured, and the total if there was a limit."""
     all_of_them = count_of(n_test, "test image")
     return f"{n:,} of {all_of_them}" if n < n_test else count_of(n, "test image")
 
 
 def count_of(n: int, one: str, many: str | None = None) -> str:
-    """Write a number with its noun, such as ``1 kind`` or ``1,000 kinds``."""
+    """Format a count with its noun, such as ``1 kind`` or ``1,000 kinds``."""
     return f"{n:,} {one if n == 1 else many or f'{one}s'}"
 
 
 def percent(value: float, decimals: int = 2) -> str:
-    """Write a share as a percentage."""
+    """Format a share as a percentage."""
     return f"{100 * value:.{decimals}f}%"
 
 
 def spelled_out(name: str) -> str:
-    """Write a corruption's or perturbation's name as words."""
+    """Return the name of a corruption or perturbation as words."""
     words = name.replace("_", " ")
     return "JPEG" + words[4:] if words.startswith("jpeg") else words

@@ -1,4 +1,4 @@
-"""The error on images of some of the classes from elsewhere."""
+"""The error under natural distribution shift, on some of the classes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class NaturalShiftOptions(Options):
-    """Folders of images from elsewhere."""
+    """Folders of images under natural shift."""
 
     natural_shift: tuple[Path, ...] = option(
         (),
@@ -52,7 +52,7 @@ class NaturalShiftOptions(Options):
 
 @dataclass(frozen=True)
 class NaturalShiftEntry(Entry):
-    """The figures on `n` images of one folder, among the `n_classes` classes that it has."""
+    """The figures for `n` images of one folder with `n_classes` of the classes."""
 
     error: float
     rms_calibration_error: float
@@ -99,7 +99,7 @@ class NaturalShift(Measurement[NaturalShiftOptions, NaturalShiftEntry]):
     def section(self, entry: NaturalShiftEntry, n_test: int) -> Section:
         """Return the error and the calibration error."""
         figures = (
-            Figure("error", "error", entry.error, "Wrong predictions on images from elsewhere."),
+            Figure("error", "error", entry.error, "Share of wrong predictions."),
             Figure("rms_calibration_error", "RMS calibration error", entry.rms_calibration_error),
         )
         return Section(
@@ -111,47 +111,47 @@ class NaturalShift(Measurement[NaturalShiftOptions, NaturalShiftEntry]):
 
 @dataclass(frozen=True)
 class SubsetFolder:
-    """A folder's images, and the run's classes that it has (`subset`, rising).
+    """A folder's images, and the run's classes in it (`subset`, in ascending order).
 
-    The labels of `images` count within the subset.
+    The labels of `images` are indices into the subset.
     """
 
     subset: NDArray[np.int64]
     images: FolderImages
 
     def restricted(self, logits: NDArray[Any]) -> NDArray[Any]:
-        """Keep the outputs for the subset, (n, m) of (n, classes), so no other can be predicted.
+        """Keep the outputs for the subset, (n, m) of (n, classes), so no other class is predicted.
 
-        Errors on such folders are published this way. Source: Hendrycks et al., "Natural
+        Published errors on such folders are computed this way. Source: Hendrycks et al., "Natural
         adversarial examples", CVPR 2021.
         """
         return logits[:, self.subset]
 
     def of_subset(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the indices of the run's labels that are in the subset, rising."""
+        """Return the indices of the labels that are in the subset, in ascending order."""
         return np.flatnonzero(np.isin(labels, self.subset))
 
 
 def read_subset(
     folder: Path, classes: tuple[str, ...], size: int, *, whole: bool = False
 ) -> SubsetFolder:
-    """Open a folder that has a folder of images for each of some classes; no image is read yet.
+    """Open a folder with a subfolder of images for each of some classes; no image is read yet.
 
-    The folders have the names of `classes`, ImageNet's the WordNet ids; others are ignored. With
-    `whole`, all of a square image is shown, as small images are tested, and otherwise the middle
-    seven eighths of it. RunError if there is no image of any of the classes.
+    The subfolders are named after `classes`, for ImageNet by their WordNet ids; others are ignored.
+    With `whole`, square images are used as a whole, like small test images; otherwise their central
+    seven eighths. RunError if no class has an image.
     """
     from fractalgen.registry import first_few
     from fractalgen.training.datasets.folders import class_folders, images_of_classes
 
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
-        raise RunError(f"{folder} {what}; give one with a folder of images for each class")
+        raise RunError(f"{folder} {what}; use a folder with a folder of images for each class")
     present = class_folders(folder)
     subset = [label for label, name in enumerate(classes) if name in set(present)]
     if not subset:
         raise RunError(
-            f"no folder in {folder} has the name of a class of this run; it has "
+            f"no folder in {folder} is named after a class of this run; it has "
             f"{first_few(list(present))}, and the classes are {first_few(list(classes))}"
         )
     images = images_of_classes(folder, [classes[label] for label in subset], size, whole=whole)

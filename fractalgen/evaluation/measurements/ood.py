@@ -1,4 +1,4 @@
-"""Whether the network is less sure of out-of-distribution images."""
+"""Whether the network is less confident on out-of-distribution images."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TEST_IMAGES_PER_OOD_IMAGE = 5
 
 @dataclass(frozen=True)
 class OODOptions(Options):
-    """Where out-of-distribution images come from."""
+    """Sources of out-of-distribution images."""
 
     ood: tuple[str, ...] = option(
         (),
@@ -58,7 +58,7 @@ class OODOptions(Options):
 
 @dataclass(frozen=True)
 class OODEntry(Entry):
-    """How well the maximum softmax probability tells OOD images (positives) from test images."""
+    """How well the maximum softmax probability separates OOD (positive) from test images."""
 
     auroc: float
     aupr: float
@@ -86,8 +86,8 @@ class OOD(Measurement[OODOptions, OODEntry]):
         for source in sources:
             if is_of_data_set(source, model.data.name):
                 raise RunUsageError(
-                    f"the network knows {source}: those images are not out of distribution; name "
-                    "others by --ood"
+                    f"the network was trained on {source}, so it is in distribution; choose "
+                    "other images with --ood"
                 )
             open_some = functools.partial(
                 ood_images,
@@ -109,8 +109,8 @@ class OOD(Measurement[OODOptions, OODEntry]):
             )
             if not len(folder.of_subset(model.labels)):
                 raise RunError(
-                    f"no test image is of the classes in {options.imagenet_o}; leave --imagenet-o "
-                    "out, or measure more images"
+                    f"no chosen test image belongs to a class in {options.imagenet_o}; leave out "
+                    "--imagenet-o, or measure more images"
                 )
             called = names[options.imagenet_o]
             runs.append(functools.partial(self._measure_subset, model, called, folder))
@@ -124,7 +124,7 @@ class OOD(Measurement[OODOptions, OODEntry]):
         return _measured(source, ood, model.clean_logits[model.indices])
 
     def _measure_subset(self, model: EvaluatedModel, source: str, folder: SubsetFolder) -> Measured:
-        """Compare with test images of the classes that the folders name, and among those alone."""
+        """Compare with test images of the folder's classes, with outputs for only those classes."""
         chosen = model.chosen(len(folder.images))
         batches = batches_of(folder.images, model.batch_size, chosen)
         ood = model.logits(batches, source, len(chosen))
@@ -139,21 +139,21 @@ class OOD(Measurement[OODOptions, OODEntry]):
                 "auroc",
                 "AUROC",
                 entry.auroc,
-                "How often an OOD image gets less confidence than a test image; chance is 50%.",
+                "How often an OOD image gets lower confidence than a test image; chance is 50%.",
                 higher_is_better=True,
             ),
             Figure(
                 "aupr",
                 "AUPR",
                 entry.aupr,
-                f"Area under precision and recall; chance is {percent(chance, 0)}.",
+                f"Area under the precision-recall curve; chance is {percent(chance, 0)}.",
                 higher_is_better=True,
             ),
             Figure(
                 "fpr95",
                 "FPR at 95% recall",
                 entry.fpr95,
-                "Test images taken for OOD images when 95% of the OOD images are found.",
+                "Share of test images mistaken for OOD when 95% of the OOD images are found.",
             ),
         )
         return Section(
@@ -164,15 +164,15 @@ class OOD(Measurement[OODOptions, OODEntry]):
 
 
 def _sources(model: EvaluatedModel, options: OODOptions) -> list[str]:
-    """Return the sources requested; by default noise, and fractals if there is a mixing set."""
+    """Return the requested sources; by default noise, and fractals if there is a mixing set."""
     if options.ood:
         return [source for source in options.ood if source != NONE]
     if model.set_folder is not None:
         return ["noise", "fractals"]
     if model.run.set_folder is not None:
         model.tell(
-            f"fractals are left out: the run's mixing set, {model.run.set_folder}, is not there; "
-            "name another by --set"
+            f"skipping fractals: the run's mixing set {model.run.set_folder} does not exist; "
+            "choose another with --set"
         )
     return ["noise"]
 

@@ -1,4 +1,4 @@
-"""The metrics, functions of arrays; here is what they share."""
+"""Metrics as functions of arrays, and the checks that they share."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _ROWS = 4096
 
 
 def finite(name: str, values: ArrayLike, *, ndim: int = 1) -> NDArray[np.float64]:
-    """Return values as float64; ArgumentError if empty, of another rank, or not finite."""
+    """Return values as float64; ArgumentError if empty, not finite, or of the wrong rank."""
     array = np.asarray(values, np.float64)
     _check_shape(name, array, ndim)
     if not np.isfinite(array).all():
@@ -22,7 +22,7 @@ def finite(name: str, values: ArrayLike, *, ndim: int = 1) -> NDArray[np.float64
 
 
 def classes(name: str, values: ArrayLike, *, ndim: int = 1) -> NDArray[np.int64]:
-    """Return class numbers as int64; ArgumentError if empty, of another rank, or not integers."""
+    """Return class indices as int64; ArgumentError if empty, not integers, or of the wrong rank."""
     array = np.asarray(values)
     _check_shape(name, array, ndim)
     if array.dtype.kind not in "iu":
@@ -39,7 +39,7 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def max_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the largest probability of each row, a part at a time to save memory."""
+    """Return the largest probability of each row, computed in chunks to save memory."""
     parts = [logits[start : start + _ROWS] for start in range(0, len(logits), _ROWS)]
     return np.concatenate([softmax(part).max(axis=1) for part in parts])
 

@@ -1,4 +1,4 @@
-"""Whether a classifier is right as often as its confidence claims."""
+"""Calibration: whether a classifier is right as often as its confidence suggests."""
 
 from dataclasses import dataclass
 
@@ -32,8 +32,8 @@ def rms_calibration_error(
 ) -> float:
     """Return the RMS calibration error over bins of equal mass, from 0 to 1.
 
-    Predictions are sorted by confidence, ties in the order given, and cut into n // bin_size bins;
-    the last one, of the most confident, takes the remainder too. The error is
+    Predictions are sorted by confidence (ties in the given order) and split into n // bin_size
+    bins; the last and most confident one also gets the remainder. The error is
 
         sqrt(sum over bins b of (n_b / n) * (accuracy_b - mean confidence_b)^2).
 
@@ -56,10 +56,10 @@ def rms_calibration_error(
 def rms_calibration_error_public(
     confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = _BIN_SIZE
 ) -> float:
-    """Return the error as the code behind published figures computes it, which is too small.
+    """Return the error as computed by the code behind published results, which is too small.
 
-    Its loop ends before the last bin, so the most confident predictions, usually the majority,
-    count as perfectly calibrated. It is 0 if there is only one bin.
+    That code's loop skips the last bin, so the most confident predictions, usually the majority,
+    count as perfectly calibrated. The error is 0 if there is only one bin.
     """
     terms = _squared_gaps(confidence, correct, bin_size)
     return float(np.sqrt(terms[:-1].sum()))
@@ -70,8 +70,8 @@ def reliability_bins(
 ) -> tuple[CalibrationBin, ...]:
     """Return mean confidence and accuracy in bins of equal width, for a reliability diagram.
 
-    Bin i, from 0, holds confidences from i / n_bins up to (i + 1) / n_bins, exclusive; the last one
-    holds 1 too. Empty bins are left out.
+    Bin i, counted from 0, holds confidences in [i / n_bins, (i + 1) / n_bins); the last one also
+    holds 1. Empty bins are omitted.
     """
     sure, right = _checked(confidence, correct)
     if n_bins < 1:

@@ -1,4 +1,4 @@
-"""How often a classifier is wrong: on clean, corrupted and slowly changing images."""
+"""How often a classifier is wrong on clean, corrupted and gradually changing images."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -41,7 +41,7 @@ ALEXNET_CORRUPTION_ERRORS = MappingProxyType(
 
 
 def error_rate(predictions: ArrayLike, labels: ArrayLike) -> float:
-    """Return the share of wrong predictions, from 0 to 1, of class numbers of shape (n,)."""
+    """Return the share of wrong predictions, for class indices of shape (n,)."""
     predicted, true = classes("predictions", predictions), classes("labels", labels)
     if predicted.shape != true.shape:
         raise ArgumentError(f"{len(predicted)} predictions do not match {len(true)} labels")
@@ -49,13 +49,15 @@ def error_rate(predictions: ArrayLike, labels: ArrayLike) -> float:
 
 
 def mean_corruption_error(errors: Mapping[str, Sequence[float]]) -> float:
-    """Return the plain mean over corruptions and severities, as on CIFAR-C.
+    """Return the unweighted mean over corruptions and severities, as for CIFAR-C.
 
-    `errors` has, by corruption, the error at each severity, equally many of each.
+    `errors` has the errors at each severity, by corruption; all have the same number of severities.
     """
     lengths = {len(by_severity) for by_severity in errors.values()}
     if len(lengths) > 1:
-        raise ArgumentError(f"every corruption needs as many severities, not {sorted(lengths)}")
+        raise ArgumentError(
+            f"all corruptions must have the same number of severities, not {sorted(lengths)}"
+        )
     return float(finite("errors", list(errors.values()), ndim=2).mean())
 
 
@@ -92,5 +94,5 @@ def flip_rate(predictions: ArrayLike, *, against_first: bool = False) -> float:
 
 
 def mean_flip_rate(flip_rates: Mapping[str, float]) -> float:
-    """Return the plain mean over perturbations, as on CIFAR-P."""
+    """Return the unweighted mean over perturbations, as for CIFAR-P."""
     return float(finite("flip_rates", list(flip_rates.values())).mean())

@@ -1,4 +1,4 @@
-"""How well a score tells OOD images, the positives, from test images."""
+"""How well a score separates OOD images (positives) from test images."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ __all__ = ["aupr", "auroc", "fpr_at_95_tpr", "ood_scores"]
 
 
 def ood_scores(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the negative maximum softmax probability: -1 for certain, -1 / classes for undecided.
+    """Return the negative maximum softmax probability, from -1 (certain) to -1 / n_classes.
 
     Source: Hendrycks and Gimpel, "A baseline for detecting misclassified and out-of-distribution
     examples in neural networks", ICLR 2017.
@@ -43,9 +43,9 @@ def aupr(ood: ArrayLike, test: ArrayLike) -> float:
 
 
 def fpr_at_95_tpr(ood: ArrayLike, test: ArrayLike) -> float:
-    """Return the share of test images that are reported where 95% of the OOD images are.
+    """Return the share of test images flagged as OOD when 95% of the OOD images are.
 
-    The threshold is the highest score at which at least 95% of the OOD images are reported.
+    The threshold is the highest score at which at least 95% of the OOD images are flagged.
     """
     from sklearn.metrics import roc_curve
 

@@ -53,7 +53,7 @@ _STARTS = {"resnet": "ResNet", "resnext": "ResNeXt", "vit": "ViT", "wrn": "WRN"}
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """A training image, and the views of it that the model is trained on, if they can be made."""
+    """A training image, and its augmented views if they can be made."""
 
     image: _Image
     views: Sequence[_Image] = ()
@@ -61,7 +61,7 @@ class TrainingImage:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test image that the model gets wrong, and a caption such as ``shirt, taken for coat``."""
+    """A misclassified test image, and a caption such as ``shirt, mistaken for coat``."""
 
     image: _Image
     caption: str
@@ -78,7 +78,7 @@ class Samples:
 
 
 def page(results: Results, samples: Samples | None = None) -> str:
-    """Return an evaluation as a page of HTML without scripts that fetches nothing."""
+    """Return an evaluation as a self-contained HTML page without scripts."""
     samples = samples or Samples()
     config = results.config
     names = [_display_name(str(config.get(key, ""))) for key in ("dataset", "model", "method")]
@@ -128,7 +128,7 @@ def environment() -> jinja2.Environment:
 
 
 def scale_top(values: Iterable[float]) -> float:
-    """Return a round number at or above the largest of some shares: 10%, 20%, ... 100%."""
+    """Return the largest share rounded up to 10%, 20%, ... 100%."""
     return min(1.0, max(0.1, math.ceil(10 * max(values, default=0.0) - 1e-9) / 10))
 
 
@@ -144,7 +144,7 @@ def _details(results: Results) -> list[str]:
 
 
 def _origin(results: Results) -> dict[str, Mapping[str, Any]]:
-    """Return what the figures come from, in groups."""
+    """Return the configuration and versions behind the figures, in groups."""
     files: dict[str, Any] = {"run": results.run}
     files |= {f"checkpoint {key}": value for key, value in results.checkpoint.items()}
     if results.set_digest is not None:
@@ -158,7 +158,7 @@ def _origin(results: Results) -> dict[str, Mapping[str, Any]]:
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Name nested values by their keys, one after another."""
+    """Flatten nested dictionaries, joining the keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
@@ -169,7 +169,7 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> str:
-    """Write a value as people would; JSON if it is nested."""
+    """Format a value for people; as JSON if it is nested."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -184,7 +184,7 @@ def _plain(value: Any) -> str:
 
 
 def _display_name(name: str) -> str:
-    """Write the name of a data set, model or method with its capitals."""
+    """Return the name of a data set, model or method with its usual capitals."""
     if name in _NAMES:
         return _NAMES[name]
     start, hyphen, rest = name.partition("-")
@@ -192,10 +192,10 @@ def _display_name(name: str) -> str:
 
 
 def samples_for(model: EvaluatedModel) -> Samples:
-    """Choose and make the images, by the evaluation's seed.
+    """Choose and make the images, using the evaluation's seed.
 
-    If the run's mixing set is missing, unreadable or another one by now, its images and the
-    augmented views are left out.
+    If the run's mixing set is missing, unreadable or has changed, its images and the augmented
+    views are omitted.
     """
     run = model.run
     rng = rng_for(model.seed, "images for the page", 0)
@@ -223,7 +223,7 @@ def samples_for(model: EvaluatedModel) -> Samples:
 
 
 def _data_uri(image: _Image) -> str:
-    """Return an image as the address of an ``<img>``; lossless up to 64 pixels a side."""
+    """Return an image as a data URI; lossless up to 64 pixels a side."""
     kind = "png" if len(image) <= _MAX_PNG_SIZE else "jpeg"
     data = base64.b64encode(encode(np.ascontiguousarray(image), kind)).decode("ascii")
     return f"data:image/{kind};base64,{data}"
@@ -245,7 +245,7 @@ def _mistakes(model: EvaluatedModel, rng: np.random.Generator) -> list[Mistake]:
     return [
         Mistake(
             image,
-            f"{classes[model.clean.labels[index]]}, taken for "
+            f"{classes[model.clean.labels[index]]}, mistaken for "
             f"{classes[model.clean.classes[index]]}",
         )
         for image, index in zip(images, chosen, strict=True)

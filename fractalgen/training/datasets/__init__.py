@@ -1,4 +1,4 @@
-"""The data sets that networks are trained and tested on. Listing them loads nothing slow."""
+"""The data sets for training and testing. Listing them is fast."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["DATASETS", "FOLDER_PREFIX", "find_data_set", "load_data"]
 
 FOLDER_PREFIX = "folder:"
-"""Before a folder's path, in the place of a data set's name."""
+"""Prefix of a folder's path that is used as a data set's name."""
 
 DATASETS: Registry[str] = Registry("data set")
-"""Where each named data set's `DataSet` is."""
+"""The module and name of each data set's `DataSet`."""
 
 DATASETS.add("digits", "fractalgen.training.datasets.digits:DIGITS")
 DATASETS.add("fashion-mnist", "fractalgen.training.datasets.fashion_mnist:FASHION_MNIST")
@@ -32,7 +32,7 @@ _MIN_SIZE = 8
 
 
 def find_data_set(name: str) -> DataSet:
-    """Return the data set of a name, or what holds for all folders; RunUsageError if unknown."""
+    """Return the data set with a name, or the one for all folders; RunUsageError if unknown."""
     if not isinstance(name, str):
         raise RunUsageError(f"dataset must be a name, not {shown(name)}")
     if not name.startswith(FOLDER_PREFIX) and name not in DATASETS:
@@ -52,16 +52,16 @@ def load_data(
 ) -> ImageData:
     """Load a data set, one of `DATASETS` or ``folder:DIR`` with ``train`` and ``val`` in it.
 
-    Published data sets are looked for in `data_dir`, and downloaded to it. RunError if the data set
-    is damaged, or can be neither found nor downloaded.
+    Published data sets are read from `data_dir`, and downloaded to it if missing. RunError if the
+    data set is damaged, or can be neither found nor downloaded.
     """
     data_set = find_data_set(name)
     if image_size is not None and image_size < _MIN_SIZE:
-        raise RunUsageError(f"images need {_MIN_SIZE} pixels a side or more, not {image_size}")
+        raise RunUsageError(f"images need at least {_MIN_SIZE} pixels a side, not {image_size}")
     if name in DATASETS:
         place = data_dir
     elif name == FOLDER_PREFIX:
-        raise RunUsageError(f"give a folder after '{name}', such as {name}photos")
+        raise RunUsageError(f"add a folder after '{name}', such as {name}photos")
     else:
         place = Path(name.removeprefix(FOLDER_PREFIX)).expanduser()
     data = data_set.load(data_set, place, image_size or data_set.image_size, progress)

@@ -21,8 +21,8 @@ def _load(
 ) -> ImageData:
     """Load CIFAR-10, or CIFAR-100 with its hundred fine classes, with torchvision.
 
-    `data_dir` holds, or receives, torchvision's folder such as ``cifar-10-batches-py``; the
-    archive, such as ``cifar-10-python.tar.gz``, will do.
+    `data_dir` is the parent of torchvision's folder, such as ``cifar-10-batches-py``; the archive,
+    such as ``cifar-10-python.tar.gz``, is enough. Missing files are downloaded.
 
     Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """
@@ -35,8 +35,8 @@ def _load(
         parts = _read(kind, data_dir)
     if parts is None:
         raise RunError(
-            f"{data_dir / kind.base_folder} is not {data_set.name} as published, though the "
-            "archive was unpacked; remove that folder and try again"
+            f"{data_dir / kind.base_folder} differs from {data_set.name} as published, although "
+            "the archive was unpacked; remove that folder and try again"
         )
     train, test = parts
     return in_memory_data(
@@ -51,8 +51,7 @@ def _load(
 def _read(kind: Any, data_dir: Path) -> tuple[Any, Any] | None:
     """Read both parts; None if a file is missing or differs from the published one.
 
-    The files are pickles. torchvision opens none before it has compared its MD5 with the
-    published one.
+    The files are pickles. torchvision checks their MD5 before it opens them.
     """
     with contextlib.suppress(RuntimeError):
         return kind(data_dir, train=True), kind(data_dir, train=False)
@@ -63,16 +62,16 @@ def _fetch_and_unpack(name: str, kind: Any, data_dir: Path, progress: Progress |
     import tarfile
 
     folder = data_dir / kind.base_folder
-    damaged = f"{folder} is there, but not as published. " if folder.is_dir() else ""
+    damaged = f"{folder} exists, but differs from the published files. " if folder.is_dir() else ""
     archive = data_dir / kind.filename
     otherwise = (
-        f"{damaged}Put {kind.filename} into {data_dir}; without a network, --dataset digits "
-        "works everywhere, and fashion-mnist with Debian's package dataset-fashion-mnist."
+        f"{damaged}Put {kind.filename} into {data_dir}; offline, --dataset digits "
+        "always works, and fashion-mnist works with Debian's package dataset-fashion-mnist."
     )
     fetch(kind.url, archive, kind.tgz_md5, otherwise=otherwise, progress=progress)
     try:
         with tarfile.open(archive) as files:
-            # Unknown to the first releases of Python 3.10 and 3.11.
+            # Not in the first releases of Python 3.10 and 3.11.
             files.extraction_filter = getattr(tarfile, "data_filter", None)
             files.extractall(data_dir)
     except (OSError, tarfile.TarError) as error:
@@ -83,8 +82,8 @@ def _labelled(part: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.ascontiguousarray(part.data), np.array(part.targets, np.int64)
 
 
-# The paper's appendix A trains Wide ResNets for 100 epochs and the others for 200; its public code
-# trains all of them for 100, with five times the weight decay. The learning rate is the code's.
+# The paper (appendix A) trains Wide ResNets for 100 epochs and other networks for 200. Its public
+# code trains all for 100, with five times the weight decay. The learning rate is the code's.
 _RECIPES = {
     "paper": Defaults(
         "wrn-40-4",

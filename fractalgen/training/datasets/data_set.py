@@ -1,4 +1,4 @@
-"""What training and evaluation know about a data set."""
+"""The interface of data sets for training and evaluation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,25 +14,25 @@ __all__ = ["DataSet", "Defaults", "ImageData", "Images"]
 
 
 class Images(Protocol):
-    """Labelled images, in memory or on disk, read a batch at a time. Can be pickled."""
+    """Labelled images, in memory or on disk, read in batches. Must be picklable."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """The class of each image, shape (n,)."""
 
     def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return images as a network is tested on them, shape (len(indices), size, size, 3)."""
+        """Return images for testing, shape (len(indices), size, size, 3)."""
 
     def for_training(
         self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
     ) -> NDArray[np.uint8]:
-        """Return randomly cropped images, mirrored at random where that keeps their label.
+        """Return randomly cropped images, randomly mirrored if that keeps their label.
 
-        Each is a function of its own 64-bit seed alone; the shape is that of `for_testing`.
+        Each depends only on its own 64-bit seed; the shape is that of `for_testing`.
         """
 
     def __len__(self) -> int:
-        """Return how many images there are."""
+        """Return the number of images."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class ImageData:
     name : str
         The name it was loaded by, such as ``digits`` or ``folder:photos``.
     train, test : Images
-        Both of the same size.
+        Both have the same image size.
     classes : tuple of str
         Class names, by label.
     size : int
-        Pixels a side.
+        Side of the images in pixels.
     mean, std : tuple of 3 floats
-        Statistics of the training images' channels, for values from 0 to 1.
+        Statistics of the channels of the training images, for values from 0 to 1.
     """
 
     name: str
@@ -70,10 +70,10 @@ class ImageData:
 
 @dataclass(frozen=True)
 class Defaults:
-    """The settings that one training recipe has for a data set.
+    """The settings of a training recipe for a data set.
 
-    `epochs_of` names models that train for another number of epochs. `method_options` are options
-    that suit this data set, by the method's name.
+    `epochs_of` has the number of epochs for models that differ. `method_options` are options for
+    this data set, by the method's name.
     """
 
     model: str
@@ -87,21 +87,22 @@ class Defaults:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set in the registry, with everything that training assumes about it.
+    """A data set in the registry, with its settings for training.
 
     Attributes
     ----------
     load : callable
-        Called with this data set, the folder that holds or receives the files, the image size in
-        pixels, and a progress callback or None. Raises RunError.
+        Called with this data set, the folder for its files, the image size in pixels, and a
+        progress callback or None. Raises RunError.
     image_size : int
-        Pixels a side, unless the run has another size.
+        Default side of the images in pixels.
     recipes : mapping of str to Defaults
         Settings for each of `fractalgen.training.config.RECIPES`.
     crop_padding : float
-        How far a random crop of an image in memory may be off the centre, as a share of its side.
+        Maximum offset of a random crop from the centre, as a share of the side, for images in
+        memory.
     mirror : bool
-        Whether a mirror image belongs to the same class.
+        Whether mirroring keeps the label.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Handwritten digits that ship with scikit-learn: 1,797 of 8 x 8 pixels and 17 grey levels."""
+"""Handwritten digits from scikit-learn: 1,797 images of 8 x 8 pixels with 17 grey levels."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ __all__ = ["DIGITS"]
 _OWN_SIZE = 8
 _DARKEST = 16
 _FRAME = 2
-# The part of the framed digit that an image shows, in the original's pixels. A third of it is
-# frame, so that enlarged strokes end well inside.
+# The visible part of a framed digit, in original pixels. A third of it is frame, so enlarged
+# strokes end well inside.
 _SHOWN = _OWN_SIZE * 4 / 3
 
 
@@ -27,7 +27,7 @@ def _load(
     """Load the digits; nothing is read from `data_dir`.
 
     Every fifth image of a class, in scikit-learn's order, is for testing. A digit fills three
-    quarters of its image, so no random crop cuts any of it off.
+    quarters of its image, so random crops never cut it off.
 
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
     Learning Repository, 1998, the part for testing.
@@ -36,7 +36,7 @@ def _load(
         from sklearn.datasets import load_digits
     except ImportError:
         raise RunError(
-            "the digits come with scikit-learn, which is missing; install it with "
+            "the digits come with scikit-learn, which is not installed; run "
             "pip install 'fractalgen-ipmix[train]'"
         ) from None
     bundled = load_digits()
@@ -69,13 +69,13 @@ def _enlarged(images: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
 def _stretched(
     digit: NDArray[np.float32], size: tuple[int, int], box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
-    """Stretch along one axis: ripples along both at once would leave specks beside the ink."""
+    """Enlarge along one axis; doing both at once would leave specks next to the ink."""
     image = Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC, box)
     clipped: NDArray[np.float32] = np.clip(np.asarray(image), 0, 255)
     return clipped
 
 
-# No paper trains on these: the settings get somewhere on a computer without a graphics card.
+# No paper trains on these; the settings are chosen to learn quickly without a GPU.
 _DEFAULTS = Defaults("resnet-8", epochs=10, batch_size=64, learning_rate=0.1, weight_decay=5e-4)
 
 DIGITS = DataSet(

@@ -28,9 +28,9 @@ def _load(
 ) -> ImageData:
     """Load Fashion-MNIST from the published files, or download them.
 
-    They are looked for in ``FashionMNIST/raw`` in `data_dir`, where torchvision keeps them, in
-    `data_dir` itself, and where Debian's package dataset-fashion-mnist puts them; each may be
-    gzipped or not. Downloads go to ``FashionMNIST/raw``.
+    The files can be in ``FashionMNIST/raw`` in `data_dir` (torchvision's folder), in `data_dir`
+    itself, or in the folder of Debian's package dataset-fashion-mnist, gzipped or not. Downloads go
+    to ``FashionMNIST/raw``.
 
     Source: H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a novel image dataset for
     benchmarking machine learning algorithms", 2017.
@@ -49,7 +49,7 @@ def _load(
 
 
 def _found(data_dir: Path) -> dict[str, Path] | None:
-    """Return the paths of the four files in the first place that has them all."""
+    """Return the paths of the four files in the first folder that has all of them."""
     for folder in (data_dir / "FashionMNIST" / "raw", data_dir, _DEBIAN):
         files = {
             name: path
@@ -78,12 +78,12 @@ def _fetched(folder: Path, progress: Progress | None) -> dict[str, Path]:
 def _labelled(
     images: Path, labels: Path, n_classes: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Read images and their labels; RunError if they are damaged or do not belong together."""
+    """Read images and their labels; RunError if they are damaged or do not match."""
     pixels, classes = _read(images, (28, 28)), _read(labels, ())
     if len(pixels) != len(classes):
         raise RunError(
             f"{images} has {len(pixels):,} images and {labels} has {len(classes):,} labels; "
-            "get both again from one place"
+            "download both again from the same source"
         )
     if classes.max() >= n_classes:
         raise RunError(
@@ -96,7 +96,7 @@ def _read(path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Read an idx file, gzipped or not, with torchvision, which reads only plain files."""
     from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
 
-    again = f"; remove {path.name} and get it again"
+    again = f"; remove {path.name} and download it again"
     with tempfile.TemporaryDirectory(prefix="fractalgen-") as folder:
         plain = path
         try:
@@ -108,10 +108,10 @@ def _read(path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:
                     shutil.copyfileobj(packed, unpacked)
             values: Any = read_sn3_pascalvincent_tensor(str(plain)).numpy()
         except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise RunError(f"{path} is cut short or damaged{again}") from None
+            raise RunError(f"{path} is truncated or damaged{again}") from None
         except OSError as error:
             raise RunError(f"cannot read {path}: {error.strerror or error}") from None
-        # torchvision fails in many ways on a file that is not what its header says.
+        # torchvision raises exceptions of many types for a file that does not match its header.
         except (AssertionError, KeyError, RuntimeError, ValueError):
             values = None
     if values is None or values.dtype != np.uint8 or values.shape[1:] != item_shape:
@@ -121,7 +121,7 @@ def _read(path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return pixels
 
 
-# No paper that this project follows trains on these; see digits.
+# The IPMix paper does not train on these; see digits.
 _DEFAULTS = Defaults("resnet-8", epochs=8, batch_size=128, learning_rate=0.1, weight_decay=5e-4)
 
 FASHION_MNIST = DataSet(

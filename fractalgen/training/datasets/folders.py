@@ -1,4 +1,4 @@
-"""Folders of images with a folder for each class, such as ImageNet's."""
+"""Folders with a subfolder of images for each class, such as ImageNet."""
 
 import dataclasses
 import math
@@ -20,7 +20,7 @@ from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData
 
 __all__ = ["FOLDERS", "FolderImages", "class_folders", "images_of_classes"]
 
-# ImageNet's statistics, as pretrained networks expect them.
+# ImageNet's statistics, which pretrained networks expect.
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
@@ -30,10 +30,10 @@ _CROP_ATTEMPTS = 10
 
 
 class FolderImages:
-    """Labelled images that are decoded when they are read, at `size` pixels a side.
+    """Labelled images that are decoded on demand, at `size` pixels a side.
 
-    `names` are paths within `folder`. With `whole`, a square image is tested on as a whole rather
-    than on its central seven eighths.
+    `names` are paths within `folder`. With `whole`, tests use whole square images instead of their
+    central seven eighths.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class FolderImages:
         whole: bool = False,
     ) -> None:
         self._folder = folder
-        # An array: counting references to a million strings would make every worker process copy
-        # the memory they lie in.
+        # An array, because the reference counts of a million strings would make every worker
+        # process copy their memory.
         self._names = np.array([os.fsencode(name) for name in names])
         self._labels = labels
         self._size = size
@@ -60,7 +60,7 @@ class FolderImages:
         return self._labels
 
     def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the centres of images; see `testing_view`. RunError names an unreadable one."""
+        """Return the centres of images, see `testing_view`; RunError names an unreadable image."""
 
         def view(place: int) -> NDArray[np.uint8]:
             image = read_image(self.path(indices[place]))
@@ -71,7 +71,7 @@ class FolderImages:
     def for_training(
         self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
     ) -> NDArray[np.uint8]:
-        """Return random crops; see `training_view`. RunError names an unreadable image."""
+        """Return random crops, see `training_view`; RunError names an unreadable image."""
 
         def view(place: int) -> NDArray[np.uint8]:
             return training_view(read_image(self.path(indices[place])), self._size, seeds[place])
@@ -113,7 +113,7 @@ def _load(
             )
     classes = class_folders(train)
     if len(classes) < 2:
-        raise RunError(f"{train} has only one class, '{classes[0]}'; training needs two or more")
+        raise RunError(f"{train} has only one class, '{classes[0]}'; training needs at least two")
     unknown = [name for name in class_folders(val) if name not in set(classes)]
     if unknown:
         raise RunError(f"{val} has classes that {train} does not have: {first_few(unknown)}")
@@ -137,7 +137,7 @@ def class_folders(folder: Path) -> tuple[str, ...]:
     except OSError as error:
         raise RunError(f"cannot read {folder}: {error.strerror or error}") from None
     if not names:
-        raise RunError(f"{folder} has no folders in it; put each class's images into one")
+        raise RunError(f"{folder} has no folders in it; use one folder of images per class")
     return tuple(names)
 
 
@@ -180,18 +180,18 @@ def read_image(path: Path) -> Image.Image:
 
 
 def shorter_side(size: int) -> int:
-    """Return the shorter side an image is resized to before its centre of `size` is cut out.
+    """Return the shorter side to resize to before the centre of `size` pixels is cropped.
 
-    256 for 224 pixels, and in proportion for others.
+    256 for 224 pixels, and proportional for other sizes.
     """
     return round(size * 256 / 224)
 
 
 def testing_view(image: Image.Image, size: int, shorter: int) -> NDArray[np.uint8]:
-    """Resize an image until its shorter side has `shorter` pixels, and cut out the centre.
+    """Resize an image until its shorter side has `shorter` pixels, and crop the centre.
 
-    Filter and rounding are those of torchvision's `Resize` and `CenterCrop`: bilinear, averaging
-    where it shrinks.
+    Filter and rounding are those of torchvision's `Resize` and `CenterCrop`: bilinear, with
+    antialiasing.
     """
     longer = shorter * max(image.size) // min(image.size)
     width, height = (shorter, longer) if image.width <= image.height else (longer, shorter)
@@ -203,12 +203,12 @@ def testing_view(image: Image.Image, size: int, shorter: int) -> NDArray[np.uint
 
 
 def training_view(image: Image.Image, size: int, seed: int) -> NDArray[np.uint8]:
-    """Cut out a part of random area and shape, resize it, and mirror it half of the time.
+    """Crop a random area and shape, resize it, and mirror it half of the time.
 
-    The area is uniform from 8% to 100% of the image's, and the logarithm of the aspect ratio is
-    uniform between those of 3/4 and 4/3. A part that does not fit is drawn again; after ten
-    attempts the largest central part of an allowed shape is used. Source: Szegedy et al., "Going
-    deeper with convolutions", CVPR 2015.
+    The area is uniform from 8% to 100% of the image's, and the aspect ratio is log-uniform between
+    3/4 and 4/3. A crop that does not fit is drawn again; after ten attempts the largest central
+    crop of an allowed shape is used. Source: Szegedy et al., "Going deeper with convolutions", CVPR
+    2015.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     box = _random_box(image.width, image.height, rng)
@@ -232,7 +232,7 @@ def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int,
     return left, top, left + wide, top + high
 
 
-# ImageNet's settings. Both recipes start from a pretrained network, which `weights` has to name.
+# ImageNet's settings. Both recipes start from a pretrained network, which must be set by `weights`.
 _MIXING = {"ipmix": {"beta": 4.0, "severity": 1.0, "patch_sizes": "imagenet"}}
 _PAPER = Defaults(
     "resnet-50",
@@ -249,4 +249,4 @@ FOLDERS = DataSet(
     image_size=224,
     recipes={"paper": _PAPER, "official": dataclasses.replace(_PAPER, batch_size=128)},
 )
-"""Any folder of the user's own, named as ``folder:DIR``."""
+"""A user's folder, named as ``folder:DIR``."""

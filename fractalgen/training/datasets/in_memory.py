@@ -14,7 +14,7 @@ __all__ = ["InMemoryImages", "channel_statistics", "in_memory_data", "random_cro
 
 _IMAGES_AT_ONCE = 4096
 
-# Keeps crops independent of anything else drawn from the same seed.
+# Makes crops independent of other draws from the same seed.
 _SALT = np.uint64(0x63726F7073)
 _LOW_BITS = np.uint64(0xFFFFFFFF)
 
@@ -22,13 +22,13 @@ _LOW_BITS = np.uint64(0xFFFFFFFF)
 class InMemoryImages:
     """Labelled images in one array.
 
-    They are kept as they are, and resized (by Pillow's bicubic filter, which averages where it
-    shrinks) and given three channels when they are read. So 50,000 small images at 224 x 224 do
-    not take 7 GB.
+    They are stored unchanged, and converted on reading: resized with Pillow's bicubic filter (with
+    antialiasing) and expanded to three channels. So 50,000 small images at 224 x 224 do not take
+    7 GB.
 
-    `pixels` has shape (n, side, side, channels), where one channel is grey. `padding` is how many
-    pixels, at `size`, a random crop may be off the centre; `mirror` is whether a mirror image
-    belongs to the same class.
+    `pixels` has shape (n, side, side, channels), where a single channel is grey. `padding` is the
+    maximum offset of a random crop from the centre, in pixels at `size`; `mirror` says whether
+    mirroring keeps the label.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class InMemoryImages:
         return self._labels
 
     def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return images as they are, shape (len(indices), size, size, 3)."""
+        """Return unaugmented images, shape (len(indices), size, size, 3)."""
         return _as_rgb(self._read(indices))
 
     def for_training(
@@ -82,7 +82,7 @@ def in_memory_data(
 ) -> ImageData:
     """Make a data set from arrays of images and labels; see `InMemoryImages`.
 
-    Mean and standard deviation are those of the training images before they are resized.
+    Mean and standard deviation are computed from the training images before resizing.
     """
     mean, std = channel_statistics(train[0])
     padding = int(size * data_set.crop_padding)
@@ -98,8 +98,8 @@ def channel_statistics(
 ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Return mean and standard deviation of the channels, for values from 0 to 1.
 
-    `pixels` has shape (n, height, width, 1 or 3); one channel counts as three equal ones. Sums are
-    taken over integers, so only the last rounding is inexact.
+    `pixels` has shape (n, height, width, 1 or 3); a single channel counts as three equal ones. Sums
+    are over integers, so only the last rounding is inexact.
     """
     sums = squares = np.zeros(pixels.shape[1:], np.uint64)
     for start in range(0, len(pixels), _IMAGES_AT_ONCE):
@@ -142,10 +142,10 @@ def _as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def random_crops(
     images: NDArray[np.uint8], seeds: Sequence[int], padding: int, *, mirror: bool
 ) -> NDArray[np.uint8]:
-    """Pad images with zeros, and cut a window of the original size out of each.
+    """Pad images with zeros, and crop a window of the original size from each.
 
     All (2 * `padding` + 1)**2 windows are equally likely, as are an image and its mirror image.
-    The choice depends on the image's 64-bit seed alone.
+    The choice depends only on the image's 64-bit seed.
     """
     n, size = images.shape[:2]
     padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))

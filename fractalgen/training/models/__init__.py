@@ -1,4 +1,4 @@
-"""Networks by name. Listing them loads no PyTorch; building one does."""
+"""Networks by name. Listing them is fast; building one imports PyTorch."""
 
 import math
 from collections.abc import Callable
@@ -15,10 +15,10 @@ __all__ = ["MODELS", "ModelEntry", "create_model", "find_model"]
 class ModelEntry:
     """A network in the registry.
 
-    `build` takes the number of classes and the image size. Images need `min_size` pixels a side or
-    more, and a multiple of `size_multiple`. `max_learning_rate` limits a recipe's peak rate. `head`
-    is the last layer, whose shape depends on the number of classes; `published_weights` is
-    torchvision's name for weights.
+    `build` takes the number of classes and the image size, which must be at least `min_size` and a
+    multiple of `size_multiple`. `max_learning_rate` limits a recipe's peak rate. `head` is the last
+    layer, whose shape depends on the number of classes; `published_weights` is torchvision's name
+    for weights.
     """
 
     name: str
@@ -31,7 +31,7 @@ class ModelEntry:
 
 
 def _residual(function: str, *settings: float) -> Callable[[int, int], Any]:
-    """Return what builds a network by one of the functions in `residual`."""
+    """Return a function that builds a network with one of the functions in `residual`."""
 
     def build(n_classes: int, image_size: int) -> Any:
         from fractalgen.training.models import residual
@@ -77,7 +77,7 @@ for _entry in (
         min_size=32,
         published_weights="ResNet50_Weights.IMAGENET1K_V1",
     ),
-    # At a rate of 0.1 it learns nothing.
+    # At a rate of 0.1 it does not learn.
     ModelEntry(
         "vit-small",
         _vit_small,
@@ -102,18 +102,18 @@ def create_model(name: str, n_classes: int, image_size: int) -> Any:
     """Build a network with fresh weights, drawn only from PyTorch's global generator.
 
     It takes normalised images, float32 (n, 3, image_size, image_size), and returns logits
-    (n, n_classes). RunUsageError if it is unknown, or cannot take images of this size.
+    (n, n_classes). RunUsageError if it is unknown or does not support the image size.
     """
     entry = find_model(name)
     if image_size < entry.min_size:
         raise RunUsageError(
             f"{name} needs images of at least {entry.min_size} pixels a side, not {image_size};"
-            f" give --image-size {entry.min_size} or more, or another --model"
+            f" use --image-size {entry.min_size} or more, or another --model"
         )
     if image_size % entry.size_multiple:
         smaller = image_size - image_size % entry.size_multiple
         raise RunUsageError(
-            f"{name} needs a size that {entry.size_multiple} divides, not {image_size};"
-            f" give --image-size {smaller} or {smaller + entry.size_multiple}, or another --model"
+            f"{name} needs an image size divisible by {entry.size_multiple}, not {image_size};"
+            f" use --image-size {smaller} or {smaller + entry.size_multiple}, or another --model"
         )
     return entry.build(n_classes, image_size)

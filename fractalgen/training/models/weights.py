@@ -1,6 +1,6 @@
-"""Start a network from weights: from a file, from a run, or published.
+"""Load initial weights: from a file, from a run, or published ones.
 
-Files that others made are read without running anything inside them.
+Reading a file never runs code in it.
 """
 
 import contextlib
@@ -26,20 +26,20 @@ PRETRAINED = "pretrained"
 _LAST = "last.safetensors"
 _MAX_NAMED = 5
 
-# Keys under which files keep the weights, and prefixes that wrappers put before their names.
+# Keys under which files store the weights, and prefixes that wrappers add to their names.
 _ENTRIES = ("state_dict", "model", "model_state_dict")
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 
-_WAY_OUT = "give a .safetensors, .pt or .pth file of weights, or a run's folder"
+_WAY_OUT = "use a .safetensors, .pt or .pth file of weights, or a run's folder"
 
 
 def load_weights(model: Any, source: str, model_name: str) -> str:
-    """Replace a network's weights, or leave all as they are and raise RunError.
+    """Replace a network's weights, or raise RunError and leave them unchanged.
 
     `source` is a ``.safetensors``, ``.pt`` or ``.pth`` file, a run's folder for its last weights,
-    or ``pretrained`` for torchvision's of ImageNet, whose last layer is left fresh if the number of
-    classes differs. Returns what was loaded, for the record: ``sha256:`` and the file's digest, or
-    the published name and whether the last layer is fresh.
+    or ``pretrained`` for torchvision's ImageNet weights, whose last layer stays random if the
+    number of classes differs. Returns a description of the loaded weights: ``sha256:`` and the
+    file's digest, or the published name and whether the last layer is new.
     """
     entry = MODELS[model_name]
     if source == PRETRAINED:
@@ -62,7 +62,7 @@ def _file_of(source: str) -> Path:
     except OSError as error:
         raise RunError(f"cannot read {source}: {error.strerror}") from None
     raise RunError(
-        f"{source} has no {_LAST}; give the folder of a run that finished an epoch, or a file of"
+        f"{source} has no {_LAST}; use the folder of a run that finished an epoch, or a file of"
         " weights"
     )
 
@@ -71,7 +71,7 @@ def _load_published(model: Any, entry: ModelEntry) -> str:
     if entry.published_weights is None:
         known = ", ".join(name for name, other in MODELS.items() if other.published_weights)
         raise RunUsageError(
-            f"there are no published weights for {entry.name}; use --model {known}, or give"
+            f"there are no published weights for {entry.name}; use --model {known}, or"
             " --weights a file"
         )
     weights = dict(_download(entry))
@@ -80,7 +80,7 @@ def _load_published(model: Any, entry: ModelEntry) -> str:
     record = f"torchvision {entry.published_weights}"
     if any(name in weights and weights[name].shape != current[name].shape for name in head):
         n_classes = len(current[head[0]])
-        record += f"; the last layer is fresh, for {n_classes} classes"
+        record += f"; the last layer is new, for {n_classes} classes"
         weights.update({name: current[name] for name in head})
     _check(model, weights, record, entry)
     model.load_state_dict(weights, strict=False)
@@ -93,7 +93,7 @@ def _download(entry: ModelEntry) -> Mapping[str, torch.Tensor]:
     published = get_weight(entry.published_weights)
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     try:
-        # torch.hub announces a download on the standard output, which is for results.
+        # torch.hub prints downloads on stdout, which is for results.
         with contextlib.redirect_stdout(sys.stderr):
             weights: Mapping[str, torch.Tensor] = published.get_state_dict(
                 progress=sys.stderr.isatty(),
@@ -106,11 +106,11 @@ def _download(entry: ModelEntry) -> Mapping[str, torch.Tensor]:
             f"cannot download {published.url} ({getattr(error, 'reason', error)});"
             f" download it elsewhere and put the file into {folder}"
         ) from None
-    # A damaged file makes the reader fail with errors of every kind.
+    # For damaged files the reader raises exceptions of many types.
     except Exception:
         raise RunError(
-            f"what came from {published.url} is damaged; remove it from {folder} if it is there,"
-            " and try again"
+            f"the file downloaded from {published.url} is damaged; remove it from {folder}"
+            " if it exists, and try again"
         ) from None
     return weights
 
@@ -125,7 +125,7 @@ def _check(model: Any, weights: Mapping[str, torch.Tensor], source: str, entry: 
         if found.ndim == expected.ndim and found.shape[1:] == expected.shape[1:]:
             raise RunError(
                 f"the weights of {source} are for {len(found)} classes, and the data has"
-                f" {len(expected)}; start from weights for the same classes, or leave --weights out"
+                f" {len(expected)}; use weights for the same classes, or leave out --weights"
             )
     if misfits:
         named = "; ".join(list(misfits.values())[:_MAX_NAMED])
@@ -195,7 +195,7 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
             return {name: file.get_tensor(name) for name in wanted}
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise RunError(
-            f"{path} is cut short or not a safetensors file ({_first_line(error)});"
+            f"{path} is truncated or not a safetensors file ({_first_line(error)});"
             " copy or download it again"
         ) from None
 
@@ -203,7 +203,7 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 def _read_pytorch(path: Path, start: bytes) -> Any:
     zipped = zipfile.is_zipfile(path)
     if start.startswith(b"PK") and not zipped:
-        raise RunError(f"{path} is cut short; copy or download it again")
+        raise RunError(f"{path} is truncated; copy or download it again")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -214,12 +214,12 @@ def _read_pytorch(path: Path, start: bytes) -> Any:
     except pickle.UnpicklingError:
         raise RunError(
             f"{path} is damaged, or holds more than weights, which could run code and is refused;"
-            " save its model.state_dict() alone, best as .safetensors"
+            " save only model.state_dict(), preferably as .safetensors"
         ) from None
-    # A damaged file makes the reader fail with errors of every kind.
+    # For damaged files the reader raises exceptions of many types.
     except Exception as error:
         raise RunError(
-            f"{path} is cut short or not a PyTorch file ({_first_line(error)});"
+            f"{path} is truncated or not a PyTorch file ({_first_line(error)});"
             " copy or download it again"
         ) from None
 
@@ -237,7 +237,7 @@ def _unwrapped(contents: Any, path: Path) -> dict[str, torch.Tensor]:
         if not isinstance(name, str) or not _is_plain(tensor):
             raise RunError(
                 f"{path} holds something other than weights under '{name}';"
-                " save its model.state_dict() alone, best as .safetensors"
+                " save only model.state_dict(), preferably as .safetensors"
             )
         weights[_bare(name)] = tensor
     return weights
