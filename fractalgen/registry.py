@@ -78,9 +78,9 @@ class Registry(Mapping[str, T]):
             raise ValueError(f"the {self._kind} '{name}' is registered twice")
 
     def __getitem__(self, name: str) -> T:
-        if name not in self._entries:
-            hint = nearest(name, list(self._entries))
-            raise UnknownNameError(f"no {self._kind} is called '{name}': {hint}")
+        if name not in self:
+            hint = nearest(str(name), list(self._entries))
+            raise UnknownNameError(f"no {self._kind} is called {shown(name)}: {hint}")
         address = self._addresses.get(name)
         if address is not None:  # another thread may be importing it too, with the same result
             self._entries[name] = pkgutil.resolve_name(address)
