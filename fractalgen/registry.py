@@ -80,7 +80,7 @@ class Registry(Mapping[str, T]):
     def __getitem__(self, name: str) -> T:
         if name not in self:
             hint = nearest(str(name), list(self._entries))
-            raise UnknownNameError(f"unknown {self._kind} '{name}': {hint}")
+            raise UnknownNameError(f"unknown {self._kind} {shown(name)}: {hint}")
         address = self._addresses.get(name)
         if address is not None:  # another thread may be importing it too, with the same result
             self._entries[name] = pkgutil.resolve_name(address)
