@@ -84,7 +84,7 @@ class EscapeTime:
     palette : str
         Anything that `fractalgen.color.palettes.resolve` accepts; a file becomes its colours.
     supersample : int
-        Samples per pixel along each side, 1 to 4.
+        Samples per pixel along each axis, 1 to 4.
     """
 
     name: ClassVar[str] = "escape-time"

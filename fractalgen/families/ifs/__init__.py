@@ -67,7 +67,7 @@ class IFS:
         Anything that `fractalgen.color.palettes.resolve` accepts; a file becomes its colours. Each
         fractal and each background draws its own.
     objects : int
-        Fractals in an image, 1 to 5.
+        Fractals per image, 1 to 5.
     """
 
     name: ClassVar[str] = "ifs"
