@@ -34,7 +34,7 @@ _GRADIENT_COLORS = 1024
 _MAX_FILTERS = 32
 _MAX_UNITS = 16
 _MIN_CONSTANT = 1e-6
-# What a probe's eight-bit light must show: the minimum deviation, the minimum mean step between
+# Thresholds for a probe's eight-bit light: the minimum deviation, the minimum mean step between
 # neighbours, and the maximum share of pixels in one of eight equal ranges.
 _MIN_DEVIATION = 14.0
 _MIN_STEP = 11.0
