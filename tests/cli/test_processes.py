@@ -149,7 +149,7 @@ def test_a_second_build_is_refused_and_a_crash_leaves_no_lock(start, tmp_path):
     stderr = second.communicate(timeout=30)[1]
     assert second.returncode == 1
     assert stderr == (
-        f"Error: another fractalgen (process {first.pid}) is using out; wait for it to end\n"
+        f"Error: another fractalgen (process {first.pid}) is using out; wait until it ends\n"
     )
     first.kill()
     first.communicate()
