@@ -145,7 +145,7 @@ def _print_summary(summary: Summary) -> None:
         acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
         missing = f", {family.missing:,} missing" if family.missing else ""
         click.echo(
-            f"{family.name:<{width}}  {images(family.asked):>16}: "
+            f"{family.name:<{width}}  {images(family.requested):>16}: "
             f"{family.drawn:,} drawn, {family.kept:,} kept{missing}{acceptance}"
         )
     rate = f", {summary.n_drawn / summary.seconds:,.0f} images/s" if summary.n_drawn else ""
