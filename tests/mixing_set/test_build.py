@@ -229,7 +229,7 @@ def test_a_manifest_without_a_description_is_refused_until_overwritten(small_set
 def test_a_second_build_is_refused_and_the_lock_is_freed(small_set):
     with (
         locked(small_set),
-        pytest.raises(SetError, match=rf"process {os.getpid()}\) is at work"),
+        pytest.raises(SetError, match=rf"process {os.getpid()}\) is using"),
     ):
         build(ifs_recipe(), small_set)
     build(ifs_recipe(), small_set)

@@ -287,7 +287,7 @@ def test_an_archive_is_fetched_from_the_web(address, archive, tmp_path):
     ("path", "message"),
     [
         ("nowhere.zip", "404"),
-        ("short.zip", "broke off"),
+        ("short.zip", "was interrupted"),
         ("text.zip", "not a valid zip archive"),
     ],
 )
