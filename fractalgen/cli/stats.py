@@ -24,7 +24,7 @@ from fractalgen.cli.output import check_output, print_json, printable, progress_
     "--limit",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Measure at most N images of each group.  [default: all images]",
+    help="Measure at most N images of each group, spaced evenly by name.  [default: all images]",
 )
 @options.WORKERS
 @options.QUIET

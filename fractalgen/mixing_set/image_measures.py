@@ -1,7 +1,8 @@
 """Measures of one image, and a hash that finds near duplicates."""
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ EDGE_THRESHOLD = 128
 
 HASH_BITS = 64
 
+_BAND_PIXELS = 1 << 16
 _MAX_SPECTRUM_SIDE = 1024  # of the square that the spectrum is computed of
 _MIN_SPECTRUM_SIDE = 16
 _MIN_RADIUS = 2  # the window spreads the lowest frequency over its neighbours
@@ -42,7 +44,7 @@ def entropy(rgb: RGB) -> float:
 
     It is -sum p log2 p over the shares p of the 256 grey levels (Shannon 1948).
     """
-    counts = np.bincount(_luminance(rgb).ravel(), minlength=256)
+    counts = np.array(Image.fromarray(rgb).convert("L").histogram())
     shares = counts[counts > 0] / counts.sum()
     return max(0.0, -float(np.sum(shares * np.log2(shares))))
 
@@ -53,12 +55,16 @@ def edge_density(rgb: RGB) -> float:
     The magnitude is sqrt(x^2 + y^2) of the 3 x 3 Sobel responses x and y to the luminance, with
     the weights 1, 2, 1. Border pixels are repeated outwards.
     """
-    padded = np.pad(_luminance(rgb).astype(np.int32), 1, mode="edge")
-    down = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    right = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-    x = down[:, 2:] - down[:, :-2]
-    y = right[2:] - right[:-2]
-    return float(np.mean(x * x + y * y > EDGE_THRESHOLD**2))
+    padded = np.pad(_luminance(rgb), 1, mode="edge")
+    n_edges = 0
+    for start, stop in _bands(rgb):
+        rows = padded[start : stop + 2].astype(np.int16)
+        down = rows[:-2] + 2 * rows[1:-1] + rows[2:]
+        right = rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]
+        x = (down[:, 2:] - down[:, :-2]).astype(np.int32)
+        y = (right[2:] - right[:-2]).astype(np.int32)
+        n_edges += np.count_nonzero(x * x + y * y > EDGE_THRESHOLD**2)
+    return n_edges / (rgb.size // 3)
 
 
 def spectrum_slope(rgb: RGB) -> float:
@@ -108,10 +114,18 @@ def colorfulness(rgb: RGB) -> float:
     This is M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003): with
     rg = R - G and yb = (R + G) / 2 - B, sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)^2 + mean(yb)^2).
     """
-    red, green, blue = np.moveaxis(rgb.astype(np.int16), 2, 0)
-    rg, yb = red - green, red + green - 2 * blue  # the second is twice yb
-    spread = np.sqrt(rg.var() + yb.var() / 4)
-    return float(spread + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2 / 4))
+    n = rgb.size // 3
+    sums, squares = [0, 0], [0, 0]
+    for start, stop in _bands(rgb):
+        red, green, blue = np.moveaxis(rgb[start:stop].astype(np.int32), 2, 0)
+        for i, values in enumerate((red - green, red + green - 2 * blue)):
+            sums[i] += int(values.sum(dtype=np.int64))
+            squares[i] += int((values * values).sum(dtype=np.int64))
+    rg, yb = sums[0] / n, sums[1] / n / 2  # the second of the values is twice yb
+    rg_variance, twice_yb_variance = (
+        (n * square - total**2) / n**2 for total, square in zip(sums, squares, strict=True)
+    )
+    return math.sqrt(rg_variance + twice_yb_variance / 4) + 0.3 * math.hypot(rg, yb)
 
 
 def bits_per_pixel(rgb: RGB, n_bytes: int) -> float:
@@ -138,6 +152,14 @@ _DCT = np.cos(
     * (2 * np.arange(_HASH_SIDE) + 1)
     / (2 * _HASH_SIDE)
 )
+
+
+def _bands(rgb: RGB) -> Iterator[tuple[int, int]]:
+    """Yield where bands of rows start and stop, so that a large one needs less memory."""
+    height, width = rgb.shape[:2]
+    step = max(1, _BAND_PIXELS // width)
+    for start in range(0, height, step):
+        yield start, min(start + step, height)
 
 
 def _luminance(rgb: RGB) -> NDArray[np.uint8]:

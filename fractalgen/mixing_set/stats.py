@@ -23,7 +23,8 @@ __all__ = ["NEAR_DISTANCE", "Group", "Spread", "Stats", "nearest_distances", "st
 NEAR_DISTANCE = 4
 """Images whose perceptual hashes differ in at most this many of 64 bits are near duplicates."""
 
-_BLOCK = 1024  # hashes that are compared with all others at a time
+_MAX_NAME = 32  # characters of a group's name in a table
+_MAX_PRODUCTS = 1 << 24  # of pairs of hashes, at a time
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,9 @@ class Stats:
                 means.append(measure.number(spread.mean) + unit if known else "-")
                 ranges.append(f"{low} to {high}{unit}" if known else "")
             near = f"{group.near_duplicates:.1%}" if group.n_images else "-"
-            rows.append((group.name, f"{group.n_images:,}", *means, near))
+            long = len(group.name) > _MAX_NAME
+            name = group.name[: _MAX_NAME - 3] + "..." if long else group.name
+            rows.append((name, f"{group.n_images:,}", *means, near))
             rows.append(("", "", *ranges, ""))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = []
@@ -254,16 +257,17 @@ def _group(name: str, images: Sequence[_Image], nearest: NDArray[np.int64]) -> G
 def nearest_distances(hashes: Sequence[int]) -> NDArray[np.int64]:
     """Return the distance in bits of each 64-bit hash to the nearest other one; 64 if it is alone.
 
-    With bits as -1 and 1, the product of two hashes is 64 less twice their distance. So one matrix
-    product compares a block with all others: 13,000 hashes take under a second, ten times as many
-    a hundred times that.
+    With bits as -1 and 1, the product of two hashes is 64 less twice their distance, so that one
+    matrix product compares a block with all others. 13,000 hashes take under a second; the time
+    grows with the square of their number.
     """
     bits = np.unpackbits(np.array(hashes, ">u8").view(np.uint8)).reshape(-1, HASH_BITS)
     signs = bits.astype(np.float32) * 2 - 1
     nearest = np.full(len(signs), HASH_BITS)
-    for start in range(0, len(signs), _BLOCK):
-        products = signs[start : start + _BLOCK] @ signs.T
+    block = max(1, _MAX_PRODUCTS // max(1, len(signs)))
+    for start in range(0, len(signs), block):
+        products = signs[start : start + block] @ signs.T
         rows = np.arange(len(products))
         products[rows, start + rows] = -HASH_BITS  # not with itself
-        nearest[start : start + _BLOCK] = (HASH_BITS - products.max(axis=1)) // 2
+        nearest[start : start + block] = (HASH_BITS - products.max(axis=1)) // 2
     return nearest

@@ -68,8 +68,9 @@ class _Panel:
 def histograms(stats: Stats) -> Image.Image:
     """Draw a histogram of each measure, with one color per group.
 
-    The axes are the same for every folder, unless it has values beyond them, so that the pages of
-    two folders can be compared. The largest groups have colors of their own if there are many.
+    The axes are the same for every folder, so that two pages can be compared; they are widened
+    where more than a few values lie beyond. The outermost bars include the values beyond the axis.
+    If there are many groups, the largest have colors of their own.
     """
     series = _series(stats)
     panels = [
@@ -137,10 +138,11 @@ class _Page:
         name = stats.folder if len(stats.folder) <= 48 else "..." + stats.folder[-45:]
         self._write(_MARGIN - 2, self.y, name, 38)
         n = stats.total.n_images
-        note = f"{n:,} image{'' if n == 1 else 's'} measured"
+        note = f"{n:,} image{'' if n == 1 else 's'}"
         if stats.unreadable:
-            note += f", {len(stats.unreadable):,} not readable"
-        self._write(_MARGIN, self.y + 54, f"{note}; triangles mark the means", 19, soft=True)
+            note += f", {len(stats.unreadable):,} unreadable"
+        note += "; heights are shares of a group's images, triangles are means"
+        self._write(_MARGIN, self.y + 54, note, 19, soft=True)
         self.y += 100
         x: float = _MARGIN
         for one in series:
@@ -181,7 +183,7 @@ class _Page:
             self._write(across(tick), bottom + 14, text, 15, soft=True, anchor="ma")
         if panel.mark is not None:
             self._line([(across(panel.mark), top), (across(panel.mark), bottom)], _INK, 1.5)
-        for one, bars in zip(series, shares, strict=True):
+        for one, bars in reversed(list(zip(series, shares, strict=True))):
             outline = [(across(edges[0]), bottom)]
             for left, right, share in zip(edges[:-1], edges[1:], bars, strict=True):
                 height = bottom - _PLOT * 0.96 * float(share) / peak
@@ -190,7 +192,7 @@ class _Page:
             self._polygon(outline, (*one.color, _FILL))
             self._line(outline, one.color, 2)
         self._line([(x, bottom), (x + _PANEL, bottom)], _INK, 1.5)
-        for one, these in zip(series, values, strict=True):
+        for one, these in reversed(list(zip(series, values, strict=True))):
             if len(these):
                 mean = across(min(max(float(these.mean()), low), high))
                 self._polygon(

@@ -132,6 +132,23 @@ def test_colorfulness_by_hand():
     assert colorfulness(halves) == pytest.approx(255 + 0.3 * 127.5)
 
 
+def test_colorfulness_against_the_formula():
+    image = np.random.default_rng(3).integers(0, 256, (40, 50, 3), np.uint8)
+    red, green, blue = np.moveaxis(image.astype(float), 2, 0)
+    rg, yb = red - green, (red + green) / 2 - blue
+    expected = math.hypot(rg.std(), yb.std()) + 0.3 * math.hypot(rg.mean(), yb.mean())
+    assert colorfulness(image) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("function", [edge_density, colorfulness])
+def test_a_large_image_is_measured_in_bands(monkeypatch, function):
+    image = np.random.default_rng(4).integers(0, 70, (40, 50, 3), np.uint8)
+    whole = function(image)
+    for n_pixels in (1, 150, 1333):
+        monkeypatch.setattr("fractalgen.mixing_set.image_measures._BAND_PIXELS", n_pixels)
+        assert function(image) == whole
+
+
 def test_bits_per_pixel_by_hand():
     assert bits_per_pixel(plain(0, 10, 20), 100) == 4
 

@@ -72,7 +72,7 @@ def test_near_duplicates_are_found_across_groups(tmp_path):
 
 
 def test_the_nearest_hash_against_a_plain_loop(monkeypatch):
-    monkeypatch.setattr("fractalgen.mixing_set.stats._BLOCK", 7)
+    monkeypatch.setattr("fractalgen.mixing_set.stats._MAX_PRODUCTS", 300)
     rng = np.random.default_rng(0)
     hashes = [int(value) for value in rng.integers(0, 2**64, 40, np.uint64)]
     hashes += [hashes[3], hashes[5] ^ 0b10011, 0, 2**64 - 1]
