@@ -1,4 +1,4 @@
-"""Draw the mixing set that IPMix-style augmentation needs, augment with it, train and evaluate."""
+"""Draw the mixing set for IPMix-style augmentation, augment with it, train and evaluate."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name on first use (PEP 562), so that ``import fractalgen`` is fast."""
+    """Load a public name on first use (PEP 562), so ``import fractalgen`` is fast."""
     if name not in _HOMES:
         raise AttributeError(f"module 'fractalgen' has no attribute '{name}'")
     value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -38,7 +38,7 @@ _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-class Stopped(Exception):  # noqa: N818 - no error: the work was told to stop
+class Stopped(Exception):  # noqa: N818 - not an error
     """Raised by a task that notices that the pool is stopping."""
 
 

@@ -23,13 +23,13 @@ __all__ = ["MAX_IMAGES", "MIN_SIZE", "clear_plan", "figure", "step_in_words"]
 MAX_IMAGES = COLUMNS - 1
 """Maximum number of images of the mixing set in the figure."""
 MIN_SIZE = 16
-_IMAGENET_FROM = 128  # pixels a side; smaller images take the patches for CIFAR's
+_IMAGENET_FROM = 128  # pixels a side; smaller images use CIFAR's patch sizes
 _MASK_SEED = 0x1B3A
 _MOVES = ("rotate", "shear", "translate", "mirror")
 # The smallest visible amounts; for translations, a share of the side.
 _MIN_AMOUNTS = {"rotate": 4.0, "shear": 0.05, "translate": 0.06, "posterize": 1.0}
 
-# The paper's mixing operations: factors, and what they do.
+# The paper's mixing operations: factors and captions.
 _MIXING: dict[str, tuple[list[float], str, str]] = {
     "add": ([0.6, 0.5], "0.6 of the image's values", "and 0.5 of the partner's"),
     "multiply": ([0.7, 0.5], "the image's to the power", "0.7, the partner's to 0.5"),

@@ -36,7 +36,7 @@ class Page:
         self._draw = ImageDraw.Draw(self._image)
 
     def finished(self) -> Image.Image:
-        """Return the page, cut below what is on it."""
+        """Return the page, cropped to its contents."""
         return self._image.crop((0, 0, WIDTH, self.y + _MARGIN))
 
     def title(self, text: str, note: str) -> None:
@@ -77,7 +77,7 @@ class Page:
         self.caption(column, y + TILE + 12, *lines)
 
     def caption(self, column: int, y: int, *lines: str) -> None:
-        """Write a dark line and grey ones below it, each cut to about an image's width."""
+        """Write a dark line and grey ones below it, each trimmed to about an image's width."""
         for i, line in enumerate(lines):
             size = _SMALL if i else _NORMAL
             text = _cut(line, size, TILE + GAP // 2)
@@ -96,13 +96,13 @@ class Page:
         self._draw.text((x, y), text, _SOFT if soft else _INK, _font(size), anchor)
 
     def label(self, x: int, y: int, text: str) -> None:
-        """Write a line of text on a line of the page, centred, with paper around it."""
+        """Write a label, centred on a drawn line, with a blank margin."""
         half = _font(_SMALL).getlength(text) / 2 + 14
         self._draw.rectangle((x - half, y - 12, x + half, y + 12), _PAPER)
         self.write(x, y, text, _SMALL, soft=True, anchor="mm")
 
     def arrow(self, *points: tuple[int, int]) -> None:
-        """Draw a line through some points; the last stretch goes right and ends in a tip."""
+        """Draw an arrow through some points; the last segment points to the right."""
         x, y = points[-1]
         self._draw.line([*points[:-1], (x - 6, y)], _ARROW, 2, "curve")
         self._draw.polygon([(x, y), (x - 10, y - 6), (x - 10, y + 6)], _ARROW)
@@ -123,7 +123,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _cut(text: str, size: int, width: int) -> str:
-    """Leave out the beginning of a text that is too wide: a path's end tells more."""
+    """Drop the start of a text that is too wide, because the end of a path says more."""
     if _font(size).getlength(text) <= width:
         return text
     while text and _font(size).getlength("..." + text) > width:

@@ -23,7 +23,7 @@ class Step(NamedTuple):
 
     a: float
     b: float
-    wraps: bool  # values out of range wrap round instead of being clipped
+    wraps: bool  # values out of range wrap around instead of being clipped
     mask_seed: int
     places: NDArray[np.uint64]  # of the patch's pixels, counted along the image's rows
 

@@ -175,7 +175,7 @@ def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], Contents]
     OSError
         If it cannot be read.
     """
-    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+    if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would block
         raise DamagedError("it is not a regular file")
     with path.open("rb") as file:
         contents = _read_contents(file)
@@ -202,7 +202,7 @@ def _read_contents(file: IO[bytes]) -> Contents:
         if size < 1 or not all(isinstance(name, str) for name in contents.files):
             raise ValueError("no bank")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise DamagedError("what it was made from cannot be read") from None
+        raise DamagedError("its description cannot be read") from None
     n_images, height, width, channels = contents.shape
     n_pixels = n_images * height * width * channels
     if _HEADER_BYTES + n_pixels + n_text + _FOOTER.size != length:

@@ -109,7 +109,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _image(entry: os.DirEntry[str], name: str) -> ImageFile:
     try:
         status = entry.stat()
-    except OSError:  # listed all the same, so that reading it says what is wrong
+    except OSError:  # listed anyway, so reading it reports the error
         return ImageFile(name, None)
     return ImageFile(name, None, status.st_size, status.st_mtime_ns)
 

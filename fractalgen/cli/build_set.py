@@ -38,7 +38,10 @@ __all__ = ["build_set", "run_build"]
     "https:// URL.",
 )
 @click.option(
-    "--extra", metavar="DIR", type=options.PLACE, help="Add your own images, from the same kinds."
+    "--extra",
+    metavar="DIR",
+    type=options.PLACE,
+    help="Add your own images, also from a folder, a zip archive or a URL.",
 )
 @click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' reports.")
 @options.BUILD
@@ -53,14 +56,14 @@ def build_set(
     format: str | None,  # noqa: A002 - the option's name
     **shared: Any,
 ) -> None:
-    """Draw a whole mixing set.
+    """Draw a complete mixing set.
 
     Write the images to OUT, by default ./ipmix-set. Existing images are kept, so the same command
     resumes after an interruption.
 
     Your own images (--features, --extra) are copied unchanged if they are 8-bit RGB, and
     converted otherwise; transparent parts become black. Damaged images, animations and huge
-    images are refused, and listed by name.
+    images are rejected and listed.
     """
     settings = {"size": size, "seed": seed, "format": format}
     given = any(value is not None for value in (*settings.values(), recipe_file))
@@ -142,7 +145,7 @@ def _print_summary(summary: Summary) -> None:
         acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
         missing = f", {family.missing:,} missing" if family.missing else ""
         click.echo(
-            f"{family.name:<{width}}  {images(family.asked):>16}: "
+            f"{family.name:<{width}}  {images(family.requested):>16}: "
             f"{family.drawn:,} drawn, {family.kept:,} kept{missing}{acceptance}"
         )
     rate = f", {summary.n_drawn / summary.seconds:,.0f} images/s" if summary.n_drawn else ""

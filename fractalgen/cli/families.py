@@ -32,9 +32,9 @@ command resumes after an interruption."""
         "--palette",
         metavar="NAME|FILE|random|any",
         default="any",
-        help="Colours of the images: the name of a shipped palette, a .gpl file, colours such as "
-        "'#102030,#f0e0d0', random palettes, or any of the shipped and random ones.  "
-        "[default: any]",
+        help="Palette: a shipped palette's name, a .gpl file, or colours such as "
+        "'#102030,#f0e0d0'. 'random' draws a new one for each image; 'any' mixes shipped and "
+        "random ones.  [default: any]",
     ),
     options.BUILD,
 )

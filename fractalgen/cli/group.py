@@ -88,7 +88,7 @@ class WrongUsage(Failure):
 
 
 class Interrupted(Failure):
-    """The command was told to stop."""
+    """The command was interrupted."""
 
     exit_code = INTERRUPTED
 

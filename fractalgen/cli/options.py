@@ -50,7 +50,7 @@ PLACE = _Path(path_type=str, readable=False)
 
 OUT = click.argument("out", metavar="[OUT]", type=PATH, default="ipmix-set")
 SET = click.argument("set_folder", metavar="[SET]", type=PATH, default="ipmix-set")
-QUIET = click.option("--quiet", is_flag=True, help="Show neither progress nor a summary.")
+QUIET = click.option("--quiet", is_flag=True, help="Hide the progress bar and the summary.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 WORKERS = click.option(
     "--workers",
@@ -157,7 +157,7 @@ RECIPE = together(
     click.option(
         "--format",
         type=_Format(),
-        help="Image format: jpeg has quality 95; png and webp are lossless.  [default: the "
+        help="Image format. JPEG uses quality 95; PNG and WebP are lossless.  [default: the "
         "existing set's, else jpeg]",
     ),
 )

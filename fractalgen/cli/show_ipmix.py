@@ -44,8 +44,8 @@ from fractalgen.cli.options import PATH
 def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int) -> None:
     """Draw a figure that shows what IPMix does to an image.
 
-    The central square of IMAGE, an image file, is used. The figure shows the mixing operations,
-    the patches, two chains step by step, and results.
+    IMAGE is an image file, of which the central square is used. The figure shows the mixing
+    operations, the patches, two chains step by step, and results.
     """
     import numpy as np
 

@@ -110,7 +110,7 @@ _IPMIX = options.together(
     "--weights",
     metavar="FILE",
     help="Start from these weights: a file, a run's folder, or 'pretrained' for torchvision's.  "
-    "[default: random]",
+    "[default: random weights]",
 )
 @click.option(
     "--seed",
@@ -165,7 +165,7 @@ def train_with_set(
 
     SET is a mixing set or any other folder of images, by default ./ipmix-set. A run keeps its
     configuration, log and checkpoints in one folder. To continue an interrupted run, use the same
-    command with --resume. Start it with 'accelerate launch' or 'torchrun' to use several GPUs.
+    command with --resume. To train on several GPUs, use 'accelerate launch' or 'torchrun'.
     """
     options.prepare_torch("train-with-set")
 

@@ -196,7 +196,7 @@ def _parse(data: bytes, source: str) -> tuple[str, tuple[str, ...]]:
     """Read a palette file's name ("" if it has none) and its colours."""
     lines = _lines(data, source)
     if next(lines, (1, ""))[1].rstrip() != "GIMP Palette":
-        raise PaletteError(f"{source}, line 1: a palette file begins with 'GIMP Palette'")
+        raise PaletteError(f"{source}, line 1: a palette file must start with 'GIMP Palette'")
     name, n_channels = "", 3
     colors: list[str] = []
     for number, line in lines:

@@ -37,10 +37,10 @@ def random_colors(rng: np.random.Generator) -> tuple[str, ...]:
     """Draw the 4 to 8 colours of a palette.
 
     The lightness follows a path from dark to light, the reverse, or there and back. Two groups of
-    colours, their hues a harmonic angle apart, meet at the path's turning point; the lightest and
-    darkest colours have so little chroma that the gradient between them does not turn muddy. A path
+    colours, whose hues are a harmonic angle apart, meet at the path's turning point. The lightest
+    and darkest colours have little chroma, so the gradient between them does not turn muddy. A path
     of one hue, or of neighbouring hues, ends in an accent of another hue. The first hue is uniform
-    over the circle. The colours come in the order of a gradient, as ``"#rrggbb"``.
+    over the circle. The colours are in the order of a gradient, as ``"#rrggbb"``.
     """
     n_colors = _COUNTS[_pick(rng, _COUNT_WEIGHTS)]
     hue = rng.random()
@@ -119,7 +119,7 @@ def _yellowness(hue: float) -> float:
 
 
 def _accent(rng: np.random.Generator, hue: float, offset: float, chroma: float) -> Color:
-    """Return a colour away from `hue`, at least as vivid as the rest."""
+    """Return a colour with a hue away from `hue`, at least as vivid as the others."""
     away = offset if abs(offset) >= _CLOSE else uniform(rng, 0.3, 0.7)
     lightness = uniform(rng, 0.55, 0.85)
     lightness += (0.88 - lightness) * _yellowness(hue + away)

@@ -76,7 +76,7 @@ def hex_to_oklab(colors: tuple[str, ...]) -> tuple[tuple[float, float, float], .
 
 
 def oklch_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
-    """Turn OKLCH into ``"#rrggbb"`` colours; chroma shrinks where sRGB has no such colour.
+    """Turn OKLCH into ``"#rrggbb"`` colours; reduce the chroma of colours outside sRGB.
 
     Each colour is OKLab's L from 0 (black) to 1 (white), clipped; chroma from 0 (grey) to about
     0.32 for sRGB's most colourful; and the hue in turns: 0.08 is red, 0.30 yellow, 0.40 green,
@@ -86,7 +86,7 @@ def oklch_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...
 
 
 def oklab_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
-    """Turn OKLab into ``"#rrggbb"`` colours; chroma shrinks where sRGB has no such colour."""
+    """Turn OKLab into ``"#rrggbb"`` colours; reduce the chroma of colours outside sRGB."""
     return _to_hex(nearest_codes(np.array(colors), False, _CODE_BORDERS))
 
 
@@ -99,9 +99,8 @@ def _to_hex(codes: NDArray[np.uint8]) -> tuple[str, ...]:
 def gradient(colors: tuple[str, ...], n: int = 1024, cyclic: bool = False) -> NDArray[np.float32]:
     """Interpolate a palette's colours, evenly spaced, in OKLab.
 
-    The curve is a monotone cubic in each of OKLab's coordinates. It is smooth at the colours and
-    never overshoots between them, so no band appears that is darker, lighter or more colourful
-    than the palette.
+    The curve is a monotone cubic in each OKLab coordinate. It is smooth at the colours and never
+    overshoots between them, so no band is darker, lighter or more colourful than the palette.
 
     Parameters
     ----------

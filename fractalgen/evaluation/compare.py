@@ -87,7 +87,7 @@ def _columns(runs: Mapping[str, Results]) -> tuple[Column, ...]:
 
 
 def _settings(results: Results) -> dict[str, Any]:
-    """Return what the runs of a column have in common."""
+    """Return the properties that all runs of a column share."""
     settings = _flat(results.config)
     settings.pop("seed", None)
     if results.set_digest is not None:

@@ -30,7 +30,7 @@ FAMILIES.add_lazily(
 FAMILIES.add_lazily(
     "features",
     "fractalgen.families.features:Features",
-    "Draw textures that the early layers of a network respond to.",
+    "Draw textures that early network layers respond to.",
 )
 
 _MAX_SEED = 2**63 - 1

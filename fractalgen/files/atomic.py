@@ -22,7 +22,7 @@ def atomic_file(path: Path, *, durable: bool = False, shared: bool = False) -> I
     """Open a file for writing that takes its place, whole, when the block ends.
 
     It is written under a hidden name in the same folder, which is made if necessary. If the block
-    fails, nothing is left behind. What a crash leaves has a name that `remove_leftovers` knows.
+    fails, nothing is left behind. `remove_leftovers` removes files that a crash left behind.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def atomic_file(path: Path, *, durable: bool = False, shared: bool = False) -> I
     durable : bool
         Wait until the contents are on the disk.
     shared : bool
-        Several processes may write this file at once: each uses a name of its own, and removes
+        Several processes can write this file at once: each uses its own name, and removes
         what killed ones left there more than a day ago.
 
     Raises

@@ -35,7 +35,7 @@ def download(
     md5: str | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write what is at an ``https://`` or ``http://`` address into a file.
+    """Download an ``https://`` or ``http://`` URL into a file.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def download(
         with requests.get(url, stream=True, timeout=_TIMEOUT_SECONDS) as response:
             response.raise_for_status()
             length = response.headers.get("Content-Length", "")
-            # A compressed transfer's length is not the length of what comes out of it.
+            # The length of a compressed transfer is not that of its contents.
             if length.isdigit() and "Content-Encoding" not in response.headers:
                 total = int(length)
             for chunk in response.iter_content(_CHUNK_BYTES):

@@ -32,9 +32,9 @@ def to_json(value: Any) -> Any:
 def from_json(kind: type[T], data: Any, where: str = "", *, exact: bool = True) -> T:
     """Rebuild a dataclass from what `to_json` gave, after a trip through JSON.
 
-    Fields may be dataclasses, tuples, lists, dictionaries with text keys, text, numbers, bools,
+    Fields can be dataclasses, tuples, lists, dictionaries with text keys, text, numbers, bools,
     any of these or None, or Any. With `exact`, every field has to be there, and no other key.
-    Otherwise unknown keys are ignored, and fields with a default may be missing. Messages call the
+    Otherwise unknown keys are ignored, and fields with a default can be missing. Messages call the
     whole `where`, or by the class's name.
 
     Raises

@@ -1,4 +1,4 @@
-"""Read files that end: a pipe would be waited for, and a device never ends."""
+"""Read only regular files, because pipes can block and devices can be endless."""
 
 import errno
 import hashlib
@@ -39,7 +39,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     require_regular(path, os.stat(path))  # noqa: PTH116 - opening a device may do something to it
     descriptor = os.open(path, _FLAGS)
     try:
-        require_regular(path, os.fstat(descriptor))  # it may be another by now
+        require_regular(path, os.fstat(descriptor))  # it may have been replaced
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)

@@ -39,14 +39,14 @@ _KINDS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "JPE
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 _ORIENTATION_TAG = 0x0112
 _MAX_WARNINGS = 100  # of one image
-_SPARE = 2  # a JPEG is decoded at no less than this many times the size asked for
+_SPARE = 2  # a JPEG is decoded at least at this many times the requested size
 
 
 def read_image_file(path: Path, sha256: str | None = None) -> bytes:
     """Read an image's file.
 
-    Raises ImageError, with the reason, if it cannot be read, is no file, is too long, or does not
-    have the hash `sha256`.
+    Raises ImageError, with the reason, if it cannot be read, is not a file, is too large, or does
+    not have the hash `sha256`.
     """
     try:
         with open_regular(path) as file:
@@ -71,7 +71,7 @@ def read_square(path: Path, size: int, sha256: str | None = None) -> NDArray[np.
 
 
 def _opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
-    """Read an image's header, as `PIL.Image.open` does, whatever size it states.
+    """Read an image's header like `PIL.Image.open`, but without a limit on the size.
 
     Pillow's own limit on the size holds for the whole process, as do the filters of the warning
     that it gives. Neither is touched here: check the size, then decode. Formats that this Pillow
@@ -84,7 +84,7 @@ def _opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
         factory, accept = Image.OPEN[kind]
         try:
             accepted = accept is None or accept(data[:16])
-            if accepted and not isinstance(accepted, str):  # text would name what is not installed
+            if accepted and not isinstance(accepted, str):  # a string names a missing library
                 return factory(io.BytesIO(data), "")
         except (SyntaxError, IndexError, TypeError, struct.error):  # Pillow's sign for "not mine"
             continue
@@ -103,7 +103,7 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
         RGB.
     extension : str or None
         ``"jpg"``, ``"png"`` or ``"webp"`` if the file is an 8-bit RGB image of that kind that
-        every reader shows as `rgb`, so that it can be kept as it is; otherwise None.
+        every reader shows as `rgb`, so it can be copied unchanged; otherwise None.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
 def _despite_warnings(decode: Callable[[], T]) -> T:
     """Call what decodes an image until no warning from Pillow ends it.
 
-    Warnings do that where the user's filters turn them into errors. Odd metadata is no reason to
+    Warnings do that if the user's filters turn them into errors. Odd metadata is not a reason to
     leave an image out, and a library should not touch filters, which belong to the whole process.
     But each module keeps a registry of the warnings that it has given, to give them only once: the
     warning that ended the call is noted there.
@@ -226,7 +226,7 @@ def _resized_centre(image: Image.Image, width: float, height: float, size: int) 
 def _square_of_jpeg(data: bytes, size: int) -> Image.Image | None:
     """Decode a plain JPEG at a fraction of its scale; return None for anything else.
 
-    If that fails, `to_rgb` says what is wrong with the file.
+    If that fails, `to_rgb` explains what is wrong with the file.
     """
     if not data.startswith(b"\xff\xd8"):
         return None

@@ -56,8 +56,8 @@ def encode(rgb: NDArray[np.uint8], format: str) -> bytes:  # noqa: A002 - the op
 def _encoded_in_memory_file(image: Image.Image, format: str) -> bytes:  # noqa: A002
     """Encode into a file that has a descriptor, for which Pillow releases the GIL.
 
-    The result is empty where there are no such files, and cut short, without an error from
-    Pillow, where the length of files is limited.
+    The result is empty if the system has no such files, and truncated, without an error from
+    Pillow, if the size of files is limited.
     """
     if not hasattr(os, "memfd_create"):
         return b""

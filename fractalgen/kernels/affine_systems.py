@@ -2,10 +2,10 @@
 
 A system is an array of affine maps (a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f.
 
-The chaos game runs eight orbits side by side, so that the processor works on one while another
-waits for its last multiplication. One 64-bit draw gives a byte to each, and a table of 256 rows
+The chaos game runs eight orbits side by side, so the processor works on one while another waits for
+its last multiplication. One 64-bit draw gives a byte to each, and a table of 256 rows
 turns the byte into a map. The orbit is float64, which costs no more than float32 because no vector
-unit is involved; a plain NumPy chaos game over the same choices gives the very same histogram.
+unit is involved; a plain NumPy chaos game with the same choices gives exactly the same histogram.
 
 Sources: C. Anderson and R. Farrell, "Improving fractal pre-training", WACV 2022; M. F. Barnsley,
 "Fractals Everywhere", 1988, chapter 3.
@@ -68,7 +68,7 @@ def draw_system(uniforms: NDArray[np.float64], maps: NDArray[np.float64]) -> Non
     `uniforms`, in [0, 1), has the shape (1 + 8 n_maps,); c and f come out in [-1, 1].
     """
     n_maps = maps.shape[0]
-    # What is left of the factor, and what would be left if every later map took its maximum, 3.
+    # The rest of the factor, and what would remain if every later map took its maximum, 3.
     left = 0.5 * (5.0 + n_maps + uniforms[0])
     beyond = left - 3.0 * n_maps + 3.0
     for index in range(n_maps):
@@ -98,7 +98,7 @@ def draw_system(uniforms: NDArray[np.float64], maps: NDArray[np.float64]) -> Non
 
 @kernel
 def choose_by_area(maps: NDArray[np.float64], weights: NDArray[np.int64]) -> None:
-    """Fill in how many of 256 random bytes choose each map, in proportion to |determinant|.
+    """Set how many of the 256 byte values choose each map, in proportion to |determinant|.
 
     Every map gets at least 3, even one that flattens the plane: its image is part of the attractor.
     """
@@ -125,7 +125,7 @@ def _nine_digits(value):
 
 @inlined
 def _trimmed(points, sign):
-    """Return the 21st smallest of the points times `sign`: a hundredth of them is smaller."""
+    """Return the 21st smallest of the points times `sign`: about a hundredth are smaller."""
     least = np.empty(_TRIMMED + 1)
     for i in range(_TRIMMED + 1):
         least[i] = np.inf
@@ -191,13 +191,14 @@ def scatter(
     """Count an orbit's visits to each pixel, and add up the tones it carried.
 
     `maps`, of shape (n_maps, 6), map the unit square; the first is a contraction, and the orbit
-    starts at its fixed point. `weights` say how many of 256 random bytes choose each map. `tones`,
-    0 to 65535, are those of the maps: an orbit carries a tone, which every step moves halfway
-    towards that of its map. `n_points`, rounded up to a multiple of 8, includes points outside.
+    starts at its fixed point. `weights` say how many of the 256 byte values choose each map.
+    `tones`, 0 to 65535, are those of the maps: an orbit carries a tone, which every step moves
+    halfway towards that of its map. `n_points`, rounded up to a multiple of 8, includes points
+    outside the image.
 
-    `histogram`, of shape (size * size + 8,), is added to: visits in the bits from 36 up, the sum of
-    their tones / 256 in those below. The last 8 entries collect what falls outside, so that no step
-    needs a branch.
+    Results are added to `histogram`, of shape (size * size + 8,): visits in bits 36 and up, the sum
+    of their tones / 256 in the lower bits. The last 8 entries collect points outside the image, so
+    no step needs a branch.
     """
     unit = np.float64(size)
     table = np.empty((N_CHOICES, 6))
@@ -209,7 +210,7 @@ def scatter(
                 table[choice, k] = maps[row, k] * unit if k % 3 == 2 else maps[row, k]
             tone_of[choice] = tones[row]
             choice += 1
-    # Row 0 of these is the start of a block of steps, where the previous block ended.
+    # Row 0 of each is the start of a block of steps, where the previous block ended.
     xs = np.empty(N_CHAINS * (_N_STEPS + 1))
     ys = np.empty(N_CHAINS * (_N_STEPS + 1))
     carried = np.empty(N_CHAINS * (_N_STEPS + 1), dtype=np.int32)
@@ -242,14 +243,14 @@ def scatter(
                 carried[at + N_CHAINS] = np.int32(carried[at] + tone_of[choice]) >> _ONE
         if first == 0:
             continue  # all orbits start at one point
-        # Without look-ups, so that this loop is vectorised.
+        # Without look-ups, so this loop is vectorised.
         for at in range(N_CHAINS * _N_STEPS):
             # Conversion drops the fraction: adding and subtracting 1 rounds (-1, 0) to -1. A float
             # beyond all integers ends up outside too.
             column = np.int32(np.int32(xs[at + N_CHAINS] + 1.0) - _ONE)
             row = np.int32(np.int32(ys[at + N_CHAINS] + 1.0) - _ONE)
-            # All ones if any of these is negative, else 0. A branch would be mispredicted where a
-            # fractal reaches beyond the image, and cost as much as all the rest.
+            # All ones if any of these is negative, else 0. A branch would be mispredicted if a
+            # fractal reaches beyond the image, and would cost as much as everything else.
             past = np.int32(last - column) | np.int32(last - row)
             hidden = np.int32(column | row | past) >> _SIGN
             inside = np.int32(np.int32(row * side) + column)

@@ -1,15 +1,15 @@
-"""Image operations that turn, slant or move rows: bilinear, black outside.
+"""Image operations that rotate, shear or translate: bilinear, black outside.
 
 A target pixel whose centre comes from inside the source's rectangle mixes the four pixels around
-that place, with the edge repeated beyond the edge; all others are black. Whether a place is inside
-is computed in float64, term by term as in Pillow. Values between pixels are fixed-point with seven
-bits after the point, and truncated as in Pillow.
+that position, with edge pixels repeated beyond the edge; all others are black. Whether a position
+is inside is computed in float64, term by term as in Pillow. Values between pixels are fixed-point
+with seven fractional bits, truncated as in Pillow.
 
-`warp` cuts a row of the target into runs of pixels that fall between the same two rows of the
-source, on consecutive source pixels. The four neighbours of neighbouring pixels are then neighbours
-too, and whole blocks of bytes are mixed as vectors. What the last block writes beyond its run, the
-next run overwrites. `shear_x` takes each row from one row, all of it by the same fraction of a
-pixel. Images are flat rows of R, G, B bytes.
+`warp` splits a row of the target into runs of pixels that fall between the same two rows of the
+source, on consecutive source pixels. The four neighbours of adjacent pixels are then adjacent too,
+and whole blocks of bytes are mixed as vectors. The last block of a run may write beyond it; the
+next run overwrites that. `shear_x` takes each row from one row, shifted by the same fraction of a
+pixel everywhere. Images are flat rows of R, G, B bytes.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ _TURN_REST = 2.4492935982947064e-16
 _TEN_PIXELS = np.uint64(30)  # of a block's bytes are used
 _U3 = np.uint64(3)
 
-# Rates have 32 bits after the point, places 16; weights are a place's fraction less a half.
+# Rates have 32 fractional bits, places 16; weights are a place's fraction minus a half.
 _RATE = 4294967296.0
 _ONE_RATE = np.int64(1 << 32)
 _PLACE = 65536.0
@@ -43,10 +43,10 @@ _ONE = np.int32(1)
 
 @inlined
 def _between(value, ahead, weight):
-    """Go from `value` to `ahead`, uint16 to 255 * 128, by half and `weight` / 65536, an int16.
+    """Interpolate from `value` to `ahead`, uint16 to 255 * 128, by 1/2 + int16 `weight` / 65536.
 
-    The mean is rounded up and the rest truncated: nothing falls below zero, and what lies between
-    two equal values is that value.
+    The mean is rounded up and the rest truncated, so nothing falls below zero, and interpolating
+    two equal values gives that value.
     """
     mean = np.uint16(np.int32(np.int32(value) + np.int32(ahead) + _ONE) >> _ONE)
     way = np.int16(np.int32(ahead) - np.int32(value))
@@ -56,13 +56,13 @@ def _between(value, ahead, weight):
 
 @inlined
 def _as_value(byte):
-    """Return a byte as a number with seven bits after the point."""
+    """Return a byte as a fixed-point number with seven fractional bits."""
     return np.uint16(np.int32(byte) << _VALUE_BITS)
 
 
 @inlined
 def _mixed(source, above, below, ahead, weight_x, weight_y):
-    """Mix a byte at `above`, one at `below`, and those `ahead` bytes on."""
+    """Mix a byte at `above`, one at `below`, and those `ahead` bytes further on."""
     here = _between(_as_value(source[above]), _as_value(source[below]), weight_y)
     there = _between(_as_value(source[above + ahead]), _as_value(source[below + ahead]), weight_y)
     return np.uint8(np.int32(_between(here, there, weight_x)) >> _VALUE_BITS)
@@ -70,7 +70,7 @@ def _mixed(source, above, below, ahead, weight_x, weight_y):
 
 @inlined
 def _sine_and_cosine(x):
-    """Return both of a float64 up to pi / 4 by Taylor series, rounded to fifteen digits."""
+    """Return cosine and sine of a float64 up to pi / 4 by Taylor series, to fifteen digits."""
     s = x * x
     sine = 1.0 - s / 210.0 * (1.0 - s / 272.0)
     sine = 1.0 - s / 72.0 * (1.0 - s / 110.0 * (1.0 - s / 156.0 * sine))
@@ -85,7 +85,7 @@ def _sine_and_cosine(x):
 
 @inlined
 def _narrowed(place, rate, per_rate, side, first, end):
-    """Narrow [first, end) to 0 <= `place` + `rate` * (x + 0.5) < `side`, give or take a pixel.
+    """Narrow [first, end) to 0 <= `place` + `rate` * (x + 0.5) < `side`, within a pixel.
 
     `per_rate` is 1 / `rate`.
     """
@@ -116,8 +116,9 @@ def _floor_at(start, rate, k):
 def _end_of_run(way, per_rate, k, end):
     """Return the first pixel after `k`, but at most `end`, that is beyond `way`.
 
-    `way` is from pixel 0's place to the edge, and `per_rate` pixels per place, 0 for none. Ways
-    and rates are whole, so that a quotient that is not whole is further from it than `_NEAR`.
+    `way` is the distance from pixel 0's place to the edge, and `per_rate` the pixels per place, 0
+    for none. Both are integers, so a quotient is either an integer or at least `_NEAR` away from
+    one.
     """
     if per_rate == 0.0:
         return end
@@ -130,7 +131,7 @@ def warp(matrix, height, width, box, source, target):
     """Fetch each pixel of `box` (top, left, height, width) from where `matrix` sends its centre.
 
     The matrix is Pillow's: six float64, place_x = a * x + b * y + c, then the same for place_y. `a`
-    is 0.7 to 1, so that places advance by at most a pixel. Pixels to the box's right may change.
+    is 0.7 to 1, so places advance by at most a pixel. Pixels to the right of the box may change.
     """
     row = 3 * width
     right, bottom = np.float64(width), np.float64(height)
@@ -234,7 +235,7 @@ def warp(matrix, height, width, box, source, target):
 
 @inlined
 def rotation(degrees, height, width):
-    """Return the matrix that turns counter-clockwise about the centre by up to 45 degrees."""
+    """Return the matrix that rotates counter-clockwise about the centre by up to 45 degrees."""
     radians = (degrees if degrees >= 0.0 else degrees + 360.0) * _RADIANS
     if degrees < 0.0:  # Pillow rounds this angle in [0, 2 pi)
         radians = (radians - _TURN) - _TURN_REST

@@ -1,7 +1,7 @@
-"""Backgrounds: random fields, and their colours on an image.
+"""Backgrounds: random fields and their colours.
 
-Every random number belongs to a node of a grid at one level of detail, so a larger image has the
-same field with more detail.
+Every random number belongs to a node of a grid at one level of detail, so a larger image shows the
+same field in more detail.
 
 Source of the diamond-square step: A. Fournier, D. Fussell and L. Carpenter, "Computer rendering
 of stochastic models", 1982.
@@ -85,7 +85,7 @@ def diamond_square(n_levels: int, roughness: np.float32, stream: np.uint64) -> N
 def clouds(n_levels: int, roughness: np.float32, stream: np.uint64) -> NDArray[np.float32]:
     """Return smooth noise in octaves: a random grid, refined repeatedly by quadratic B-splines.
 
-    It has 4 * 2**n_levels cells along a side and one node beyond on either side, and a mean of 0.
+    It has 4 * 2**n_levels cells along a side, one extra node on either side, and a mean of 0.
     The coarsest level's amplitude is 1; `roughness` is its factor from one level to the next.
     """
     cells = CLOUD_CELLS
@@ -134,9 +134,9 @@ def paint(
 ) -> NDArray[np.uint8]:
     """Return an image of a field plus a gradient, coloured by a cyclic ramp.
 
-    `field` is square, from `diamond_square` or `clouds`; `cells` of its cells along a side lie
-    within the image, the other nodes evenly around it. `noise` is the turns through the ramp for a
-    difference of 1 in the field.
+    `field` is square, from `diamond_square` or `clouds`; `cells` of its cells along a side are
+    within the image, the other nodes evenly around it. `noise` is the number of turns through the
+    ramp for a difference of 1 in the field.
 
     The gradient's `shape` is a value of `GRADIENTS`. It takes `turns` through the ramp along one
     side of the image, or around it. (`cosine`, `sine`) is the linear gradient's direction and the
@@ -180,7 +180,7 @@ def paint(
                     along = atan2_turns(v * cosine - u * sine, along)
                 value[column] += turns * along
         for column in range(size):
-            # Whole turns are added so that truncation rounds down.
+            # Add whole turns, so truncation rounds down.
             places[column] = np.int32((value[column] + _WHOLE_TURNS) * n_colors) & mask
         for column in range(size):
             place = np.intp(np.uint32(places[column]))

@@ -1,6 +1,6 @@
 """Instructions that mix a block of bytes as vectors.
 
-LLVM vectorises most loops well. Here it would compute in 32 bits what fits into 16, and test before
+LLVM vectorises most loops well. Here it would use 32 bits where 16 are enough, and check before
 each short block whether the arrays overlap, which costs as much as the block.
 """
 
@@ -33,7 +33,7 @@ class _Block:
         return self._builder.bitcast(self._builder.gep(data, [at]), kind.as_pointer())
 
     def values(self, array_type: Any, array: Any, at: Any, ahead: int = 0) -> Any:
-        """Load bytes from any address, as 16-bit numbers with seven bits after the point."""
+        """Load bytes from any address, as 16-bit numbers with seven fractional bits."""
         build = self._builder
         place = self._place(array_type, array, build.add(at, ir.Constant(at.type, ahead)), _BYTES)
         bytes_ = build.load(place, align=1)
@@ -48,7 +48,7 @@ class _Block:
         return build.add(build.load(self._place(array_type, array, at, _WORDS), align=2), all_)
 
     def between(self, value: Any, ahead: Any, weight: Any) -> Any:
-        """Go from `value` to `ahead` by half and `weight` / 65536; see `affine_warp`."""
+        """Interpolate from `value` to `ahead` by 1/2 + `weight` / 65536; see `affine_warp`."""
         build = self._builder
         one = ir.Constant(_WORDS, [1] * LANES)
         mean = build.lshr(build.add(build.add(value, ahead), one), one)
@@ -58,7 +58,7 @@ class _Block:
         return build.add(mean, rest)
 
     def store(self, values: Any, array_type: Any, array: Any, at: Any) -> None:
-        """Drop the bits after the point, and store bytes at any address."""
+        """Drop the fractional bits, and store bytes at any address."""
         build = self._builder
         whole = build.lshr(values, ir.Constant(_WORDS, [_VALUE_BITS] * LANES))
         build.store(build.trunc(whole, _BYTES), self._place(array_type, array, at, _BYTES), align=1)
@@ -77,7 +77,7 @@ def _mix_down(
 ) -> Any:
     """Mix bytes at `above` with those at `below`, and store them at `at`.
 
-    The weights, int16, begin at `start`; `fraction` is added to them. All places are uint64.
+    The weights, int16, start at `start`; `fraction` is added to them. All places are uint64.
     """
     signature = types.void(source, above, below, weights, start, fraction, target, at)
 
@@ -109,7 +109,7 @@ def _mix_square(
 ) -> Any:
     """Mix bytes at `above` and `below` and those of the next pixels, and store them at `at`.
 
-    The weights across and down, int16, begin at `start`; the fractions are added to them.
+    The weights across and down, int16, start at `start`; the fractions are added to them.
     """
     signature = types.void(
         source, above, below, across, down, start, fraction_x, fraction_y, target, at

@@ -1,7 +1,7 @@
 """Curved coordinates in which a filter bank's gratings are straight.
 
-A chart turns a row of pixels into two coordinates. It bends the plane by smooth noise and by a
-ripple, can split it into cells around scattered seeds, each with its own turn, and can use polar
+A chart turns a row of pixels into two coordinates. It bends the plane by smooth noise and a ripple,
+can split it into cells around scattered seeds, each with its own rotation, and can use polar
 coordinates around a cell's centre, in which rings, rays, spirals and eyes are plain gratings.
 """
 
@@ -21,9 +21,9 @@ _FIELD = 1 << 30
 
 @kernel
 def cell_seeds(seed, cells, jitter, stagger, turn):
-    """Scatter one seed in every cell of a square lattice that reaches one cell past the image.
+    """Scatter one seed in every cell of a square lattice that extends one cell past the image.
 
-    A seed strays from its cell's middle by up to `jitter` half cells. Every other row is shifted by
+    A seed is off its cell's centre by up to `jitter` half cells. Every other row is shifted by
     `stagger` cells; 0.5 makes a regular lattice triangular. Each cell's axes turn by up to `turn`
     turns. Return float32 of shape (cells + 2, cells + 2, 4): x and y of the seed in image widths,
     cosine and sine of the cell's turn.
@@ -65,14 +65,14 @@ def _try_seed(seed, x, y, before, after):
 def nearest_seed_row(seeds, y, bent_x, bent_y, u, v):
     """Fill `u` and `v` with each pixel's bent place relative to the nearest seed, in its axes.
 
-    `y` is the row's place before bending. Only the nine seeds around a pixel's cell are tried; with
-    strong jitter or bending another one may be nearer, which only moves a border a little.
+    `y` is the row's position before bending. Only the nine seeds around a pixel's cell are tried;
+    with strong jitter or bending another one may be nearer, which only moves a border slightly.
     """
     size = u.size
     cells = seeds.shape[0] - 2
     top = min(np.int64(y * np.float32(cells)), cells - 1)
-    # The nearest so far is read from one half and written to the other: updates in place would
-    # become masked stores, which are slow on many processors.
+    # Read the nearest so far from one half and write it to the other: in-place updates would become
+    # masked stores, which are slow on many processors.
     found = np.empty((2, 3, size // cells + 1), np.float32)
     start = np.int64(0)
     for cell in range(cells):

@@ -91,7 +91,7 @@ def nearest_codes(
         if polar:
             high = colors[i, 1]
             a, b = direction(colors[i, 2])
-        # Try the full chroma first, then what a search between none and all finds.
+        # Try the full chroma first, then bisect between none and all of it.
         chroma = high
         for step in range(_CHROMA_HALVINGS + 2):
             red, green, blue = _linear(lightness, chroma * a, chroma * b)
@@ -115,7 +115,7 @@ def nearest_codes(
 
 @inlined
 def _harmonic_mean(x, y):
-    """Return 2xy / (x + y) where both have one sign, else 0."""
+    """Return 2xy / (x + y) if both have the same sign, else 0."""
     product = x * y
     return 2.0 * product / (x + y) if product > 0.0 else 0.0
 
@@ -205,7 +205,7 @@ def opponents_to_gradient(
 ) -> None:
     """Colour pixels from a gradient, along which the three axes together move them.
 
-    `colors`, of shape (n, 3), is the gradient; the rest is as in `opponents_to_rgb`.
+    `colors`, of shape (n, 3), is the gradient; for the rest see `opponents_to_rgb`.
     """
     mean = exposure[0, 2] + exposure[1, 2] + exposure[2, 2]
     last = np.float32(colors.shape[0] - 1)

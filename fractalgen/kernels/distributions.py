@@ -1,7 +1,7 @@
-"""Random numbers of the distributions that plans need, from a stream of SplitMix64.
+"""Random numbers with the distributions that plans need, from a SplitMix64 stream.
 
-A stream is a uint64 array: the seed, and how many numbers have been taken. All arithmetic is in
-float32 by `fractalgen.kernels.elementary`, so that a plan is the same on every processor.
+A stream is a uint64 array: the seed and the number of draws so far. All arithmetic is in float32
+with `fractalgen.kernels.elementary`, so a plan is the same on every processor.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ _TAKE = np.uint64(1)
 
 @inlined
 def next_bits(stream):
-    """Take 64 random bits."""
+    """Draw 64 random bits."""
     bits = bits_at(stream[0], stream[1])
     stream[1] += _TAKE
     return bits
@@ -31,7 +31,7 @@ def next_bits(stream):
 
 @inlined
 def uniform(stream):
-    """Take a float32 in [0, 1)."""
+    """Draw a float32 in [0, 1)."""
     value = uniform_at(stream[0], stream[1])
     stream[1] += _TAKE
     return value
@@ -39,29 +39,29 @@ def uniform(stream):
 
 @inlined
 def integer(stream, n):
-    """Take a whole number from 0 to `n` - 1."""
+    """Draw a whole number from 0 to `n` - 1."""
     return min(np.int64(uniform(stream) * np.float32(n)), n - 1)
 
 
 @inlined
 def uniform_power(stream, exponent):
-    """Take u ** `exponent` of a uniform u: Beta(1 / exponent, 1) distributed."""
+    """Draw u ** `exponent` for a uniform u, which is Beta(1 / exponent, 1) distributed."""
     return exp2(max(log2(uniform(stream) + _TINY) * exponent, np.float32(-126.0)))
 
 
 @inlined
 def _normal(stream):
-    """Take a standard normal number, by Box and Muller."""
+    """Draw a standard normal number by the Box-Muller method."""
     radius = np.sqrt(-_TWO * _LN_2 * log2(uniform(stream) + _TINY))
     return radius * cos_turns(uniform(stream))
 
 
 @inlined
 def gamma(stream, shape):
-    """Take a Gamma(`shape`, 1) number, `shape` above 0.
+    """Draw a Gamma(`shape`, 1) number, for `shape` above 0.
 
-    Marsaglia and Tsang, "A simple method for generating gamma variables", ACM TOMS 26 (2000), with
-    their boost by a power of a uniform number for shapes below 1.
+    Marsaglia and Tsang, "A simple method for generating gamma variables", ACM TOMS 26 (2000),
+    multiplied by a power of a uniform number for shapes below 1, as they suggest.
     """
     boosted = shape if shape >= _ONE else shape + _ONE
     d = boosted - _THIRD
@@ -84,6 +84,6 @@ def gamma(stream, shape):
 
 @inlined
 def beta(stream, a, b):
-    """Take a Beta(`a`, `b`) number."""
+    """Draw a Beta(`a`, `b`) number."""
     x = gamma(stream, a)
     return x / (x + gamma(stream, b))

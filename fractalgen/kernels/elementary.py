@@ -1,8 +1,8 @@
 """Transcendental functions in float32 that give the same bits on every processor.
 
-Those of the C library and NumPy differ in the last place from one processor to the next, because
-they choose code by vector unit. These use only additions, multiplications, divisions and integer
-shifts, and LLVM vectorises them inside the loops that call them. Angles are in turns (1 = 360
+Those of the C library and NumPy differ in the last digit between processors, because they choose
+code by vector unit. These use only additions, multiplications, divisions and integer shifts, and
+LLVM vectorises them inside the loops that call them. Angles are in turns (1 = 360
 degrees). The polynomials are Chebyshev fits.
 """
 

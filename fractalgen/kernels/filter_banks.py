@@ -2,8 +2,8 @@
 
 A Gabor filter's response to white noise is, in distribution, a carrier wave times a smooth complex
 envelope: ``(a + i b) exp(2 pi i k.x)``, with a and b noise of the filter's bandwidth. So a filter
-costs two noise rows and one sine and cosine a pixel, whatever its width, and its local energy ``a^2
-+ b^2`` is known without a blur. Both phases, even and odd, are divided by the bank's local energy
+costs two noise rows and one sine and cosine per pixel at any width, and its local energy ``a^2 +
+b^2`` is known without a blur. Both phases, even and odd, are divided by the bank's local energy
 (divisive normalisation: Heeger, "Normalization of cell responses in cat striate cortex", 1992),
 mixed by signed weights in a second layer, rectified, and mixed into three colour axes.
 

@@ -178,7 +178,7 @@ def approach_boundary(
 ) -> tuple[float, float]:
     """Zoom by threes, each time onto a random grid point whose distance estimate is small.
 
-    If `julia`, walk the plane of z for the constant (`c_re`, `c_im`), else the plane of c. Begin
+    If `julia`, walk the plane of z for the constant (`c_re`, `c_im`), else the plane of c. Start
     with the window of centre (`x`, `y`) and `width`, and stop at the width `target`. Points that
     don't escape within `max_iter` iterations count as inside. `picks`, of shape (MAX_LEVELS, 3),
     are uniform in [0, 1): for each level the grid's shift and the choice. Return a point outside

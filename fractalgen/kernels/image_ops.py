@@ -1,7 +1,7 @@
-"""IPMix's operations on whole images, with Pillow's results.
+"""IPMix's operations on whole images, with the same results as Pillow.
 
-They are tested against `fractalgen.augment.image_ops`, which has them by Pillow and says what the
-amounts mean.
+They are tested against the Pillow versions in `fractalgen.augment.image_ops`, which also explain
+the amounts.
 """
 
 import numpy as np
@@ -62,11 +62,11 @@ def apply_image_op(
     source: NDArray[np.uint8],
     target: NDArray[np.uint8],
 ) -> None:
-    """Apply an `ImageOp` to an image, and write the part of the result that is in `box`.
+    """Apply an `ImageOp` to an image, and write the part of the result inside `box`.
 
-    The amount is a float32, as `amount_of` gives it; rotations reach 45 degrees. `box` is top,
-    left, height and width. Both images are C-contiguous and share no memory; `target` may change
-    outside of the box too.
+    The amount is a float32 from `amount_of`; rotations are up to 45 degrees. `box` is top, left,
+    height and width. Both images are C-contiguous and share no memory; `target` may also change
+    outside of the box.
     """
     height, width = source.shape[0], source.shape[1]
     here = source.reshape(source.size)
@@ -97,7 +97,7 @@ def apply_image_op(
     table = level_table(evenly, here) if by_table else _NO_TABLE
     by_grey = op == ImageOp.CONTRAST or op == ImageOp.BRIGHTNESS
     grey = mean_luma(here) if op == ImageOp.CONTRAST else np.int32(0)
-    # Posterize, solarize and invert; whatever changes nothing keeps all bits and inverts none.
+    # Posterize, solarize and invert; by default all bits are kept and none inverted.
     bits = min(max(whole, 0), 8) if op == ImageOp.POSTERIZE else 8
     mask = np.uint8((0xFF00 >> bits) & 0xFF)
     threshold = whole if op == ImageOp.SOLARIZE else 256

@@ -1,4 +1,4 @@
-"""Image operations that change values where they are: tables, histograms and blends.
+"""Image operations that change values in place: tables, histograms and blends.
 
 Images are flat rows of R, G, B bytes, so that loops run over bytes. The numbers are those of
 Pillow's ImageOps and ImageEnhance: tables are counted in integers and float64, and blends in
@@ -55,7 +55,7 @@ _THIRTEENTH_BITS = np.int32(16)
 
 @inlined
 def _blend(start, factor, value):
-    """Go from `start`, an int32, towards a uint8 or beyond it, and truncate."""
+    """Interpolate or extrapolate from `start`, an int32, towards a uint8, and truncate."""
     way = np.float32(np.int32(np.int32(value) - start))  # Numba would make it an int64
     return np.uint8(np.int32(min(max(np.float32(start) + factor * way, _ZERO), _WHITE)))
 
@@ -88,7 +88,7 @@ def mirror(width, box, source, target):
 
 @inlined
 def _even_levels(counts, n_pixels, table):
-    """Fill a channel's 256 entries so that all its values but the last are spread evenly."""
+    """Fill a channel's 256 entries so that its values, except the last, are spread evenly."""
     last = 255
     while counts[last] == 0:
         last -= 1
@@ -124,10 +124,10 @@ def _stretched_levels(counts, table):
 
 @kernel
 def level_table(evenly, source):
-    """Return a table that equalizes each channel if `evenly` is true, and else stretches it.
+    """Return a table that equalizes each channel if `evenly` is true, otherwise stretches it.
 
-    Two pixels are counted at a time, each in counts of its own: a count that was just changed is
-    not ready to be read.
+    Two pixels are counted at a time in separate counters, because a counter that was just written
+    cannot be read again immediately.
     """
     counts = np.zeros(1536, np.int32)
     last = source.size // 6 * 6

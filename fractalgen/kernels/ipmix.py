@@ -1,8 +1,8 @@
 """Apply IPMix plans to images, a whole batch in one call.
 
-An image-level operation goes from one buffer to another, a patch is mixed in place, and a partner
-is made only where the patch needs it. The chains' images stay bytes until all are done; then one
-pass sums, normalises and writes them in blocks that fit into the first-level cache.
+An image-level operation writes from one buffer to another, a patch is mixed in place, and a partner
+is computed only where the patch needs it. The chains' images stay bytes until all are done; then
+one pass sums, normalises and writes them in blocks that fit into the first-level cache.
 
 Memory traffic is about fifteen times the image's bytes: a view of three chains of up to three steps
 has three to four operations on a whole image, which each read and write its bytes once, and the
@@ -54,7 +54,7 @@ def _fetch_patch(image, crop, box, target):
 
 @inlined_early
 def _run_chains(plan, image, whole, buffers, places):
-    """Run all chains, and write to `places` which buffer holds each one's image.
+    """Run all chains, and write the buffer of each one's image to `places`.
 
     `whole` is a box around the whole image.
     """
@@ -68,7 +68,7 @@ def _run_chains(plan, image, whole, buffers, places):
             image_op = plan["image_op"][chain, step]
             amount = plan["amount"][chain, step]
             box = plan["box"][chain, step]
-            # An operation on the chain's own image or on a copy, or the bank's image.
+            # An operation on the chain's own image, or a partner: a copy or the bank's image.
             if image_op != NO_OP:
                 alone = mixing == NO_OP
                 to = partner if not alone else buffers[other if current == one else one]

@@ -1,4 +1,4 @@
-"""The decorators of every kernel, and the folder where compiled kernels are cached."""
+"""The decorators for kernels, and the cache folder for compiled kernels."""
 
 import contextlib
 import hashlib
@@ -32,9 +32,9 @@ def _cache_folder() -> str | None:
     """Return the folder for compiled kernels, named by a digest of their sources.
 
     Numba's cache checks only the file of the outermost function, so it would miss an edit in
-    another file; the digest in the folder's name catches it. The folder lies in the user's cache:
-    files beside the sources would stay behind when the package is uninstalled, and look like a
-    package. None if the folder cannot be written.
+    another file; the digest in the folder's name catches it. The folder is in the user's cache,
+    because files next to the sources would stay behind when the package is uninstalled, and look
+    like a package. None if the folder cannot be written.
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
@@ -54,8 +54,8 @@ _CACHE_FOLDER = _cache_folder()
 def compiled_mark(name: str) -> Path | None:
     """Return the file that marks the kernels called `name` as cached; None without a cache.
 
-    Its name has a digest of everything that Numba compares before it uses a cached kernel: its own
-    version and Python's, the processor, and the modification times of the sources.
+    Its name contains a digest of everything that Numba checks before it uses a cached kernel: the
+    versions of Numba and Python, the processor, and the modification times of the sources.
     """
     folder = _config.CACHE_DIR or _CACHE_FOLDER
     if not folder or _config.DISABLE_JIT:
@@ -69,7 +69,7 @@ def compiled_mark(name: str) -> Path | None:
 
 @contextlib.contextmanager
 def _caching_in(folder: str | None) -> Iterator[None]:
-    """Point Numba's cache at `folder` while one function is declared; the user's setting wins."""
+    """Point Numba's cache at `folder` while a function is declared; the user's setting wins."""
     before = _config.CACHE_DIR
     if folder and not before:
         _config.CACHE_DIR = folder
@@ -90,7 +90,7 @@ def _compiled(function: F, **options: Any) -> F:
 
 
 def kernel(function: F) -> F:
-    """Compile a kernel that releases the GIL, and cache it on disk where possible."""
+    """Compile a kernel that releases the GIL, and cache it on disk if possible."""
     return _compiled(function)
 
 

@@ -1,4 +1,4 @@
-"""The state of the samples in progress, one lane each, and the fields of an orbit's record.
+"""The state of samples in progress, one lane each, and the fields of an orbit's record.
 
 The state is one flat array in which each quantity has its own run of `LANES` numbers at a fixed
 offset. Because LLVM knows the offsets at compile time, it sees that the runs don't overlap, and
@@ -27,8 +27,8 @@ STRIDE = 8  # iterations between two checks for lanes that are done
 TILE_ROWS, TILE_COLUMNS = 4, 16
 # Unsigned, so that Numba does not check whether an index counts from an array's end.
 LANES = np.uint64(TILE_ROWS * TILE_COLUMNS)
-# Where each quantity's run starts in the state. First come those that move with a lane, then what
-# a stride leaves behind: its iterates and their distances from a trap, one run per step.
+# Where each quantity's run starts in the state: first those that move with a lane, then the results
+# of a stride, its iterates and their distances from a trap, one run per step.
 N_MOVED = 10
 RE, IM, C_RE, C_IM, COUNT, BEST, HIT_COUNT, HIT_RE, HIT_IM, HIT_TRAP = (
     np.uint64(run) * LANES for run in range(N_MOVED)

@@ -1,8 +1,8 @@
-"""The ways in which IPMix mixes a patch of one image with another's.
+"""IPMix's operations that mix a patch of one image with another's.
 
 Add and multiply are those of PixMix: Hendrycks et al., "PixMix: Dreamlike images comprehensively
 improve safety measures", CVPR 2022. Add works on values from -1 to 1, multiply on values from 0 to
-2, with the factors as exponents. Values outside 0 to 255 are clipped, or wrap round as in the
+2, with the factors as exponents. Values outside 0 to 255 are clipped, or wrap around as in the
 public code of IPMix.
 """
 
@@ -40,7 +40,7 @@ def _masks(op):
 
 @kernel
 def sample_factors(factors, stream, op, strength):
-    """Draw the factors of add and multiply, or the share that a random mask keeps."""
+    """Draw the factors of add and multiply, or the share kept by a random mask."""
     per_strength = _ONE / strength
     if _masks(op):
         factors[0] = uniform(stream)
@@ -55,7 +55,7 @@ def sample_factors(factors, stream, op, strength):
 
 @inlined
 def _as_byte(value, wraps):
-    """Round and clip, or truncate and wrap round."""
+    """Round and clip, or truncate and wrap around."""
     if wraps:
         return np.uint8(np.int32(value if value < _TOO_LARGE else _ZERO) & np.int32(255))
     return np.uint8(np.int32(min(max(value, _ZERO), _TOP) + _HALF))
@@ -118,7 +118,7 @@ def _draw_mask(op, seed, first, limit, mask):
 
 @kernel
 def _replace(mask, ours, theirs):
-    """Replace by `theirs` whatever the mask does not keep."""
+    """Replace values that the mask does not keep by `theirs`."""
     for i in range(ours.size):
         ours[i] = theirs[i] ^ ((ours[i] ^ theirs[i]) & mask[i])
 
@@ -127,9 +127,9 @@ def _replace(mask, ours, theirs):
 def mix(op, a, b, seed, wraps, ours, theirs, box):
     """Mix a patch of `theirs` into `ours`, in place.
 
-    `op` is a `MixingOp`; `a` and `b` are float32 factors, and of a random mask `a` is the share
-    that is kept. `seed`, uint64, is the mask's stream: a pixel's place in the image is its place
-    in the stream. `box` is the patch's top, left, height and width.
+    `op` is a `MixingOp`; `a` and `b` are float32 factors. For a random mask, `a` is the share that
+    is kept, and `seed`, uint64, is the mask's stream, indexed by the pixel's position in the image.
+    `box` is the patch's top, left, height and width.
     """
     width = ours.shape[1]
     one, other = ours.reshape(ours.size), theirs.reshape(theirs.size)

@@ -1,9 +1,9 @@
-"""Smooth noise on lattices that span the image, so that every size shows the same noise.
+"""Smooth noise on lattices that span the image, so every size shows the same noise.
 
-Values at the lattice's nodes come from a hash of the node, and uniform cubic B-splines join them:
-the limit of enlarging a coarse pyramid level again and again. Each row of the lattice is
-interpolated across the image's width once, a cubic in x inside each cell. A row of the image is the
-weighted sum of four of them: seven additions and multiplications a pixel, without a branch.
+Values at the lattice's nodes come from a hash of the node, and are interpolated by uniform cubic
+B-splines, the limit of repeatedly enlarging a coarse pyramid level. Each row of the lattice is
+interpolated across the image's width once, as a cubic in x inside each cell. A row of the image is
+the weighted sum of four of them: seven additions and multiplications per pixel, without a branch.
 """
 
 import numpy as np
@@ -41,8 +41,8 @@ def pixel_centers(size):
 def normal_lattice(seed, field, cells, lattice):
     """Fill the first ``cells + 3`` rows and columns of a lattice with bell-shaped values.
 
-    Their spline has unit variance. `field`, 0 to 255, tells the image's lattices apart; `cells`, 1
-    to 1000, are the lattice's cells along a side.
+    Their spline has unit variance. `field`, 0 to 255, distinguishes the lattices of an image;
+    `cells`, 1 to 1000, is the number of cells along a side.
     """
     nodes = cells + 3
     for i in range(nodes):
@@ -82,9 +82,9 @@ def _interpolate(nodes, cells, centers, row):
 def noise_row(lattice, cells, y, centers, upsampled, held, row):
     """Evaluate a lattice's bicubic B-spline along the row at height `y` in (0, 1).
 
-    `upsampled`, float32 of shape (4, size), keeps lattice rows at the image's pixels, row k in k %
-    4. `held` is the first of the four that it holds, as the call for a row above returned it; -4
-    before the first call. Return the first that it holds now.
+    `upsampled`, float32 of shape (4, size), caches lattice rows at the image's pixels, row k at
+    index k % 4. `held` is the first of the four cached rows, as returned by the previous call; -4
+    for the first call. Return the first cached row.
     """
     scale = np.float32(cells)
     top = min(np.int64(y * scale), cells - 1)

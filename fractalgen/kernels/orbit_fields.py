@@ -34,7 +34,7 @@ def measure_orbits(records: NDArray[np.float32], power: int) -> None:
     Parameters
     ----------
     records : float32 array, shape (6, rows, columns)
-        As `fractalgen.kernels.orbits.follow_orbits` writes them. Afterwards the rows are
+        As written by `fractalgen.kernels.orbits.follow_orbits`. Afterwards the rows are
 
         - `SMOOTH`: log2(1 + s) of the smooth escape count s = n + 1 - log(log|z| / log B) / log p,
           with B the bailout and p the power; -1 where the orbit did not escape;
@@ -42,7 +42,7 @@ def measure_orbits(records: NDArray[np.float32], power: int) -> None:
         - `HIT`: log2(1 + n) of the iteration n of that hit;
         - `ANGLE`: the hit's direction in the trap's frame, from 0 to 1 turn.
     power : int
-        The formula's.
+        The formula's power.
     """
     n_rows = records.shape[1]
     n_columns = records.shape[2]

@@ -4,12 +4,12 @@ The samples are processed in tiles of `TILE_ROWS` x `TILE_COLUMNS`, one lane per
 of a tile take `STRIDE` steps at a time, with the orbit in registers and the lanes as the vectorised
 loop. The steps write the iterates to a buffer; the trap distances are computed from it, and the
 nearest is kept. A lane that has escaped stays where it is. When few lanes of a tile are still
-alive, they leave the tile and wait until they fill a state of their own; neighbouring orbits have
-similar lengths, so few do. A sample's result depends only on the sample.
+alive, they leave the tile and wait until they fill another state; neighbouring orbits have similar
+lengths, so few do. A sample's result depends only on the sample.
 
 A lane is also done when its iterate repeats an earlier one exactly (Brent's cycle test on the
-rounded values): from there on the orbit, and so every trap, sees nothing new, and the result is
-the one that the full number of iterations would give.
+rounded values): from then on the orbit only repeats itself, so the full number of iterations would
+give the same result.
 
 The floor, for z^2 + c and a cross: a step takes 13 vector operations (3 products, 5 sums, a
 comparison, 2 choices, 2 to count), a distance within reach 17, keeping the nearest 8; 38 in all,
@@ -57,12 +57,12 @@ from fractalgen.kernels.trap_shapes import hide_from, keep_nearest, locate_hits,
 __all__ = ["BAILOUT", "follow_orbits"]
 
 BAILOUT = 256.0
-_FEW = 16  # once no more lanes than this are alive, they leave the tile
+_FEW = 16  # if at most this many lanes are alive, they leave the tile
 
 
 @kernel
 def _retire_lanes(s, bailout, max_count):
-    """Take out the lanes that are done without having escaped; return how many are alive."""
+    """Remove the lanes that are done but did not escape; return how many are alive."""
     real = s.dtype.type
     outside = real(OUTSIDE)
     past_all = max_count + real(1.0)
@@ -171,7 +171,7 @@ def follow_orbits(
     reach : float
         Traps see iterates with a squared magnitude below this, which is below the bailout's.
     first_row : int
-        The row of the grid that comes first in `records`.
+        The grid's row that is the first in `records`.
     stride : int
         Take every `stride`-th row and column.
     records : float32 array, shape (6, rows, columns)

@@ -1,7 +1,7 @@
-"""What a plan holds, and what it is drawn from: the layout that both engines read by name.
+"""The layout of plans and of the settings that they are drawn from, shared by both engines.
 
-A plan is a record of fixed shape, so that a kernel draws a batch of plans without Python. Each
-choice by name is a number in it; the classes below decide which.
+A plan is a record of fixed shape, so a kernel can draw a batch of plans without Python. Named
+choices are stored as the numbers in the enumerations below.
 """
 
 import enum
@@ -28,7 +28,7 @@ __all__ = [
 MAX_WIDTH = 8
 MAX_DEPTH = 8
 NO_OP = -1
-"""In place of an operation, where a step has none."""
+"""Stands for no operation."""
 
 
 class _Code(enum.IntEnum):
@@ -38,15 +38,15 @@ class _Code(enum.IntEnum):
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Return what users call the members, in order: "shear-x" for SHEAR_X."""
+        """Return the users' names of the members, in order: "shear-x" for SHEAR_X."""
         return tuple(name.lower().replace("_", "-") for name in cls.__members__)
 
 
 class ImageOp(_Code):
     """Operations on whole images.
 
-    A new one goes at the end. Its kernel goes into `fractalgen.kernels.image_ops`, its reference
-    into `fractalgen.augment.image_ops`.
+    Add new ones at the end, with a kernel in `fractalgen.kernels.image_ops` and a reference in
+    `fractalgen.augment.image_ops`.
     """
 
     EQUALIZE = enum.auto()
@@ -69,8 +69,8 @@ class ImageOp(_Code):
 class MixingOp(_Code):
     """Ways to mix a patch of two images.
 
-    A new one goes at the end. Its kernel goes into `fractalgen.kernels.mixing`, its reference
-    into `fractalgen.augment.reference`.
+    Add new ones at the end, with a kernel in `fractalgen.kernels.mixing` and a reference in
+    `fractalgen.augment.reference`.
     """
 
     ADD = enum.auto()
@@ -80,7 +80,7 @@ class MixingOp(_Code):
 
 
 class Framework(_Code):
-    """How the chains are joined; see `fractalgen.IPMixConfig`."""
+    """How the chains are combined; see `fractalgen.IPMixConfig`."""
 
     CHAIN = enum.auto()
     LINEAR = enum.auto()
@@ -139,7 +139,7 @@ SETTINGS = np.dtype(
 
 
 class Choices(NamedTuple):
-    """What a step chooses from: sides in pixels, and operations by number."""
+    """The choices of a step: patch sides in pixels, and operations by number."""
 
     patch_sizes: NDArray[np.int64]
     mixing_ops: NDArray[np.int64]

@@ -22,7 +22,7 @@ _MIN_LEVEL = np.float32(0.1)
 
 @kernel
 def _sample_box(box, stream, size, height, width, settings):
-    """Draw a patch: a square, or a scar; the whole image where `size` reaches its sides."""
+    """Draw a patch: a square or a scar, or the whole image if `size` reaches its sides."""
     whole = size >= height and size >= width
     scar = settings["scar"] == 1 and (settings["square"] == 0 or uniform(stream) < _HALF)
     if whole and not (scar and settings["boxed_pixels"] == 1):
@@ -81,8 +81,8 @@ def _sample_step(plan, chain, step, stream, p_level, height, width, choices, set
 def sample_plan(plan, seed, image_seed, height, width, choices, settings):
     """Draw one plan into `plan`, a record of `PLAN` that is all zeros.
 
-    `seed`, a uint64, decides everything but the bank's image and its crop, which follow from
-    `image_seed`; `choices` and `settings` are as `fractalgen.kernels.plan_layout` has them.
+    `seed`, a uint64, determines everything except the bank's image and its crop, which depend on
+    `image_seed`. For `choices` and `settings` see `fractalgen.kernels.plan_layout`.
     """
     stream = np.zeros(2, np.uint64)
     stream[0] = image_seed

@@ -1,4 +1,4 @@
-"""Measurements of small images, in whole numbers, by which families reject dull ones."""
+"""Integer measurements of small images, which families use to reject dull ones."""
 
 from typing import NamedTuple
 

@@ -1,6 +1,6 @@
-"""SplitMix64: a counter-based generator that every kernel draws from.
+"""SplitMix64, the counter-based generator of all kernels.
 
-The n-th output depends on the seed and on n alone, so lanes, threads and order are free.
+The n-th output depends only on the seed and n, so lanes, threads and order don't matter.
 Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 """
 

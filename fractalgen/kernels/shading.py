@@ -31,7 +31,7 @@ _THREE = np.float32(3.0)
 
 @kernel
 def _pair_up(table, pairs):
-    """Put each entry of a table beside the step to the next, so that one load fetches both."""
+    """Store each entry of a table next to the step to the next one, so one load fetches both."""
     for entry in range(pairs.shape[0]):
         pairs[entry, 0] = table[entry]
         pairs[entry, 1] = table[entry + 1] - table[entry]
@@ -63,7 +63,7 @@ def _normalize_row(values, low, high, pairs, entries, found, coordinates):
 
 @kernel
 def _light_row(heights, heights_below, strength, light_x, light_y, lit):
-    """Light a surface of these heights; see `shade`."""
+    """Light a surface with these heights; see `shade`."""
     side = heights.size
     for x in range(side - 1):
         across = (heights[x + 1] - heights[x]) * strength
@@ -114,7 +114,7 @@ def _look_up(gradient, entries, colors):
 
 @kernel
 def _blend_rows(below, above, opacity, lit, blend, samples):
-    """Blend one channel of a layer over that of another, and light the result."""
+    """Blend one channel of a layer over another layer's, and light the result."""
     for x in range(below.size):
         under = below[x]
         mixed = above[x]
@@ -138,7 +138,7 @@ def _add_groups(samples, n, totals):
 
 @kernel
 def _add_samples(samples, supersample, totals):
-    """Add up the samples of each pixel in a row; usual numbers of samples have their own loop."""
+    """Add up the samples of each pixel in a row; common numbers of samples have their own loop."""
     if supersample == 1:
         _add_groups(samples, 1, totals)
     elif supersample == 2:
@@ -192,7 +192,7 @@ def shade(
 
     `weights` (3, 4) say how far each field moves along the gradient in the base layer, in the trap
     layer, and for samples that did not escape, which use the base's gradient; `phases` (3,) say
-    where each begins, high enough that no position falls below 1. `gradients` (2, 3, m) are the
+    where each starts, high enough that no position falls below 1. `gradients` (2, 3, m) are the
     base's and the trap layer's, in linear light, cyclic, with m a power of two.
 
     `blend` is a value of `BLENDS`. `cover` holds the trap layer's opacity at distance 0, and the

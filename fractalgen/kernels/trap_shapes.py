@@ -1,6 +1,6 @@
 """Orbit traps: a table of shapes, an iterate's distance from each, and the nearest hit.
 
-Adding a shape takes one line in `SHAPES` and one branch in `measure_distances`. Distances are
+A new shape needs one line in `SHAPES` and one branch in `measure_distances`. Distances are
 squared, so most shapes need no square root. The astroid and the spiral, which have no short
 formula, use first-order distances.
 """
@@ -82,7 +82,7 @@ def _from_lattice(u, radius):
 
 @kernel
 def measure_distances(s, shape, trap, reach):
-    """Write each iterate's squared distance from a trap, or `NO_HIT` where it is out of reach.
+    """Write each iterate's squared distance from a trap, or `NO_HIT` if it is out of reach.
 
     `shape` is the code of a `TrapShape`. `trap` holds the centre's x and y, the cosine and sine of
     the turn, the radius (or half side, or spacing), and the factor of the squared distance. Only

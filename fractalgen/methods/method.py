@@ -43,7 +43,7 @@ class Batch:
     n_classes : int
         Number of classes.
     drawn : object
-        Whatever a method's `on_device` draws for its own `forward` and `loss`.
+        Random choices that a method's `on_device` makes for its `forward` and `loss`.
     """
 
     views: tuple[torch.Tensor, ...]

@@ -38,7 +38,7 @@ class FamilySummary:
     ----------
     name : str
         The family.
-    asked, drawn, kept : int
+    requested, drawn, kept : int
         Requested images, those that this build drew or copied, and those that already existed.
         The others are missing.
     acceptance : float or None
@@ -49,7 +49,7 @@ class FamilySummary:
     """
 
     name: str
-    asked: int
+    requested: int
     drawn: int
     kept: int
     acceptance: float | None
@@ -58,12 +58,12 @@ class FamilySummary:
     @property
     def missing(self) -> int:
         """Requested images that do not exist."""
-        return self.asked - self.drawn - self.kept
+        return self.requested - self.drawn - self.kept
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
         return {
-            "images": self.asked,
+            "images": self.requested,
             "drawn": self.drawn,
             "kept": self.kept,
             "missing": self.missing,
@@ -108,7 +108,7 @@ class Summary:
     @property
     def n_images(self) -> int:
         """Number of requested images."""
-        return sum(family.asked for family in self.families)
+        return sum(family.requested for family in self.families)
 
     @property
     def n_drawn(self) -> int:
@@ -204,10 +204,10 @@ def build(
     if not isinstance(recipe, Recipe):
         raise ArgumentError(f"recipe must be a Recipe, not {shown(recipe)}")
     places = dict(collected or {})
-    asked = recipe.without(places).merged(
+    requested = recipe.without(places).merged(
         Recipe(families=[FamilyRecipe(name, (), collected=True) for name in places])
     )
-    for family in asked.families:
+    for family in requested.families:
         if not family.collected:
             _ = family.family  # fail before anything is changed if it cannot be drawn
     store = Store(out)
@@ -215,24 +215,24 @@ def build(
     with store.locked(), contextlib.ExitStack() as stack:
         store.read(overwrite=overwrite)
         existing = store.recipe
-        asked = asked.with_settings_of(existing)
+        requested = requested.with_settings_of(existing)
         if existing is None and not store.records:
-            store.check_unused(family.name for family in asked.families)
+            store.check_unused(family.name for family in requested.families)
         overwriting = store.overwriting
         if overwrite:
-            again = Overwriting.of(asked, places)
+            again = Overwriting.of(requested, places)
             # The same call was interrupted, and has already removed the images to replace.
-            resumes = existing and again == overwriting and not existing.differences(asked)
+            resumes = existing and again == overwriting and not existing.differences(requested)
             overwrite, overwriting = not resumes, again
-        joined, replaced = _joined(existing, asked, store, overwrite=overwrite)
+        joined, replaced = _joined(existing, requested, store, overwrite=overwrite)
         sources = {
             name: stack.enter_context(open_source(place, store.folder, fetching))
             for name, place in places.items()
         }
         store.prepare({family.name for family in joined.families} | replaced)
-        store.check_nothing_foreign(asked)
+        store.check_nothing_foreign(requested)
         n_removed = store.remove(replaced) if replaced else 0
-        work = _Work(store, joined, asked, overwriting, workers, progress)
+        work = _Work(store, joined, requested, overwriting, workers, progress)
         work.run(sources, engine or LocalEngine(workers))
         work.notes += _about_too_few(work, recipe, places)
         return work.summary(time.monotonic() - began, n_removed=n_removed)
@@ -292,7 +292,7 @@ def repair(
 
 
 def _joined(
-    existing: Recipe | None, asked: Recipe, store: Store, *, overwrite: bool
+    existing: Recipe | None, requested: Recipe, store: Store, *, overwrite: bool
 ) -> tuple[Recipe, set[str]]:
     """Merge the requested recipe with the existing one; return it, and the families to remove.
 
@@ -300,13 +300,13 @@ def _joined(
     differs, every generated image is removed, because a set has only one of each.
     """
     if existing is None:  # a manifest alone does not say which set its images belong to
-        return asked, {name for name, _ in store.records}
-    differences = existing.differences(asked)
+        return requested, {name for name, _ in store.records}
+    differences = existing.differences(requested)
     if overwrite:
-        replaced = {family.name for family in asked.families}
+        replaced = {family.name for family in requested.families}
         if any(difference.key in ("size", "seed", "format") for difference in differences):
             replaced |= {family.name for family in existing.families if not family.collected}
-        return asked.merged(existing.without(replaced)), replaced
+        return requested.merged(existing.without(replaced)), replaced
     if differences:
         way_out = "Use another folder, or --overwrite to replace the images."
         for difference in differences:
@@ -317,7 +317,7 @@ def _joined(
                 )
         listed = "; ".join(map(str, differences))
         raise SetError(f"{store.folder} holds a different set: {listed}. {way_out}")
-    return existing.merged(asked), set()
+    return existing.merged(requested), set()
 
 
 class _Work:
@@ -330,7 +330,7 @@ class _Work:
         self,
         store: Store,
         recipe: Recipe,
-        asked: Recipe,
+        requested: Recipe,
         overwriting: Overwriting | None,
         workers: int | None,
         progress: Progress | None,
@@ -339,7 +339,7 @@ class _Work:
     ) -> None:
         self.store = store
         self.recipe = recipe
-        self.asked = asked
+        self.requested = requested
         self.overwriting = overwriting
         self.notes: list[str] = []
         self.refused: list[Refusal] = []
@@ -352,7 +352,7 @@ class _Work:
     def run(self, sources: Mapping[str, Source], engine: Engine) -> None:
         """Write the description, make missing images, sort the manifest, update the description."""
         store = self.store
-        missing = list(store.missing(self.asked))
+        missing = list(store.missing(self.requested))
         drawn_with = self._drawn_with(missing)
         store.describe(Description(self.recipe, drawn_with, self.overwriting))
         self._total = len(missing) + sum(len(source.names()) for source in sources.values())
@@ -385,10 +385,10 @@ class _Work:
 
     def _unfinished_overwriting(self) -> Overwriting | None:
         """Return the overwriting in progress; None if it is complete."""
-        again = self.overwriting.asked if self.overwriting else self.asked
+        again = self.overwriting.requested if self.overwriting else self.requested
         collects = any(family.collected for family in again.families)
         unfinished = collects or any(True for _ in self.store.missing(again))
-        return self.overwriting if unfinished and again != self.asked else None
+        return self.overwriting if unfinished and again != self.requested else None
 
     def _collect(self, family: str, source: Source) -> None:
         n_usable = 0
@@ -409,7 +409,7 @@ class _Work:
             self.notes.append(f"{family} keeps {n_others:,} other images, from an earlier source.")
 
     def _draw(self, missing: list[Key], engine: Engine) -> None:
-        records = engine.draw(self.asked, missing, self.store.write)
+        records = engine.draw(self.requested, missing, self.store.write)
         try:
             for record in records:
                 self.store.add(record)
@@ -444,7 +444,7 @@ class _Work:
         )
 
     def _family_summaries(self) -> Iterator[FamilySummary]:
-        for family in self.asked.with_collected(self.store.records).families:
+        for family in self.requested.with_collected(self.store.records).families:
             keys = [(family.name, index) for index in family.indices()]
             records = [self.store.records[key] for key in keys if self.store.has(key, self.recipe)]
             attempts = sum(record.attempt or 0 for record in records)

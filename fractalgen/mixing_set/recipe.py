@@ -119,14 +119,16 @@ class FamilyRecipe:
         """Return a recipe that has these indices too."""
         return dataclasses.replace(self, ranges=merge_ranges((*self.ranges, *ranges)))
 
-    def differences(self, asked: "FamilyRecipe") -> "list[Difference]":
-        """Return the differences between this recipe and `asked`, apart from the indices."""
-        if self.collected != asked.collected:
-            kinds = ["collected" if recipe.collected else "generated" for recipe in (self, asked)]
+    def differences(self, requested: "FamilyRecipe") -> "list[Difference]":
+        """Return the differences between this recipe and `requested`, apart from the indices."""
+        if self.collected != requested.collected:
+            kinds = [
+                "collected" if recipe.collected else "generated" for recipe in (self, requested)
+            ]
             return [Difference(self.name, kinds[0], kinds[1])]
-        if self.version != asked.version:
-            return [Difference(f"{self.name}.version", self.version, asked.version)]
-        mine, theirs = dict(self.options), dict(asked.options)
+        if self.version != requested.version:
+            return [Difference(f"{self.name}.version", self.version, requested.version)]
+        mine, theirs = dict(self.options), dict(requested.options)
         return [
             Difference(f"{self.name}.{key}", mine.get(key), theirs.get(key))
             for key in dict.fromkeys((*mine, *theirs))
@@ -242,15 +244,15 @@ class Recipe:
         unset = {key for key in _SETTINGS if given[key] is None}
         unset |= {key for key in _unset if given[key] == _SETTINGS[key]}
         object.__setattr__(self, "_unset", frozenset(unset))
-        asked: Any = _FAMILIES if families is None else families
-        if isinstance(asked, Mapping):
-            asked = [_family_recipe(name, given) for name, given in asked.items()]
-        asked = list(asked) if isinstance(asked, Iterable) else [asked]
-        for family in asked:
+        requested: Any = _FAMILIES if families is None else families
+        if isinstance(requested, Mapping):
+            requested = [_family_recipe(name, given) for name, given in requested.items()]
+        requested = list(requested) if isinstance(requested, Iterable) else [requested]
+        for family in requested:
             if not isinstance(family, FamilyRecipe):
                 reason = f"families must be numbers of images by name, not {shown(families)}"
                 raise RecipeError(reason, "families")
-        ordered = sorted(asked, key=lambda family: family_order(family.name))
+        ordered = sorted(requested, key=lambda family: family_order(family.name))
         object.__setattr__(self, "families", tuple(ordered))
         self._check()
 
@@ -334,14 +336,14 @@ class Recipe:
             families[family.name] = joined
         return dataclasses.replace(self, families=tuple(families.values()))
 
-    def differences(self, asked: "Recipe") -> tuple[Difference, ...]:
-        """Return the differences between this recipe and `asked`, apart from the indices."""
+    def differences(self, requested: "Recipe") -> tuple[Difference, ...]:
+        """Return the differences between this recipe and `requested`, apart from the indices."""
         found = [
-            Difference(key, getattr(self, key), getattr(asked, key))
+            Difference(key, getattr(self, key), getattr(requested, key))
             for key in _SETTINGS
-            if getattr(self, key) != getattr(asked, key)
+            if getattr(self, key) != getattr(requested, key)
         ]
-        for theirs in asked.families:
+        for theirs in requested.families:
             mine = self.family(theirs.name)
             if mine is not None and mine.ranges:
                 found += mine.differences(theirs)

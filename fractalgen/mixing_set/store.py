@@ -39,20 +39,20 @@ class Overwriting:
 
     Attributes
     ----------
-    asked : Recipe
+    requested : Recipe
         The requested images.
     places : str
         SHA-256 of the sources of its collected images.
     """
 
-    asked: Recipe
+    requested: Recipe
     places: str
 
     @classmethod
-    def of(cls, asked: Recipe, places: Mapping[str, str]) -> "Overwriting":
+    def of(cls, requested: Recipe, places: Mapping[str, str]) -> "Overwriting":
         """Describe a call, so the next one can recognise it."""
         text = json.dumps(sorted(places.items()))
-        return cls(asked, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
+        return cls(requested, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class Description:
             },
         }
         if self.overwriting:
-            asked = self.overwriting.asked.as_json()
-            data["overwriting"] = {"asked": asked, "places": self.overwriting.places}
+            requested = self.overwriting.requested.as_json()
+            data["overwriting"] = {"asked": requested, "places": self.overwriting.places}
         return data
 
     @classmethod
@@ -305,7 +305,7 @@ class Store:
                         size = entry.stat(follow_symlinks=False).st_size
                         self.on_disk[f"{family}/{entry.name}"] = size
 
-    def check_nothing_foreign(self, asked: Recipe) -> None:
+    def check_nothing_foreign(self, requested: Recipe) -> None:
         """Raise SetError if a foreign file has the name of a requested image.
 
         An unrecorded file is not foreign if the set's recipe draws it: a crash left it.
@@ -313,9 +313,9 @@ class Store:
         recorded = {record.file for record in self.records.values()}
         foreign = [
             file
-            for family in asked.families
+            for family in requested.families
             for index in family.indices()
-            if (file := image_file(family.name, index, FORMATS[asked.format])) in self.on_disk
+            if (file := image_file(family.name, index, FORMATS[requested.format])) in self.on_disk
             and file not in recorded
             and not self._draws(file)
         ]

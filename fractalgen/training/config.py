@@ -113,7 +113,7 @@ class Config:
             plain = dict(data)
             method = find_method(plain["method"])
             options = plain.pop(method.name, {})
-            if "jsd" in plain:  # where earlier versions kept it, beside no options for vanilla
+            if "jsd" in plain:  # the layout of earlier versions
                 jsd = plain.pop("jsd")
                 options = {**options, "jsd": jsd} if options else {}
                 plain.pop("ipmix", None)

@@ -102,7 +102,7 @@ def train_epochs(
 ) -> None:
     """Train from a checkpoint, or from the beginning, to the last epoch.
 
-    RunError is raised if an image cannot be read, or the loss is no longer a number.
+    RunError is raised if an image cannot be read, or the loss is not finite.
     """
     config, data = job.config, job.data
     network, model, optimizer = _on_device(job, start, run, accelerator, compiles=compiles)
@@ -174,7 +174,7 @@ def train_epoch(
     n_classes: int,
     on_step: Callable[[StepReport], None] = _ignore,
 ) -> dict[str, float]:
-    """Train for one epoch, from 0; RunError if the loss is no longer a number.
+    """Train for one epoch, counted from 0; RunError if the loss is not finite.
 
     `model` is `network` as wrapped by accelerate. Returns the fields of an `EpochRecord` except the
     epoch and the test error.
@@ -219,7 +219,7 @@ def train_epoch(
 
 
 def cosine_rate(step: int, n_steps: int, peak: float, final: float) -> float:
-    """Return the learning rate of a step, from 0, on half a cosine from `peak` down to `final`.
+    """Return the learning rate of a step, counted from 0, on a cosine from `peak` to `final`.
 
     rate = final + (peak - final) (1 + cos(pi step / n_steps)) / 2, where n_steps is that of the
     whole run. Source: Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm
@@ -229,9 +229,9 @@ def cosine_rate(step: int, n_steps: int, peak: float, final: float) -> float:
 
 
 class _Meter:
-    """Loss, accuracy and speed of an epoch so far.
+    """Loss, accuracy and speed in an epoch so far.
 
-    They are read from the device now and then only, because that waits for it.
+    They are rarely read from the device, because reading waits for it.
     """
 
     def __init__(self, epoch: int, n_steps: int, n_processes: int) -> None:
@@ -246,7 +246,7 @@ class _Meter:
         self.n_images = 0
 
     def timed(self, loader: BatchLoader) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Pass batches on, and add up how long they were waited for."""
+        """Yield the batches, and add up the time spent waiting for them."""
         requested = time.perf_counter()
         for batch in loader:
             self._waited += time.perf_counter() - requested
@@ -267,7 +267,7 @@ class _Meter:
         self.n_images += len(labels)
 
     def read(self, rate: float) -> None:
-        """Bring the sums up to date; RunError if a loss was not a number."""
+        """Update the sums; RunError if a loss was not finite."""
         for loss, n_right in torch.stack(self._unread).tolist():
             self._n_read += 1
             if not math.isfinite(loss):

@@ -95,8 +95,8 @@ def train(
     RunUsageError
         If an option is unknown or out of range, or options contradict each other.
     RunError
-        If the data, the set, the weights or the run's files cannot be used, or the loss is no
-        longer a number; the checkpoint of the last good epoch is kept.
+        If the data, the set, the weights or the run's files cannot be used, or the loss is not
+        finite; the checkpoint of the last good epoch is kept.
 
     Examples
     --------

@@ -68,7 +68,7 @@ def test_a_image_that_can_be_read_again_is_taken_in(small_set, cache):
     path = small_set / "ifs" / "000002.jpg"
     sound = path.read_bytes()
     path.write_bytes(b"damaged")
-    with pytest.warns(UserWarning, match="000002.jpg: another file"):
+    with pytest.warns(UserWarning, match="000002.jpg: it differs"):
         before = MixingSet(small_set, skip_unreadable=True, cache_dir=cache)
     path.write_bytes(sound)
     after = MixingSet(small_set, skip_unreadable=True, cache_dir=cache)
@@ -86,7 +86,7 @@ def test_skipping_everything_is_an_error(folder, cache):
 
 def test_a_sets_image_that_is_not_the_recorded_one_is_refused(small_set, cache):
     Image.new("RGB", (24, 24)).save(small_set / "ifs" / "000002.jpg")
-    with pytest.raises(UnreadableImagesError, match=r"ifs/000002\.jpg: another file") as caught:
+    with pytest.raises(UnreadableImagesError, match=r"ifs/000002\.jpg: it differs") as caught:
         MixingSet(small_set, cache_dir=cache)
     assert len(caught.value.refused) == 1
 

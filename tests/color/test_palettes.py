@@ -117,8 +117,8 @@ HEAD = "GIMP Palette\nName: x\nColumns: 0\n#\n1 2 3\n4 5 6\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "line 1: a palette file begins with 'GIMP Palette'"),
-        ("1 2 3\n4 5 6\n", "line 1: a palette file begins with 'GIMP Palette'"),
+        ("", "line 1: a palette file must start with 'GIMP Palette'"),
+        ("1 2 3\n4 5 6\n", "line 1: a palette file must start with 'GIMP Palette'"),
         (HEAD + "12 300 4\n", "line 7: expected three numbers from 0 to 255, found '12 300 4'"),
         (HEAD + "12 30\n", "line 7: expected three numbers from 0 to 255, found '12 30'"),
         (HEAD + "\n-1 2 3\n", "line 8: expected three numbers from 0 to 255, found '-1 2 3'"),

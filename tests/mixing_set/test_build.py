@@ -239,7 +239,7 @@ def test_asking_for_less_than_belongs_to_the_set_tells_what_is_missing(small_set
     for index in (1, 4, 5):
         (small_set / f"ifs/{index:06d}.jpg").unlink()
     summary = build(ifs_recipe(2), small_set)
-    assert (summary.families[0].asked, summary.n_drawn, summary.n_missing) == (2, 1, 2)
+    assert (summary.families[0].requested, summary.n_drawn, summary.n_missing) == (2, 1, 2)
 
 
 def test_the_summary_counts_attempts(tmp_path):

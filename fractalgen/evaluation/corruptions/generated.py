@@ -212,7 +212,7 @@ def corrupted_parts(
         # The time of the first part includes imports and compilation.
         if workers > 1 and left > worth_seconds and not first:
             yield from _by_processes(suite, read, indices, name, seed, waiting, workers)
-            workers = 1  # processes could not do whatever is left now
+            workers = 1  # the rest cannot be done in processes either
         first = False
 
 

@@ -31,10 +31,8 @@ class AdversarialOptions(Options):
     """Steps and strength of the attack."""
 
     pgd_steps: int = option(20, "Steps of the PGD attack; 0 skips it.", minimum=0)
-    pgd_epsilon: float = option(
-        2.0, "Maximum change made by the attack, in 255ths of the pixel range.", minimum=0
-    )
-    pgd_norm: str = option("linf", "Norm that limits the change.", choices=tuple(NORMS))
+    pgd_epsilon: float = option(2.0, "Maximum size of the attack, in units of 1/255.", minimum=0)
+    pgd_norm: str = option("linf", "Norm of the attack's size.", choices=tuple(NORMS))
 
 
 @dataclass(frozen=True)

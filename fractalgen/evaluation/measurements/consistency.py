@@ -50,8 +50,8 @@ class ConsistencyOptions(Options):
 
     perturbations: str = option(
         GENERATE,
-        "Source of gradually changing images: generate CIFAR-P's ten kinds of sequences, or read "
-        "a published folder.",
+        "Gradually changing images: 'generate' makes CIFAR-P's ten kinds of sequences; DIR is a "
+        "published folder.",
         metavar=f"{GENERATE}|DIR|{NONE}",
     )
 

@@ -54,8 +54,8 @@ class CorruptionOptions(Options):
 
     corruptions: tuple[str, ...] = option(
         (GENERATE,),
-        "Source of corrupted images: generate ImageNet-C's fifteen corruptions at five "
-        "severities, or read a published folder (CIFAR-C, C-bar, ImageNet-C). Can be repeated.",
+        "Corrupted images: 'generate' makes ImageNet-C's fifteen corruptions at five severities; "
+        "DIR is a published folder (CIFAR-C, C-bar, ImageNet-C). Can be repeated.",
         metavar="|".join((*SUITES, "DIR", NONE)),
     )
 

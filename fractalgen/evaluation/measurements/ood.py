@@ -44,14 +44,13 @@ class OODOptions(Options):
 
     ood: tuple[str, ...] = option(
         (),
-        "Source of out-of-distribution (OOD) images, one for every five test images. Can be "
-        "repeated.",
+        "Out-of-distribution (OOD) images, one for every five test images. Can be repeated.",
         metavar=f"noise|fractals|DATASET|DIR|{NONE}",
         default_text="noise, and fractals if there is a mixing set",
     )
     imagenet_o: Path | None = option(
         None,
-        "Folder of OOD images in the layout of ImageNet-O: a folder for each of some classes.",
+        "Folder of OOD images laid out like ImageNet-O, with subfolders for some of the classes.",
         metavar="DIR",
     )
 

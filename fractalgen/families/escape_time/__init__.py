@@ -38,7 +38,7 @@ _JULIA_SHARE = 0.55
 _MAX_ITER = 1024
 _MAX_TRAPS = 4
 _MAX_SUPERSAMPLE = 4
-# What a probe must show; see `Interest`.
+# Thresholds for a probe; see `Interest`.
 _PROBE_SIZE = 64
 _MIN_CONTRAST = 110
 _MIN_EDGED_TILES = 0.5
@@ -84,7 +84,7 @@ class EscapeTime:
     palette : str
         Anything that `fractalgen.color.palettes.resolve` accepts; a file becomes its colours.
     supersample : int
-        Samples per pixel along each side, 1 to 4.
+        Samples per pixel along each axis, 1 to 4.
     """
 
     name: ClassVar[str] = "escape-time"
@@ -205,7 +205,7 @@ def orbit_fields(
 
 @dataclass(frozen=True)
 class Interest:
-    """How much there is to see in an image."""
+    """How much an image shows."""
 
     contrast: int  # grey levels between the 5th and the 95th percentile of luma
     edged_tiles: float  # share of the 8 x 8 tiles that hold an edge
@@ -217,7 +217,7 @@ class Interest:
 def measure_interest(rgb: NDArray[np.uint8]) -> Interest:
     """Measure a square image whose side is a multiple of 8.
 
-    The sums are of integers, so that a gate decides the same on every processor.
+    The sums are of integers, so the decision is the same on every processor.
     """
     channels = rgb.astype(np.int32)
     luma = (54 * channels[..., 0] + 183 * channels[..., 1] + 19 * channels[..., 2]) >> 8

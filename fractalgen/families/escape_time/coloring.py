@@ -1,4 +1,4 @@
-"""How an image is coloured: its parameters, their random draw, and fields turned into RGB."""
+"""The colours of an image: parameters, their random choice, and turning fields into RGB."""
 
 import math
 from collections.abc import Callable
@@ -39,7 +39,7 @@ FIELDS = ("smooth", "distance", "hit", "angle")
 _N_BINS = 1024
 _N_GRADIENT = 1024
 _MAX_TURNS = 16
-_TURNS_BELOW = 8.0  # added to positions on a gradient, so that usual weights leave them above 0
+_TURNS_BELOW = 8.0  # added to positions on a gradient, so usual weights keep them above 0
 _TAIL = 0.01  # share of the samples that the linear normaliser clips at each end
 
 Table = NDArray[np.float64]
@@ -54,7 +54,7 @@ def _linear(rank: Table) -> Table:
 
 
 def _balanced(rank: Table) -> Table:
-    """Average the linear and the rank normaliser: even, but the distribution keeps its shape."""
+    """Average the linear and the rank normaliser: more even, but keeps the distribution's shape."""
     return (_linear(rank) + rank) * 0.5
 
 
@@ -63,8 +63,8 @@ def _rank(rank: Table) -> Table:
     return rank
 
 
-# Each maps the share of a field's values below each edge of a histogram's bins, rising from 0 to 1,
-# to coordinates in [0, 1] at these edges.
+# Each maps a cumulative histogram of a field, from 0 to 1 at the bin edges, to coordinates in
+# [0, 1] at these edges.
 NORMALIZERS: dict[str, Callable[[Table], Table]] = {
     "linear": _linear,
     "balanced": _balanced,
@@ -74,7 +74,7 @@ NORMALIZERS: dict[str, Callable[[Table], Table]] = {
 
 @dataclass(frozen=True)
 class FieldWeights:
-    """How far each normalised field moves along a cyclic gradient, in turns of it."""
+    """How far each normalised field moves along a cyclic gradient, in turns."""
 
     smooth: float
     distance: float
@@ -116,7 +116,7 @@ class Coloring:
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """How the values of one image's fields become coordinates in [0, 1]."""
+    """The mapping of an image's field values to coordinates in [0, 1]."""
 
     ranges: NDArray[np.float32]  # (4, 2): the minimum and maximum of each field
     tables: NDArray[np.float32]  # (4, n): coordinates at n values evenly spaced over each range
@@ -167,12 +167,12 @@ def _sign(rng: np.random.Generator) -> float:
 
 
 def exposure_stride(side: int) -> int:
-    """Return the spacing, along both axes, of the samples that an exposure is measured on."""
+    """Return the spacing of the samples on which the exposure is measured."""
     return max(1, side // 128)
 
 
 def expose(samples: NDArray[np.float32], normalizer: str) -> Exposure:
-    """Measure an image's fields on some of its samples, of shape (4 or more, rows, columns).
+    """Measure the exposure on some samples of an image, of shape (4 or more, rows, columns).
 
     The normaliser applies to all fields but the angle.
     """

@@ -26,7 +26,7 @@ class Trap:
     cosine: float  # the turn
     sine: float
     radius: float  # radius, half side, or spacing; 1 for shapes without a size
-    weight: float  # factor of the distance: below 1 the trap catches more than the other of a pair
+    weight: float  # factor of the distance: below 1 it catches more than the other of a pair
 
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:
@@ -60,7 +60,7 @@ def _sample_trap(rng: np.random.Generator, shape: str) -> Trap:
 
 
 def trap_rows(traps: Sequence[Trap]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the codes of the traps' shapes, and their numbers as the kernel expects them."""
+    """Return the codes of the traps' shapes, and their parameters as the kernel expects them."""
     codes = np.array([SHAPES[trap.shape].code for trap in traps], np.int64)
     rows = []
     for trap in traps:

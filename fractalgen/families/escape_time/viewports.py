@@ -1,4 +1,4 @@
-"""Where to look: windows near the boundary of a Mandelbrot or Julia set."""
+"""Viewports: windows near the boundary of a Mandelbrot or Julia set."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _JULIA_WIDTHS = (0.03, 3.2)
 _MANDELBROT_WIDTHS = (3e-5, 1.5)
 _CONSTANT_WIDTHS = (1e-4, 0.15)
 _JULIA_WINDOW = (0.0, 0.0, 3.2)
-# The limits of recorded parameters: deeper and farther away than any that are drawn at random.
+# Limits of recorded parameters, deeper and farther away than any sampled ones.
 _WIDTHS = (1e-9, 16.0)
 _MAX_COORDINATE = 8.0
 

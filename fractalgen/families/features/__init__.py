@@ -1,8 +1,8 @@
-"""Feature images: what the units of a network's early layers respond to most.
+"""Feature images: patterns that units in a network's early layers respond to most.
 
-They stand in for feature visualisations without needing a network: a random bank of oriented
-filters on a bent plane responds to noise, is normalised by its local energy, rectified, mixed by a
-second layer, and coloured along opponent axes.
+They replace feature visualisations without a network: a random bank of oriented filters on a bent
+plane responds to noise, is normalised by its local energy, mixed by a second layer, rectified, and
+coloured along opponent axes.
 """
 
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ _GRADIENT_COLORS = 1024
 _MAX_FILTERS = 32
 _MAX_UNITS = 16
 _MIN_CONSTANT = 1e-6
-# What a probe's eight-bit light must show: the minimum deviation, the minimum mean step between
+# Thresholds for a probe's eight-bit light: the minimum deviation, the minimum mean step between
 # neighbours, and the maximum share of pixels in one of eight equal ranges.
 _MIN_DEVIATION = 14.0
 _MIN_STEP = 11.0
 _MAX_SHARE = 0.72
 # A unit of the second layer sees each filter with this probability.
 _SEEN_SHARE = 0.75
-# How colourful an image is; one is drawn.
+# How colourful an image is; one of these is drawn.
 _STRENGTHS = (0.15, 0.6, 0.6, 0.8, 1.1, 1.2)
 
 
@@ -92,9 +92,9 @@ class Features:
     Attributes
     ----------
     palette : str
-        "any" for random natural opponent colours. Otherwise anything that
-        `fractalgen.color.palettes.resolve` accepts: every image takes its colours from it, and a
-        file becomes its colours.
+        "any" for random natural opponent colours. Otherwise any value that
+        `fractalgen.color.palettes.resolve` accepts, for the colours of all images; files are
+        replaced by their colours.
     """
 
     name: ClassVar[str] = "features"
@@ -228,7 +228,7 @@ def _draw_axes(params: FeaturesParams, size: int, first: int, n_rows: int) -> ND
 def _probe(params: FeaturesParams) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the three axes of a small image, and the exposure that applies at every size.
 
-    The cache saves a second drawing when the gate's image is rendered next.
+    The result is cached, because an accepted image is rendered right after its probe.
     """
     axes = _draw_axes(params, _PROBE_SIZE, 0, _PROBE_SIZE)
     ranked = np.sort(axes.reshape(3, -1), axis=1)

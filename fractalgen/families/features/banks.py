@@ -13,7 +13,7 @@ from fractalgen.seeding import uniform, whole
 
 __all__ = ["sample_bank"]
 
-# Banks whose gratings all have fewer cycles than this look out of focus without details.
+# Banks whose gratings all have fewer cycles than this look out of focus unless details are added.
 _COARSE = 12.0
 
 Bank = tuple[Chart, list[Filter]]
@@ -215,12 +215,12 @@ _KINDS: tuple[tuple[int, Callable[[np.random.Generator], Bank]], ...] = (
     (7, _rings),
     (10, _eyes),
 )
-# Every kind as often as its share, so that one integer chooses.
+# Each kind repeated according to its share, so one integer chooses.
 _BY_SHARE = tuple(kind for share, kind in _KINDS for _ in range(share))
 
 
 def _details(rng: np.random.Generator, chart: Chart, bank: list[Filter]) -> list[Filter]:
-    """Draw faint filters above the bank's own, falling as 1 / frequency**a."""
+    """Draw faint filters of higher frequencies, falling off as 1 / frequency**a."""
     top = max(6.0, *(math.hypot(f.u, f.v) if f.u else float(f.cells) for f in bank))
     slope = uniform(rng, 0.5, 1.2)
     found = []

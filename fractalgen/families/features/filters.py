@@ -9,9 +9,9 @@ from fractalgen.families.base import check_within
 
 __all__ = ["FINEST", "NUMBERS", "Chart", "Filter", "blotches", "five_digits", "wave"]
 
-# Cycles a side above which a grating is too fine for a 256-pixel image.
+# Cycles per side above which a grating is too fine for a 256-pixel image.
 FINEST = 40.0
-# Within these bounds of recorded numbers no kernel can overflow.
+# Bounds of recorded numbers, within which no kernel can overflow.
 NUMBERS = (-100.0, 100.0)
 _MAX_CELLS = 256
 
@@ -32,7 +32,7 @@ class Chart:
     ripple_cycles: float = 0.0  # its cycles per width
     polar: bool = False  # use radius and angle (in turns) instead of x and y
     seed_cells: int = 0  # cells along a side, each with its own origin; 0 for a single origin
-    jitter: float = 0.0  # how far a cell's origin strays, 0 to 1
+    jitter: float = 0.0  # how far a cell's origin is off its centre, 0 to 1
     stagger: float = 0.0  # shift of every other row, in cells
     turn: float = 0.0  # the maximum turn of a cell's axes
 

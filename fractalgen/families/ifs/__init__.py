@@ -34,9 +34,9 @@ __all__ = ["IFS", "IFSParams"]
 
 _MAX_OBJECTS = 5
 
-# What a probe must show: shares of its pixels and tiles that are visited; the evenness, which is 1
-# if all pixels are visited equally often and 1 / pixels if one has all visits; and at most this
-# share of visited pixels with visited neighbours only.
+# Thresholds for a probe: shares of pixels and tiles that are visited; the evenness, which is 1 if
+# all pixels are visited equally often and 1 / pixels if one has all visits; and the maximum share
+# of visited pixels that only have visited neighbours.
 _MIN_FILL = 0.18
 _MIN_TILES = 0.5
 _MIN_EVENNESS = 0.07
@@ -67,7 +67,7 @@ class IFS:
         Anything that `fractalgen.color.palettes.resolve` accepts; a file becomes its colours. Each
         fractal and each background draws its own.
     objects : int
-        Fractals in an image, 1 to 5.
+        Fractals per image, 1 to 5.
     """
 
     name: ClassVar[str] = "ifs"
@@ -115,9 +115,9 @@ class IFS:
 def _sample_place(
     rng: np.random.Generator, n_objects: int, turn: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Draw the centre and the sides of a fractal's box, in sides of the image.
+    """Draw the centre and the sides of a fractal's box, relative to the image's side.
 
-    A single fractal may reach beyond the image's edges; several stand around its centre.
+    A single fractal can extend beyond the image's edges; several are placed around its centre.
     """
     largest = 1.7 if n_objects == 1 else 1.3 / n_objects**0.5
     smallest = 0.75 if n_objects == 1 else 0.6 * largest

@@ -1,4 +1,4 @@
-"""Backgrounds, and the colours that make a figure stand out from them."""
+"""Backgrounds, and colours that make a figure stand out from them."""
 
 import math
 from bisect import bisect_right
@@ -101,7 +101,7 @@ def sample_backdrop(rng: np.random.Generator, colors: tuple[str, ...]) -> Backdr
 def draw_backdrop(backdrop: Backdrop, size: int) -> NDArray[np.uint8]:
     """Draw a background, uint8 of shape (size, size, 3).
 
-    The field's grid has about one node for every other pixel; its size is a power of two.
+    The field's grid has about one node per two pixels along a side; its size is a power of two.
     """
     n_levels = max(_MIN_LEVELS, (size - 1).bit_length() - 1)
     roughness, stream = np.float32(backdrop.roughness), np.uint64(backdrop.stream)
@@ -138,10 +138,10 @@ def _lightness(colors: tuple[str, ...]) -> list[float]:
 
 
 def _apart(colors: tuple[str, ...], band: LightnessBand) -> tuple[str, ...]:
-    """Return the colours above or below a band, whichever reach farther, the nearest first.
+    """Return the colours above or below a band, whichever extend farther, the nearest first.
 
-    Return none of them unless two are well away from the band, one is far away, and they differ
-    among themselves.
+    Return none unless two are well away from the band, one is far away, and they differ from each
+    other.
     """
     lightness = _lightness(colors)
     if max(lightness) - band.high >= band.low - min(lightness):
@@ -182,9 +182,9 @@ def _band_at(
 
 
 def figure_colors(colors: tuple[str, ...], band: LightnessBand) -> tuple[str, ...]:
-    """Choose two to eight colours of a figure, ordered from the one nearest to its ground outwards.
+    """Choose two to eight colours of a figure, ordered by their distance from the ground.
 
-    Colours too near to the ground are left out, unless fewer than two would remain.
+    Colours too close to the ground are dropped, unless fewer than two would remain.
     """
     chosen = _apart(colors, band)
     if not chosen:
@@ -203,7 +203,7 @@ def ground_colors(
 ) -> tuple[str, ...]:
     """Draw three to five colours of a palette, in random order, and move them into a band.
 
-    Hues stay; one number scales the chroma of all.
+    Hues stay the same; the chroma of all is scaled by the same factor.
     """
     fewest, most = _GROUND_COLORS_RANGE
     amount, strength, *places = rng.random(2 + len(colors)).tolist()

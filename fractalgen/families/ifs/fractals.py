@@ -1,4 +1,4 @@
-"""One affine fractal of an image: its parameters, how they are drawn, how it is drawn."""
+"""One affine fractal of an image: its parameters, sampling them, and drawing it."""
 
 from dataclasses import dataclass
 
@@ -91,7 +91,7 @@ class Fractal:
 
 
 def is_contractive(row: AffineMap) -> bool:
-    """Tell whether a map's iterates converge: both eigenvalues lie inside the unit circle."""
+    """Return whether a map's iterates converge: both eigenvalues are inside the unit circle."""
     a, b, _, d, e, _ = row
     determinant = a * e - b * d
     return abs(determinant) < 1.0 and abs(a + e) < 1.0 + determinant
@@ -178,7 +178,7 @@ def _play(fractal: Fractal, n_points: int, size: int, histogram: NDArray[np.uint
 def draw_over(fractal: Fractal, canvas: NDArray[np.uint8]) -> None:
     """Draw a fractal over an image, uint8 of shape (size, size, 3), in place.
 
-    A large image is smoothed once more, or its finest threads would fade as pixels shrink.
+    A large image is smoothed once more, because its finest threads would fade as pixels shrink.
     """
     size = canvas.shape[0]
     n_points = fractal.points * size * size // _BASE_SIZE**2

@@ -15,9 +15,9 @@ Block = Callable[[int, int, int], nn.Module]
 
 
 class _PreActivationBlock(nn.Module):  # type: ignore[misc, unused-ignore]
-    """Apply norm, ReLU and convolution twice, beside a shortcut.
+    """Apply norm, ReLU and convolution twice, with a shortcut.
 
-    Where the width changes, the shortcut is a convolution of the activated input.
+    If the width changes, the shortcut is a convolution of the activated input.
     """
 
     def __init__(self, n_in: int, n_out: int, stride: int, dropout: float) -> None:
@@ -41,7 +41,7 @@ class _PreActivationBlock(nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 class _PlainShortcut(nn.Module):  # type: ignore[misc, unused-ignore]
-    """Take every second pixel, and fill the new channels with zeros; has no weights."""
+    """Take every second pixel, and fill the new channels with zeros, without weights."""
 
     def __init__(self, n_new: int, stride: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def wide_resnet(depth: int, width: int, dropout: float, n_classes: int) -> nn.Mo
 
 
 def thin_resnet(depth: int, n_classes: int) -> nn.Module:
-    """Return the ResNet of 16, 32 and 64 channels, with shortcuts that have no weights.
+    """Return the ResNet with 16, 32 and 64 channels and shortcuts without weights.
 
     The depth is 6n + 2 for n blocks in each stage. Source: He et al., "Deep residual learning for
     image recognition", CVPR 2016, section 4.2.
@@ -152,7 +152,7 @@ def _three_stages(
     """Return a classifier for images of any size, with fresh weights.
 
     `widths` are the channels after the stem and after each stage; the second and third stage halve
-    the size. `end` lies between the last stage and the mean over the image.
+    the size. `end` is inserted between the last stage and the mean over the image.
     """
     layers: list[tuple[str, nn.Module]] = [("stem", stem)]
     for number, stride in enumerate((1, 2, 2), start=1):

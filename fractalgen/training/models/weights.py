@@ -72,7 +72,7 @@ def _load_published(model: Any, entry: ModelEntry) -> str:
         known = ", ".join(name for name, other in MODELS.items() if other.published_weights)
         raise RunUsageError(
             f"there are no published weights for {entry.name}; use --model {known}, or"
-            " --weights a file"
+            " --weights with a file"
         )
     weights = dict(_download(entry))
     current = model.state_dict()
@@ -142,12 +142,12 @@ def _check(model: Any, weights: Mapping[str, torch.Tensor], source: str, entry: 
 def _misfits(
     current: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
 ) -> dict[str, str]:
-    """Return what is wrong with each tensor that does not fit, in the network's order."""
+    """Return a message for each tensor that does not fit, in the network's order."""
     found = {}
     for name, expected in current.items():
         given = weights.get(name)
         if given is None:
-            # Old files lack the number of batches that a norm has seen, and no prediction needs it.
+            # Old files lack a norm layer's count of batches, which predictions don't need.
             if not name.endswith(".num_batches_tracked"):
                 found[name] = f"{name} {_form(expected)} is missing"
         elif (
@@ -170,8 +170,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Read tensors by name from a ``.safetensors``, ``.pt`` or ``.pth`` file.
 
     An optimizer's state is skipped, and prefixes from parallel training and compiling are dropped.
-    The tensors are in main memory, and may be backed by the file. RunError if the file is missing,
-    damaged, of another kind, or would run code.
+    The tensors are in main memory, and can be backed by the file. RunError if the file is missing,
+    damaged, of another format, or would run code.
     """
     if path.suffix not in (".safetensors", ".pt", ".pth"):
         raise RunError(f"{path} is not a file of weights; {_WAY_OUT}")
@@ -225,7 +225,7 @@ def _read_pytorch(path: Path, start: bytes) -> Any:
 
 
 def _unwrapped(contents: Any, path: Path) -> dict[str, torch.Tensor]:
-    """Find the network's tensors in what a file holds."""
+    """Find the network's tensors in the contents of a file."""
     for entry in _ENTRIES:
         if isinstance(contents, Mapping) and isinstance(contents.get(entry), Mapping):
             contents = contents[entry]
@@ -244,7 +244,7 @@ def _unwrapped(contents: Any, path: Path) -> dict[str, torch.Tensor]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether this is a tensor with numbers that can be copied one by one."""
+    """Whether this is a dense tensor of plain numbers."""
     return (
         isinstance(value, torch.Tensor)
         and value.layout == torch.strided
