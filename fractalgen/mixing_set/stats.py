@@ -137,7 +137,7 @@ class Stats:
                 low, high = measure.number(spread.low), measure.number(spread.high)
                 means.append(measure.number(spread.mean) + unit if known else "-")
                 ranges.append(f"{low} to {high}{unit}" if known else "")
-            near = f"{group.near_duplicates:.1%}" if group.n_images else "-"
+            near = f"{group.near_duplicates:.2%}" if group.n_images else "-"
             long = len(group.name) > _MAX_NAME
             name = group.name[: _MAX_NAME - 3] + "..." if long else group.name
             rows.append((name, f"{group.n_images:,}", *means, near))

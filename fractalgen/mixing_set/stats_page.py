@@ -81,8 +81,8 @@ def histograms(stats: Stats) -> Image.Image:
         _Panel(
             "nearest",
             "Near duplicates",
-            f"bits to the nearest other perceptual hash; {NEAR_DISTANCE} or fewer is a near "
-            f"duplicate: {stats.total.near_duplicates:.1%}",
+            "bits that differ from the most similar image's hash; near duplicates "
+            f"({NEAR_DISTANCE} or fewer): {stats.total.near_duplicates:.2%}",
             (-1, _MAX_DISTANCE + 1),
             n_bins=_MAX_DISTANCE // 2 + 1,  # half the bits are 1, so that distances are even
             mark=NEAR_DISTANCE + 1,
