@@ -106,7 +106,7 @@ def max_side(path: Path) -> int | None:
     return MAX_SIDES.get(_FORMATS[path.suffix.lower()])
 
 
-def save_image(image: Image.Image, path: Path) -> None:
+def save_image(image: Image.Image, path: Path, *, quiet: bool = False) -> None:
     """Write an image in the format in the file's name, and print its path and size."""
     import numpy as np
 
@@ -114,7 +114,8 @@ def save_image(image: Image.Image, path: Path) -> None:
     from fractalgen.images.formats import encode
 
     write_atomically(path, encode(np.asarray(image), _FORMATS[path.suffix.lower()]))
-    click.echo(f"{path}: {image.width} x {image.height} pixels")
+    if not quiet:
+        click.echo(f"{path}: {image.width} x {image.height} pixels")
 
 
 def printable(text: str, encoding: str | None) -> str:

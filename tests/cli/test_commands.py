@@ -58,6 +58,8 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("build-set", "--repair", "--size", "32"), "--repair"),
         (("contact-sheet", "--n", "0"), "--n"),
         (("contact-sheet", "-o", "sheet.gif"), ".png, .jpg or .webp"),
+        (("stats", "-o", "page.gif"), ".png, .jpg or .webp"),
+        (("stats", "--limit", "0"), "--limit"),
         (("render",), "IMAGE"),
         (("ifs", ""), "the path is empty"),
         (("build-set", "--recipe", ""), "the path is empty"),
@@ -94,6 +96,8 @@ def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
         (("verify", "nowhere"), "nowhere does not exist"),
         (("verify", "file"), "file is not a folder"),
         (("contact-sheet", "nowhere"), "nowhere does not exist"),
+        (("stats", "nowhere"), "nowhere does not exist"),
+        (("stats", "file"), "file is not a folder"),
         (("render", "ipmix-set/ifs/000009.jpg"), "no record of ifs/000009.jpg"),
         (("render", "file"), "is not an image of a set"),
         (("render", "ipmix-set/set.json"), "is not an image of a set"),
@@ -294,6 +298,48 @@ def test_a_contact_sheet(run, tmp_path):
     assert "did you mean 'features'?" in result.stderr
 
 
+def test_stats_of_a_set_as_a_table_as_json_and_on_a_page(run, tmp_path):
+    run("ifs", "--n", 5, "--size", 24)
+    run("features", "--n", 3, "--size", 24)
+    result = run("stats", "-o", "page.png")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[:3] == ["images", "entropy", "edges"]
+    assert [line.split()[:2] for line in lines[1:7:2]] == [
+        ["features", "3"],
+        ["ifs", "5"],
+        ["all", "8"],
+    ]
+    assert lines[-1].startswith("page.png: 1400 x ")
+    with Image.open(tmp_path / "page.png") as page:
+        assert page.width == 1400
+    result = run("stats", "--limit", 2, "--json", "-o", "page.png")
+    found = json.loads(result.stdout)
+    assert [group["images"] for group in (*found["groups"], found["all"])] == [2, 2, 4]
+    assert 0 < found["all"]["entropy"]["p5"] <= found["all"]["entropy"]["p95"] <= 8
+    assert run("stats", "--quiet").stdout == ""
+    assert "is inside the set" in run("stats", "-o", "ipmix-set/page.png").stderr
+
+
+def test_stats_name_damaged_images_and_measure_the_rest(run, tmp_path):
+    run("ifs", "--n", 3, "--size", 24)
+    (tmp_path / "ipmix-set/ifs/000001.jpg").write_bytes(b"damaged")
+    result = run("stats", "--json")
+    assert result.exit_code == 1
+    assert "1 image in ipmix-set cannot be read:\n  ifs/000001.jpg: not an image" in result.stderr
+    assert json.loads(result.stdout)["all"]["images"] == 2
+    for index in (0, 2):
+        (tmp_path / f"ipmix-set/ifs/{index:06d}.jpg").write_bytes(b"damaged")
+    result = run("stats")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "3 images in ipmix-set cannot be read" in result.stderr
+    (tmp_path / "empty").mkdir()
+    result = run("stats", "empty")
+    assert result.exit_code == 1
+    assert "empty holds no images" in result.stderr
+
+
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
 def test_help_lists_every_command(run, arguments):
     result = run(*arguments)
@@ -305,6 +351,7 @@ def test_help_lists_every_command(run, arguments):
         "features",
         "verify",
         "contact-sheet",
+        "stats",
         "render",
         "show-ipmix",
         "train-with-set",

@@ -1,0 +1,273 @@
+"""Statistics of the images in a set, or in any folder."""
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.arguments import whole_number
+from fractalgen.bank.folder import list_images
+from fractalgen.errors import ImageError, SetError, unreadable
+from fractalgen.images.decoding import read_image_file, to_rgb
+from fractalgen.mixing_set.image_measures import HASH_BITS, MEASURES, perceptual_hash
+from fractalgen.mixing_set.recipe import MAX_INDEX
+from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
+
+__all__ = ["NEAR_DISTANCE", "Group", "Spread", "Stats", "nearest_distances", "stats"]
+
+NEAR_DISTANCE = 4
+"""Images whose perceptual hashes differ in at most this many of 64 bits are near duplicates."""
+
+_MAX_NAME = 32  # characters of a group's name in a table
+_MAX_PRODUCTS = 1 << 24  # of pairs of hashes, at a time
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean and the 5th and 95th percentiles of a measure; NaN if it has no value."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> "Spread":
+        """Return the spread of the values that are numbers."""
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return cls(math.nan, math.nan, math.nan)
+        low, high = np.percentile(values, (5, 95))
+        return cls(float(values.mean()), float(low), float(high))
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return a dictionary; NaN is None."""
+        values = {"mean": self.mean, "p5": self.low, "p95": self.high}
+        return {key: None if math.isnan(x) else x for key, x in values.items()}
+
+
+@dataclass(frozen=True)
+class Group:
+    """The statistics of a group of images.
+
+    Attributes
+    ----------
+    name : str
+        Name of the folder.
+    values : dict of str to ndarray, shape (n_images,)
+        Each measure's value for each image; NaN where it is undefined.
+    nearest : ndarray of int, shape (n_images,)
+        Distance of each image's perceptual hash to the nearest of all other images' hashes.
+    spreads : dict of str to Spread
+        Each measure's mean and percentiles.
+    """
+
+    name: str
+    values: dict[str, NDArray[np.float64]] = field(repr=False, compare=False)
+    nearest: NDArray[np.int64] = field(repr=False, compare=False)
+    spreads: dict[str, Spread] = field(init=False)
+
+    def __post_init__(self) -> None:
+        spreads = {name: Spread.of(values) for name, values in self.values.items()}
+        object.__setattr__(self, "spreads", spreads)
+
+    @property
+    def n_images(self) -> int:
+        """The number of images measured."""
+        return len(self.nearest)
+
+    @property
+    def near_duplicates(self) -> float:
+        """The share of images of which the folder has a near duplicate, in any group."""
+        return float(np.mean(self.nearest <= NEAR_DISTANCE)) if self.n_images else math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, strings and numbers."""
+        near = self.near_duplicates
+        return {
+            "name": self.name,
+            "images": self.n_images,
+            **{name: spread.to_json() for name, spread in self.spreads.items()},
+            "near_duplicates": None if math.isnan(near) else near,
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class Stats:
+    """The statistics of a folder of images. Its `repr` is a table.
+
+    Attributes
+    ----------
+    folder : str
+        The folder.
+    groups : tuple of Group
+        The statistics of each family or subfolder.
+    total : Group
+        The statistics of all images together.
+    unreadable : tuple of (str, str)
+        Path within the folder, and reason, of each image that could not be read.
+    """
+
+    folder: str
+    groups: tuple[Group, ...]
+    total: Group
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {
+            "folder": self.folder,
+            "groups": [group.to_json() for group in self.groups],
+            "all": self.total.to_json(),
+            "unreadable": [{"file": file, "reason": reason} for file, reason in self.unreadable],
+        }
+
+    def __repr__(self) -> str:
+        rows = [("", "images", *(one.heading for one in MEASURES.values()), "near dup.")]
+        groups = self.groups if len(self.groups) == 1 else (*self.groups, self.total)
+        for group in groups:
+            means, ranges = [], []
+            for name, measure in MEASURES.items():
+                spread, unit = group.spreads[name], "%" if measure.percent else ""
+                known = not math.isnan(spread.mean)
+                low, high = measure.number(spread.low), measure.number(spread.high)
+                means.append(measure.number(spread.mean) + unit if known else "-")
+                ranges.append(f"{low} to {high}{unit}" if known else "")
+            near = f"{group.near_duplicates:.2%}" if group.n_images else "-"
+            long = len(group.name) > _MAX_NAME
+            name = group.name[: _MAX_NAME - 3] + "..." if long else group.name
+            rows.append((name, f"{group.n_images:,}", *means, near))
+            rows.append(("", "", *ranges, ""))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for first, *others in rows:
+            cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+            lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+        return "\n".join([*lines, "Below each mean: the 5th and 95th percentiles."])
+
+
+class _Image(NamedTuple):
+    """What is measured of one image."""
+
+    values: list[float]
+    hash: int
+
+
+def stats(
+    folder: str | Path,
+    *,
+    limit: int | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Stats:
+    """Measure the images in a set, or in any folder, and compute the statistics of each group.
+
+    A group is a direct subfolder with all images below it, such as a set's family or a data set's
+    class. Images that lie in `folder` itself are a group of their own, with the folder's name.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder.
+    limit : int or None
+        Maximum number of images to measure of each group, spaced evenly in the order of their
+        names; None for all.
+    workers : int or None
+        Number of threads; None for one per CPU core.
+    progress : callable or None
+        Called with the number of images measured and the total.
+
+    Returns
+    -------
+    Stats
+        Images that cannot be read are listed in `unreadable` and left out otherwise.
+
+    Raises
+    ------
+    ArgumentError
+        If `limit` or `workers` is out of its range.
+    SetError
+        If `folder` does not exist or holds no image that can be read.
+    """
+    limit = None if limit is None else whole_number("limit", limit, 1, MAX_INDEX)
+    workers = check_workers(workers)
+    folder = Path(folder)
+    files = _grouped(folder, limit)
+    tasks = [(name, file) for name, chosen in files.items() for file in chosen]
+    measured: dict[str, list[_Image]] = {name: [] for name in files}
+    refused = []
+    with OrderedPool(_measured, workers or default_workers()) as pool:
+        results = pool.map(folder / file for _, file in tasks)
+        for number, ((name, file), result) in enumerate(zip(tasks, results, strict=True), 1):
+            if isinstance(result, _Image):
+                measured[name].append(result)
+            else:
+                refused.append((file, result))
+            if progress:
+                progress(number, len(tasks))
+    if len(refused) == len(tasks):
+        raise SetError(unreadable(str(folder), refused))
+    everything = [image for images in measured.values() for image in images]
+    nearest = nearest_distances([image.hash for image in everything])
+    ends = np.cumsum([len(images) for images in measured.values()])[:-1]
+    groups = [
+        _group(name, images, part)
+        for (name, images), part in zip(measured.items(), np.split(nearest, ends), strict=True)
+    ]
+    return Stats(str(folder), tuple(groups), _group("all", everything, nearest), tuple(refused))
+
+
+def _grouped(folder: Path, limit: int | None) -> dict[str, list[str]]:
+    """Return the names of each group's images, at most `limit`."""
+    groups: dict[str, list[str]] = {}
+    for image in list_images(folder):
+        subfolder = image.name.partition("/")[0] if "/" in image.name else ""
+        groups.setdefault(subfolder, []).append(image.name)
+    own = folder.resolve().name
+    own = "." if own in groups else own or "."
+    return {
+        name or own: [files[i * len(files) // n] for i in range(n)]
+        for name, files in sorted(groups.items())
+        for n in [min(limit or len(files), len(files))]
+    }
+
+
+def _measured(path: Path, _: threading.Event) -> _Image | str:
+    """Measure an image, or return the reason why it cannot be read."""
+    try:
+        data = read_image_file(path)
+        rgb = to_rgb(data)[0]
+        values = [measure.function(rgb, len(data)) for measure in MEASURES.values()]
+        return _Image(values, perceptual_hash(rgb))
+    except ImageError as error:
+        return str(error)
+    except MemoryError:
+        return "not enough memory to measure it"
+
+
+def _group(name: str, images: Sequence[_Image], nearest: NDArray[np.int64]) -> Group:
+    table = np.array([image.values for image in images]).reshape(-1, len(MEASURES))
+    return Group(name, dict(zip(MEASURES, table.T, strict=True)), nearest)
+
+
+def nearest_distances(hashes: Sequence[int]) -> NDArray[np.int64]:
+    """Return the distance in bits of each 64-bit hash to the nearest other one; 64 if it is alone.
+
+    With bits as -1 and 1, the product of two hashes is 64 less twice their distance, so that one
+    matrix product compares a block with all others. 13,000 hashes take under a second; the time
+    grows with the square of their number.
+    """
+    bits = np.unpackbits(np.array(hashes, ">u8").view(np.uint8)).reshape(-1, HASH_BITS)
+    signs = bits.astype(np.float32) * 2 - 1
+    nearest = np.full(len(signs), HASH_BITS)
+    block = max(1, _MAX_PRODUCTS // max(1, len(signs)))
+    for start in range(0, len(signs), block):
+        products = signs[start : start + block] @ signs.T
+        rows = np.arange(len(products))
+        products[rows, start + rows] = -HASH_BITS  # not with itself
+        nearest[start : start + block] = (HASH_BITS - products.max(axis=1)) // 2
+    return nearest
