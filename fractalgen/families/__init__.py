@@ -33,6 +33,12 @@ FAMILIES.add_lazily(
     "Draw textures that early layers respond to.",
 )
 
+FAMILIES.add_lazily(
+    "moire",
+    "fractalgen.families.moire:Moire",
+    "Draw interfering rings.",
+)
+
 _MAX_SEED = 2**63 - 1
 
 
