@@ -67,6 +67,8 @@ def edited(draw, params):
     data = json.loads(json.dumps(params))
     for _ in range(draw(st.integers(1, 3))):
         places = [one for one in places_in(data) if one[0]]
+        if not places:  # everything has been taken out
+            break
         place, value = draw(st.sampled_from(places))
         if isinstance(value, bool):
             new = not value
