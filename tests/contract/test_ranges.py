@@ -14,11 +14,9 @@ from fractalgen.files.json_codec import from_json, to_json
 from fractalgen.seeding import rng_for
 
 OPTIONS = [
-    ("escape-time", {}),
+    *((family, {}) for family in FAMILIES),
     ("escape-time", {"palette": "random", "supersample": 4}),
-    ("ifs", {}),
     ("ifs", {"palette": "#000000,#ffffff", "objects": 5}),
-    ("features", {}),
     ("features", {"palette": "any"}),
     ("features", {"palette": ",".join(f"#{i:06x}" for i in range(256))}),
 ]
