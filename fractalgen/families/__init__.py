@@ -39,6 +39,12 @@ FAMILIES.add_lazily(
     "Draw interfering rings.",
 )
 
+FAMILIES.add_lazily(
+    "dead-leaves",
+    "fractalgen.families.dead_leaves:DeadLeaves",
+    "Draw overlapping shapes.",
+)
+
 _MAX_SEED = 2**63 - 1
 
 
