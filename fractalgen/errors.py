@@ -1,4 +1,4 @@
-"""Every exception that a user may meet: each one's message says what is wrong and what to do."""
+"""Every exception that a user may meet. Messages say what is wrong and what to do."""
 
 from collections.abc import Sequence
 
@@ -89,7 +89,7 @@ class BankError(SetError, ValueError):
 
 
 class UnreadableImagesError(BankError):
-    """Images that cannot be read, all of them named in the message.
+    """Images that cannot be read; the message names all of them.
 
     Attributes
     ----------

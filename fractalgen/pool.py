@@ -23,6 +23,7 @@ __all__ = [
     "Stopped",
     "ThreadTeam",
     "available_memory",
+    "check_workers",
     "default_workers",
 ]
 
@@ -56,6 +57,11 @@ def default_workers(size: int = 0) -> int:
     return max(1, min(_processors(), memory // (_BYTES_PER_PIXEL * size**2)))
 
 
+def check_workers(workers: int | None) -> int | None:
+    """Return a number of threads, or None for the default; ArgumentError if out of range."""
+    return None if workers is None else whole_number("workers", workers, 1, _MAX_THREADS)
+
+
 def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -63,7 +69,7 @@ def _processors() -> int:
 
 
 def available_memory() -> int | None:
-    """Return how many bytes of memory this process may still take; None where nothing tells.
+    """Return how many bytes of memory this process may still use; None if unknown.
 
     That is what the system has available, or less if a control group, as a container's, limits
     it.
@@ -73,10 +79,10 @@ def available_memory() -> int | None:
         lines = (_PROC / "meminfo").read_text().splitlines()
         found += [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")]
     for folder, (limit_file, usage_file) in _memory_cgroups():
-        with contextlib.suppress(OSError, ValueError):  # "max", or a folder that is hidden
+        with contextlib.suppress(OSError, ValueError):  # no limit ("max"), or no such folder
             limit = int((folder / limit_file).read_text())
             usage = int((folder / usage_file).read_text())
-            # The system takes back what files were cached for.
+            # The system reclaims what it uses for caching files.
             stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
             cached = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
             found.append(max(0, limit - max(0, usage - cached)))

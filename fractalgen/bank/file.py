@@ -35,7 +35,7 @@ _MAX_PER_TASK = 64
 
 
 class DamagedError(Exception):
-    """A file that is no whole bank of this version."""
+    """A file that is not a whole bank of this version."""
 
 
 class Contents(NamedTuple):

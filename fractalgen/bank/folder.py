@@ -1,4 +1,4 @@
-"""Which images a folder holds, and a key that changes when one of them does."""
+"""The images in a folder, and a key that changes when one of them does."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ _NAME_FIELD = b'{"file":"'
 
 
 class ImageFile(NamedTuple):
-    """A file that is taken for an image by its name.
+    """A file that its name makes an image.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def _identity(folder: Path | str) -> tuple[int, int]:
 
 
 def content_key(images: Sequence[ImageFile]) -> str:
-    """Return 32 hexadecimal digits that name what the images are.
+    """Return 32 hexadecimal digits that identify the images.
 
     They depend on each image's name and recorded hash, or else on its length and modification
     time. So a copied set keeps its key, and a new, renamed, removed or redrawn image changes it.
@@ -141,7 +141,7 @@ def _recorded_hashes(folder: Path) -> dict[str, str]:
     """
     hashes: dict[bytes, bytes] = {}
     if not (folder / SET_FILE).is_file() or not (folder / MANIFEST_FILE).is_file():
-        return {}  # there is none, or it is a pipe, which would be waited for
+        return {}  # missing, or a pipe, which would be waited for
     try:
         with (folder / MANIFEST_FILE).open("rb") as lines:
             for line in lines:

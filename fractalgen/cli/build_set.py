@@ -145,7 +145,7 @@ def _print_summary(summary: Summary) -> None:
         f"{summary.seconds:.1f} s{rate}"
     )
     if summary.n_removed:
-        click.echo(f"Removed {images(summary.n_removed)} of before.")
+        click.echo(f"Removed {images(summary.n_removed)} drawn before.")
     if summary.n_missing:
         click.echo(
             f"{summary.n_missing:,} more images belong to this set; "

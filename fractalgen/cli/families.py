@@ -87,7 +87,7 @@ class FamilyCommand(PlainCommand):
 
 
 def _own_options(family: str) -> list[click.Option]:
-    """Make an option of each field of a family, whose docstring explains it."""
+    """Make an option from each field of a family; its docstring has the help texts."""
     kind: Any = FAMILIES[family]
     about = dict(re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(kind) or ""))
     return [

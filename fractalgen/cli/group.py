@@ -59,7 +59,7 @@ def catch_signals() -> None:
             os._exit(INTERRUPTED)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell's background jobs have it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as it is in a shell's background jobs
             signal.signal(number, handle)
 
 
@@ -164,8 +164,8 @@ class CommandGroup(click.Group):
         except (click.Abort, KeyboardInterrupt):
             sys.exit(INTERRUPTED)
         except OSError as error:
-            # Nobody reads the output any more, or it cannot be written; what is buffered of it
-            # would fail again when the interpreter ends.
+            # Nobody reads the output any more, or it cannot be written. The buffered rest would
+            # fail again when the interpreter ends.
             _discard_output()
             if not isinstance(error, BrokenPipeError):
                 click.echo(f"Error: {error.strerror or error}", err=True)

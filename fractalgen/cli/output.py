@@ -34,23 +34,10 @@ _FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 def progress_bar(
     what: str, unit: str, *, quiet: bool, in_bytes: bool = False
 ) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar with rate and time left, unless `quiet` or stderr is no terminal.
+    """Show a labelled bar with rate and time left, unless `quiet` or stderr is no terminal.
 
-    Parameters
-    ----------
-    what : str
-        Stands before the bar.
-    unit : str
-        What is counted.
-    quiet : bool
-        Show nothing.
-    in_bytes : bool
-        Write large numbers with their prefixes.
-
-    Yields
-    ------
-    callable
-        Takes the number done, and the total or None where that is not known.
+    Yields a function that takes the number done, and the total or None if it is unknown. With
+    `in_bytes`, large numbers have unit prefixes.
     """
     from tqdm import tqdm
 

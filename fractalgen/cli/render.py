@@ -28,7 +28,7 @@ from fractalgen.cli.output import check_output, max_side, save_image
 def render(image: Path, size: int, output: Path | None) -> None:
     """Redraw an image at another size.
 
-    IMAGE is a file in a set; it is drawn anew from its recorded parameters.
+    IMAGE is a file in a set. It is redrawn from its recorded parameters.
     """
     import threading
 
@@ -49,7 +49,7 @@ def render(image: Path, size: int, output: Path | None) -> None:
     def draw(side: int, _: threading.Event) -> NDArray[np.uint8]:
         return store.redraw(record, side)
 
-    # In a thread of its own, as a Ctrl-C would have to wait for the kernels.
+    # In its own thread, because a Ctrl-C would otherwise wait for the kernels.
     with OrderedPool(draw, 1) as pool:
         (rgb,) = pool.map([size])
     save_image(Image.fromarray(rgb), path)

@@ -1,4 +1,4 @@
-"""Write files so that each is either whole or not there."""
+"""Write files so that each is either complete or absent."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from typing import IO
 
 __all__ = ["atomic_file", "remove_leftovers", "write_atomically"]
 
-# A file that is being written has a hidden name, which no reader takes for an image's.
+# While a file is being written, it has a hidden name that no reader takes for an image's.
 _PREFIX = ".fractalgen-"
 _SUFFIX = ".part"
 

@@ -27,7 +27,7 @@ def default_folder() -> Path:
 
 @functools.cache
 def temporary_folder() -> Path:
-    """Return a folder that goes with this process; its children use it and leave it alone."""
+    """Return a folder that is removed when this process ends; its children may use it."""
     folder = Path(tempfile.mkdtemp(prefix="fractalgen-"))
     owner = os.getpid()
 

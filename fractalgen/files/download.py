@@ -78,7 +78,7 @@ def download(
 def fetch(
     url: str, target: Path, md5: str, *, otherwise: str, progress: Progress | None = None
 ) -> None:
-    """Download a published file unless it is there; it is in its place whole or not at all.
+    """Download a published file, completely or not at all, unless it is there already.
 
     Raises RunError if it cannot be downloaded or written. The message ends with `otherwise`, a
     sentence that says what else to do.
@@ -97,7 +97,7 @@ def fetch(
 
 
 def without_secrets(url: str) -> str:
-    """Return an address without its user name, password and query; DownloadError if it is none."""
+    """Return an address without its user name, password and query."""
     try:
         parts = urlsplit(url)
     except ValueError as error:

@@ -19,7 +19,7 @@ LOCK_FILE = ".fractalgen.lock"
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
-# Later releases would leave a file that outlives a crash, where the file system has no locks.
+# Where the file system has no locks, later releases would leave a file that outlives a crash.
 _OPTIONS: dict[str, Any] = {"timeout": 0}
 if "fallback_to_soft" in inspect.signature(FileLock.__init__).parameters:
     _OPTIONS["fallback_to_soft"] = False
@@ -29,8 +29,8 @@ if "fallback_to_soft" in inspect.signature(FileLock.__init__).parameters:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock.
 
-    The system frees it when the process ends, however it ends. On file systems without locks
-    nothing is held. The hidden file stays, and has the holder's number in it meanwhile.
+    The system releases it when the process ends, however it ends. On file systems without locks
+    nothing is held. While the lock is held, its hidden file contains the holder's process number.
 
     Raises
     ------

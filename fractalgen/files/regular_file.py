@@ -20,7 +20,7 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-# Not to wait for a pipe's writer, and to have no terminal take this process over.
+# Don't wait for a pipe's writer, and don't let a terminal take this process over.
 _FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
 )
@@ -47,7 +47,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def read_regular(path: str | os.PathLike[str]) -> bytes:
-    """Return what is in a file; raises what `open_regular` does."""
+    """Return a file's contents; raises what `open_regular` does."""
     with open_regular(path) as file:
         return file.read()
 

@@ -84,7 +84,7 @@ def _opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
         factory, accept = Image.OPEN[kind]
         try:
             accepted = accept is None or accept(data[:16])
-            if accepted and not isinstance(accepted, str):  # which would say what is not installed
+            if accepted and not isinstance(accepted, str):  # text would name what is not installed
                 return factory(io.BytesIO(data), "")
         except (SyntaxError, IndexError, TypeError, struct.error):  # Pillow's sign for "not mine"
             continue
@@ -148,7 +148,7 @@ def _decoded(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
                 raise ImageError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
             if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 raise ImageError(f"it has {image.n_frames} frames or pages")
-            # Of 16 bits a channel Pillow gives the upper 8, and only this tells.
+            # Pillow returns the upper 8 of 16 bits per channel, and only this reveals it.
             deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
             image.load()
             rgb, extension = _flat(image)

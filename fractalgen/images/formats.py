@@ -32,7 +32,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "webp": {"lossless": True, "quality": 20, "method": 0},
 }
 
-# How a whole file of these formats ends.
+# The last bytes of a complete file.
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
 
 

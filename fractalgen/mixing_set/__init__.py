@@ -1,1 +1,1 @@
-"""The set on disk: what shall be in it, drawing it, checking it, looking at it."""
+"""The set on disk: its recipe, and drawing, checking and viewing it."""

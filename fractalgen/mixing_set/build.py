@@ -1,4 +1,4 @@
-"""Build a set: find out what is missing, draw it, record it."""
+"""Build a set: find what is missing, draw it, record it."""
 
 import contextlib
 import time
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractalgen.errors import SetError, UnknownNameError
+from fractalgen.errors import ArgumentError, SetError, UnknownNameError
 from fractalgen.mixing_set.collect import Refusal, Source, collect, open_source
 from fractalgen.mixing_set.engine import Engine, LocalEngine
 from fractalgen.mixing_set.manifest import parse_image_file
 from fractalgen.mixing_set.recipe import FamilyRecipe, Key, Recipe
 from fractalgen.mixing_set.store import Description, Overwriting, Store
 from fractalgen.mixing_set.verify import Findings, inspect
-from fractalgen.pool import Progress
-from fractalgen.registry import first_few
+from fractalgen.pool import Progress, check_workers
+from fractalgen.registry import first_few, shown
 from fractalgen.version import __version__
 
 __all__ = ["BuildInterrupted", "FamilySummary", "Summary", "build", "repair"]
 
 
 class BuildInterrupted(KeyboardInterrupt):
-    """A build was told to stop; what is on disk is valid, and the same build goes on from there."""
+    """A build was interrupted; what is on disk is valid, and the same build resumes from it."""
 
     def __init__(self, n_done: int, n_total: int) -> None:
         super().__init__(n_done, n_total)
@@ -39,8 +39,8 @@ class FamilySummary:
     name : str
         The family.
     asked, drawn, kept : int
-        Images asked for, those of them that this build drew or copied, and those that were there
-        already. The rest is missing.
+        Images asked for, images among them that this build drew or copied, and images that were
+        there already. The rest are missing.
     acceptance : float or None
         Images per draw of parameters, in (0, 1], over the images asked for; None for collected
         ones.
@@ -57,7 +57,7 @@ class FamilySummary:
 
     @property
     def missing(self) -> int:
-        """Images asked for that are not there."""
+        """Images asked for that are missing."""
         return self.asked - self.drawn - self.kept
 
     def as_json(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Summary:
     refused : tuple of Refusal
         Images of the user's own that cannot be used.
     unrepaired : tuple of str
-        Collected images that are missing or altered and whose originals were not given.
+        Collected images that are missing or altered, without their originals to repair them from.
     notes : tuple of str
         Sentences for the reader.
     """
@@ -163,13 +163,13 @@ def build(
     Parameters
     ----------
     recipe : Recipe
-        What is asked for. It is joined to what the set has.
+        The images to draw. They join those that the set already has.
     out : str or Path
         The set's folder, made if it is not there.
     workers : int or None
         Number of threads; None for one per processor.
     overwrite : bool
-        Draw the families asked for anew. If the size, the seed or the format differs from the
+        Draw the recipe's families again. If the size, the seed or the format differs from the
         set's, remove all generated images. No other files are removed. After an interruption the
         same call resumes.
     collected : mapping of str to str, optional
@@ -188,6 +188,8 @@ def build(
 
     Raises
     ------
+    ArgumentError
+        If `recipe` is no recipe, or `workers` is out of its range.
     SetError
         If the folder holds another set, is in use, is damaged, or cannot be a set.
     RecipeError
@@ -198,6 +200,9 @@ def build(
         If something cannot be written.
     """
     began = time.monotonic()
+    workers = check_workers(workers)
+    if not isinstance(recipe, Recipe):
+        raise ArgumentError(f"recipe must be a Recipe, not {shown(recipe)}")
     places = dict(collected or {})
     asked = recipe.without(places).merged(
         Recipe(families=[FamilyRecipe(name, (), collected=True) for name in places])
@@ -242,12 +247,12 @@ def repair(
     fetching: Progress | None = None,
     engine: Engine | None = None,
 ) -> Summary:
-    """Make anew the images of a set that are missing, truncated or altered, and only those.
+    """Remake the images of a set that are missing, truncated or altered, and only those.
 
     Parameters
     ----------
     out : str or Path
-        The set. It says itself what shall be in it.
+        The set, which records what belongs in it.
     workers, collected, progress, fetching, engine
         As for `build`; collected images are repaired from their originals.
 
@@ -262,6 +267,7 @@ def repair(
         As for `build`.
     """
     began = time.monotonic()
+    workers = check_workers(workers)
     store = Store.open(out)  # a folder that is no set gets no lock file either
     with store.locked(), contextlib.ExitStack() as stack:
         store = Store.open(out)
@@ -290,10 +296,10 @@ def _joined(
 ) -> tuple[Recipe, set[str]]:
     """Join what is asked for to what exists; return it, and the families to remove first.
 
-    With `overwrite` the families asked for are drawn anew. If the size, the seed or the format
+    With `overwrite` the families asked for are drawn again. If the size, the seed or the format
     differs, every generated image goes, because a set has one of each.
     """
-    if existing is None:  # nothing tells what the images of a manifest alone belong to
+    if existing is None:  # without a description, the manifest's images belong to nothing
         return asked, {name for name, _ in store.records}
     differences = existing.differences(asked)
     if overwrite:
@@ -315,9 +321,9 @@ def _joined(
 
 
 class _Work:
-    """Makes the images that are asked for and not there, and tells what came of it.
+    """Makes the missing images, and counts what it did.
 
-    With `lost_only` no images are collected that the set has not had before.
+    With `lost_only`, only images that the set had before are collected.
     """
 
     def __init__(
@@ -344,7 +350,7 @@ class _Work:
         self._total = 0
 
     def run(self, sources: Mapping[str, Source], engine: Engine) -> None:
-        """Describe the set, make what is missing, put the manifest in order, describe it again."""
+        """Describe the set, make the missing images, sort the manifest, describe the set again."""
         store = self.store
         missing = list(store.missing(self.asked))
         drawn_with = self._drawn_with(missing)
@@ -378,7 +384,7 @@ class _Work:
         return (*drawn_with, __version__)
 
     def _unfinished_overwriting(self) -> Overwriting | None:
-        """Forget what was being drawn anew if it is there now."""
+        """Return what is still being redrawn; None if all of it is there."""
         again = self.overwriting.asked if self.overwriting else self.asked
         collects = any(family.collected for family in again.families)
         unfinished = collects or any(True for _ in self.store.missing(again))
@@ -424,7 +430,7 @@ class _Work:
     def summary(
         self, seconds: float, *, n_removed: int = 0, unrepaired: tuple[str, ...] = ()
     ) -> Summary:
-        """Count the images asked for by family, and what else there is to tell."""
+        """Count the images by family, and add the rest of the outcome."""
         store = self.store
         return Summary(
             str(store.folder),
@@ -462,7 +468,7 @@ def _about_too_few(work: _Work, recipe: Recipe, places: Mapping[str, str]) -> It
 
 
 def _check_drawable(store: Store, recipe: Recipe, findings: Findings) -> None:
-    """Raise SetError if this fractalgen would draw broken images otherwise than they were."""
+    """Raise SetError if this fractalgen would draw broken images differently."""
     broken = {parse_image_file(file)[0] for file in findings.broken}
     for family in recipe.families:
         if family.name in broken and not family.collected:
@@ -471,7 +477,7 @@ def _check_drawable(store: Store, recipe: Recipe, findings: Findings) -> None:
             except (ValueError, UnknownNameError) as error:
                 raise SetError(
                     f"{store.folder} cannot be repaired: {error}. Use the fractalgen that drew it, "
-                    "or draw the family anew with --overwrite."
+                    "or draw the family again with --overwrite."
                 ) from None
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from fractalgen.arguments import whole_number
 from fractalgen.errors import ImageError, RecipeError, SetError
 from fractalgen.images.decoding import read_rgb
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.recipe import MAX_INDEX, Recipe
 from fractalgen.mixing_set.store import Store
 from fractalgen.registry import nearest
 
@@ -54,11 +55,16 @@ def contact_sheet(
 
     Raises
     ------
+    ArgumentError
+        If `n`, `columns` or `tile` is out of its range.
     SetError
         If `folder` is no set, has no such images, or an image cannot be read.
     RecipeError
         If the set has no such family, or the page would be larger than `max_side`.
     """
+    n = whole_number("n", n, 1, MAX_INDEX)
+    columns = whole_number("columns", columns, 1, MAX_INDEX)
+    tile = whole_number("tile", tile, 8, _MAX_SIDE)
     store = Store.open(folder)
     folder = store.folder
     names = [one.name for one in (store.recipe or Recipe(families=())).families]

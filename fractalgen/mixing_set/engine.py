@@ -1,4 +1,4 @@
-"""Draw the images of a recipe with the processors of this machine."""
+"""Engines: what draws the images of a build. One uses the processors of this machine."""
 
 import hashlib
 import threading
@@ -19,7 +19,7 @@ Write = Callable[[str, bytes], None]
 
 
 class Engine(Protocol):
-    """What draws the images of a build."""
+    """Draws the images of a build."""
 
     def draw(self, recipe: Recipe, keys: Sequence[Key], write: Write) -> Iterator[Record]:
         """Draw images and write their files; yield the record of each that is in place."""
@@ -49,7 +49,7 @@ class LocalEngine:
         if not keys:
             return
         n_workers = min(self._workers or default_workers(recipe.size), len(keys))
-        # What is compiled soonest is drawn first.
+        # The family that compiles fastest is drawn first.
         families = sorted({name for name, _ in keys}, key=n_compilations)
         keys = sorted(keys, key=lambda key: families.index(key[0]))
         with Compilation(families, n_workers) as compilation:

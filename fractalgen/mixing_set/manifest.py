@@ -129,10 +129,10 @@ class Record:
         return ImageSpec(family, self.seed, index, self.attempt, params)
 
     def redraw(self, size: int) -> NDArray[np.uint8]:
-        """Draw the image anew from its parameters, `size` pixels a side; raises as `spec` does."""
+        """Redraw the image from its parameters, `size` pixels a side; raises as `spec` does."""
         try:
             return render(self.spec(), size=size)
-        except (ArithmeticError, LookupError, TypeError) as error:  # of values out of their range
+        except (ArithmeticError, LookupError, TypeError) as error:  # from values out of range
             raise ValueError(f"{type(error).__name__}: {error}") from None
 
     def to_line(self) -> str:
@@ -201,7 +201,7 @@ class Manifest:
     path : Path
         The file.
     records : dict from (family, index) to Record, optional
-        What is in it.
+        The images in it.
 
     Attributes
     ----------
@@ -216,12 +216,12 @@ class Manifest:
         self.records = records or {}
         self.bad_lines: tuple[tuple[int, str], ...] = ()
         self.torn = False
-        self._length = 0  # of the file, less a torn last line
+        self._length = 0  # of the file, without a torn last line
         self._descriptor: int | None = None
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
-        """Read a manifest; of an image with several lines the last counts.
+        """Read a manifest; if an image has several lines, the last counts.
 
         Raises
         ------
@@ -251,7 +251,7 @@ class Manifest:
         return manifest
 
     def require_sound(self) -> None:
-        """Raise SetError for the first line that is no image's record; a torn last is no fault."""
+        """Raise SetError for the first bad line; a torn last line is acceptable."""
         if self.bad_lines:
             number, reason = self.bad_lines[0]
             raise SetError(
@@ -273,7 +273,7 @@ class Manifest:
 
     @contextlib.contextmanager
     def appending(self) -> Iterator[None]:
-        """Keep the file open for `append`, its torn last line cut off."""
+        """Cut off a torn last line, and keep the file open for `append`."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         flags |= getattr(os, "O_NONBLOCK", 0)
@@ -287,9 +287,9 @@ class Manifest:
             self._descriptor = None
 
     def append(self, record: Record) -> None:
-        """Add a record, whose line the operating system has when the call returns.
+        """Add a record; its line has reached the operating system when the call returns.
 
-        What a full disk or a Ctrl-C leaves of the line is taken back.
+        If a full disk or a Ctrl-C leaves half a line, it is removed again.
         """
         assert self._descriptor is not None
         data = (record.to_line() + "\n").encode()

@@ -1,4 +1,4 @@
-"""What a set shall contain, as a value that can be compared, merged and hashed."""
+"""Recipes: the contents of a set as values that can be compared, merged and hashed."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ from fractalgen.registry import nearest, shown
 __all__ = ["MAX_INDEX", "Difference", "FamilyRecipe", "Key", "Recipe", "family_order"]
 
 MAX_INDEX = 1_000_000
-"""Indices stay below this, so that six digits sort as text as they do as numbers."""
+"""Indices stay below this, so that six-digit names sort like numbers."""
 
 FAMILY_NAME = re.compile(r"[a-z][a-z0-9-]*")
 """What a family's folder may be called: no such name leads out of the set."""
@@ -143,7 +143,7 @@ class FamilyRecipe:
 
     @classmethod
     def from_json(cls, name: str, data: Mapping[str, Any]) -> "FamilyRecipe":
-        """Rebuild what `as_json` gave; RecipeError if the indices cannot be indices.
+        """Rebuild what `as_json` gave; RecipeError if the indices are not valid.
 
         The options are taken as they are: another release may know others.
         """
@@ -164,7 +164,7 @@ class FamilyRecipe:
 
 @dataclass(frozen=True)
 class Difference:
-    """A key on which a set and a request cannot agree, with both values."""
+    """A key that has another value in a set than in a request."""
 
     key: str
     existing: Any
@@ -188,7 +188,7 @@ class Difference:
 
 @dataclass(frozen=True, init=False)
 class Recipe:
-    """What a set shall contain: the same recipe gives the same images.
+    """The contents of a set. The same recipe always gives the same images.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ class Recipe:
         size: int | None = None,
         seed: int | None = None,
         format: str | None = None,  # noqa: A002 - the option's name
-        families: Mapping[str, int | Mapping[str, Any]] | Iterable[FamilyRecipe] | None = None,
+        families: Mapping[str, Any] | Iterable[FamilyRecipe] | None = None,
         _unset: frozenset[str] = frozenset(),
     ) -> None:
         given = {"size": size, "seed": seed, "format": format}
@@ -241,10 +241,15 @@ class Recipe:
         unset = {key for key in _SETTINGS if given[key] is None}
         unset |= {key for key in _unset if given[key] == _SETTINGS[key]}
         object.__setattr__(self, "_unset", frozenset(unset))
-        families = _FAMILIES if families is None else families
-        if isinstance(families, Mapping):
-            families = [_family_recipe(name, given) for name, given in families.items()]
-        ordered = sorted(families, key=lambda family: family_order(family.name))
+        asked: Any = _FAMILIES if families is None else families
+        if isinstance(asked, Mapping):
+            asked = [_family_recipe(name, given) for name, given in asked.items()]
+        asked = list(asked) if isinstance(asked, Iterable) else [asked]
+        for family in asked:
+            if not isinstance(family, FamilyRecipe):
+                reason = f"families must be numbers of images by name, not {shown(families)}"
+                raise RecipeError(reason, "families")
+        ordered = sorted(asked, key=lambda family: family_order(family.name))
         object.__setattr__(self, "families", tuple(ordered))
         self._check()
 
@@ -284,7 +289,7 @@ class Recipe:
         return next((family for family in self.families if family.name == name), None)
 
     def spec(self, family: str, index: int) -> ImageSpec:
-        """Draw the parameters of one image; they depend on the recipe and these two alone.
+        """Draw the parameters of one image; they depend only on the recipe, family and index.
 
         Raises
         ------
@@ -320,7 +325,7 @@ class Recipe:
         return dataclasses.replace(self, families=tuple(families))
 
     def merged(self, other: "Recipe") -> "Recipe":
-        """Return the recipe of both recipes' images; all else is this one's."""
+        """Return a recipe for both recipes' images, with the settings and options of this one."""
         families = {family.name: family for family in self.families}
         for family in other.families:
             mine = families.get(family.name)
@@ -409,7 +414,7 @@ def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...
         options["palette"] = resolve(options["palette"])
     at_fault = None
     try:
-        for at_fault, value in options.items():  # one by one, to know which
+        for at_fault, value in options.items():  # one by one, to find the wrong one
             family_type(**{at_fault: value})
         at_fault = None
         family = family_type(**options)

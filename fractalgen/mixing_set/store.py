@@ -1,4 +1,4 @@
-"""Where a set lies: a folder with images, a manifest, and a description of the whole."""
+"""A set's folder: images, a manifest, and a description of the whole."""
 
 import contextlib
 import hashlib
@@ -35,14 +35,14 @@ _LICENCE_OF_COLLECTED = "as their origin says"
 
 @dataclass(frozen=True)
 class Overwriting:
-    """What is being drawn anew, from when the earlier images are gone until all is there.
+    """What is being redrawn, from the removal of the earlier images until all is there.
 
     Attributes
     ----------
     asked : Recipe
         What was asked for.
     places : str
-        SHA-256 of where its collected images are taken from.
+        SHA-256 of the places that its collected images come from.
     """
 
     asked: Recipe
@@ -62,11 +62,11 @@ class Description:
     Attributes
     ----------
     recipe : Recipe
-        What shall be in the set; an unfinished set has less.
+        The set's contents; an unfinished set has less.
     drawn_with : tuple of str
         The releases of fractalgen that drew it.
     overwriting : Overwriting or None
-        What is being drawn anew.
+        What is being redrawn.
     """
 
     recipe: Recipe
@@ -103,7 +103,7 @@ class Description:
 
 
 class Store:
-    """A set's folder. Nothing else knows what lies where in it.
+    """A set's folder. Nothing else knows where things are in it.
 
     Parameters
     ----------
@@ -179,14 +179,14 @@ class Store:
 
     @property
     def recipe(self) -> Recipe | None:
-        """What shall be in the set, with all the collected images that are on record."""
+        """The set's contents, with all collected images on record; None without a description."""
         if self.description is None:
             return None
         return self.description.recipe.with_collected(self.records)
 
     @property
     def overwriting(self) -> Overwriting | None:
-        """What is being drawn anew."""
+        """What is being redrawn."""
         return self.description.overwriting if self.description else None
 
     def path(self, file: str) -> Path:
@@ -230,14 +230,14 @@ class Store:
             reason = str(error) if isinstance(error, RecipeError) else "not as fractalgen writes it"
             raise DamagedSetError(
                 f"{path} is damaged ({reason}); "
-                f"'fractalgen build-set {self.folder} --overwrite' draws the set anew"
+                f"'fractalgen build-set {self.folder} --overwrite' draws the set again"
             ) from None
         raise SetError(f"{path} is of version {version!r}, this fractalgen reads {SET_VERSION}")
 
     def read(self, *, overwrite: bool) -> None:
         """Read what the folder has of a set, which may be nothing.
 
-        With `overwrite`, what is damaged is as good as missing.
+        With `overwrite`, a damaged description counts as missing.
 
         Raises
         ------
@@ -255,7 +255,7 @@ class Store:
             if self.description is None and self.records:
                 raise SetError(
                     f"{self.folder} has a {MANIFEST_FILE} but no {SET_FILE}; "
-                    "use another folder, or --overwrite to begin anew"
+                    "use another folder, or --overwrite to start over"
                 )
 
     def describe(self, description: Description) -> None:
@@ -266,7 +266,7 @@ class Store:
             self.description = description
 
     def check_unused(self, families: Iterable[str]) -> None:
-        """Raise SetError if a folder that is no set has files where images shall go."""
+        """Raise SetError if a folder that is no set has files where images would go."""
         for family in families:
             path = self.folder / family
             if path.exists() and (not path.is_dir() or os.listdir(path)):  # noqa: PTH208
@@ -346,7 +346,7 @@ class Store:
         )
 
     def missing(self, recipe: Recipe) -> Iterator[Key]:
-        """Yield the key of every image that a recipe draws and that is not there."""
+        """Yield the key of every image of a recipe that is to be drawn and is missing."""
         for family in recipe.families:
             if not family.collected:
                 for index in family.indices():
@@ -371,7 +371,7 @@ class Store:
         self.n_added[record.key[0]] += 1
 
     def forget(self, files: Iterable[str], recipe: Recipe) -> None:
-        """Take files for missing, and leave out bad lines and records that are not the recipe's."""
+        """Treat files as missing, and drop bad lines and records that are not the recipe's."""
         for file in files:
             self.on_disk.pop(file, None)
         for name, index in tuple(self.records):

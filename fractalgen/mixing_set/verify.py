@@ -1,4 +1,4 @@
-"""Check a set: its files against its manifest and its recipe, its images against their params."""
+"""Check a set's files against its manifest and recipe, and its images against their params."""
 
 import dataclasses
 import functools
@@ -11,32 +11,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fractalgen.arguments import whole_number
 from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
 from fractalgen.files.regular_file import read_regular
 from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.manifest import Record, image_file
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.recipe import MAX_INDEX, Recipe
 from fractalgen.mixing_set.store import Store
-from fractalgen.pool import OrderedPool, Progress, default_workers
+from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
 __all__ = ["Findings", "Report", "inspect", "verify"]
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What is wrong with a set's images, as paths within the set.
+    """Faults of a set's images, as paths within the set.
 
     Attributes
     ----------
     missing : tuple of str
         Files that the recipe asks for and that are not there.
     unrecorded : tuple of str
-        Files that are there without a line in the manifest, as a crash may leave them.
+        Files without a line in the manifest, as a crash may leave them.
     truncated : tuple of str
         Files shorter than was recorded.
     altered : tuple of str
-        Files with other contents than were recorded, or recorded for another recipe, or that
-        cannot be read.
+        Files that cannot be read, differ from their record, or were recorded for another recipe.
     foreign : tuple of str
         Files and folders that do not belong to the set.
     """
@@ -49,7 +49,7 @@ class Findings:
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The images that a repair has to make anew."""
+        """The images that a repair has to remake."""
         return (*self.missing, *self.unrecorded, *self.truncated, *self.altered)
 
     def as_json(self) -> dict[str, list[str]]:
@@ -137,11 +137,15 @@ def verify(
 
     Raises
     ------
+    ArgumentError
+        If `redraw` or `workers` is out of its range.
     SetError
         If `folder` is no set, or one of its folders is a link or no folder.
     OSError
         If a file cannot be read.
     """
+    redraw = whole_number("redraw", redraw, 0, MAX_INDEX)
+    workers = check_workers(workers)
     store = Store.open(folder)
     recipe = store.recipe or Recipe(families=())
     store.check_folders([family.name for family in recipe.families])
@@ -237,7 +241,7 @@ def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterato
 
 
 def _redrawn_otherwise(records: Sequence[Record], workers: int) -> tuple[str, ...]:
-    """Redraw images and return the files of those whose pixels are not the recorded ones."""
+    """Redraw images and return the files whose pixels differ from the recorded ones."""
 
     def is_same(record: Record, _: threading.Event) -> bool:
         try:

@@ -181,12 +181,9 @@ def train_epoch(
     """
     model.train()
     method, n_steps = config.method, len(loader)
-    tally = _Tally(epoch, n_steps)
-    waited = 0.0
+    meter = _Meter(epoch, n_steps, accelerator.num_processes)
     rate = config.learning_rate
-    started = requested = time.perf_counter()
-    for step, (views, labels) in enumerate(loader):
-        waited += time.perf_counter() - requested
+    for step, (views, labels) in enumerate(meter.timed(loader)):
         total_step = epoch * n_steps + step
         rate = cosine_rate(
             total_step, config.epochs * n_steps, config.learning_rate, config.final_learning_rate
@@ -202,33 +199,22 @@ def train_epoch(
         optimizer.zero_grad()
         accelerator.backward(loss)
         optimizer.step()
-        tally.add(loss, logits[0], labels)
+        meter.add(loss, logits[0], labels)
         if (step + 1) % _STEPS_BETWEEN_READS == 0 or step + 1 == n_steps:
-            tally.read(rate)
-            seconds = time.perf_counter() - started
+            meter.read(rate)
+            loss_so_far, accuracy = meter.loss / (step + 1), meter.n_right / meter.n_images
             on_step(
-                StepReport(
-                    epoch + 1,
-                    step + 1,
-                    n_steps,
-                    loss=tally.loss / (step + 1),
-                    accuracy=tally.n_right / tally.n_images,
-                    images_per_second=tally.n_images * accelerator.num_processes / seconds,
-                    augmentation_share=waited / seconds,
-                )
+                StepReport(epoch + 1, step + 1, n_steps, loss_so_far, accuracy, **meter.speed())
             )
-        requested = time.perf_counter()
-    seconds = time.perf_counter() - started
-    sums = torch.tensor([tally.loss, tally.n_right], dtype=torch.float32)
+    speed, seconds = meter.speed(), time.perf_counter() - meter.started
+    sums = torch.tensor([meter.loss, meter.n_right], dtype=torch.float32)
     loss_sum, n_right = accelerator.reduce(sums.to(accelerator.device), "sum").tolist()
-    n_all = tally.n_images * accelerator.num_processes
     return {
         "loss": loss_sum / (n_steps * accelerator.num_processes),
-        "train_error": 1 - n_right / n_all,
+        "train_error": 1 - n_right / (meter.n_images * accelerator.num_processes),
         "learning_rate": rate,
         "seconds": seconds,
-        "images_per_second": n_all / seconds,
-        "augmentation_share": waited / seconds,
+        **speed,
     }
 
 
@@ -242,16 +228,38 @@ def cosine_rate(step: int, n_steps: int, peak: float, final: float) -> float:
     return final + (peak - final) * (1 + math.cos(math.pi * step / n_steps)) / 2
 
 
-class _Tally:
-    """Sums over an epoch's steps, read from the device now and then, because that waits for it."""
+class _Meter:
+    """Loss, accuracy and speed of an epoch so far.
 
-    def __init__(self, epoch: int, n_steps: int) -> None:
+    They are read from the device now and then only, because that waits for it.
+    """
+
+    def __init__(self, epoch: int, n_steps: int, n_processes: int) -> None:
         self._place = f"of {n_steps:,} in epoch {epoch + 1}"
+        self._n_processes = n_processes
         self._unread: list[torch.Tensor] = []
         self._n_read = 0
+        self._waited = 0.0
+        self.started = time.perf_counter()
         self.loss = 0.0
         self.n_right = 0
         self.n_images = 0
+
+    def timed(self, loader: BatchLoader) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Pass batches on, and add up how long they were waited for."""
+        requested = time.perf_counter()
+        for batch in loader:
+            self._waited += time.perf_counter() - requested
+            yield batch
+            requested = time.perf_counter()
+
+    def speed(self) -> dict[str, float]:
+        """Return the images per second of all processes, and the share of time spent waiting."""
+        seconds = time.perf_counter() - self.started
+        return {
+            "images_per_second": self.n_images * self._n_processes / seconds,
+            "augmentation_share": self._waited / seconds,
+        }
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         n_right = (logits.detach().argmax(dim=1) == labels).sum()

@@ -118,7 +118,7 @@ def test_what_is_not_given_is_as_in_the_set_there(run, tree, tmp_path):
     assert run("ifs", "--n", 4).exit_code == 0
     result = run("ifs", "--n", 3, "--palette", "ember", "--overwrite")
     assert result.exit_code == 0
-    assert "Removed 4 images of before." in result.stdout
+    assert "Removed 4 images drawn before." in result.stdout
     (tmp_path / "small.toml").write_text("seed = 5\n[escape-time]\nn = 1\n")
     assert run("build-set", "--recipe", "small.toml").exit_code == 0
     assert kept.items() <= tree(tmp_path).items()
@@ -203,7 +203,7 @@ def test_overwrite_is_the_way_out(run, tree, tmp_path):
     run("ifs", *TINY)
     result = run("ifs", *TINY, "--seed", 1, "--overwrite")
     assert result.exit_code == 0
-    assert "Removed 4 images of before." in result.stdout
+    assert "Removed 4 images drawn before." in result.stdout
     run("ifs", *TINY, "--seed", 1, "fresh")
     assert tree(tmp_path / "ipmix-set") == tree(tmp_path / "fresh")
 

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from fractalgen.errors import RecipeError, SetError, UnknownNameError
-from fractalgen.mixing_set.build import build
+from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameError
+from fractalgen.mixing_set.build import build, repair
+from fractalgen.mixing_set.contact_sheet import contact_sheet
 from fractalgen.mixing_set.engine import LocalEngine
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
 from fractalgen.mixing_set.store import Store
@@ -102,3 +103,25 @@ def test_any_engine_draws_the_same_set(small_set, tmp_path):
     build(ifs_recipe(), tmp_path / "other", engine=engine)
     assert engine.n_drawn == 6
     assert tree(tmp_path / "other") == tree(small_set)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda folder: Recipe(families="ifs"), "families must be numbers of images by name"),
+        (lambda folder: Recipe(families=["ifs"]), "families must be numbers of images by name"),
+        (lambda folder: build({"ifs": 3}, folder), "recipe must be a Recipe"),
+        (lambda folder: build(ifs_recipe(), folder, workers=0), "workers must be"),
+        (lambda folder: verify(folder, workers=2.5), "workers must be"),
+        (lambda folder: verify(folder, redraw=-1), "redraw must be"),
+        (lambda folder: repair(folder, workers=-1), "workers must be"),
+        (lambda folder: contact_sheet(folder, n=0), "n must be"),
+        (lambda folder: contact_sheet(folder, columns=0), "columns must be"),
+        (lambda folder: contact_sheet(folder, tile=0), "tile must be"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_words_before_anything_is_done(small_set, call, message):
+    before = tree(small_set)
+    with pytest.raises((ArgumentError, RecipeError), match=message):
+        call(small_set)
+    assert tree(small_set) == before

@@ -9,10 +9,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from fractalgen.errors import RunError, RunUsageError
+from fractalgen.methods import METHODS
 from fractalgen.seeding import seed_for
 from fractalgen.training.datasets import DATASETS, load_data
 from fractalgen.training.datasets.data_set import DataSet
 from fractalgen.training.datasets.in_memory import channel_statistics, in_memory_data
+from fractalgen.training.models import MODELS
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +146,13 @@ def test_a_missing_scikit_learn_is_told(tmp_path, monkeypatch):
 def test_names_are_known_before_anything_slow_is_imported():
     code = (
         "import sys\n"
+        "from fractalgen.methods import METHODS\n"
         "from fractalgen.training.datasets import DATASETS\n"
-        "print(*DATASETS)\n"
-        "assert not {'torch', 'torchvision', 'sklearn'} & set(sys.modules)"
+        "from fractalgen.training.models import MODELS\n"
+        "print(*DATASETS, *METHODS, *MODELS)\n"
+        "assert not {'torch', 'torchvision', 'sklearn', 'numba', 'numpy'} & set(sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
-    assert done.stdout.split() == list(DATASETS)
+    assert done.stdout.split() == [*DATASETS, *METHODS, *MODELS]
