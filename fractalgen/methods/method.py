@@ -137,7 +137,8 @@ class Method:
         `model` is the network as accelerate wrapped it. It must be called exactly once.
         """
         logits: torch.Tensor = model(torch.cat(batch.views)).float()
-        return logits.chunk(len(batch.views))
+        parts: tuple[torch.Tensor, ...] = logits.chunk(len(batch.views))
+        return parts
 
     def loss(self, batch: Batch, logits: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Return the loss, one number; by default the first view's cross entropy."""

@@ -92,7 +92,7 @@ def page(results: Results, samples: Samples | None = None) -> str:
         if measurement.template is not None
         for entry in results.entries.get(key, ())
     ]
-    return (
+    text: str = (
         environment()
         .get_template("page.html")
         .render(
@@ -104,6 +104,7 @@ def page(results: Results, samples: Samples | None = None) -> str:
             origin=_origin(results),
         )
     )
+    return text
 
 
 @functools.cache
