@@ -45,6 +45,23 @@ FAMILIES.add_lazily(
     "Draw overlapping shapes.",
 )
 
+FAMILIES.add_lazily(
+    "spectrum",
+    "fractalgen.families.spectrum:Spectrum",
+    "Draw noise with a falling spectrum.",
+)
+
+FAMILIES.add_lazily(
+    "radial-contours",
+    "fractalgen.families.contours:RadialContours",
+    "Draw nested polygons.",
+)
+FAMILIES.add_lazily(
+    "visual-atoms",
+    "fractalgen.families.contours:VisualAtoms",
+    "Draw sine waves on circles.",
+)
+
 _MAX_SEED = 2**63 - 1
 
 

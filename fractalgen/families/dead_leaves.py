@@ -79,7 +79,7 @@ class DeadLeaves:
         shape = self.shape
         if shape == "any":
             shape = str(rng.choice(SHAPES[:-1]))
-        flat, shaded, striped = rng.dirichlet((0.5, 0.5, 0.3)).tolist()
+        flat, shaded, _ = rng.dirichlet((0.5, 0.5, 0.3)).tolist()
         return DeadLeavesParams(
             shapes=LEAF_SHAPES if shape == "mixed" else (shape,),
             min_radius=log_uniform(rng, 0.01, 0.04),

@@ -1,8 +1,8 @@
 """Dead leaves: shapes that fall on one another until they cover the image.
 
 They are painted from the front to the back: a pixel is done once it is covered, and the painting
-once all pixels are. Sources: Lee, Mumford and Huang, "Occlusion models for natural images", IJCV 2001;
-the shapes are those of Baradad et al., "Learning to see by looking at noise", NeurIPS 2021.
+once all pixels are. Sources: Lee, Mumford and Huang, "Occlusion models for natural images", IJCV
+2001; the shapes are those of Baradad et al., "Learning to see by looking at noise", NeurIPS 2021.
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
 """Rings around points: the mean of sines of the distance to each."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.elementary import sin_turns
 from fractalgen.kernels.jit import kernel
@@ -9,14 +10,16 @@ __all__ = ["ring_rows"]
 
 
 @kernel
-def _add_rings(across, y, x_center, frequency, phase, row):
+def _add_ring(across, y, x_center, frequency, phase, row):
     for column in range(row.size):
         x = across[column] - x_center
         row[column] += sin_turns(np.sqrt(x * x + y * y) * frequency + phase)
 
 
 @kernel
-def ring_rows(rings, size, first_row, out):
+def ring_rows(
+    rings: NDArray[np.float32], size: int, first_row: int, out: NDArray[np.float32]
+) -> None:
     """Write rows of the mean over all rings of sin(2 pi (f d + phase)), d the distance to a centre.
 
     Parameters
@@ -41,7 +44,7 @@ def ring_rows(rings, size, first_row, out):
         down = (np.float32(first_row + i) + half) * pixel
         row[:] = np.float32(0.0)
         for ring in range(rings.shape[0]):
-            _add_rings(
+            _add_ring(
                 across, down - rings[ring, 1], rings[ring, 0], rings[ring, 2], rings[ring, 3], row
             )
         for column in range(size):
