@@ -1,4 +1,4 @@
-"""Check arguments: return each value in its plain type, or raise an ArgumentError naming it."""
+"""Check arguments: return each value as a plain type, or raise an ArgumentError that names it."""
 
 import numbers
 import operator
@@ -17,7 +17,7 @@ _MIN_SCALE = 1e-6
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Return a whole number, also NumPy's, from `low` to `high` as an int; refuse a bool."""
+    """Return a whole number or NumPy integer from `low` to `high` as an int; bools are refused."""
     if type(value) is int and low <= value <= high:
         return value
     try:

@@ -1,4 +1,4 @@
-"""Every exception that a user may meet. Messages say what is wrong and what to do."""
+"""All exceptions that users can see. Their messages say what is wrong and what to do."""
 
 from collections.abc import Sequence
 
@@ -24,15 +24,15 @@ __all__ = [
 
 
 class FractalgenError(Exception):
-    """The base of all of them."""
+    """The base class of all of fractalgen's exceptions."""
 
 
 class ArgumentError(FractalgenError, ValueError):
-    """An argument of the wrong kind or out of its range; the message names it."""
+    """An argument of the wrong kind or out of range; the message names it."""
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
-    """An argument of a type that cannot be used at all."""
+    """An argument of the wrong type."""
 
 
 class MissingPackageError(FractalgenError, ImportError):
@@ -40,7 +40,7 @@ class MissingPackageError(FractalgenError, ImportError):
 
 
 class UnknownNameError(FractalgenError, KeyError):
-    """A name that a registry does not hold; the message suggests the nearest one."""
+    """An unknown name; the message suggests the nearest one."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -51,7 +51,7 @@ class PaletteError(FractalgenError, ValueError):
 
 
 class NotRegularError(FractalgenError, OSError):
-    """A path that should be a file, and is a folder, a pipe, a socket or a device."""
+    """A path that should be a regular file, but is a folder, a pipe, a socket or a device."""
 
 
 class DownloadError(FractalgenError, RuntimeError):
@@ -59,7 +59,7 @@ class DownloadError(FractalgenError, RuntimeError):
 
 
 class ImageError(FractalgenError, ValueError):
-    """An image file that cannot be used. The message is the reason, to follow the file's name."""
+    """An image file that cannot be used. The message is the reason, without the file's name."""
 
 
 class RecipeError(FractalgenError, ValueError):
@@ -68,7 +68,7 @@ class RecipeError(FractalgenError, ValueError):
     Attributes
     ----------
     key : str or None
-        Which key is wrong, if it is one.
+        The wrong key, if there is one.
     """
 
     def __init__(self, message: str, key: str | None = None) -> None:
@@ -85,7 +85,7 @@ class DamagedSetError(SetError):
 
 
 class BankError(SetError, ValueError):
-    """A bank that cannot be made or opened."""
+    """A bank that cannot be built or opened."""
 
 
 class UnreadableImagesError(BankError):
@@ -94,14 +94,14 @@ class UnreadableImagesError(BankError):
     Attributes
     ----------
     refused : tuple of (str, str)
-        The path of each within the folder, and the reason.
+        Path within the folder and reason for each image.
     """
 
     def __init__(self, folder: str, refused: Sequence[tuple[str, str]]) -> None:
         self.refused = tuple(refused)
         super().__init__(
             f"{unreadable(folder, refused)}\n"
-            "Mend or remove them, or go on without them by skip_unreadable=True."
+            "Repair or remove them, or skip them with skip_unreadable=True."
         )
         self._folder = folder
 
@@ -110,7 +110,7 @@ class UnreadableImagesError(BankError):
 
 
 def unreadable(folder: str, refused: Sequence[tuple[str, str]]) -> str:
-    """Return the sentence that names unreadable images, a line for each."""
+    """Return a message that lists unreadable images, one per line."""
     images = "1 image" if len(refused) == 1 else f"{len(refused):,} images"
     lines = [f"  {name}: {reason}" for name, reason in refused]
     return "\n".join([f"{images} in {folder} cannot be read:", *lines])
@@ -121,7 +121,7 @@ class RunError(FractalgenError, RuntimeError):
 
 
 class RunUsageError(RunError, ValueError):
-    """A request for something that does not exist, or for things that do not go together."""
+    """An option with an unknown or wrong value, or options that contradict each other."""
 
 
 class OtherProcessError(RunError):

@@ -1,4 +1,4 @@
-"""Threads: a pool that keeps the order of its tasks, and a team that shares out a batch."""
+"""Threads: a pool that keeps tasks in order, and a team that splits a batch."""
 
 import concurrent.futures
 import contextlib
@@ -32,7 +32,7 @@ _MAX_BYTES = 4 << 30  # that all images being drawn may take together
 _MAX_THREADS = 1024
 _MIN_SHARE = 4  # images that are worth handing to another thread
 _GRACE_SECONDS = 1.0
-_TICK_SECONDS = 0.5  # where waiting cannot be interrupted, a Ctrl-C is seen this often
+_TICK_SECONDS = 0.5  # how often to check for a Ctrl-C where waiting cannot be interrupted
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -43,13 +43,13 @@ class Stopped(Exception):  # noqa: N818 - no error: the work was told to stop
 
 
 Progress = Callable[[int, int | None], None]
-"""Called with what is done and its total, or None where that is not known."""
+"""Called with the number done and the total, or None if the total is unknown."""
 
 
 def default_workers(size: int = 0) -> int:
-    """Return the number of this process's processors, or fewer.
+    """Return the number of CPU cores available to this process.
 
-    If they draw images, `size` pixels a side, there are fewer where memory would not suffice.
+    If the workers draw images, `size` pixels a side, return fewer if memory is short.
     """
     if not size:
         return _processors()
@@ -69,10 +69,10 @@ def _processors() -> int:
 
 
 def available_memory() -> int | None:
-    """Return how many bytes of memory this process may still use; None if unknown.
+    """Return how many bytes of memory this process can still allocate; None if unknown.
 
-    That is what the system has available, or less if a control group, as a container's, limits
-    it.
+    This is the system's available memory, or less if a control group (such as a container's)
+    limits it.
     """
     found = []
     with contextlib.suppress(OSError):
@@ -82,7 +82,7 @@ def available_memory() -> int | None:
         with contextlib.suppress(OSError, ValueError):  # no limit ("max"), or no such folder
             limit = int((folder / limit_file).read_text())
             usage = int((folder / usage_file).read_text())
-            # The system reclaims what it uses for caching files.
+            # Memory that caches files can be reclaimed.
             stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
             cached = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
             found.append(max(0, limit - max(0, usage - cached)))
@@ -90,7 +90,7 @@ def available_memory() -> int | None:
 
 
 def _memory_cgroups() -> Iterator[tuple[Path, tuple[str, str]]]:
-    """Yield the folders of the control groups that may limit this process's memory."""
+    """Yield the folders of the control groups that can limit this process's memory."""
     try:
         lines = (_PROC / "self/cgroup").read_text().splitlines()
     except OSError:
@@ -117,12 +117,12 @@ class OrderedPool(Generic[T, R]):
     Parameters
     ----------
     work : callable
-        Takes a task, and an event that is set when the pool stops. Long work may check the event
-        and raise `Stopped` where it has not changed anything yet.
+        Takes a task, and an event that is set when the pool stops. Long work can check the event
+        and raise `Stopped` as long as it has not changed anything.
     workers : int
         Number of threads.
     tasks_ahead : int
-        How many tasks per worker may be started or done before the first result is taken.
+        Maximum number of tasks per worker that are started or done but not yet yielded.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class OrderedPool(Generic[T, R]):
         self._executor = concurrent.futures.ThreadPoolExecutor(workers)
 
     def map(self, tasks: Iterable[T]) -> Iterator[R]:
-        """Yield the results in the tasks' order; what a task raises is raised in its place."""
+        """Yield the results in order; raise a task's exception in place of its result."""
         for task in tasks:
             self._pending.append(self._executor.submit(self._run, task))
             if len(self._pending) >= self._ahead:
@@ -148,8 +148,8 @@ class OrderedPool(Generic[T, R]):
     def stop(self) -> list[R]:
         """Stop at once: cancel waiting tasks, and give running ones a second to notice.
 
-        Returns the results that are ready. The one that was handed out last is among them, since
-        the caller may have been interrupted while using it.
+        Returns the results that are ready, including the one yielded last, since the caller may
+        have been interrupted while using it.
         """
         self._stopping.set()
         running = [future for future in self._pending if not future.cancel()]
@@ -181,15 +181,15 @@ class OrderedPool(Generic[T, R]):
 
 
 class ThreadTeam:
-    """Threads that share out a range between them.
+    """Threads that split a range between them.
 
     Unlike Numba's own threads they survive a fork of the process: the child starts new ones.
 
     Parameters
     ----------
     threads : int, optional
-        If None, the processors of this process, shared with the processes that torchrun started
-        beside it; in a worker process 1, because its siblings work at the same time.
+        By default the CPU cores of this process, divided by the number of processes that torchrun
+        started on this machine; 1 in a worker process, because its siblings work at the same time.
     """
 
     def __init__(self, threads: int | None = None) -> None:

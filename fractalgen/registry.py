@@ -47,12 +47,12 @@ class Registry(Mapping[str, T]):
     Parameters
     ----------
     kind : str
-        What the entries are ("family", "palette"), for error messages.
+        Kind of the entries, such as "family" or "palette", for error messages.
 
     Attributes
     ----------
     summaries : dict from str to str
-        A sentence about each entry that has one. Reading them imports nothing.
+        One-line descriptions of the entries that have one. Reading them imports nothing.
     """
 
     def __init__(self, kind: str) -> None:
@@ -78,9 +78,9 @@ class Registry(Mapping[str, T]):
             raise ValueError(f"the {self._kind} '{name}' is registered twice")
 
     def __getitem__(self, name: str) -> T:
-        if name not in self._entries:
-            hint = nearest(name, list(self._entries))
-            raise UnknownNameError(f"no {self._kind} is called '{name}': {hint}")
+        if name not in self:
+            hint = nearest(str(name), list(self._entries))
+            raise UnknownNameError(f"unknown {self._kind} {shown(name)}: {hint}")
         address = self._addresses.get(name)
         if address is not None:  # another thread may be importing it too, with the same result
             self._entries[name] = pkgutil.resolve_name(address)

@@ -28,7 +28,7 @@ def test_a_duplicate_is_refused_and_the_first_entry_stays(shapes):
 def test_a_misspelt_name_gets_a_suggestion(shapes):
     with pytest.raises(UnknownNameError) as caught:
         shapes["squar"]
-    assert str(caught.value) == "no shape is called 'squar': did you mean 'square'?"
+    assert str(caught.value) == "unknown shape 'squar': did you mean 'square'?"
 
 
 def test_a_name_like_no_other_gets_the_list(shapes):

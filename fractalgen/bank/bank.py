@@ -1,4 +1,4 @@
-"""The mixing set as its users read it: small images, decoded once, mapped into memory."""
+"""A mixing set as a bank of small images, decoded once and memory-mapped."""
 
 import operator
 import os
@@ -31,63 +31,62 @@ _MAX_WORKERS = 1024
 
 
 class MixingSet:
-    """A read-only bank of images, all of one size: what IPMix mixes into a photograph.
+    """A read-only bank of images of one size, which IPMix mixes into training images.
 
     The first time a folder is opened at a size, several threads decode and resize its images
-    into one cache file; afterwards the file is only mapped into memory. Processes on one machine
-    share those pages, and a pickled bank is a path, so workers started by fork, spawn or
-    forkserver hold no copy.
+    into one cache file; after that the file is only memory-mapped. Processes on one machine share
+    its pages, and a bank is pickled as a path, so worker processes hold no copy, however they are
+    started.
 
-    Each image is resized until its shorter side has `size` pixels, by Pillow's bicubic filter,
-    and cropped to its centre. Transparent parts are laid over black, and the orientation that a
-    camera noted is applied.
+    Each image is resized with Pillow's bicubic filter until its shorter side has `size` pixels,
+    and cropped to its centre. Transparent parts become black, and the EXIF orientation is applied.
 
-    The cache file is rebuilt when an image is added, removed, renamed or changed. Changes show
-    in names, lengths and modification times; in a fractalgen set they show in the manifest's
-    hashes, which every file has to match when the bank is built. Files of earlier contents stay;
-    you may delete any that no program is using.
+    The cache file is rebuilt when an image is added, removed, renamed or changed. Changes are
+    detected by names, sizes and modification times; in a fractalgen set by the hashes in the
+    manifest, which every file must match when the bank is built. Older cache files stay; you can
+    delete them when no program is using them.
 
     Parameters
     ----------
     folder : str or path
-        A fractalgen set or any folder of images, nested or flat. Hidden files and files without
-        an image's suffix are ignored.
+        A fractalgen set or any folder of images, nested or flat. Hidden files and files that
+        don't have an image suffix are ignored.
     size : int
         Side of the bank's images in pixels, at most 8192. A little more than the side of the
         training images leaves room for random crops.
     skip_unreadable : bool
-        Leave out images that cannot be read, with a warning that names them. Otherwise they
-        raise `UnreadableImagesError`.
+        Skip images that cannot be read, with a warning that names them, instead of raising
+        `UnreadableImagesError`.
     cache_dir : str, path or None
-        Folder for the cache file. None is ``fractalgen`` in ``$XDG_CACHE_HOME`` or in the
-        system's folder for caches. If that cannot be written to, a temporary folder is used until
-        the process ends, with a warning.
+        Folder for the cache file. None for ``fractalgen`` in ``$XDG_CACHE_HOME`` or in the
+        system's cache folder. If that cannot be written, a temporary folder is used until the
+        process ends, with a warning.
     workers : int or None
-        Number of threads that decode; None is one per processor.
+        Number of threads that decode images; None for one per CPU core.
 
     Attributes
     ----------
     size : int
         Side of the images in pixels.
     digest : str
-        32 hexadecimal digits that name the folder's images, whatever the size: they change when
-        an image is added, removed, renamed or changed.
+        32 hexadecimal digits that identify the folder's images at any size. They change when an
+        image is added, removed, renamed or changed.
     files : tuple of str
-        The images' paths within the folder, sorted; image ``i`` is of ``files[i]``.
+        The images' paths within the folder, sorted; image ``i`` comes from ``files[i]``.
     array : memmap of uint8, shape (n, size, size, 3)
         All images, RGB, read-only.
     path : Path
-        The cache file, which ``numpy.load`` reads too.
+        The cache file, which ``numpy.load`` can also read.
 
     Raises
     ------
     ArgumentError
-        If `size`, `workers` or a path is out of its range or of another type.
+        If an argument is out of range or has the wrong type.
     BankError
-        If there is no such folder, it holds no images, or the bank cannot be written to
+        If the folder does not exist or holds no images, or the bank cannot be written to
         `cache_dir`.
     UnreadableImagesError
-        If images cannot be read; its `refused` has their names and the reasons.
+        If images cannot be read; its `refused` lists their names and the reasons.
 
     Examples
     --------
@@ -130,7 +129,7 @@ class MixingSet:
         except OSError as error:
             reason = f"cannot keep the bank in {place}: {error.strerror or error}"
             if cache_dir is not None:
-                raise BankError(f"{reason}; name another folder by cache_dir") from None
+                raise BankError(f"{reason}; choose another folder with cache_dir") from None
             temporary = temporary_folder()
             warnings.warn(
                 f"{reason}. It is kept in {temporary} until this process ends, and built again "
@@ -144,7 +143,7 @@ class MixingSet:
             raise UnreadableImagesError(str(source), refused)
         if refused:
             message = unreadable(str(source), refused)
-            warnings.warn(f"{message}\nThe bank is without them.", stacklevel=2)
+            warnings.warn(f"{message}\nThe bank does not contain them.", stacklevel=2)
 
     def _open(self, folder: Path, path: Path) -> None:
         self._folder = folder
@@ -165,7 +164,7 @@ class MixingSet:
 
     @property
     def digest(self) -> str:
-        """32 hexadecimal digits that name the folder's images, whatever the size."""
+        """32 hexadecimal digits that identify the folder's images at any size."""
         return self._contents.key
 
     @property
@@ -205,7 +204,7 @@ def _as_path(name: str, path: Any) -> Path:
 
 
 def _is_current(path: Path, folder: Path, images: list[ImageFile]) -> bool:
-    """Whether the file is a whole bank, and the images that it lacks still cannot be read."""
+    """Whether the file is complete, and the images that it lacks still cannot be read."""
     try:
         contents = read_bank(path)[1]
     except (OSError, DamagedError):

@@ -1,4 +1,4 @@
-"""A bank's file: an ``.npy`` array, and behind it what it was made from."""
+"""A bank's file: an ``.npy`` array, followed by a description of its source."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ from fractalgen.pool import OrderedPool, Stopped
 __all__ = ["BANK_VERSION", "BankWriter", "Contents", "DamagedError", "build_bank", "read_bank"]
 
 BANK_VERSION = 1
-"""Changes when the same images would give other pixels or another file."""
+"""Increment it when the same images would give different pixels or a different file."""
 
 _HEADER_BYTES = 128
 _MAGIC = b"fgbank01"
@@ -35,11 +35,11 @@ _MAX_PER_TASK = 64
 
 
 class DamagedError(Exception):
-    """A file that is not a whole bank of this version."""
+    """A file that is not a complete bank of this version."""
 
 
 class Contents(NamedTuple):
-    """What a bank was made from.
+    """The source of a bank.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Contents(NamedTuple):
     files : tuple of str
         The images' paths within the folder, in order.
     refused : tuple of (str, str)
-        Paths of images that were left out, and the reasons.
+        Paths of images that were skipped, and the reasons.
     """
 
     key: str
@@ -65,9 +65,9 @@ class Contents(NamedTuple):
 
 
 class BankWriter:
-    """Writes a bank batch by batch, so that it is never in memory as a whole.
+    """Writes a bank batch by batch, so it never has to fit into memory.
 
-    The file is no bank until `finish` returns.
+    The file is not a valid bank until `finish` returns.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -79,7 +79,7 @@ class BankWriter:
         self._file.write(np.ascontiguousarray(images).data)
 
     def finish(self, contents: Contents) -> None:
-        """Write what the bank was made from, then the header."""
+        """Write the source of the bank, then the header."""
         text = json.dumps({"version": BANK_VERSION, **contents._asdict()}).encode()
         self._file.write(text + _FOOTER.pack(len(text), _MAGIC))
         self._file.seek(0)
@@ -100,11 +100,11 @@ def build_bank(
     Raises
     ------
     UnreadableImagesError
-        With the names of all images that cannot be read, unless they are skipped.
+        If images cannot be read, unless they are skipped; names all of them.
     BankError
-        If none can be read, or there is no room for the file.
+        If no image can be read, or the disk is too full for the file.
     OSError
-        If the folder of `target` cannot be written to.
+        If the folder of `target` cannot be written.
     """
     files: list[str] = []
     refused: list[tuple[str, str]] = []
@@ -130,7 +130,7 @@ def build_bank(
         megabytes = len(images) * size * size * 3 / 1e6
         raise BankError(
             f"cannot write the bank, {megabytes:,.0f} MB, to {target.parent}: "
-            f"{error.strerror or error}; name another folder by cache_dir"
+            f"{error.strerror or error}; choose another folder with cache_dir"
         ) from None
 
 
@@ -171,7 +171,7 @@ def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], Contents]
     Raises
     ------
     DamagedError
-        If the file is truncated, of another version, or no bank.
+        If the file is truncated, from another version, or not a bank.
     OSError
         If it cannot be read.
     """
@@ -214,7 +214,7 @@ def _read_contents(file: IO[bytes]) -> Contents:
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
-    """Return an ``.npy`` header (format 1.0) of fixed length, as the count is known only later."""
+    """Return an ``.npy`` header (format 1.0) of fixed length: the count is known only later."""
     text = repr({"descr": "|u1", "fortran_order": False, "shape": shape})
     n_text = _HEADER_BYTES - 10
     return (

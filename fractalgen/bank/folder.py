@@ -1,4 +1,4 @@
-"""The images in a folder, and a key that changes when one of them does."""
+"""List the images in a folder, and compute a key that changes when one of them does."""
 
 import hashlib
 import os
@@ -19,17 +19,17 @@ _NAME_FIELD = b'{"file":"'
 
 
 class ImageFile(NamedTuple):
-    """A file that its name makes an image.
+    """A file whose name has an image suffix.
 
     Attributes
     ----------
     name : str
         Path within the folder, with forward slashes.
     sha256 : str or None
-        Of the file, as a fractalgen set's manifest gives it.
+        Hash of the file in a fractalgen set's manifest.
     n_bytes, modified : int
-        Length, and modification time in nanoseconds, of a file that no manifest records. They
-        are 0 for others: asking the file system takes long for many files.
+        Size, and modification time in nanoseconds, of a file that no manifest records. 0 for
+        others, because querying the file system is slow for many files.
     """
 
     name: str
@@ -39,16 +39,16 @@ class ImageFile(NamedTuple):
 
 
 def list_images(folder: Path) -> list[ImageFile]:
-    """Return a folder's images, nested ones too, sorted by name on every file system.
+    """Return the images in a folder and below it, sorted by name on every file system.
 
-    Hidden files and folders, and files without an image's suffix, are left out. Links are
-    followed, but not back into a folder that is being read.
+    Hidden files and folders, and files without an image suffix, are ignored. Links are followed,
+    but not back into a folder that is being read.
 
     Raises
     ------
     BankError
-        If there is no such folder, it cannot be read, it holds no images, or it has too many
-        folders in it.
+        If the folder does not exist, cannot be read, holds no images, or has too many folders in
+        it.
     """
     try:
         if not folder.is_dir():
@@ -69,7 +69,7 @@ def list_images(folder: Path) -> list[ImageFile]:
 def _found(folder: Path, recorded: dict[str, str]) -> list[ImageFile]:
     """Return a folder's images, in any order.
 
-    Links from folder to folder can make more paths than anyone can wait for.
+    The number of folders is limited, because links between folders can multiply the paths.
     """
     found = []
     folders: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [
@@ -122,8 +122,8 @@ def _identity(folder: Path | str) -> tuple[int, int]:
 def content_key(images: Sequence[ImageFile]) -> str:
     """Return 32 hexadecimal digits that identify the images.
 
-    They depend on each image's name and recorded hash, or else on its length and modification
-    time. So a copied set keeps its key, and a new, renamed, removed or redrawn image changes it.
+    They depend on each image's name and recorded hash, or else on its size and modification time.
+    So a copied set keeps its key, and adding, renaming, removing or redrawing an image changes it.
     """
     lines = [
         f"{name}\0{sha256 or f'{n_bytes} {modified}'}\0"
@@ -134,14 +134,14 @@ def content_key(images: Sequence[ImageFile]) -> str:
 
 
 def _recorded_hashes(folder: Path) -> dict[str, str]:
-    """Return the hashes of a fractalgen set's files by name; nothing for other folders.
+    """Return the hashes of a fractalgen set's files by name; an empty dict for other folders.
 
-    Parsing whole records would take ten times as long as opening a bank may. Lines that are torn
-    or written otherwise are passed over, and their images count by their modification time.
+    Parsing whole records would make opening a bank too slow. Incomplete or unusual lines are
+    skipped, and their images identified by modification time.
     """
     hashes: dict[bytes, bytes] = {}
     if not (folder / SET_FILE).is_file() or not (folder / MANIFEST_FILE).is_file():
-        return {}  # missing, or a pipe, which would be waited for
+        return {}  # it does not exist, or is a pipe, which would block
     try:
         with (folder / MANIFEST_FILE).open("rb") as lines:
             for line in lines:

@@ -22,11 +22,11 @@ __all__ = ["cli", "main"]
 @click.version_option(__version__, prog_name="fractalgen", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Draw the mixing set of images that IPMix-style augmentation needs, and train with it.
+    """Draw the mixing set that IPMix-style augmentation needs, and train with it.
 
-    'fractalgen build-set' draws the whole set into ./ipmix-set. Every image is a function of
-    recorded parameters and free of rights (CC0). 'fractalgen train-with-set' trains a classifier
-    with it, and 'fractalgen evaluate' measures how robust the classifier is.
+    'fractalgen build-set' draws the standard set into ./ipmix-set. Every image is a function of
+    recorded parameters and in the public domain (CC0). 'fractalgen train-with-set' trains a
+    classifier with the set, and 'fractalgen evaluate' measures how robust it is.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -34,10 +34,10 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    if not sys.warnoptions:  # this process is ours, unless -W or PYTHONWARNINGS says otherwise
+    if not sys.warnoptions:  # respect -W and PYTHONWARNINGS
         warnings.filterwarnings("ignore", module=r"PIL\b")  # about images' odd metadata
-    # Imports and compiled kernels are many objects that stay. Looking through them for garbage at
-    # every 700 new ones, Python's default, takes a tenth of a first image's time.
+    # Imports and compiled kernels leave many long-lived objects. At Python's default threshold of
+    # 700, garbage collection takes a tenth of the time to the first image.
     gc.set_threshold(10_000)
     try:
         catch_signals()
@@ -46,7 +46,7 @@ def main() -> None:
         os._exit(INTERRUPTED)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
-            # A thread may be inside a large image, and an ordinary exit would wait for it.
+            # A thread may still be drawing a large image, and an ordinary exit would wait for it.
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()

@@ -1,4 +1,4 @@
-"""``fractalgen build-set``, and what every command that builds has in common."""
+"""``fractalgen build-set``, and what it shares with the commands of the families."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ __all__ = ["build_set", "run_build"]
     "recipe_file",
     metavar="FILE.toml",
     type=options.PATH,
-    help="Draw what this file asks for: size, seed, format, and a table per family with n, "
-    "start_index and its options.  [default: 6,000 escape-time, 3,000 ifs, 4,000 features]",
+    help="Draw the set that this file describes: size, seed, format, and a table per family with "
+    "n, start_index and options.  [default: 6,000 escape-time, 3,000 ifs, 4,000 features]",
 )
 @options.RECIPE
 @click.option(
     "--features",
     metavar="DIR",
     type=options.PLACE,
-    help="Take these images instead of drawing features: a folder, a zip archive, or an https:// "
-    "address of one.",
+    help="Use your own images instead of drawing features: a folder, a zip archive, or its "
+    "https:// URL.",
 )
-@click.option("--extra", metavar="DIR", type=options.PLACE, help="Take these images as well.")
-@click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' finds broken.")
+@click.option(
+    "--extra", metavar="DIR", type=options.PLACE, help="Add your own images, from the same kinds."
+)
+@click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' reports.")
 @options.BUILD
 def build_set(
     out: Path,
@@ -53,15 +55,19 @@ def build_set(
 ) -> None:
     """Draw a whole mixing set.
 
-    The images go to OUT, or to ./ipmix-set if it is left out. Existing images are kept, so the
-    same command resumes after an interruption. Collected images in 8-bit RGB are copied unchanged.
-    Others are converted, with transparent parts made black. Damaged images, animations and huge
-    images are refused by name.
+    Write the images to OUT, by default ./ipmix-set. Existing images are kept, so the same command
+    resumes after an interruption.
+
+    Your own images (--features, --extra) are copied unchanged if they are 8-bit RGB, and
+    converted otherwise; transparent parts become black. Damaged images, animations and huge
+    images are refused, and listed by name.
     """
     settings = {"size": size, "seed": seed, "format": format}
     given = any(value is not None for value in (*settings.values(), recipe_file))
     if repairing and (given or shared["overwrite"]):
-        raise click.UsageError("--repair draws what the set itself says; leave the rest out.")
+        raise click.UsageError(
+            "--repair takes its settings from the set; leave out the other options."
+        )
 
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.recipe_file import read_recipe
@@ -124,7 +130,7 @@ def _print_problems(summary: Summary) -> None:
         click.echo(f"Error: {len(summary.refused):,} of your own images were refused.", err=True)
     if summary.unrepaired:
         click.echo(
-            "Error: collected images need their originals to be repaired: "
+            "Error: these collected images can only be repaired from their originals: "
             f"{first_few(summary.unrepaired)}. Give --features or --extra as before.",
             err=True,
         )
@@ -145,10 +151,10 @@ def _print_summary(summary: Summary) -> None:
         f"{summary.seconds:.1f} s{rate}"
     )
     if summary.n_removed:
-        click.echo(f"Removed {images(summary.n_removed)} drawn before.")
+        click.echo(f"Removed {images(summary.n_removed)} drawn earlier.")
     if summary.n_missing:
         click.echo(
-            f"{summary.n_missing:,} more images belong to this set; "
+            f"The set lacks {summary.n_missing:,} other images; "
             f"'fractalgen build-set {summary.folder} --repair' draws them."
         )
     for note in summary.notes:

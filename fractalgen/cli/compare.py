@@ -10,15 +10,16 @@ from fractalgen.cli.options import JSON, PATH
 
 @click.command(cls=PlainCommand)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
-@click.option("--details", is_flag=True, help="Show each corruption and perturbation too.")
+@click.option("--details", is_flag=True, help="Also show each corruption and perturbation.")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
 @JSON
 def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool) -> None:
     """Compare the results of several runs.
 
-    Each RUN is a folder that 'fractalgen evaluate' has measured. Runs that differ only in their
-    seed share a column, with the mean and the sample standard deviation. Notes below the table
-    name what was measured differently; within a column such figures have no mean.
+    Each RUN is the folder of a run that 'fractalgen evaluate' has measured. Runs that differ only
+    in their seed share a column, which shows the mean and the sample standard deviation. Notes
+    below the table list differences in how the runs were measured; figures of a column that were
+    measured differently are not averaged.
     """
     import json
     import shutil
@@ -28,7 +29,7 @@ def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool
     from fractalgen.evaluation.compare import compare as compare_runs
 
     if markdown and as_json:
-        raise WrongUsage("--markdown and --json do not go together")
+        raise WrongUsage("--markdown and --json cannot be combined")
     comparison = compare_runs(runs)
     if as_json:
         click.echo(json.dumps(comparison.to_json(), indent=2))

@@ -18,9 +18,11 @@ from fractalgen.cli.output import check_output, max_side, save_image
     type=options.PATH,
     default="contact-sheet.png",
     show_default=True,
-    help="Name of the .png, .jpg or .webp file to write.",
+    help="File to write: .png, .jpg or .webp.",
 )
-@click.option("--family", metavar="NAME", help="Show images of this family only.")
+@click.option(
+    "--family", metavar="NAME", help="Show only images of this family.  [default: all families]"
+)
 @click.option(
     "--n", type=click.IntRange(min=1), default=60, show_default=True, help="Number of images."
 )
@@ -33,12 +35,12 @@ from fractalgen.cli.output import check_output, max_side, save_image
     type=click.IntRange(8, 4096),
     default=128,
     show_default=True,
-    help="Pixels a side of each image on the page.",
+    help="Side of each image on the page, in pixels.",
 )
 def contact_sheet(set_folder: Path, output: Path, **given: Any) -> None:
-    """Lay out images of a set on one page.
+    """Show random images of a set on one page.
 
-    SET is ./ipmix-set if left out.
+    SET is the set's folder, by default ./ipmix-set.
     """
     from fractalgen.mixing_set.contact_sheet import contact_sheet as lay_out
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _EvaluateCommand(PlainCommand):
-    """Adds the options of all measurements, which are loaded when they are needed."""
+    """Adds the options of all measurements, and loads them only when needed."""
 
     _measurement_options: list[click.Parameter] | None = None
 
@@ -64,13 +64,13 @@ def _click_option(declared: Option) -> click.Option:
     type=click.Choice(["last", "best"]),
     default="last",
     show_default=True,
-    help="Weights to measure. 'best' was chosen by the test error, so its figures are flattering.",
+    help="Checkpoint to measure. 'best' was selected by test error, so its results are optimistic.",
 )
 @click.option(
     "--limit",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Measure all but the clean error on N test images, the same for every run.  "
+    help="Measure everything except the clean error on N test images, the same for every run.  "
     "[default: all]",
 )
 @click.option(
@@ -93,7 +93,7 @@ def _click_option(declared: Option) -> click.Option:
     type=click.IntRange(min=1),
     default=128,
     show_default=True,
-    help="Images at a time.",
+    help="Images per batch.",
 )
 @options.DEVICE
 @options.QUIET
@@ -110,12 +110,14 @@ def evaluate(
 ) -> None:
     """Measure a trained classifier.
 
-    RUN is a folder that 'fractalgen train-with-set' made. The table shows the error on clean,
-    corrupted and adversarial images, the calibration, the consistency under slow changes and
+    RUN is a folder written by 'fractalgen train-with-set'. The table shows the error on clean,
+    corrupted and adversarial images, the calibration, the consistency under gradual changes and
     the detection of out-of-distribution (OOD) images. The results go to RUN/metrics.json and,
-    with images, to RUN/report.html. Earlier results for the same checkpoint, --seed and --limit
-    stay there until they are measured again; others are renamed, to metrics-last-200-0.json and
-    report-last-200-0.html for 200 images and --seed 0.
+    with images, to RUN/report.html.
+
+    Earlier results with the same checkpoint, --seed and --limit stay there until they are measured
+    again. Other results are kept under names such as metrics-last-200-0.json and
+    report-last-200-0.html, for the last checkpoint, --limit 200 and --seed 0.
     """
     options.prepare_torch("evaluate")
 
@@ -155,7 +157,7 @@ def evaluate(
 
 
 def _tell(line: str) -> None:
-    """Print a line on stderr, above a bar that is there."""
+    """Print a line on stderr, above the progress bar if there is one."""
     import sys
 
     from tqdm import tqdm
@@ -169,7 +171,7 @@ def _tell(line: str) -> None:
 
 @contextlib.contextmanager
 def _bars(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show a bar for what is being measured, and another for what comes next."""
+    """Show one progress bar after the other, one for each measurement."""
     from fractalgen.cli.output import progress_bar
 
     shown: str | None = None

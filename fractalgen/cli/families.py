@@ -15,14 +15,14 @@ from fractalgen.families import FAMILIES
 
 __all__ = ["FamilyCommand"]
 
-_ABOUT = """The images go to OUT, or to ./ipmix-set if it is left out. Existing images are kept, so
-the same command resumes after an interruption."""
+_ABOUT = """Write the images to OUT, by default ./ipmix-set. Existing images are kept, so the same
+command resumes after an interruption."""
 
 
 @options.together(
     options.OUT,
     click.option(
-        "--n", type=int, help="Number of images.  [default: as in the whole set, else 1,000]"
+        "--n", type=int, help="Number of images.  [default: as in the standard set, else 1,000]"
     ),
     click.option(
         "--start-index", type=int, default=0, show_default=True, help="Index of the first image."
@@ -32,8 +32,9 @@ the same command resumes after an interruption."""
         "--palette",
         metavar="NAME|FILE|random|any",
         default="any",
-        help="A shipped palette, a .gpl file, or colours such as '#102030,#f0e0d0'; random draws "
-        "one for each image.  [default: any, shipped or random]",
+        help="Colours of the images: the name of a shipped palette, a .gpl file, colours such as "
+        "'#102030,#f0e0d0', random palettes, or any of the shipped and random ones.  "
+        "[default: any]",
     ),
     options.BUILD,
 )
@@ -87,7 +88,7 @@ class FamilyCommand(PlainCommand):
 
 
 def _own_options(family: str) -> list[click.Option]:
-    """Make an option from each field of a family; its docstring has the help texts."""
+    """Make an option for each field of a family, with the help text from its docstring."""
     kind: Any = FAMILIES[family]
     about = dict(re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(kind) or ""))
     return [

@@ -1,4 +1,4 @@
-"""A group that loads a command's module on first use, and commands that fail in plain words."""
+"""A group that loads commands on first use, and commands that turn exceptions into messages."""
 
 import errno
 import importlib
@@ -38,14 +38,14 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
 }
-"""Each command's module in this package, and its name there, in the order of the help page."""
+"""The module and function (or class) of each command, in the order of the help page."""
 
 
 def catch_signals() -> None:
-    """Raise KeyboardInterrupt at the first SIGINT or SIGTERM, and only then.
+    """Raise KeyboardInterrupt at the first SIGINT or SIGTERM only.
 
-    A second signal would interrupt the very code that tidies up after the first. If that code has
-    not ended the process after two seconds, the next signal does.
+    A second one would interrupt the cleanup after the first. A signal that comes more than two
+    seconds after the first ends the process at once.
     """
     first: float | None = None
 
@@ -64,7 +64,7 @@ def catch_signals() -> None:
 
 
 class Failure(click.ClickException):
-    """The command could not do what it was asked to do."""
+    """The command failed."""
 
     exit_code = 1
 
@@ -81,7 +81,7 @@ class SilentFailure(Failure):
 
 
 class WrongUsage(Failure):
-    """The command was asked for something that does not exist or cannot be."""
+    """The command was called with wrong or contradictory arguments."""
 
     exit_code = 2
 
@@ -97,10 +97,10 @@ class Interrupted(Failure):
 
 
 class PlainCommand(click.Command):
-    """A command that fails in sentences."""
+    """A command that reports exceptions as one-line messages."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command's body, and turn what it raises into messages and exit codes."""
+        """Run the command, and turn exceptions into messages and exit codes."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -109,9 +109,7 @@ class PlainCommand(click.Command):
             raise Interrupted(_how_to_resume(error, ctx)) from None
         except MemoryError:
             what = "--batch-size" if "batch_size" in ctx.params else "--size"
-            raise Failure(
-                f"not enough memory; ask for a smaller {what} or fewer --workers"
-            ) from None
+            raise Failure(f"not enough memory; try a smaller {what} or fewer --workers") from None
         except Exception as error:
             failure = _in_words(error)
             if failure is None:
@@ -120,7 +118,7 @@ class PlainCommand(click.Command):
 
 
 class CommandGroup(click.Group):
-    """A group that knows its commands by their modules' names."""
+    """A group that imports a command's module when the command is used."""
 
     command_class = PlainCommand
 
@@ -145,7 +143,7 @@ class CommandGroup(click.Group):
             from fractalgen.registry import nearest
 
             hint = nearest(args[0], list(COMMANDS))
-            raise WrongUsage(f"no command is called '{args[0]}': {hint}")
+            raise WrongUsage(f"unknown command '{args[0]}': {hint}")
         return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -164,8 +162,8 @@ class CommandGroup(click.Group):
         except (click.Abort, KeyboardInterrupt):
             sys.exit(INTERRUPTED)
         except OSError as error:
-            # Nobody reads the output any more, or it cannot be written. The buffered rest would
-            # fail again when the interpreter ends.
+            # The reader closed the pipe, or stdout cannot be written. Drop the buffered output,
+            # or flushing it would fail again when the interpreter exits.
             _discard_output()
             if not isinstance(error, BrokenPipeError):
                 click.echo(f"Error: {error.strerror or error}", err=True)
@@ -174,7 +172,7 @@ class CommandGroup(click.Group):
 
 
 def _in_words(error: Exception) -> Failure | None:
-    """Return the failure that a library's exception stands for; None for a mistake in the code."""
+    """Return the failure to report for an exception; None for a bug."""
     from fractalgen import errors
 
     usage = (
@@ -208,12 +206,12 @@ _WAYS_OUT = {
 def _how_to_resume(error: KeyboardInterrupt, ctx: click.Context) -> str:
     if "resume" in ctx.params:
         instead = ", without --overwrite" if ctx.params.get("overwrite") else ""
-        return f"Interrupted. Run the same command again with --resume{instead} to go on."
+        return f"Interrupted. Run the same command again with --resume{instead} to continue."
     done = getattr(error, "n_done", None)
     if done is None:
         return "Interrupted. Run the same command again."
     of = f"{done:,} of {error.n_total:,} images"  # type: ignore[attr-defined]
-    return f"Interrupted after {of}. Run the same command again to go on."
+    return f"Interrupted after {of}. Run the same command again to continue."
 
 
 def _discard_output() -> None:

@@ -40,13 +40,13 @@ class _Path(click.Path):
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
         if value == "":
-            self.fail("an empty path was given", param, ctx)
+            self.fail("the path is empty", param, ctx)
         return super().convert(value, param, ctx)
 
 
 PATH = _Path(path_type=Path, readable=False)
 PLACE = _Path(path_type=str, readable=False)
-"""A path or an address."""
+"""A path or a URL."""
 
 OUT = click.argument("out", metavar="[OUT]", type=PATH, default="ipmix-set")
 SET = click.argument("set_folder", metavar="[SET]", type=PATH, default="ipmix-set")
@@ -55,7 +55,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as
 WORKERS = click.option(
     "--workers",
     type=click.IntRange(1, 1024),
-    help="Number of threads.  [default: one per processor]",
+    help="Number of threads.  [default: one per CPU core]",
 )
 
 
@@ -64,18 +64,18 @@ DATA_DIR = click.option(
     type=PATH,
     default="data",
     show_default=True,
-    help="Folder for data sets, which are downloaded to it if necessary.",
+    help="Folder for data sets; missing ones are downloaded to it.",
 )
 DEVICE = click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="Device: cpu, cuda, mps, ...; auto takes the fastest available.",
+    help="Device to run on: cpu, cuda, mps, ...; auto picks the fastest.",
 )
 
 
 class _Names(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone
-    """Names between commas."""
+    """Comma-separated names."""
 
     name = "names"
 
@@ -92,10 +92,10 @@ NAMES = _Names()
 
 
 def prepare_torch(command: str) -> None:
-    """Check that torch is installed, and set what has to be set before it is imported.
+    """Check that torch is installed, and set what must be set before it is imported.
 
-    Waiting threads of torch sleep instead of spinning: a run alone on a machine is as fast, and
-    one beside another program is up to twice as fast.
+    Torch's waiting threads sleep instead of spinning. This makes a run up to twice as fast while
+    another program is running, and no slower otherwise.
     """
     import importlib.util
     import os
@@ -106,14 +106,14 @@ def prepare_torch(command: str) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise Failure(
-            f"{command} needs {', '.join(missing)}, which the extra 'train' brings: "
+            f"{command} needs {', '.join(missing)}; install the extra 'train': "
             "pip install 'fractalgen-ipmix[train]', or '.[train]' in a checkout"
         )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class _Format(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone
-    """An image format; a wrong name is answered with the nearest one."""
+    """An image format; for an unknown name the error suggests the nearest one."""
 
     name = "format"
 
@@ -127,7 +127,7 @@ class _Format(click.ParamType):  # type: ignore[type-arg] # generic in later rel
             from fractalgen.registry import nearest
 
             hint = nearest(name, list(FORMATS))
-            self.fail(f"no format is called '{value}': {hint}", param, ctx)
+            self.fail(f"unknown format '{value}': {hint}", param, ctx)
         return name
 
 
@@ -147,7 +147,7 @@ RECIPE = together(
     click.option(
         "--size",
         type=int,
-        help="Pixels a side, 16 to 16384.  [default: the existing set's, else 256]",
+        help="Side of the images in pixels, 16 to 16384.  [default: the existing set's, else 256]",
     ),
     click.option(
         "--seed",
@@ -157,18 +157,19 @@ RECIPE = together(
     click.option(
         "--format",
         type=_Format(),
-        help="JPEG at quality 95, or a lossless format.  [default: the existing set's, else jpeg]",
+        help="Image format: jpeg has quality 95; png and webp are lossless.  [default: the "
+        "existing set's, else jpeg]",
     ),
 )
-"""Settings that a set has one of."""
+"""Settings that apply to a whole set."""
 
 BUILD = together(
     WORKERS,
     click.option(
         "--overwrite",
         is_flag=True,
-        help="Replace the images of the families asked for, or all drawn images if the size, seed "
-        "or format changes. After an interruption the same command resumes.",
+        help="Replace existing images of the requested families, or all drawn images if the size, "
+        "seed or format changes. After an interruption the same command resumes.",
     ),
     QUIET,
     JSON,

@@ -1,4 +1,4 @@
-"""What commands show and save: progress on stderr, results on stdout, images in files."""
+"""Output of the commands: progress on stderr, results on stdout, images in files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 def progress_bar(
     what: str, unit: str, *, quiet: bool, in_bytes: bool = False
 ) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a labelled bar with rate and time left, unless `quiet` or stderr is no terminal.
+    """Show a labelled bar with rate and time left, unless `quiet` or stderr is not a terminal.
 
     Yields a function that takes the number done, and the total or None if it is unknown. With
     `in_bytes`, large numbers have unit prefixes.
@@ -73,12 +73,12 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def images(n: int) -> str:
-    """Return a number of images in words."""
+    """Return a count with its noun, such as ``1 image`` or ``1,000 images``."""
     return f"{n:,} image{'' if n == 1 else 's'}"
 
 
 def in_units(n_bytes: int) -> str:
-    """Return a length such as 12.3 MB, in powers of 1,000."""
+    """Return a size such as 12.3 MB, in powers of 1,000."""
     value, unit = float(n_bytes), "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if value < 1000:
@@ -88,26 +88,26 @@ def in_units(n_bytes: int) -> str:
 
 
 def check_output(path: Path, set_folder: Path) -> None:
-    """Refuse, before anything is drawn, a file that cannot or should not be written."""
+    """Check, before anything is drawn, that an output file can and should be written."""
     if path.suffix.lower() not in _FORMATS:
         raise WrongUsage(f"{path}: the name must end in .png, .jpg or .webp")
     if path.is_dir():
         raise WrongUsage(f"{path} is a folder, not a file")
     if not path.absolute().parent.is_dir():
-        raise WrongUsage(f"{path}: there is no folder {path.parent}")
+        raise WrongUsage(f"{path}: the folder {path.parent} does not exist")
     if set_folder.resolve() in path.resolve().parents:
-        raise WrongUsage(f"{path} lies in the set, where it would be foreign; give another place")
+        raise WrongUsage(f"{path} is inside the set; write it to another folder")
 
 
 def max_side(path: Path) -> int | None:
-    """Return how many pixels a side the format in a file's name can hold; None if any."""
+    """Return the maximum side, in pixels, of the format in a file's name; None if unlimited."""
     from fractalgen.images.formats import MAX_SIDES
 
     return MAX_SIDES.get(_FORMATS[path.suffix.lower()])
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Write an image in the format in the file's name, and say so."""
+    """Write an image in the format in the file's name, and print its path and size."""
     import numpy as np
 
     from fractalgen.files.atomic import write_atomically
@@ -118,7 +118,7 @@ def save_image(image: Image.Image, path: Path) -> None:
 
 
 def printable(text: str, encoding: str | None) -> str:
-    """Replace what an encoding lacks, such as bytes of a file name that are not text."""
+    """Replace characters that an encoding lacks, such as undecodable bytes in file names."""
     encoding = encoding or "utf-8"
     try:
         text.encode(encoding)

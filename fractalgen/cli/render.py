@@ -16,14 +16,14 @@ from fractalgen.cli.output import check_output, max_side, save_image
     type=int,
     default=1024,
     show_default=True,
-    help="Pixels a side, 16 to 16384.",
+    help="Side of the image in pixels, 16 to 16384.",
 )
 @click.option(
     "-o",
     "--output",
     type=options.PATH,
-    help="Name of the .png, .jpg or .webp file to write.  [default: such as "
-    "ifs-000017-1024.png, here]",
+    help="File to write: .png, .jpg or .webp.  [default: FAMILY-NUMBER-SIZE.png, such as "
+    "ifs-000017-1024.png]",
 )
 def render(image: Path, size: int, output: Path | None) -> None:
     """Redraw an image at another size.
@@ -44,12 +44,12 @@ def render(image: Path, size: int, output: Path | None) -> None:
     check_output(path, store.folder)
     limit = max_side(path)
     if limit and size > limit:
-        raise WrongUsage(f"{path.suffix} holds {limit} pixels a side at most, not {size}")
+        raise WrongUsage(f"{path.suffix} images can have at most {limit} pixels a side, not {size}")
 
     def draw(side: int, _: threading.Event) -> NDArray[np.uint8]:
         return store.redraw(record, side)
 
-    # In its own thread, because a Ctrl-C would otherwise wait for the kernels.
+    # In its own thread, because a Ctrl-C would otherwise have to wait for the kernels.
     with OrderedPool(draw, 1) as pool:
         (rgb,) = pool.map([size])
     save_image(Image.fromarray(rgb), path)

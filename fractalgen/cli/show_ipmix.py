@@ -17,7 +17,7 @@ from fractalgen.cli.options import PATH
     type=PATH,
     default="ipmix-set",
     show_default=True,
-    help="Mixing set, or any folder of images.",
+    help="Folder of images to mix with: a mixing set or any other.",
 )
 @click.option(
     "-o",
@@ -32,7 +32,7 @@ from fractalgen.cli.options import PATH
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Seed for the choice of images and operations.",
+    help="Seed for choosing images and operations.",
 )
 @click.option(
     "--size",
@@ -44,7 +44,7 @@ from fractalgen.cli.options import PATH
 def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int) -> None:
     """Draw a figure that shows what IPMix does to an image.
 
-    IMAGE is an image file; its central square is used. The figure shows the mixing operations,
+    The central square of IMAGE, an image file, is used. The figure shows the mixing operations,
     the patches, two chains step by step, and results.
     """
     import numpy as np
@@ -57,7 +57,7 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
 
     check_output(output, set_folder)
     if output.exists() and image.exists() and output.samefile(image):
-        raise WrongUsage(f"{output} is the image itself; give another name by -o")
+        raise WrongUsage(f"{output} is the input image; give another name with -o")
 
     def read(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         try:
@@ -73,7 +73,7 @@ def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int
 
 
 def _spread(names: list[str], n: int, seed: int) -> list[str]:
-    """Choose names at random, from each folder in turn."""
+    """Choose names at random, cycling through the folders."""
     import random
 
     shuffled = random.Random(seed).sample(names, len(names))

@@ -20,11 +20,11 @@ _IPMIX = options.together(
     click.option(
         "--jsd/--no-jsd",
         default=None,
-        help="IPMix: train on the clean image and two mixed views and keep their predictions "
-        "together, or train on one mixed view.  [default: jsd]",
+        help="IPMix: train on the clean image and two mixed views with the Jensen-Shannon "
+        "consistency loss, or on one mixed view.  [default: jsd]",
     ),
     click.option("--k", type=int, help="IPMix: number of chains.  [default: 3]"),
-    click.option("--t", type=int, help="IPMix: maximum steps of a chain.  [default: 3]"),
+    click.option("--t", type=int, help="IPMix: maximum steps per chain.  [default: 3]"),
     click.option(
         "--beta",
         type=float,
@@ -39,24 +39,24 @@ _IPMIX = options.together(
     click.option(
         "--framework",
         metavar="chain|linear|input",
-        help="IPMix: how chains are combined: in parallel, as one chain, or one after the other.  "
-        "[default: chain]",
+        help="IPMix: how to combine the chains: in parallel (chain), as a single chain (linear), "
+        "or each on the last one's result (input).  [default: chain]",
     ),
     click.option(
         "--levels",
         type=options.NAMES,
-        help="IPMix: levels to mix at, of image, patch, pixel.  [default: all]",
+        help="IPMix: levels to mix at: image, patch, pixel.  [default: all]",
     ),
     click.option(
         "--mixing-ops",
         type=options.NAMES,
-        help="IPMix: mixing operations, of add, multiply, random-pixels, random-elements.  "
+        help="IPMix: mixing operations: add, multiply, random-pixels, random-elements.  "
         "[default: all]",
     ),
     click.option(
         "--patch-shapes",
         type=options.NAMES,
-        help="IPMix: shapes of patches, of square, scar.  [default: both]",
+        help="IPMix: patch shapes: square, scar (long and thin).  [default: both]",
     ),
 )
 
@@ -81,14 +81,14 @@ _IPMIX = options.together(
     metavar="|".join(METHODS),
     default=DEFAULT_METHOD,
     show_default=True,
-    help="Training method; vanilla trains on crops and mirror images alone, without a set.",
+    help="Training method; vanilla only crops and mirrors the images, and needs no set.",
 )
 @click.option(
     "--recipe",
     metavar="paper|official",
     default="paper",
     show_default=True,
-    help="Take the defaults from the IPMix paper, or from its public code.",
+    help="Use the defaults of the IPMix paper or those of its public code.",
 )
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Number of epochs.  [default: the recipe's]"
@@ -96,7 +96,7 @@ _IPMIX = options.together(
 @click.option(
     "--batch-size",
     type=click.IntRange(min=2),
-    help="Images per step, over all processes.  [default: the recipe's]",
+    help="Images per step, summed over all processes.  [default: the recipe's]",
 )
 @click.option("--learning-rate", type=float, help="Peak learning rate.  [default: the recipe's]")
 @click.option("--weight-decay", type=float, help="Weight decay of SGD.  [default: the recipe's]")
@@ -104,7 +104,7 @@ _IPMIX = options.together(
 @click.option(
     "--image-size",
     type=click.IntRange(8, 1024),
-    help="Image size in pixels a side.  [default: the data set's]",
+    help="Side of the images in pixels.  [default: the data set's]",
 )
 @click.option(
     "--weights",
@@ -117,24 +117,24 @@ _IPMIX = options.together(
     type=click.IntRange(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="Seed for everything random in the run.",
+    help="Seed for all randomness in the run.",
 )
 @click.option(
     "--out",
     metavar="RUN",
     type=options.PATH,
-    help="Write the run to this folder.  [default: runs/DATASET-MODEL-SEED]",
+    help="Folder to write the run to.  [default: runs/DATASET-MODEL-SEED]",
 )
 @options.DATA_DIR
-@click.option("--resume", is_flag=True, help="Continue the run in the folder.")
-@click.option("--overwrite", is_flag=True, help="Start over in a folder that holds a run.")
+@click.option("--resume", is_flag=True, help="Continue the run in the output folder.")
+@click.option("--overwrite", is_flag=True, help="Replace the run in the output folder.")
 @options.DEVICE
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="auto",
     show_default=True,
-    help="Number format for training; auto uses bfloat16 where an accelerator supports it.",
+    help="Number format for training; auto uses bfloat16 if the accelerator supports it.",
 )
 @click.option(
     "--compile", "compiling", is_flag=True, help="Compile the network with torch.compile."
@@ -142,8 +142,8 @@ _IPMIX = options.together(
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="Processes that make batches.  [default: 0 on a CPU, else one per spare processor, up to "
-    "8]",
+    help="Worker processes that prepare batches.  [default: 0 on a CPU, else one per spare CPU "
+    "core, up to 8]",
 )
 @options.QUIET
 @options.JSON
@@ -163,9 +163,9 @@ def train_with_set(
 ) -> None:
     """Train an image classifier with a mixing set.
 
-    SET is ./ipmix-set by default; any folder of images will do. A run keeps its configuration, log
-    and checkpoints in one folder. If it is stopped, the same command with --resume continues it.
-    Under 'accelerate launch' or 'torchrun' it uses all available cards.
+    SET is a mixing set or any other folder of images, by default ./ipmix-set. A run keeps its
+    configuration, log and checkpoints in one folder. To continue an interrupted run, use the same
+    command with --resume. Start it with 'accelerate launch' or 'torchrun' to use several GPUs.
     """
     options.prepare_torch("train-with-set")
 
@@ -200,16 +200,16 @@ def train_with_set(
 
 
 def _print(run: Run) -> None:
-    """Print what a run came to, and what to do next, on stdout."""
+    """Print a run's results, and what to do next, on stdout."""
     config = run.config
     if not run.history:
-        click.echo(f"{run.folder}: all epochs are done; their log is lost.")
+        click.echo(f"{run.folder}: all epochs are done, but the log is missing.")
         return
     last = run.history[-1]
     best = min(run.history, key=lambda record: record.test_error)
     seconds = sum(record.seconds for record in run.history)
     if run.epochs_before == config.epochs:
-        click.echo(f"{run.folder}: all epochs were done already.")
+        click.echo(f"{run.folder}: all epochs were already done.")
     click.echo(
         f"{run.folder}: {config.model} on {config.dataset}, {config.method.name}, "
         f"test error {last.test_error:.2%} after epoch {last.epoch} "
@@ -218,4 +218,4 @@ def _print(run: Run) -> None:
     click.echo(f"'fractalgen evaluate {run.folder}' measures how robust it is.")
     if config.dataset == "digits":
         others = [name for name in DATASETS if name != "digits"]
-        click.echo(f"Other data: --dataset {', '.join(others)}, or folder:DIR for your own.")
+        click.echo(f"Other data sets: --dataset {', '.join(others)}, or folder:DIR for your own.")

@@ -1,4 +1,4 @@
-"""A run's progress: a bar within an epoch, and a line for each finished one."""
+"""A run's progress: a bar, and a line for each finished epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["training_progress"]
 
 @contextlib.contextmanager
 def training_progress(config: Config, *, quiet: bool) -> Iterator[Callbacks]:
-    """Show a run's progress on stderr, unless `quiet`: the bar only on a terminal.
+    """Show a run's progress on stderr, unless `quiet`; the bar appears only on a terminal.
 
     Yields
     ------
@@ -56,13 +56,13 @@ def training_progress(config: Config, *, quiet: bool) -> Iterator[Callbacks]:
         )
         bar.update((report.epoch - 1) * report.n_steps + report.step - bar.n)
 
-    def tell(line: str) -> None:
+    def show_note(line: str) -> None:
         if bar is not None:
             bar.clear()
         click.echo(line, err=True)
 
     def show_epoch(record: EpochRecord) -> None:
-        tell(
+        show_note(
             f"epoch {record.epoch:>{len(str(config.epochs))}}/{config.epochs}: "
             f"loss {record.loss:.3f}, test error {record.test_error:.2%}, "
             f"{record.images_per_second:,.0f} images/s, "
@@ -74,7 +74,7 @@ def training_progress(config: Config, *, quiet: bool) -> Iterator[Callbacks]:
         return
     with progress_bar("fetching", "B", quiet=quiet, in_bytes=True) as fetching:
         try:
-            yield Callbacks(fetching, show_step, show_epoch, tell)
+            yield Callbacks(fetching, show_step, show_epoch, show_note)
         finally:
             if bar is not None:
                 bar.close()

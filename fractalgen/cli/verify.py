@@ -24,16 +24,16 @@ _MAX_LISTED = 20
     metavar="N",
     type=click.IntRange(min=0),
     default=0,
-    help="Also redraw N images, chosen at random, and compare their pixels.",
+    help="Also redraw N random images and compare their pixels.  [default: 0]",
 )
 @options.WORKERS
 @options.QUIET
 @options.JSON
 def verify(set_folder: Path, redraw: int, workers: int | None, quiet: bool, as_json: bool) -> None:
-    """Find broken and foreign files in a set.
+    """Find missing, damaged and foreign files in a set.
 
-    SET is ./ipmix-set if left out. The command finds files that are missing, truncated or altered,
-    or that do not belong to the set. Nothing is written. The exit code is 1 if anything is found.
+    SET is the set's folder, by default ./ipmix-set. Nothing is written. The exit code is 1 if a
+    file is missing, truncated or altered, or does not belong to the set.
     """
     from fractalgen.mixing_set.verify import verify as check
 
@@ -49,8 +49,8 @@ def verify(set_folder: Path, redraw: int, workers: int | None, quiet: bool, as_j
 
 def _print_report(report: Report) -> None:
     faults = report.findings.as_json()
-    faults["differing when redrawn"] = list(report.differing)
-    faults["not a record in the manifest"] = [
+    faults["different when redrawn"] = list(report.differing)
+    faults["invalid manifest lines"] = [
         f"line {number}: {reason}" for number, reason in report.bad_lines
     ]
     for kind, files in faults.items():
@@ -61,11 +61,11 @@ def _print_report(report: Report) -> None:
             if len(files) > _MAX_LISTED:
                 click.echo(f"  and {len(files) - _MAX_LISTED:,} more")
     if report.torn:
-        click.echo("the manifest's last line is torn")
+        click.echo("the manifest's last line is incomplete")
     redrawn = f", {report.n_redrawn:,} redrawn" if report.n_redrawn else ""
-    verdict = "all is well" if report.ok else "not as it should be"
-    click.echo(f"{report.folder}: {images(report.n_images)} on record{redrawn}, {verdict}")
+    verdict = "no problems found" if report.ok else "problems found"
+    click.echo(f"{report.folder}: {images(report.n_images)} recorded{redrawn}, {verdict}")
     if report.findings.broken or report.bad_lines or report.torn:
         click.echo(
-            f"'fractalgen build-set {report.folder} --repair' draws what is missing or broken."
+            f"'fractalgen build-set {report.folder} --repair' redraws missing and damaged images."
         )

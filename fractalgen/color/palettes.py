@@ -1,4 +1,4 @@
-"""Palettes: the shipped ones, a user's own files, and ones drawn at random."""
+"""Palettes: shipped ones, a user's own files, and random ones."""
 
 import re
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ _SUFFIX = ".gpl"
 _COUNT_RANGE = (2, 256)
 _MAX_BYTES = 1 << 20
 _DRAWN = ("any", "random")
-# The shipped palettes that "any" draws from, by name, so that a new file changes no image. When
-# this list or the colours of one of these palettes change, every family's version counts up.
+# The shipped palettes that "any" draws from, listed so that a new file changes no image. If this
+# list or the colours of one of these palettes change, increment every family's version.
 _ANY = tuple(
     """
     absinthe agate amethyst aurora bluebell blueprint brass canyon cirrus citron clover
@@ -48,12 +48,12 @@ _HEX = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours in the order in which a gradient passes through them.
+    """Colours in the order of a gradient.
 
     Attributes
     ----------
     name : str
-        What the palette is called.
+        The palette's name.
     colors : tuple of str
         Two or more colours as ``"#rrggbb"``, in lower case.
     """
@@ -63,7 +63,7 @@ class Palette:
 
 
 def _folder() -> Path:
-    """Return where the shipped palettes are: in the installed package, or in the checkout."""
+    """Return the folder of the shipped palettes, in the installed package or in the checkout."""
     package = Path(__file__).parents[1]
     installed = package / "palette_files"
     return installed if installed.is_dir() else package.parent / "assets" / "palettes"
@@ -103,7 +103,7 @@ def read_gpl(path: str | Path) -> Palette:
 
 
 def resolve(text: str) -> str:
-    """Turn what a user gives as a palette into an option that no longer needs a file.
+    """Turn a user's palette into an option that no longer needs a file.
 
     Parameters
     ----------
@@ -114,14 +114,14 @@ def resolve(text: str) -> str:
     Returns
     -------
     str
-        The word or the name as it is, or ``"#rrggbb,#rrggbb,..."``.
+        `text` itself, or ``"#rrggbb,#rrggbb,..."`` for colours and files.
 
     Raises
     ------
     PaletteError
-        If `text` is not text, a file cannot be read as a palette, or a hex colour is wrong.
+        If `text` is not a string, a file cannot be read as a palette, or a hex colour is wrong.
     UnknownNameError
-        If `text` is none of these; the message suggests the nearest shipped name.
+        If `text` is not one of these; the message suggests the nearest shipped name.
     """
     if not isinstance(text, str):
         raise PaletteError(f"a palette must be text, not {shown(text)}")
@@ -149,8 +149,8 @@ def _exists(path: Path) -> bool:
 def choose(option: str, rng: np.random.Generator) -> Palette:
     """Draw the palette of one image from an option that `resolve` returned.
 
-    ``"any"`` picks one of the original shipped palettes half of the time, and draws one at random
-    otherwise. Only ``"any"`` and ``"random"`` advance `rng`.
+    ``"any"`` picks a shipped palette half of the time, and draws a random one otherwise. Only
+    ``"any"`` and ``"random"`` advance `rng`.
     """
     if option == "random" or (option == "any" and rng.random() < 0.5):
         return random_palette(rng)
@@ -166,8 +166,8 @@ def random_palette(rng: np.random.Generator) -> Palette:
     return Palette("random", random_colors(rng))
 
 
-def _unknown(text: str, name: str, what: str = "no palette") -> str:
-    return f"{what} is called {shown(text)}: {nearest(name, [*names(), *_DRAWN])}"
+def _unknown(text: str, name: str, what: str = "unknown palette") -> str:
+    return f"{what} {shown(text)}: {nearest(name, [*names(), *_DRAWN])}"
 
 
 def _hex_colors(text: str) -> tuple[str, ...]:

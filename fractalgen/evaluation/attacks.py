@@ -104,7 +104,7 @@ def pgd(
 
 def _check_options(epsilon: float, steps: int, step_size: float, norm: str) -> None:
     if norm not in NORMS:
-        raise RunUsageError(f"no norm is called '{norm}': choose from {', '.join(NORMS)}")
+        raise RunUsageError(f"unknown norm '{norm}': choose from {', '.join(NORMS)}")
     for name, value in (("epsilon", epsilon), ("step size", step_size), ("steps", steps)):
         if not 0 <= value < math.inf:
             raise RunUsageError(f"the attack's {name} must be 0 or more, not {value}")

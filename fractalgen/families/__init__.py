@@ -1,4 +1,4 @@
-"""The families of images, by name. Listing them loads nothing slow; asking for one does."""
+"""The families of images, by name. Listing them is fast; looking one up imports it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ FAMILIES.add_lazily(
 FAMILIES.add_lazily(
     "ifs",
     "fractalgen.families.ifs:IFS",
-    "Draw fractals of iterated function systems.",
+    "Draw fractals of iterated function systems (IFS).",
 )
 FAMILIES.add_lazily(
     "features",
     "fractalgen.families.features:Features",
-    "Draw textures that early layers respond to.",
+    "Draw textures that the early layers of a network respond to.",
 )
 
 FAMILIES.add_lazily(
@@ -66,7 +66,7 @@ _MAX_SEED = 2**63 - 1
 
 
 def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> ImageSpec:
-    """Draw the parameters of one image.
+    """Sample the parameters of one image.
 
     Parameters
     ----------
@@ -77,19 +77,19 @@ def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> Ima
     index : int
         The image's number within its family, 0 to 2**63 - 1.
     **options
-        The family's own options, such as ``palette="ember"``.
+        Options of the family, such as ``palette="ember"``.
 
     Returns
     -------
     ImageSpec
-        The parameters and where they came from.
+        The parameters, with the family, the seed and the index.
 
     Raises
     ------
     UnknownNameError
-        If no family or palette has that name.
+        If the family or palette is unknown.
     ArgumentError
-        If `seed`, `index` or an option is out of its range, or the family lacks the option.
+        If `seed`, `index` or an option is out of range, or the family lacks the option.
     """
     from fractalgen.arguments import whole_number
     from fractalgen.families.base import sample_spec
@@ -105,14 +105,14 @@ def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> Ima
 
 
 def render(spec: ImageSpec, *, size: int = 256) -> NDArray[np.uint8]:
-    """Draw an image from its parameters; the same spec gives the same image at any size.
+    """Draw an image from its parameters, at any size.
 
     Parameters
     ----------
     spec : ImageSpec
         From `sample`, or from a set's manifest.
     size : int
-        Pixels a side, 16 to 16384.
+        Side of the image in pixels, 16 to 16384.
 
     Returns
     -------
@@ -122,10 +122,10 @@ def render(spec: ImageSpec, *, size: int = 256) -> NDArray[np.uint8]:
     Raises
     ------
     ArgumentError
-        If `spec` is not an ImageSpec, or `size` is out of its range.
+        If `spec` is not an ImageSpec, or `size` is out of range.
     """
     from fractalgen.families.base import ImageSpec, check_size
 
     if not isinstance(spec, ImageSpec):
-        raise ArgumentError(f"spec must be an ImageSpec, such as sample() gives, not {shown(spec)}")
+        raise ArgumentError(f"spec must be an ImageSpec, as sample() returns, not {shown(spec)}")
     return FAMILIES[spec.family]().render(spec.params, check_size(size))

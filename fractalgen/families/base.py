@@ -1,4 +1,4 @@
-"""What a family of images is, and how its parameters are drawn and checked."""
+"""The protocol of a family, and how its parameters are drawn and checked."""
 
 import re
 from dataclasses import dataclass, field
@@ -39,16 +39,16 @@ _UNIT_TOLERANCE = 1e-3
 class Family(Protocol[P]):
     """One kind of image: a frozen dataclass whose fields are the options of its command.
 
-    All randomness is in `sample_params`. `render` is pure and looks only at its arguments, so
-    recorded parameters redraw an image whatever the options were. A family whose kernels take long
-    to compile can also have a class method `compilations`; see `fractalgen.families.compilation`.
+    All randomness is in `sample_params`. `render` is a pure function of its arguments, so recorded
+    parameters redraw an image without the options. A family whose kernels take long to compile can
+    also have a class method `compilations`; see `fractalgen.families.compilation`.
 
     Attributes
     ----------
     version : int
-        Starts at 1 and counts up whenever the same options, seed and index would give another
-        image: other parameters, or other pixels for the same parameters. It is part of a recipe's
-        digest, and a set of one version is never resumed with another.
+        Starts at 1. Increment it whenever the same options, seed and index would give a different
+        image: different parameters, or different pixels for the same parameters. It is part of a
+        recipe's digest, and a set of one version is never resumed with another.
     """
 
     version: ClassVar[int]
@@ -73,7 +73,7 @@ class Family(Protocol[P]):
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """Everything needed to redraw one image, at any size.
+    """Everything needed to redraw one image at any size.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class ImageSpec:
     seed, index : int
         The set's seed and the image's number within its family.
     attempt : int
-        Which draw from the image's stream passed the family's gate, from 1.
+        Number of the draw, from 1, that the family accepted.
     params : Any
-        The family's frozen parameters dataclass.
+        The family's frozen dataclass of parameters.
     """
 
     family: str
@@ -97,7 +97,7 @@ class ImageSpec:
 def sample_spec(family: Family[Any], seed: int, index: int) -> ImageSpec:
     """Draw parameters from the image's own stream until the family accepts them.
 
-    The last of `MAX_ATTEMPTS` draws is used as it is, so the call always ends.
+    The last of `MAX_ATTEMPTS` draws is used even if it is not accepted, so the call always ends.
     """
     rng = rng_for(seed, family.name, index)
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -110,19 +110,19 @@ def sample_spec(family: Family[Any], seed: int, index: int) -> ImageSpec:
 def rounded(value: float) -> float:
     """Round to nine significant digits.
 
-    Parameters pass through this where a library's sine or logarithm made them: libraries differ
-    in the seventeenth digit, but a recorded nine-digit number is the same everywhere.
+    Use it for parameters computed with a library's sine or logarithm: libraries differ in the
+    seventeenth digit, but a recorded nine-digit number is the same everywhere.
     """
     return float(f"{value:.9g}")
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw from [low, high], both positive, with a uniform logarithm; nine digits."""
+    """Draw log-uniformly from [low, high], both positive; rounded to nine digits."""
     return rounded(low * (high / low) ** rng.random())
 
 
-# Anyone may edit recorded parameters. What a family draws lies well within the ranges that it
-# checks; outside them an image could take forever, or numbers could overflow.
+# Recorded parameters can be edited by hand. Families draw well within the ranges that they check;
+# outside them an image could take forever, or numbers could overflow.
 
 
 def check_size(size: int) -> int:

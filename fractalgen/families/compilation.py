@@ -1,10 +1,10 @@
 """Compile the kernels of several families at once, before they are needed.
 
 Numba compiles one kernel at a time in a process, and holds the interpreter lock most of that time.
-So other processes compile, and leave the results in the cache that all share.
+So other processes compile, and store the results in a shared cache.
 
-A family's class method ``compilations()`` may return calls, by name, that together compile all its
-kernels; each may run in its own process. Otherwise drawing a few small images compiles them.
+A family's class method ``compilations()`` can return named calls that together compile all its
+kernels; each can run in its own process. Otherwise drawing a few small images compiles them.
 """
 
 import concurrent.futures
@@ -57,12 +57,12 @@ def n_compilations(family: str) -> int:
 class Compilation:
     """Kernels that other processes are compiling.
 
-    If one of these processes fails, the process that needs its kernels compiles them.
+    If one of these processes fails, this process compiles the kernels when it needs them.
 
     Parameters
     ----------
     families : iterable of str
-        The families whose kernels are needed, in the order in which they are needed.
+        The families whose kernels are needed, in order of need.
     n_processes : int
         The maximum number of processes at a time.
     """
@@ -87,7 +87,7 @@ class Compilation:
             self._futures.setdefault(family, []).append(future)
 
     def wait_for(self, family: str) -> None:
-        """Return when no process is compiling kernels of this family any more."""
+        """Wait until no process is compiling kernels of this family."""
         concurrent.futures.wait(self._futures.get(family, ()))
 
     def _compile(self, family: str, part: str) -> None:

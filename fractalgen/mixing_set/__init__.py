@@ -1,1 +1,1 @@
-"""The set on disk: its recipe, and drawing, checking and viewing it."""
+"""Sets on disk: describe, draw, check and show them."""

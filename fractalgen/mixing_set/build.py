@@ -22,7 +22,7 @@ __all__ = ["BuildInterrupted", "FamilySummary", "Summary", "build", "repair"]
 
 
 class BuildInterrupted(KeyboardInterrupt):
-    """A build was interrupted; what is on disk is valid, and the same build resumes from it."""
+    """A build was interrupted; the files on disk are valid, and the same build resumes."""
 
     def __init__(self, n_done: int, n_total: int) -> None:
         super().__init__(n_done, n_total)
@@ -39,13 +39,13 @@ class FamilySummary:
     name : str
         The family.
     asked, drawn, kept : int
-        Images asked for, images among them that this build drew or copied, and images that were
-        there already. The rest are missing.
+        Requested images, those that this build drew or copied, and those that already existed.
+        The others are missing.
     acceptance : float or None
-        Images per draw of parameters, in (0, 1], over the images asked for; None for collected
-        ones.
+        Share of parameter draws that were accepted, over the requested images; None for
+        collected ones.
     n_bytes : int
-        Total length of the images asked for.
+        Total size of the requested images.
     """
 
     name: str
@@ -57,7 +57,7 @@ class FamilySummary:
 
     @property
     def missing(self) -> int:
-        """Images asked for that are missing."""
+        """Requested images that do not exist."""
         return self.asked - self.drawn - self.kept
 
     def as_json(self) -> dict[str, Any]:
@@ -79,21 +79,21 @@ class Summary:
     Attributes
     ----------
     folder : str
-        The set.
+        The set's folder.
     families : tuple of FamilySummary
-        The families asked for.
+        The requested families.
     seconds : float
         Wall-clock time.
     n_removed : int
         Images removed because of ``overwrite``.
     n_missing : int
-        Images that belong to the set and are missing, because they were not asked for now.
+        Missing images of the set, including those that this build did not request.
     refused : tuple of Refusal
-        Images of the user's own that cannot be used.
+        Collected images that cannot be used.
     unrepaired : tuple of str
-        Collected images that are missing or altered, without their originals to repair them from.
+        Collected images that are missing or altered, because their originals were not given.
     notes : tuple of str
-        Sentences for the reader.
+        Notes for the user.
     """
 
     folder: str
@@ -107,22 +107,22 @@ class Summary:
 
     @property
     def n_images(self) -> int:
-        """Images asked for."""
+        """Number of requested images."""
         return sum(family.asked for family in self.families)
 
     @property
     def n_drawn(self) -> int:
-        """Images drawn or copied by this build."""
+        """Number of images drawn or copied by this build."""
         return sum(family.drawn for family in self.families)
 
     @property
     def n_bytes(self) -> int:
-        """Total length of all images asked for."""
+        """Total size of the requested images."""
         return sum(family.n_bytes for family in self.families)
 
     @property
     def ok(self) -> bool:
-        """Whether all that was asked for is there."""
+        """Whether no image was refused and every broken one was repaired."""
         return not self.refused and not self.unrepaired
 
     def as_json(self) -> dict[str, Any]:
@@ -155,32 +155,32 @@ def build(
     fetching: Progress | None = None,
     engine: Engine | None = None,
 ) -> Summary:
-    """Draw the images of a recipe that are not in a folder yet.
+    """Draw a recipe's images into a folder, except those that exist already.
 
-    The finished set depends on the recipe alone, not on the number of workers or on how often it
-    was interrupted and resumed.
+    The finished set depends only on the recipe, not on the number of workers or on how often the
+    build was interrupted.
 
     Parameters
     ----------
     recipe : Recipe
-        The images to draw. They join those that the set already has.
+        The images to draw. They are added to those of an existing set.
     out : str or Path
-        The set's folder, made if it is not there.
+        The set's folder, created if necessary.
     workers : int or None
-        Number of threads; None for one per processor.
+        Number of threads; None for one per CPU core.
     overwrite : bool
-        Draw the recipe's families again. If the size, the seed or the format differs from the
-        set's, remove all generated images. No other files are removed. After an interruption the
+        Redraw the requested families. If the size, the seed or the format differs from the set's,
+        remove all generated images first. No other files are removed. After an interruption the
         same call resumes.
     collected : mapping of str to str, optional
-        Folders within the set and where to take their images from: a folder, a zip archive, or an
-        address of one. Each takes the place of a family of the same name.
+        Sources of your own images, by the set's folder to copy them to: a folder, a zip archive,
+        or the URL of one. Such a folder replaces a family of the same name.
     progress : callable or None
-        Called with the number of images done and their total.
+        Called with the number of images done and the total.
     fetching : callable or None
-        Called with the bytes downloaded and their total.
+        Called with the number of bytes downloaded and the total.
     engine : Engine or None
-        What draws the images; None for threads of this process.
+        Draws the images; None for threads of this process.
 
     Returns
     -------
@@ -189,15 +189,15 @@ def build(
     Raises
     ------
     ArgumentError
-        If `recipe` is no recipe, or `workers` is out of its range.
+        If `recipe` is not a Recipe, or `workers` is out of range.
     SetError
-        If the folder holds another set, is in use, is damaged, or cannot be a set.
+        If the folder holds a different set, is in use, is damaged, or cannot hold a set.
     RecipeError
-        If the recipe is of another release, which draws other images.
+        If the recipe comes from a release that draws different images.
     BuildInterrupted
-        At a Ctrl-C; the same call resumes.
+        On Ctrl-C; the same call resumes.
     OSError
-        If something cannot be written.
+        If a file cannot be written.
     """
     began = time.monotonic()
     workers = check_workers(workers)
@@ -209,7 +209,7 @@ def build(
     )
     for family in asked.families:
         if not family.collected:
-            _ = family.family  # fails here if it cannot be drawn, before anything is touched
+            _ = family.family  # fail before anything is changed if it cannot be drawn
     store = Store(out)
     store.make_folder()
     with store.locked(), contextlib.ExitStack() as stack:
@@ -221,7 +221,7 @@ def build(
         overwriting = store.overwriting
         if overwrite:
             again = Overwriting.of(asked, places)
-            # An interrupted call of the same kind has removed what was to be replaced.
+            # The same call was interrupted, and has already removed the images to replace.
             resumes = existing and again == overwriting and not existing.differences(asked)
             overwrite, overwriting = not resumes, again
         joined, replaced = _joined(existing, asked, store, overwrite=overwrite)
@@ -247,19 +247,19 @@ def repair(
     fetching: Progress | None = None,
     engine: Engine | None = None,
 ) -> Summary:
-    """Remake the images of a set that are missing, truncated or altered, and only those.
+    """Redraw the missing, truncated or altered images of a set, and no others.
 
     Parameters
     ----------
     out : str or Path
-        The set, which records what belongs in it.
+        The set's folder. Its own description says which images it should have.
     workers, collected, progress, fetching, engine
         As for `build`; collected images are repaired from their originals.
 
     Returns
     -------
     Summary
-        Its notes name foreign files, which are left alone.
+        Its notes list foreign files, which are left alone.
 
     Raises
     ------
@@ -268,14 +268,14 @@ def repair(
     """
     began = time.monotonic()
     workers = check_workers(workers)
-    store = Store.open(out)  # a folder that is no set gets no lock file either
+    store = Store.open(out)  # before locking, which would leave a lock file in any folder
     with store.locked(), contextlib.ExitStack() as stack:
         store = Store.open(out)
         recipe = store.recipe or Recipe(families=())
         for name in collected or {}:
             family = recipe.family(name)
             if family is None or not family.collected:
-                raise SetError(f"{out} has no collected images in {name}; leave --repair out")
+                raise SetError(f"{out} has no collected images in {name}; leave out --repair")
         store.prepare([family.name for family in recipe.families])
         findings = inspect(store, recipe, workers)
         _check_drawable(store, recipe, findings)
@@ -287,19 +287,19 @@ def repair(
         work = _Work(store, recipe, recipe, store.overwriting, workers, progress, lost_only=True)
         work.run(sources, engine or LocalEngine(workers))
         if findings.foreign:
-            work.notes.append(f"Foreign files are left alone: {first_few(findings.foreign)}.")
+            work.notes.append(f"Left foreign files alone: {first_few(findings.foreign)}.")
         return work.summary(time.monotonic() - began, unrepaired=_unrepaired(work, findings))
 
 
 def _joined(
     existing: Recipe | None, asked: Recipe, store: Store, *, overwrite: bool
 ) -> tuple[Recipe, set[str]]:
-    """Join what is asked for to what exists; return it, and the families to remove first.
+    """Merge the requested recipe with the existing one; return it, and the families to remove.
 
-    With `overwrite` the families asked for are drawn again. If the size, the seed or the format
-    differs, every generated image goes, because a set has one of each.
+    With `overwrite`, the requested families are redrawn. If the size, the seed or the format
+    differs, every generated image is removed, because a set has only one of each.
     """
-    if existing is None:  # without a description, the manifest's images belong to nothing
+    if existing is None:  # a manifest alone does not say which set its images belong to
         return asked, {name for name, _ in store.records}
     differences = existing.differences(asked)
     if overwrite:
@@ -308,20 +308,20 @@ def _joined(
             replaced |= {family.name for family in existing.families if not family.collected}
         return asked.merged(existing.without(replaced)), replaced
     if differences:
-        way_out = "Use another folder, or --overwrite to replace what differs."
+        way_out = "Use another folder, or --overwrite to replace the images."
         for difference in differences:
             if difference.existing == "collected":
                 way_out = (
-                    f"'fractalgen build-set' with --{difference.key} as before keeps those; or use "
-                    "another folder."
+                    f"To keep the collected images, use 'fractalgen build-set' with "
+                    f"--{difference.key} as before; or use another folder."
                 )
         listed = "; ".join(map(str, differences))
-        raise SetError(f"{store.folder} holds another set: {listed}. {way_out}")
+        raise SetError(f"{store.folder} holds a different set: {listed}. {way_out}")
     return existing.merged(asked), set()
 
 
 class _Work:
-    """Makes the missing images, and counts what it did.
+    """Makes the requested images that are missing, and sums up the result.
 
     With `lost_only`, only images that the set had before are collected.
     """
@@ -350,7 +350,7 @@ class _Work:
         self._total = 0
 
     def run(self, sources: Mapping[str, Source], engine: Engine) -> None:
-        """Describe the set, make the missing images, sort the manifest, describe the set again."""
+        """Write the description, make missing images, sort the manifest, update the description."""
         store = self.store
         missing = list(store.missing(self.asked))
         drawn_with = self._drawn_with(missing)
@@ -378,13 +378,13 @@ class _Work:
         if not missing or __version__ in drawn_with:
             return drawn_with
         self.notes.append(
-            f"Begun with fractalgen {', '.join(drawn_with)}, continued with {__version__}: "
-            "'fractalgen verify --redraw 100' tells whether both draw alike."
+            f"Started with fractalgen {', '.join(drawn_with)}, continued with {__version__}: "
+            "'fractalgen verify --redraw 100' checks that both draw the same images."
         )
         return (*drawn_with, __version__)
 
     def _unfinished_overwriting(self) -> Overwriting | None:
-        """Return what is still being redrawn; None if all of it is there."""
+        """Return the overwriting in progress; None if it is complete."""
         again = self.overwriting.asked if self.overwriting else self.asked
         collects = any(family.collected for family in again.families)
         unfinished = collects or any(True for _ in self.store.missing(again))
@@ -406,7 +406,7 @@ class _Work:
                 self._step()
         n_others = sum(name == family for name, _ in self.store.records) - n_usable
         if n_others > 0 and not self._lost_only:
-            self.notes.append(f"{family} also has {n_others:,} of an earlier source, which stay.")
+            self.notes.append(f"{family} keeps {n_others:,} other images, from an earlier source.")
 
     def _draw(self, missing: list[Key], engine: Engine) -> None:
         records = engine.draw(self.asked, missing, self.store.write)
@@ -430,7 +430,7 @@ class _Work:
     def summary(
         self, seconds: float, *, n_removed: int = 0, unrepaired: tuple[str, ...] = ()
     ) -> Summary:
-        """Count the images by family, and add the rest of the outcome."""
+        """Count the requested images by family, and add everything else to report."""
         store = self.store
         return Summary(
             str(store.folder),
@@ -464,11 +464,11 @@ def _about_too_few(work: _Work, recipe: Recipe, places: Mapping[str, str]) -> It
         wanted = recipe.family(name)
         n_there = sum(family == name for family, _ in work.store.records)
         if wanted and n_there < wanted.n:
-            yield f"{name} has {n_there:,} where the recipe has {wanted.n:,}."
+            yield f"{name} has {n_there:,} images; the recipe requests {wanted.n:,}."
 
 
 def _check_drawable(store: Store, recipe: Recipe, findings: Findings) -> None:
-    """Raise SetError if this fractalgen would draw broken images differently."""
+    """Raise SetError if this fractalgen would redraw broken images differently."""
     broken = {parse_image_file(file)[0] for file in findings.broken}
     for family in recipe.families:
         if family.name in broken and not family.collected:
@@ -477,12 +477,12 @@ def _check_drawable(store: Store, recipe: Recipe, findings: Findings) -> None:
             except (ValueError, UnknownNameError) as error:
                 raise SetError(
                     f"{store.folder} cannot be repaired: {error}. Use the fractalgen that drew it, "
-                    "or draw the family again with --overwrite."
+                    "or redraw the family with --overwrite."
                 ) from None
 
 
 def _unrepaired(work: _Work, findings: Findings) -> tuple[str, ...]:
-    """Return the collected images among the broken ones that are still not in place."""
+    """Return the broken collected images that were not repaired."""
     collected = {family.name for family in work.recipe.families if family.collected}
     return tuple(
         file

@@ -1,4 +1,4 @@
-"""Take the user's own images into a set: from a folder, a zip archive, or one on the web."""
+"""Collect a user's images into a set: from a folder, a zip archive, or the URL of one."""
 
 import contextlib
 import hashlib
@@ -25,11 +25,11 @@ from fractalgen.pool import OrderedPool, Progress, default_workers
 __all__ = ["MAX_ARCHIVE_BYTES", "Refusal", "Source", "collect", "open_source"]
 
 MAX_ARCHIVE_BYTES = 8 << 30
-_TASKS_AHEAD = 2  # per worker: an image of the user's own may be large
+_TASKS_AHEAD = 2  # per worker; few, because collected images can be large
 
 
 class Source(Protocol):
-    """A place that holds images."""
+    """A folder or archive of images."""
 
     url: str | None
 
@@ -37,18 +37,18 @@ class Source(Protocol):
         """Return the images' paths within the source, sorted, with forward slashes."""
 
     def read(self, name: str) -> bytes:
-        """Return an image's file; ImageError or OSError if that is not possible."""
+        """Return the contents of an image's file; raises ImageError or OSError."""
 
 
 @contextlib.contextmanager
 def open_source(place: str, out: Path, progress: Progress | None = None) -> Iterator[Source]:
-    """Open a folder, a zip archive, or an ``https://`` or ``http://`` address of one.
+    """Open a folder, a zip archive, or the ``https://`` or ``http://`` URL of one.
 
-    Nothing is unpacked: images in an archive are read into memory, so that no path in an archive
-    can lead anywhere. An archive from the web is kept in a temporary file meanwhile.
+    Archives are never unpacked to disk: images are read into memory, so paths in an archive cannot
+    do any harm. A downloaded archive is kept in a temporary file until the source is closed.
 
-    Raises SetError if there is no such place, it cannot be downloaded, it holds no images, or it
-    lies in `out`, the set that is being built.
+    Raises SetError if the source does not exist, cannot be downloaded, holds no images, or is
+    inside `out`, the set that is being built.
     """
     with contextlib.ExitStack() as stack:
         source: Source
@@ -78,7 +78,7 @@ class _Folder:
         self._root = root.resolve()
         self._out = out.resolve()
         if self._root == self._out or self._out in self._root.parents:
-            raise SetError(f"{root} lies in the set itself; give a folder outside of it")
+            raise SetError(f"{root} is inside the set; use a folder outside of it")
 
     def names(self) -> list[str]:
         found = []
@@ -111,14 +111,14 @@ class _Archive:
         if entry.flag_bits & 1:
             raise ImageError("encrypted")
         try:
-            # Archives are read by one thread at a time; decoding is what takes long.
+            # One thread at a time reads the archive; most of the time goes into decoding.
             with self._reading, self._archive.open(entry) as file:
                 data = file.read(MAX_BYTES + 1) if entry.file_size <= MAX_BYTES else None
         except OSError:
             raise
-        except Exception as error:  # each kind of compression has its own
+        except Exception as error:  # each kind of compression raises its own type
             raise ImageError(f"damaged in the archive ({error})") from None
-        if data is None or len(data) > MAX_BYTES:  # the archive may have lied
+        if data is None or len(data) > MAX_BYTES:  # the size in the archive may be wrong
             raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
         return data
 
@@ -144,13 +144,13 @@ def _zip(file: IO[bytes], place: str) -> zipfile.ZipFile:
         return zipfile.ZipFile(file)
     except OSError:
         raise
-    except Exception as error:  # damaged and unusual archives raise anything
-        raise SetError(f"{place} is not a sound zip archive ({error})") from None
+    except Exception as error:  # damaged and unusual archives raise exceptions of any type
+        raise SetError(f"{place} is not a valid zip archive ({error})") from None
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An image of the user's own that cannot be used, and why."""
+    """A user's image that cannot be used, and the reason."""
 
     path: str
     reason: str
@@ -158,7 +158,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An image that was read; `data` is None if it is in the set already."""
+    """An image that was read; `data` is None if the set has it already."""
 
     path: str
     sha256: str
@@ -181,13 +181,12 @@ def collect(
     """Copy or convert images into a family's folder.
 
     An image is identified by its path in the source and its hash. Images that the set has keep
-    their index. In the order of their paths, the others first take the indices whose records are
-    lost and then, unless `lost_only`, new ones. So an interrupted collection resumes as if nothing
-    had happened.
+    their indices. The others, in the order of their paths, first take indices whose records are
+    lost and then, unless `lost_only`, new ones. So an interrupted collection can be resumed.
 
-    Yields, for each image of the source, the record of an image that was written, a refusal, or
-    None if the image was there already or is not needed. Raises SetError if a file that does not
-    belong to the set has a new image's name, or if there are too many images.
+    Yields, for each image of the source, the record of the image that was written, a refusal, or
+    None if the set has the image already or does not need it. Raises SetError if a foreign file
+    has the name of a new image, or if there are too many images.
     """
     mine = {key[1]: record for key, record in store.records.items() if key[0] == family}
     index_of = {(r.origin.path, r.origin.sha256): i for i, r in mine.items() if r.origin}
@@ -244,11 +243,11 @@ def collect(
 def _check_not_foreign(path: Path, data: bytes) -> None:
     """Refuse to overwrite a file, unless a crash left this very file unrecorded."""
     if path.is_file() and read_regular(path) != data:
-        raise SetError(f"{path} is there already and not of this set; move it away first")
+        raise SetError(f"{path} already exists but is not part of this set; move it away first")
 
 
 def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate:  # noqa: A002
-    """Decode an image, which checks it, and encode it again unless it can stay as it is."""
+    """Check an image by decoding it, and encode it again unless it can be copied unchanged."""
     rgb, extension = to_rgb(data)
     if extension is None:
         try:

@@ -1,4 +1,4 @@
-"""A page of images from a set, to look at."""
+"""A page of images from a set."""
 
 import random
 from pathlib import Path
@@ -29,24 +29,24 @@ def contact_sheet(
     tile: int = 128,
     max_side: int | None = None,
 ) -> Image.Image:
-    """Lay out images of a set, chosen at random, in rows and columns.
+    """Lay out random images of a set in rows and columns.
 
     Parameters
     ----------
     folder : str or Path
-        The set; it may be unfinished.
+        The set's folder; the set can be unfinished.
     family : str or None
-        Show images of this family only.
+        Show only images of this family.
     n : int
-        Number of images; fewer if the set does not have that many.
+        Number of images; fewer if the set has fewer.
     columns : int
         Images per row.
     seed : int
         Seed for choosing the images.
     tile : int
-        Pixels a side of each image on the page.
+        Side of each image on the page, in pixels.
     max_side : int or None
-        Largest side that the page may have, in pixels; None for 30,000.
+        Maximum side of the page in pixels; None for 30,000.
 
     Returns
     -------
@@ -58,9 +58,9 @@ def contact_sheet(
     ArgumentError
         If `n`, `columns` or `tile` is out of its range.
     SetError
-        If `folder` is no set, has no such images, or an image cannot be read.
+        If `folder` is not a set, has no such images, or an image cannot be read.
     RecipeError
-        If the set has no such family, or the page would be larger than `max_side`.
+        If the set lacks the family, or the page would be larger than `max_side`.
     """
     n = whole_number("n", n, 1, MAX_INDEX)
     columns = whole_number("columns", columns, 1, MAX_INDEX)

@@ -1,4 +1,4 @@
-"""Engines: what draws the images of a build. One uses the processors of this machine."""
+"""Draw the images of a recipe on this machine."""
 
 import hashlib
 import threading
@@ -15,7 +15,7 @@ from fractalgen.pool import OrderedPool, Stopped, default_workers
 __all__ = ["Engine", "LocalEngine", "Write"]
 
 Write = Callable[[str, bytes], None]
-"""Puts an image's file in place, given its path within the set and its contents."""
+"""Writes an image's file, given its path within the set and its contents."""
 
 
 class Engine(Protocol):
@@ -32,12 +32,12 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """Draws with threads of this process, while other processes compile the kernels.
+    """Draws images in threads of this process, while other processes compile the kernels.
 
     Parameters
     ----------
     workers : int or None
-        Number of threads; None for one per processor, or fewer where memory would not suffice.
+        Number of threads; None for one per CPU core, or fewer if memory is short.
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -49,7 +49,7 @@ class LocalEngine:
         if not keys:
             return
         n_workers = min(self._workers or default_workers(recipe.size), len(keys))
-        # The family that compiles fastest is drawn first.
+        # Families whose kernels are compiled first are drawn first.
         families = sorted({name for name, _ in keys}, key=n_compilations)
         keys = sorted(keys, key=lambda key: families.index(key[0]))
         with Compilation(families, n_workers) as compilation:
@@ -67,7 +67,7 @@ class LocalEngine:
 
 
 def _draw(recipe: Recipe, key: Key, write: Write, stopping: threading.Event) -> Record:
-    """Draw an image, put its file in place and return its record; Stopped if told to stop."""
+    """Draw an image, write its file and return its record; raise Stopped if the pool stops."""
     if stopping.is_set():
         raise Stopped
     spec = recipe.spec(*key)

@@ -1,4 +1,4 @@
-"""The manifest: a record per image, appended as a line when the image's file is in place."""
+"""The manifest: one record per image, appended as a line once the image's file is written."""
 
 import contextlib
 import json
@@ -40,14 +40,14 @@ def parse_image_file(file: str) -> Key:
     Raises
     ------
     ValueError
-        If it is not such a path. No path that passes leaves the set.
+        If it is not such a path. Paths that lead out of the set are refused.
     """
     match = _IMAGE_FILE.fullmatch(file)
     if match:
         return match[1], int(match[2])
     if file.startswith(("/", "\\")) or "\\" in file or ":" in file or ".." in file.split("/"):
-        raise ValueError(f"the path {file!r} leaves the set")
-    raise ValueError(f"{file!r} is not the path of a set's image")
+        raise ValueError(f"the path {file!r} leads out of the set")
+    raise ValueError(f"{file!r} is not the path of an image in a set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Origin:
     sha256 : str
         Hash of the original file.
     url : str or None
-        The archive's address, if it was downloaded.
+        The archive's URL, if it was downloaded.
     """
 
     path: str
@@ -71,24 +71,24 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the manifest keeps of one image.
+    """The manifest's record of one image.
 
     Attributes
     ----------
     file : str
         Path within the set.
     width, height : int
-        Pixels.
+        In pixels.
     n_bytes : int
-        Length of the file.
+        Size of the file.
     pixel_sha256 : str
         Hash of the (height, width, 3) uint8 RGB array before it was encoded.
     file_sha256 : str
         Hash of the file.
     seed, attempt : int or None
-        As in ImageSpec; None for a collected image.
+        As in `ImageSpec`; None for a collected image.
     params : str or None
-        The family's parameters as JSON text, which takes a tenth of the dictionary's memory.
+        The family's parameters as JSON text, which takes a tenth of the memory of a dictionary.
     origin : Origin or None
         Where a collected image came from.
     """
@@ -115,12 +115,12 @@ class Record:
         return self.origin is not None or mine == (recipe.seed, recipe.size, recipe.size)
 
     def spec(self) -> ImageSpec:
-        """Return what redraws the image.
+        """Return the specification that redraws the image.
 
         Raises
         ------
         ValueError
-            If the image was collected, or its parameters are not the family's.
+            If the image was collected, or its parameters do not fit the family.
         """
         family, index = self.key
         if self.params is None or self.seed is None or self.attempt is None:
@@ -136,7 +136,7 @@ class Record:
             raise ValueError(f"{type(error).__name__}: {error}") from None
 
     def to_line(self) -> str:
-        """Return the manifest's line, without its end."""
+        """Return the manifest's line, without a newline."""
         family, index = self.key
         head: dict[str, Any] = {"file": self.file, "family": family, "index": index}
         if self.origin is None:
@@ -156,7 +156,7 @@ class Record:
 
     @classmethod
     def from_line(cls, line: str) -> "Record":
-        """Read a manifest's line; ValueError with a reason if it is not an image's record."""
+        """Parse a line of the manifest; ValueError gives the reason if it is not a record."""
         try:
             data = json.loads(line)
         except (ValueError, RecursionError):
@@ -169,7 +169,7 @@ class Record:
         if not isinstance(data["file"], str):
             raise ValueError("the file is not text")
         if parse_image_file(data["file"]) != (data["family"], data["index"]):
-            raise ValueError(f"the path {data['file']!r} is another image's")
+            raise ValueError(f"the path {data['file']!r} belongs to another image")
         size = data["size"]
         if not (isinstance(size, list) and len(size) == 2 and all(map(_is_count, size))):
             raise ValueError("the size is not two whole numbers")
@@ -201,14 +201,14 @@ class Manifest:
     path : Path
         The file.
     records : dict from (family, index) to Record, optional
-        The images in it.
+        Its records.
 
     Attributes
     ----------
     bad_lines : tuple of (int, str)
-        Number and fault of each line that is no image's record.
+        Number of each line that is not a record, and the reason.
     torn : bool
-        Whether the last line is torn, as a crash while writing leaves it.
+        Whether the last line is incomplete, as after a crash while writing.
     """
 
     def __init__(self, path: Path, records: dict[Key, Record] | None = None) -> None:
@@ -216,12 +216,12 @@ class Manifest:
         self.records = records or {}
         self.bad_lines: tuple[tuple[int, str], ...] = ()
         self.torn = False
-        self._length = 0  # of the file, without a torn last line
+        self._length = 0  # of the file without an incomplete last line
         self._descriptor: int | None = None
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
-        """Read a manifest; if an image has several lines, the last counts.
+        """Read a manifest; if an image has several lines, the last one counts.
 
         Raises
         ------
@@ -251,12 +251,12 @@ class Manifest:
         return manifest
 
     def require_sound(self) -> None:
-        """Raise SetError for the first bad line; a torn last line is acceptable."""
+        """Raise SetError for the first line that is not a record; ignore an incomplete last one."""
         if self.bad_lines:
             number, reason = self.bad_lines[0]
             raise SetError(
                 f"{self.path}, line {number}: {reason}. 'fractalgen build-set "
-                f"{self.path.parent} --repair' leaves such lines out and redraws."
+                f"{self.path.parent} --repair' drops such lines and redraws their images."
             )
 
     def in_order(self) -> list[Record]:
@@ -265,7 +265,7 @@ class Manifest:
         return [self.records[key] for key in keys]
 
     def write(self) -> None:
-        """Replace the file by the records in order, in one step."""
+        """Replace the file atomically by the sorted records."""
         data = "".join(record.to_line() + "\n" for record in self.in_order()).encode()
         if not self.path.exists() or read_regular(self.path) != data:
             write_atomically(self.path, data, durable=True)
@@ -273,7 +273,7 @@ class Manifest:
 
     @contextlib.contextmanager
     def appending(self) -> Iterator[None]:
-        """Cut off a torn last line, and keep the file open for `append`."""
+        """Cut off an incomplete last line, and keep the file open for `append`."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         flags |= getattr(os, "O_NONBLOCK", 0)
@@ -287,9 +287,9 @@ class Manifest:
             self._descriptor = None
 
     def append(self, record: Record) -> None:
-        """Add a record; its line has reached the operating system when the call returns.
+        """Append a record, unbuffered, so a crash of this process does not lose it.
 
-        If a full disk or a Ctrl-C leaves half a line, it is removed again.
+        If a full disk or a Ctrl-C interrupts the write, the partial line is removed.
         """
         assert self._descriptor is not None
         data = (record.to_line() + "\n").encode()
@@ -316,11 +316,11 @@ def _record_or_fault(line: bytes) -> Record | str:
 
 
 def params_text(params: Any) -> str:
-    """Return a dataclass as compact JSON text, in a fifth of the time that `to_json` takes."""
+    """Return a dataclass as compact JSON text, five times as fast as `to_json`."""
     return _PARAMS_ENCODER.encode(params)
 
 
-# A dataclass without slots keeps its fields, in their order, where `vars` finds them.
+# `vars` returns the fields of a dataclass without slots, in order.
 _PARAMS_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=vars)
 
 

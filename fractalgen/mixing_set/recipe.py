@@ -1,4 +1,4 @@
-"""Recipes: the contents of a set as values that can be compared, merged and hashed."""
+"""The contents of a set, as a value that can be compared, merged and hashed."""
 
 import dataclasses
 import functools
@@ -20,10 +20,10 @@ from fractalgen.registry import nearest, shown
 __all__ = ["MAX_INDEX", "Difference", "FamilyRecipe", "Key", "Recipe", "family_order"]
 
 MAX_INDEX = 1_000_000
-"""Indices stay below this, so that six-digit names sort like numbers."""
+"""Indices stay below this, so file names with six digits sort like numbers."""
 
 FAMILY_NAME = re.compile(r"[a-z][a-z0-9-]*")
-"""What a family's folder may be called: no such name leads out of the set."""
+"""Valid names of a family's folder; none of them leads out of the set."""
 
 Key = tuple[str, int]
 """An image's family and its index."""
@@ -35,21 +35,20 @@ _FAMILIES = {"escape-time": 6000, "ifs": 3000, "features": 4000}  # the paper's 
 
 @dataclass(frozen=True)
 class FamilyRecipe:
-    """Which images of one family a set has.
+    """The images of one family that a set should have.
 
     Attributes
     ----------
     name : str
         The family, or the folder of collected images.
     ranges : tuple of (int, int)
-        Indices as sorted half-open ranges that do not touch.
+        Indices as sorted half-open ranges that neither touch nor overlap.
     options : tuple of (str, value)
-        The family's options, all of them, in the order of its fields.
+        All options of the family, in the order of its fields.
     collected : bool
-        True for images that the user collected, which have no options.
+        True for a user's own images, which have no options.
     version : int or None
-        The family's version; None for collected images, and for sets that an early fractalgen
-        drew.
+        The family's version; None for collected images, and for sets drawn by an early fractalgen.
     """
 
     name: str
@@ -61,19 +60,20 @@ class FamilyRecipe:
     def __post_init__(self) -> None:
         if not FAMILY_NAME.fullmatch(self.name):
             raise RecipeError(
-                f"a family's name has lower-case letters, digits and hyphens, not {self.name!r}"
+                f"a family's name must consist of lower-case letters, digits and hyphens, not "
+                f"{self.name!r}"
             )
 
     @classmethod
     def of(cls, name: str, n: int, start_index: int = 0, **options: Any) -> "FamilyRecipe":
-        """Ask for `n` images of a family, with its options.
+        """Request `n` images of a family, with its options.
 
         Raises
         ------
         UnknownNameError
-            If there is no such family or palette.
+            If the family or a palette is unknown.
         RecipeError, PaletteError
-            If a number is out of its range, or an option is unknown or has another type.
+            If a number is out of range, or an option is unknown or has the wrong type.
         """
         _check_whole("n", n, 1)
         _check_whole("start_index", start_index, 0)
@@ -91,18 +91,18 @@ class FamilyRecipe:
 
     @functools.cached_property
     def family(self) -> Family[Any]:
-        """The family with these options, checked again: they may come from another release.
+        """The family with these options, checked again because another release may have set them.
 
         Raises
         ------
         UnknownNameError, RecipeError, PaletteError
-            If this release has no such family, another version of it, or other options.
+            If this release lacks the family, this version of it, or an option.
         """
         known = FAMILIES[self.name]
         if self.version != known.version:
             theirs = "no version" if self.version is None else f"version {self.version}"
             raise RecipeError(
-                f"the recipe has {theirs} of {self.name}, and this fractalgen draws version "
+                f"the recipe has {theirs} of {self.name}, but this fractalgen draws version "
                 f"{known.version}"
             )
         return known(**dict(_complete(self.name, dict(self.options))))
@@ -120,7 +120,7 @@ class FamilyRecipe:
         return dataclasses.replace(self, ranges=merge_ranges((*self.ranges, *ranges)))
 
     def differences(self, asked: "FamilyRecipe") -> "list[Difference]":
-        """Name the keys on which `asked` contradicts this recipe."""
+        """Return the differences between this recipe and `asked`, apart from the indices."""
         if self.collected != asked.collected:
             kinds = ["collected" if recipe.collected else "generated" for recipe in (self, asked)]
             return [Difference(self.name, kinds[0], kinds[1])]
@@ -143,9 +143,9 @@ class FamilyRecipe:
 
     @classmethod
     def from_json(cls, name: str, data: Mapping[str, Any]) -> "FamilyRecipe":
-        """Rebuild what `as_json` gave; RecipeError if the indices are not valid.
+        """Rebuild a recipe from `as_json`; RecipeError if the indices or version are invalid.
 
-        The options are taken as they are: another release may know others.
+        The options are not checked, because another release may have different ones.
         """
         ranges = tuple((start, stop) for start, stop in data["indices"])
         for pair in ranges:
@@ -164,7 +164,7 @@ class FamilyRecipe:
 
 @dataclass(frozen=True)
 class Difference:
-    """A key that has another value in a set than in a request."""
+    """A key whose values in the set and in the request contradict each other."""
 
     key: str
     existing: Any
@@ -175,45 +175,46 @@ class Difference:
         if key == "version":
             if self.existing is None:
                 return (
-                    f"{family} was drawn by an earlier fractalgen, which recorded no version, and "
-                    f"this one draws version {self.requested}"
+                    f"{family} was drawn by an early fractalgen, which recorded no version; this "
+                    f"one draws version {self.requested}"
                 )
             return (
-                f"{family} is of version {self.existing} there, and this fractalgen draws version "
-                f"{self.requested}"
+                f"{family} has version {self.existing} in the set, but this fractalgen draws "
+                f"version {self.requested}"
             )
         existing, requested = json.dumps(self.existing), json.dumps(self.requested)
-        return f"{self.key} is {existing} there, {requested} was asked for"
+        return f"{self.key} is {existing} in the set, but {requested} was requested"
 
 
 @dataclass(frozen=True, init=False)
 class Recipe:
-    """The contents of a set. The same recipe always gives the same images.
+    """The contents of a set: the same recipe gives the same images.
 
     Parameters
     ----------
     size : int, optional
-        Pixels a side, 16 to 16384. If left out, `build` takes the existing set's, else 256.
+        Side of the images in pixels, 16 to 16384. By default `build` uses the existing set's, or
+        256 for a new set.
     seed : int, optional
-        From 0 to 2**63 - 1. If left out, the existing set's, else 0.
+        Seed of the set, from 0 to 2**63 - 1. By default the existing set's, or 0.
     format : str, optional
-        ``"jpeg"``, ``"png"`` or ``"webp"``. If left out, the existing set's, else ``"jpeg"``.
+        ``"jpeg"``, ``"png"`` or ``"webp"``. By default the existing set's, or ``"jpeg"``.
     families : mapping or iterable of FamilyRecipe, optional
-        The number of images of each family, as in ``{"ifs": 100}``, or ``n``, ``start_index`` and
-        the family's options, as in ``{"ifs": {"n": 100, "palette": "ember"}}``. If left out, the
-        13,000 images of IPMix: 6,000 escape-time, 3,000 ifs and 4,000 features.
+        The number of images of each family, such as ``{"ifs": 100}``, or ``n``, ``start_index`` and
+        the family's options, such as ``{"ifs": {"n": 100, "palette": "ember"}}``. By default the
+        standard set of 13,000 images: 6,000 escape-time, 3,000 ifs and 4,000 features.
 
     Attributes
     ----------
     size, seed, format
-        As above.
+        See above.
     families : tuple of FamilyRecipe
-        In the registry's order, followed by other folders of collected images.
+        In the order of the registry, followed by other folders of collected images.
 
     Raises
     ------
     RecipeError, UnknownNameError, PaletteError
-        If a value is out of its range, or a family or an option does not exist.
+        If a value is out of range, or a family or an option is unknown.
 
     Examples
     --------
@@ -267,10 +268,10 @@ class Recipe:
             raise RecipeError(reason + ", ".join(FORMATS), "format")
         if self.format not in FORMATS:
             hint = nearest(self.format, list(FORMATS))
-            raise RecipeError(f"no format is called {shown(self.format)}: {hint}", "format")
+            raise RecipeError(f"unknown format {shown(self.format)}: {hint}", "format")
         limit = MAX_SIDES.get(self.format, self.size)
         if self.size > limit:
-            reason = f"{self.format} holds {limit} pixels a side at most, not {self.size}"
+            reason = f"{self.format} images can have at most {limit} pixels a side, not {self.size}"
             raise RecipeError(reason, "size")
 
     def __repr__(self) -> str:
@@ -285,11 +286,11 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def family(self, name: str) -> FamilyRecipe | None:
-        """Return the recipe of a family, or None if the set has none of it."""
+        """Return the recipe of a family, or None if the set lacks it."""
         return next((family for family in self.families if family.name == name), None)
 
     def spec(self, family: str, index: int) -> ImageSpec:
-        """Draw the parameters of one image; they depend only on the recipe, family and index.
+        """Sample the parameters of one image; they depend only on the recipe and the arguments.
 
         Raises
         ------
@@ -302,7 +303,7 @@ class Recipe:
         return sample_spec(found.family, self.seed, index)
 
     def with_settings_of(self, existing: "Recipe | None") -> "Recipe":
-        """Return the recipe with the settings that were left out taken from an existing set's."""
+        """Return the recipe with unset settings filled in from an existing set's recipe."""
         if existing is None:
             return self
         inherited = {key: getattr(existing, key) for key in self._unset}
@@ -325,7 +326,7 @@ class Recipe:
         return dataclasses.replace(self, families=tuple(families))
 
     def merged(self, other: "Recipe") -> "Recipe":
-        """Return a recipe for both recipes' images, with the settings and options of this one."""
+        """Return this recipe with the other's images added; settings stay as they are."""
         families = {family.name: family for family in self.families}
         for family in other.families:
             mine = families.get(family.name)
@@ -334,7 +335,7 @@ class Recipe:
         return dataclasses.replace(self, families=tuple(families.values()))
 
     def differences(self, asked: "Recipe") -> tuple[Difference, ...]:
-        """Name the keys on which `asked` contradicts this recipe; ranges of indices never do."""
+        """Return the differences between this recipe and `asked`, apart from the indices."""
         found = [
             Difference(key, getattr(self, key), getattr(asked, key))
             for key in _SETTINGS
@@ -355,7 +356,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, data: Any) -> "Recipe":
-        """Rebuild a recipe from what `as_json` gave; RecipeError if `data` is anything else."""
+        """Rebuild a recipe from `as_json`; RecipeError for other data."""
         try:
             families = tuple(FamilyRecipe.from_json(n, f) for n, f in data["families"].items())
             settings = {key: data[key] for key in _SETTINGS}
@@ -377,13 +378,13 @@ def _family_recipe(name: str, given: int | Mapping[str, Any]) -> FamilyRecipe:
 
 
 def family_order(name: str) -> tuple[int, str]:
-    """Sort key of families: the registry's order, then other folders by name."""
+    """Return a sort key: families in the order of the registry, then other folders by name."""
     names = list(FAMILIES)
     return (names.index(name), "") if name in names else (len(names), name)
 
 
 def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Sort half-open ranges, join those that touch or overlap, and leave out empty ones."""
+    """Sort half-open ranges, merge those that touch or overlap, and drop empty ones."""
     merged: list[tuple[int, int]] = []
     for start, stop in sorted(pair for pair in ranges if pair[0] < pair[1]):
         if merged and start <= merged[-1][1]:
@@ -399,7 +400,7 @@ def _check_whole(key: str, value: Any, low: int) -> None:
 
 
 def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Check a family's options and add those that were not given."""
+    """Check a family's options and fill in the defaults."""
     family_type = FAMILIES[name]
     hints = typing.get_type_hints(family_type)
     known = [field.name for field in dataclasses.fields(typing.cast(Any, family_type))]

@@ -45,9 +45,9 @@ def read_recipe(
     Parameters
     ----------
     path : str or Path
-        A TOML file. It may have ``size``, ``seed`` and ``format``, and has a table per family with
-        ``n``, and optionally ``start_index`` and the family's options. A palette's file is looked
-        for beside the recipe::
+        A TOML file with a table per family, which holds ``n`` and optionally ``start_index`` and
+        the family's options. ``size``, ``seed`` and ``format`` are optional. Paths of palette
+        files are relative to the recipe::
 
             size = 256
 
@@ -56,13 +56,13 @@ def read_recipe(
             palette = "ember"
 
     size, seed, format : optional
-        Take the place of the file's.
+        Override those of the file.
 
     Raises
     ------
     RecipeError
-        If there is no such file or it is no recipe; the message names the file, the line, and for
-        an unknown key the nearest one.
+        If the file does not exist or is not a recipe. The message gives the file and the line, and
+        suggests the nearest name for an unknown key.
     OSError
         If the file cannot be read.
     """
@@ -83,7 +83,7 @@ def read_recipe(
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}{_at(str(error), text)}") from None
     except ValueError:  # from int, which reads no more than 4,300 digits
-        raise RecipeError(f"{path}: no number has thousands of digits") from None
+        raise RecipeError(f"{path}: a number has too many digits") from None
     except RecursionError:
         raise RecipeError(f"{path}: nested too deeply") from None
     top = {key: value for key, value in data.items() if not isinstance(value, dict)}
@@ -93,13 +93,11 @@ def read_recipe(
             raise RecipeError(f"{where}: {key} must be a table, [{key}], not {shown(top[key])}")
         if key not in _KEYS:
             hint = nearest(key, [*_KEYS, *FAMILIES])
-            raise RecipeError(
-                f"{_place(path, text, None, key)}: no key is called {shown(key)}: {hint}"
-            )
+            raise RecipeError(f"{_place(path, text, None, key)}: unknown key {shown(key)}: {hint}")
     _checked(path, text, None, lambda: Recipe(**top, families=()))
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
     if not tables:
-        raise RecipeError(f"{path}: asks for no images; add a table such as [ifs] with n = 100")
+        raise RecipeError(f"{path} requests no images; add a table such as [ifs] with n = 100")
     families = tuple(_family(path, text, name, table) for name, table in tables.items())
     given = {"size": size, "seed": seed, "format": format}
     settings = top | {key: value for key, value in given.items() if value is not None}
@@ -112,7 +110,7 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
         if name in _KEYS:
             raise RecipeError(f"{where}: {name} is a key, not a table: {_ALLOWED[name]}")
         hint = nearest(name, list(FAMILIES))
-        raise RecipeError(f"{where}: no family is called {shown(name)}: {hint}")
+        raise RecipeError(f"{where}: unknown family {shown(name)}: {hint}")
     known = [field.name for field in dataclasses.fields(FAMILIES[name])]  # type: ignore[arg-type]
     keys = ["n", "start_index", *known]
     for key in table:
@@ -130,7 +128,7 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
 
 
 def _checked(path: Path, text: str, table: str | None, make: Callable[[], R]) -> R:
-    """Call `make`; to what it complains of, add the file and the line of the key at fault."""
+    """Call `make`; if it fails, add the file and the line of the key at fault to the message."""
     try:
         return make()
     except (RecipeError, PaletteError, UnknownNameError) as error:
@@ -139,7 +137,7 @@ def _checked(path: Path, text: str, table: str | None, make: Callable[[], R]) ->
 
 
 def _place(path: Path, text: str, table: str | None, key: str | None) -> str:
-    """Return the file, and if it can be found the line of a key or of a table's head."""
+    """Return the file, and if found the line of a key or of a table's header."""
     current = None
     for number, line in enumerate(text.splitlines(), 1):
         head = _TABLE.match(line)
@@ -153,7 +151,7 @@ def _place(path: Path, text: str, table: str | None, key: str | None) -> str:
 
 
 def _at(message: str, text: str) -> str:
-    """Name the line of a syntax error first; the parser names it last."""
+    """Move the line of a syntax error to the front; the parser puts it last."""
     found = re.fullmatch(r"(.*?) \(at (?:line (\d+), column \d+|end of document)\)", message)
     if not found:
         return f": {message}"

@@ -1,4 +1,4 @@
-"""A set's folder: images, a manifest, and a description of the whole."""
+"""A set on disk: a folder with images, a manifest, and a description of the set."""
 
 import contextlib
 import hashlib
@@ -35,14 +35,14 @@ _LICENCE_OF_COLLECTED = "as their origin says"
 
 @dataclass(frozen=True)
 class Overwriting:
-    """What is being redrawn, from the removal of the earlier images until all is there.
+    """An overwriting in progress: earlier images are removed, and not all new ones exist yet.
 
     Attributes
     ----------
     asked : Recipe
-        What was asked for.
+        The requested images.
     places : str
-        SHA-256 of the places that its collected images come from.
+        SHA-256 of the sources of its collected images.
     """
 
     asked: Recipe
@@ -50,23 +50,23 @@ class Overwriting:
 
     @classmethod
     def of(cls, asked: Recipe, places: Mapping[str, str]) -> "Overwriting":
-        """Describe a call, so that the next one can tell whether it is the same."""
+        """Describe a call, so the next one can recognise it."""
         text = json.dumps(sorted(places.items()))
         return cls(asked, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
 
 
 @dataclass(frozen=True)
 class Description:
-    """What ``set.json`` says.
+    """The contents of ``set.json``.
 
     Attributes
     ----------
     recipe : Recipe
-        The set's contents; an unfinished set has less.
+        The images that the set should have; an unfinished set has fewer.
     drawn_with : tuple of str
         The releases of fractalgen that drew it.
     overwriting : Overwriting or None
-        What is being redrawn.
+        The overwriting in progress.
     """
 
     recipe: Recipe
@@ -91,7 +91,7 @@ class Description:
 
     @classmethod
     def from_json(cls, data: Any) -> "Description":
-        """Rebuild what `as_json` gave; an error of some kind if it is anything else."""
+        """Rebuild a description from `as_json`; other data raise an error of any type."""
         again = data.get("overwriting")
         return cls(
             Recipe.from_json(data["recipe"]),
@@ -103,23 +103,23 @@ class Description:
 
 
 class Store:
-    """A set's folder. Nothing else knows where things are in it.
+    """A set's folder. No other class knows the paths of the files in it.
 
     Parameters
     ----------
     folder : str or Path
-        The folder; it need not exist. Nothing is read yet: see `open`.
+        The folder; it need not exist. Nothing is read until `open` or `read`.
 
     Attributes
     ----------
     description : Description or None
-        What ``set.json`` says; None without one.
+        The contents of ``set.json``; None if it does not exist.
     manifest : Manifest
-        The images on record.
+        The records of the images.
     on_disk : dict from str to int
-        Length of each file in the folders that were scanned, by its path in the set.
+        Size of each file in the scanned folders, by its path in the set.
     n_added : Counter of str
-        Number of images added by now, by family.
+        Number of images added so far, by family.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -131,22 +131,22 @@ class Store:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Store":
-        """Read a set's description and manifest; SetError if the folder is no set."""
+        """Read a set's description and manifest; SetError if the folder is not a set."""
         store = cls(folder)
         folder = store.folder
         if not folder.is_dir():
             if folder.exists():
                 raise SetError(f"{folder} is not a folder")
-            raise SetError(f"{folder} does not exist; 'fractalgen build-set {folder}' makes a set")
+            raise SetError(f"{folder} does not exist; 'fractalgen build-set {folder}' draws a set")
         store.description = store.read_description()
         if store.description is None:
-            raise SetError(f"{folder} is no mixing set: it has no {SET_FILE}")
+            raise SetError(f"{folder} is not a mixing set: it has no {SET_FILE}")
         store.manifest = Manifest.read(store.manifest.path)
         return store
 
     @classmethod
     def find(cls, image: str | Path) -> "tuple[Store, Record]":
-        """Find the set that an image is in, and its record; the file itself may be gone.
+        """Find an image's set and record; the file itself may be missing.
 
         Raises
         ------
@@ -170,7 +170,7 @@ class Store:
         return store, record
 
     def __repr__(self) -> str:
-        return f"<Store {str(self.folder)!r}: {len(self.records):,} images on record>"
+        return f"<Store {str(self.folder)!r}: {len(self.records):,} images recorded>"
 
     @property
     def records(self) -> dict[Key, Record]:
@@ -179,36 +179,36 @@ class Store:
 
     @property
     def recipe(self) -> Recipe | None:
-        """The set's contents, with all collected images on record; None without a description."""
+        """The images that the set should have, with all recorded collected images."""
         if self.description is None:
             return None
         return self.description.recipe.with_collected(self.records)
 
     @property
     def overwriting(self) -> Overwriting | None:
-        """What is being redrawn."""
+        """The overwriting in progress."""
         return self.description.overwriting if self.description else None
 
     def path(self, file: str) -> Path:
-        """Return where a file of the set lies."""
+        """Return the path of a file in the set."""
         return self.folder / file
 
     def make_folder(self) -> None:
-        """Make the folder if it is not there; SetError if something else has its name."""
+        """Create the folder if necessary; SetError if a file has its name."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             places = (self.folder, *self.folder.parents)
             obstacles = (path for path in places if path.exists() and not path.is_dir())
             obstacle = next(obstacles, self.folder)
-            raise SetError(f"{obstacle} is not a folder; give another place") from None
+            raise SetError(f"{obstacle} is not a folder; use another one") from None
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Hold the folder's lock; SetError if another process is at work."""
+        """Hold the folder's lock; SetError if another process holds it."""
         return locked(self.folder)
 
     def read_description(self) -> Description | None:
-        """Read ``set.json``; None if there is none.
+        """Read ``set.json``; None if it does not exist.
 
         Raises
         ------
@@ -227,17 +227,19 @@ class Store:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            reason = str(error) if isinstance(error, RecipeError) else "not as fractalgen writes it"
+            reason = str(error) if isinstance(error, RecipeError) else "not in fractalgen's format"
             raise DamagedSetError(
                 f"{path} is damaged ({reason}); "
-                f"'fractalgen build-set {self.folder} --overwrite' draws the set again"
+                f"'fractalgen build-set {self.folder} --overwrite' redraws the set"
             ) from None
-        raise SetError(f"{path} is of version {version!r}, this fractalgen reads {SET_VERSION}")
+        raise SetError(
+            f"{path} has version {version!r}, and this fractalgen reads version {SET_VERSION}"
+        )
 
     def read(self, *, overwrite: bool) -> None:
-        """Read what the folder has of a set, which may be nothing.
+        """Read as much of a set as the folder has, which may be nothing.
 
-        With `overwrite`, a damaged description counts as missing.
+        With `overwrite`, damaged files are treated as missing.
 
         Raises
         ------
@@ -259,21 +261,23 @@ class Store:
                 )
 
     def describe(self, description: Description) -> None:
-        """Write ``set.json`` unless it says the same already."""
+        """Write ``set.json`` if it changes."""
         if description != self.description:
             text = json.dumps(description.as_json(), indent=2) + "\n"
             write_atomically(self.folder / SET_FILE, text.encode(), durable=True)
             self.description = description
 
     def check_unused(self, families: Iterable[str]) -> None:
-        """Raise SetError if a folder that is no set has files where images would go."""
+        """Raise SetError if a folder that is not a set has files where images would go."""
         for family in families:
             path = self.folder / family
             if path.exists() and (not path.is_dir() or os.listdir(path)):  # noqa: PTH208
-                raise SetError(f"{path} is there already and belongs to no set; give a new folder")
+                raise SetError(
+                    f"{path} already exists and does not belong to a set; use a new folder"
+                )
 
     def check_folders(self, families: Collection[str]) -> None:
-        """Raise SetError if a family's folder is a link, which may lead anywhere, or no folder."""
+        """Raise SetError if a family's folder is a file, or a link, which may lead anywhere."""
         check_no_links(self.folder, sorted(families))
         for family in families:
             path = self.folder / family
@@ -281,7 +285,7 @@ class Store:
                 raise SetError(f"{path} is not a folder; move it away first")
 
     def prepare(self, families: Collection[str]) -> None:
-        """Check families' folders, remove what a killed run was writing, and scan them."""
+        """Check and scan the families' folders, and remove the leftovers of a killed build."""
         self.check_folders(families)
         for name in (".", *families):
             remove_leftovers(self.folder / name)
@@ -302,9 +306,9 @@ class Store:
                         self.on_disk[f"{family}/{entry.name}"] = size
 
     def check_nothing_foreign(self, asked: Recipe) -> None:
-        """Raise SetError if a file that is not the set's has the name of an image asked for.
+        """Raise SetError if a foreign file has the name of a requested image.
 
-        A file without a record that the set would have drawn was left by a crash.
+        An unrecorded file is not foreign if the set's recipe draws it: a crash left it.
         """
         recorded = {record.file for record in self.records.values()}
         foreign = [
@@ -316,10 +320,9 @@ class Store:
             and not self._draws(file)
         ]
         if foreign:
-            verb, them = ("is", "it") if len(foreign) == 1 else ("are", "them")
+            verbs, them = ("exists but is", "it") if not foreign[1:] else ("exist but are", "them")
             raise SetError(
-                f"{first_few(foreign)} {verb} there already and not of this set; "
-                f"move {them} away first"
+                f"{first_few(foreign)} already {verbs} not part of this set; move {them} away first"
             )
 
     def _draws(self, file: str) -> bool:
@@ -337,7 +340,7 @@ class Store:
         return file == image_file(name, index, FORMATS[recipe.format])
 
     def has(self, key: Key, recipe: Recipe) -> bool:
-        """Whether an image of a recipe is on record, and its file has the recorded length."""
+        """Whether an image of a recipe is recorded, and its file has the recorded size."""
         record = self.records.get(key)
         return (
             record is not None
@@ -346,7 +349,7 @@ class Store:
         )
 
     def missing(self, recipe: Recipe) -> Iterator[Key]:
-        """Yield the key of every image of a recipe that is to be drawn and is missing."""
+        """Yield the key of every missing image that a recipe draws."""
         for family in recipe.families:
             if not family.collected:
                 for index in family.indices():
@@ -354,24 +357,24 @@ class Store:
                         yield family.name, index
 
     def write(self, file: str, data: bytes) -> None:
-        """Put an image's file in place; several threads may do so at once."""
+        """Write an image's file atomically; safe to call from several threads."""
         write_atomically(self.folder / file, data)
 
     @contextlib.contextmanager
     def adding(self) -> Iterator[None]:
-        """Keep the manifest open for `add`, and put it in order at the end."""
+        """Keep the manifest open for `add`, and sort it at the end."""
         with self.manifest.appending():
             yield
         self.manifest.write()
 
     def add(self, record: Record) -> None:
-        """Record an image whose file is in place."""
+        """Record an image whose file has been written."""
         self.manifest.append(record)
         self.on_disk[record.file] = record.n_bytes
         self.n_added[record.key[0]] += 1
 
     def forget(self, files: Iterable[str], recipe: Recipe) -> None:
-        """Treat files as missing, and drop bad lines and records that are not the recipe's."""
+        """Treat files as missing, and drop bad lines and records that the recipe lacks."""
         for file in files:
             self.on_disk.pop(file, None)
         for name, index in tuple(self.records):
@@ -382,10 +385,10 @@ class Store:
             self.manifest.write()
 
     def remove(self, families: Collection[str]) -> int:
-        """Remove the families' images and nothing else; return how many were on record.
+        """Remove only the families' images; return how many were recorded.
 
-        These are the files that the manifest knows, and those without a record that the set would
-        have drawn, which a crash left.
+        These are the recorded files, and unrecorded ones that the set's recipe draws, which a
+        crash left.
         """
         check_no_links(self.folder, sorted(families))
         removed = {key: record for key, record in self.records.items() if key[0] in families}
@@ -405,7 +408,7 @@ class Store:
         return len(removed)
 
     def remove_empty_folders(self, families: Iterable[str]) -> None:
-        """Remove families' folders without a file: a class without images upsets ImageFolder."""
+        """Remove empty folders of families, because ImageFolder rejects classes without images."""
         for family in families:
             with contextlib.suppress(OSError):
                 (self.folder / family).rmdir()
@@ -416,7 +419,7 @@ class Store:
         Raises
         ------
         SetError
-            If the image was collected and not drawn, or if its record is damaged.
+            If the image was collected, not drawn, or if its record is damaged.
         RecipeError
             If `size` is out of its range.
         """
@@ -426,11 +429,11 @@ class Store:
             raise RecipeError(str(error)) from None
         if record.origin is not None:
             raise SetError(
-                f"{record.file} was collected, not drawn, so it has no parameters to redraw it "
-                f"from; its original is {record.origin.path}"
+                f"{record.file} was collected, not drawn, so it cannot be redrawn from parameters; "
+                f"its original is {record.origin.path}"
             )
         if record.key[0] not in FAMILIES:
-            raise SetError(f"this fractalgen does not know the family of {record.file}")
+            raise SetError(f"this fractalgen does not have the family of {record.file}")
         try:
             return record.redraw(size)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Check a set's files against its manifest and recipe, and its images against their params."""
+"""Check a set: files against the manifest and the recipe, and images against their parameters."""
 
 import dataclasses
 import functools
@@ -25,18 +25,18 @@ __all__ = ["Findings", "Report", "inspect", "verify"]
 
 @dataclass(frozen=True)
 class Findings:
-    """Faults of a set's images, as paths within the set.
+    """Problems with a set's files, as paths within the set.
 
     Attributes
     ----------
     missing : tuple of str
-        Files that the recipe asks for and that are not there.
+        Files of the recipe that do not exist.
     unrecorded : tuple of str
-        Files without a line in the manifest, as a crash may leave them.
+        Files of the recipe without a line in the manifest, as after a crash.
     truncated : tuple of str
-        Files shorter than was recorded.
+        Files shorter than recorded.
     altered : tuple of str
-        Files that cannot be read, differ from their record, or were recorded for another recipe.
+        Files that differ from their record, were recorded for another recipe, or cannot be read.
     foreign : tuple of str
         Files and folders that do not belong to the set.
     """
@@ -49,34 +49,34 @@ class Findings:
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The images that a repair has to remake."""
+        """The images that a repair must redraw or collect again."""
         return (*self.missing, *self.unrecorded, *self.truncated, *self.altered)
 
     def as_json(self) -> dict[str, list[str]]:
-        """Return lists of paths by kind of fault."""
+        """Return lists of paths by kind of problem."""
         return {name: list(paths) for name, paths in dataclasses.asdict(self).items()}
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `verify` found.
+    """The result of `verify`.
 
     Attributes
     ----------
     folder : str
-        The set.
+        The set's folder.
     n_images : int
-        Images that the set has on record.
+        Number of recorded images.
     findings : Findings
-        Faults of the files.
+        Problems with the files.
     bad_lines : tuple of (int, str)
-        Number and fault of each line in the manifest that is no image's record.
+        Number of each line of the manifest that is not a record, and the reason.
     torn : bool
-        Whether the manifest's last line is torn, as a crash may leave it.
+        Whether the manifest's last line is incomplete, as after a crash.
     n_redrawn : int
-        Images redrawn from their recorded parameters.
+        Number of images redrawn from their recorded parameters.
     differing : tuple of str
-        Redrawn images whose pixels differ from those that were recorded.
+        Redrawn images whose pixels differ from the recorded ones.
     """
 
     folder: str
@@ -89,7 +89,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the set is whole and nothing else is in it."""
+        """Whether the set is complete and undamaged, without foreign files."""
         faults = (*self.findings.broken, *self.findings.foreign, *self.bad_lines, *self.differing)
         return not faults and not self.torn
 
@@ -121,26 +121,26 @@ def verify(
     Parameters
     ----------
     folder : str or Path
-        The set.
+        The set's folder.
     redraw : int
-        Number of generated images, chosen at random, to redraw from their recorded parameters and
-        compare pixel by pixel.
+        Number of random generated images to redraw from their recorded parameters and compare
+        pixel by pixel.
     workers : int or None
-        Number of threads; None for one per processor.
+        Number of threads; None for one per CPU core.
     progress : callable or None
-        Called with the number of images checked and their total.
+        Called with the number of images checked and the total.
 
     Returns
     -------
     Report
-        Its `ok` is the verdict.
+        `ok` is True if nothing was found.
 
     Raises
     ------
     ArgumentError
         If `redraw` or `workers` is out of its range.
     SetError
-        If `folder` is no set, or one of its folders is a link or no folder.
+        If `folder` is not a set, or one of its folders is a link or a file.
     OSError
         If a file cannot be read.
     """
@@ -191,7 +191,7 @@ def inspect(
 
 
 def _expected(store: Store, recipe: Recipe) -> Iterator[tuple[str, Record | None]]:
-    """Yield the file and the record of each image that the set should have."""
+    """Yield the file and the record of every image that the set should have."""
     for family in recipe.families:
         indices = set(family.indices())
         if family.collected:  # while they are collected, the manifest is ahead of the recipe
@@ -201,7 +201,7 @@ def _expected(store: Store, recipe: Recipe) -> Iterator[tuple[str, Record | None
             if record is not None:
                 yield record.file, record
                 continue
-            # Only the record of a collected image told its format.
+            # The format of a collected image is only known from its record.
             kinds = FORMATS.values() if family.collected else ()
             files = [image_file(family.name, index, kind) for kind in kinds]
             usual = image_file(family.name, index, FORMATS[recipe.format])
@@ -224,7 +224,7 @@ def _fault(store: Store, recipe: Recipe, record: Record, _: threading.Event) -> 
 
 
 def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterator[str]:
-    """Yield what no reader of the set expects: other folders, and files that are not hidden."""
+    """Yield foreign folders and visible files, which readers of the set don't expect."""
     families = [family.name for family in recipe.families]
     own_files = {SET_FILE, MANIFEST_FILE, *expected}
     for family in (None, *families):
@@ -241,7 +241,7 @@ def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterato
 
 
 def _redrawn_otherwise(records: Sequence[Record], workers: int) -> tuple[str, ...]:
-    """Redraw images and return the files whose pixels differ from the recorded ones."""
+    """Redraw images and return the files of those whose pixels differ from the record."""
 
     def is_same(record: Record, _: threading.Event) -> bool:
         try:

@@ -221,7 +221,7 @@ def _method(name: str, recipe: str, defaults: Any, given: dict[str, Any]) -> Met
             known = sorted(set().union(*options_of.values()))
             own = [name for name in inspect.signature(configure).parameters if name != "options"]
             hint = nearest(key, [*own, *known])
-            raise RunUsageError(f"no option is called '{key}': {hint}")
+            raise RunUsageError(f"unknown option '{key}': {hint}")
     chosen = {key: value for key, value in given.items() if value is not None}
     alien = sorted(chosen.keys() - options_of[name])
     if alien:

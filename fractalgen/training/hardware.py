@@ -89,7 +89,7 @@ def _precision(requested: str, on_cpu: bool) -> str:
     """Return accelerate's name for a precision."""
     if requested not in _PRECISIONS:
         raise RunUsageError(
-            f"no precision is called '{requested}': {nearest(requested, list(_PRECISIONS))}"
+            f"unknown precision '{requested}': {nearest(requested, list(_PRECISIONS))}"
         )
     if requested == "auto":
         emulated = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(

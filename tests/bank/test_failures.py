@@ -48,7 +48,7 @@ def test_unreadable_images_are_all_named(folder, cache):
 
 def test_unreadable_images_are_skipped_with_a_warning_each_time(folder, cache):
     for _ in range(2):
-        with pytest.warns(UserWarning, match=r"(?s)2 images.*b\.png.*c\.jpg.*without") as caught:
+        with pytest.warns(UserWarning, match=r"(?s)2 images.*b\.png.*c\.jpg.*not cont") as caught:
             bank = MixingSet(folder, skip_unreadable=True, cache_dir=cache)
         assert caught[0].filename == __file__
         assert bank.files == ("a.png", "z.png")
@@ -128,7 +128,7 @@ def test_a_folder_whose_name_is_too_long_is_refused_in_words(cache):
 
 
 def test_places_that_a_bank_does_not_have(folder, cache):
-    with pytest.warns(UserWarning, match="without them"):
+    with pytest.warns(UserWarning, match="not contain them"):
         bank = MixingSet(folder, skip_unreadable=True, cache_dir=cache)
     assert np.array_equal(bank[-2], bank[0])
     for place in (2, -3, 10**30):

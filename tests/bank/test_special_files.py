@@ -105,7 +105,7 @@ def test_a_folder_in_the_place_of_the_cache_file_is_refused_in_words(folder, cac
     path = MixingSet(folder, 20, cache_dir=cache).path
     path.unlink()
     path.mkdir()
-    with pytest.raises(BankError, match=r"cannot write the bank.*name another folder by cache_dir"):
+    with pytest.raises(BankError, match=r"cannot write the bank.*choose another folder"):
         MixingSet(folder, 20, cache_dir=cache)
 
 

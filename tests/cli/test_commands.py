@@ -33,7 +33,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("isf",), "no command is called 'isf': did you mean 'ifs'?"),
+        (("isf",), "unknown command 'isf': did you mean 'ifs'?"),
         (("ifs", "--n", "0"), "n must be a whole number, 1 or more, not 0"),
         (("ifs", "--n", "-3"), "n must be a whole number, 1 or more, not -3"),
         (("ifs", "--n", "many"), "'many' is not a valid integer"),
@@ -43,8 +43,8 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", "--size", "100000"), "from 16 to 16384"),
         (("build-set", "--size", "15"), "from 16 to 16384"),
         (("ifs", "--seed", "-1"), "seed must be"),
-        (("ifs", "--format", "jpgg"), "no format is called 'jpgg': did you mean 'jpeg'?"),
-        (("ifs", "--palette", "embr"), "no palette is called 'embr': did you mean 'ember'?"),
+        (("ifs", "--format", "jpgg"), "unknown format 'jpgg': did you mean 'jpeg'?"),
+        (("ifs", "--palette", "embr"), "unknown palette 'embr': did you mean 'ember'?"),
         (("ifs", "--palette", "bad.gpl"), "bad.gpl, line 3"),
         (("ifs", "--objects", "6"), "objects must be a whole number from 1 to 5, not 6"),
         (
@@ -53,19 +53,19 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         ),
         (("ifs", "--workers", "0"), "--workers"),
         (("ifs", "--sead", "1"), "--seed"),
-        (("build-set", "--recipe", "bad.toml"), "bad.toml, line 2: no key is called 'sise'"),
+        (("build-set", "--recipe", "bad.toml"), "bad.toml, line 2: unknown key 'sise'"),
         (("build-set", "--recipe", "none.toml"), "none.toml: No such file"),
         (("build-set", "--repair", "--size", "32"), "--repair"),
         (("contact-sheet", "--n", "0"), "--n"),
         (("contact-sheet", "-o", "sheet.gif"), ".png, .jpg or .webp"),
         (("render",), "IMAGE"),
-        (("ifs", ""), "an empty path was given"),
-        (("build-set", "--recipe", ""), "an empty path was given"),
-        (("build-set", "--extra", ""), "an empty path was given"),
+        (("ifs", ""), "the path is empty"),
+        (("build-set", "--recipe", ""), "the path is empty"),
+        (("build-set", "--extra", ""), "the path is empty"),
         (("build-set", "--recipe", "/dev/zero"), "/dev/zero: it is a device, not a file"),
         (("build-set", "--recipe", "list.toml"), "list.toml, line 1: ifs must be a table"),
         (("build-set", "--recipe", "size.toml"), "size.toml, line 1: size is a key, not a table"),
-        (("ifs", "--palette", "nothing.gpl"), "no palette file is called 'nothing.gpl'"),
+        (("ifs", "--palette", "nothing.gpl"), "no palette file 'nothing.gpl'"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
@@ -85,8 +85,8 @@ def test_wrong_usage_is_one_line_and_exit_2(run, tmp_path, arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ifs", "--seed", "1", *TINY), "seed is 0 there, 1 was asked for"),
-        (("ifs", "--palette", "ember", *TINY), 'ifs.palette is "any" there, "ember"'),
+        (("ifs", "--seed", "1", *TINY), "seed is 0 in the set, but 1 was requested"),
+        (("ifs", "--palette", "ember", *TINY), 'ifs.palette is "any" in the set, but "ember"'),
         (("ifs", *TINY, "file"), "file is not a folder"),
         (("ifs", *TINY, "file/deeper"), "file is not a folder"),
         (("build-set", "--size", "16", "--extra", "nowhere"), "nowhere does not exist"),
@@ -118,7 +118,7 @@ def test_what_is_not_given_is_as_in_the_set_there(run, tree, tmp_path):
     assert run("ifs", "--n", 4).exit_code == 0
     result = run("ifs", "--n", 3, "--palette", "ember", "--overwrite")
     assert result.exit_code == 0
-    assert "Removed 4 images drawn before." in result.stdout
+    assert "Removed 4 images drawn earlier." in result.stdout
     (tmp_path / "small.toml").write_text("seed = 5\n[escape-time]\nn = 1\n")
     assert run("build-set", "--recipe", "small.toml").exit_code == 0
     assert kept.items() <= tree(tmp_path).items()
@@ -127,7 +127,7 @@ def test_what_is_not_given_is_as_in_the_set_there(run, tree, tmp_path):
     assert run("verify").exit_code == 0
     result = run("ifs", "--n", 3, "--palette", "ember", "--size", 16)
     assert result.exit_code == 1
-    assert "size is 24 there, 16 was asked for" in result.stderr
+    assert "size is 24 in the set, but 16 was requested" in result.stderr
 
 
 def test_a_damaged_set_is_begun_anew_with_the_defaults(run, tmp_path):
@@ -203,7 +203,7 @@ def test_overwrite_is_the_way_out(run, tree, tmp_path):
     run("ifs", *TINY)
     result = run("ifs", *TINY, "--seed", 1, "--overwrite")
     assert result.exit_code == 0
-    assert "Removed 4 images drawn before." in result.stdout
+    assert "Removed 4 images drawn earlier." in result.stdout
     run("ifs", *TINY, "--seed", 1, "fresh")
     assert tree(tmp_path / "ipmix-set") == tree(tmp_path / "fresh")
 
@@ -267,7 +267,7 @@ def test_a_image_is_redrawn_at_another_size(run, tmp_path):
     assert np.corrcoef(again.ravel(), recorded.ravel())[0, 1] > 0.6
     result = run("render", "ipmix-set/ifs/000002.png", "-o", "ipmix-set/ifs/large.png")
     assert result.exit_code == 2
-    assert "lies in the set" in result.stderr
+    assert "is inside the set" in result.stderr
 
 
 def test_a_contact_sheet(run, tmp_path):
@@ -396,11 +396,11 @@ def test_collected_images_of_another_source_and_too_few_are_told(run, tmp_path):
     (tmp_path / "small.toml").write_text("size = 16\n[ifs]\nn = 2\n[features]\nn = 9\n")
     command = ("build-set", "--recipe", "small.toml")
     result = run(*command, "--features", "few")
-    assert "features has 3 where the recipe has 9." in result.stdout
+    assert "features has 3 images; the recipe requests 9." in result.stdout
     assert "earlier" not in result.stdout
     result = run(*command, "--features", "many")
     assert result.exit_code == 0
-    assert "features also has 3 of an earlier source, which stay." in result.stdout
+    assert "features keeps 3 other images, from an earlier source." in result.stdout
     result = run(*command)
     assert result.exit_code == 1
     assert "--features as before" in result.stderr
@@ -435,4 +435,4 @@ def test_a_manifest_with_absurd_parameters_is_answered_at_once(run, tmp_path):
         assert len(result.stderr.splitlines()) == 1
     result = run("verify", "--redraw", 2)
     assert result.exit_code == 1
-    assert "2 differing when redrawn" in result.stdout
+    assert "2 different when redrawn" in result.stdout

@@ -116,7 +116,7 @@ def test_an_interruption_is_quick_valid_and_tells_how_to_go_on(
     assert stdout == ""
     (line,) = stderr.strip().splitlines()
     assert line.startswith("Interrupted after ")
-    assert line.endswith(" of 400 images. Run the same command again to go on.")
+    assert line.endswith(" of 400 images. Run the same command again to continue.")
     findings = verify(out).findings
     assert findings.missing
     assert findings.broken == findings.missing

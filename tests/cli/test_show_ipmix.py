@@ -87,8 +87,8 @@ def test_the_same_seed_draws_the_same_figure(run, folder, tmp_path):
     [
         ((), 2, "IMAGE"),
         (("red.png", "-o", "figure.gif"), 2, ".png, .jpg or .webp"),
-        (("red.png", "-o", "red.png"), 2, "red.png is the image itself"),
-        (("red.png", "-o", "images/figure.png"), 2, "lies in the set"),
+        (("red.png", "-o", "red.png"), 2, "red.png is the input image"),
+        (("red.png", "-o", "images/figure.png"), 2, "is inside the set"),
         (("red.png", "--size", "15"), 2, "--size"),
         (("red.png", "--seed", "-1"), 2, "--seed"),
         (("none.png",), 1, "cannot use none.png: No such file"),

@@ -179,9 +179,9 @@ def test_a_file_becomes_its_colours(tmp_path):
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("embre", UnknownNameError, "no palette is called 'embre': did you mean 'ember'?"),
+        ("embre", UnknownNameError, "unknown palette 'embre': did you mean 'ember'?"),
         ("randon", UnknownNameError, "did you mean 'random'?"),
-        ("", UnknownNameError, "no palette is called '': choose from absinthe, "),
+        ("", UnknownNameError, "unknown palette '': choose from absinthe, "),
         ("no/such/embr.gpl", PaletteError, "'no/such/embr.gpl': did you mean 'ember'?"),
         (
             "#12345,#123456",

@@ -25,7 +25,7 @@ def test_a_palette_file_becomes_its_colours_and_is_needed_no_more(family, tmp_pa
     ("palette", "error", "message"),
     [
         ("embr", UnknownNameError, "did you mean 'ember'"),
-        ("nothing.gpl", PaletteError, "no palette file is called 'nothing.gpl'"),
+        ("nothing.gpl", PaletteError, "no palette file 'nothing.gpl'"),
         ("#12345", PaletteError, "expected a palette of colours"),
     ],
 )

@@ -231,7 +231,7 @@ def test_normalised_networks_take_pixels(network):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"norm": "l1"}, "no norm is called 'l1': choose from linf, l2"),
+        ({"norm": "l1"}, "unknown norm 'l1': choose from linf, l2"),
         ({"epsilon": -0.1}, "epsilon must be 0 or more, not -0.1"),
         ({"epsilon": float("nan")}, "epsilon must be 0 or more, not nan"),
         ({"step_size": float("inf")}, "step size must be 0 or more, not inf"),

@@ -261,7 +261,7 @@ def test_command_prints_json(run, tmp_path):
         (["a", "nowhere"], 1, "nowhere: there is no such run"),
         (["a", "empty"], 1, "empty has no metrics.json; measure it first by 'fractalgen evaluate"),
         (["a", "./a"], 2, "a is given more than once"),
-        (["a", "--json", "--markdown"], 2, "do not go together"),
+        (["a", "--json", "--markdown"], 2, "cannot be combined"),
         ([], 2, "Missing argument"),
     ],
 )

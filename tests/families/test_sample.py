@@ -31,7 +31,7 @@ def test_wrong_arguments_are_named(arguments, message):
 
 @pytest.mark.parametrize("family", ["ifz", 3, None, ["ifs"]])
 def test_an_unknown_family_is_named(family):
-    with pytest.raises(UnknownNameError, match="no family is called"):
+    with pytest.raises(UnknownNameError, match="unknown family"):
         fg.sample(family)
 
 

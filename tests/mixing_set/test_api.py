@@ -63,9 +63,9 @@ def test_settings_that_are_left_out_are_the_existing_sets(tmp_path):
     build(Recipe(families={"ifs": {"n": 2, "objects": 2}}), folder, overwrite=True)
     assert settings_of(tmp_path / "set") == (SIZE, 5, "png")
     assert verify(folder).ok
-    with pytest.raises(SetError, match=f"size is {SIZE} there, 32 was asked for"):
+    with pytest.raises(SetError, match=f"size is {SIZE} in the set, but 32 was requested"):
         build(Recipe(size=32, families={"ifs": 2}), folder)
-    with pytest.raises(SetError, match=f"size is {SIZE} there, 32 was asked for"):
+    with pytest.raises(SetError, match=f"size is {SIZE} in the set, but 32 was requested"):
         build(dataclasses.replace(Recipe(families={"ifs": 2}), size=32), folder)
 
 
@@ -77,7 +77,7 @@ def test_a_new_set_has_the_usual_settings(tmp_path):
 def test_a_store_tells_what_is_missing(small_set):
     (small_set / "ifs/000003.jpg").unlink()
     store = Store.open(str(small_set))
-    assert repr(store) == f"<Store {str(small_set)!r}: 6 images on record>"
+    assert repr(store) == f"<Store {str(small_set)!r}: 6 images recorded>"
     assert store.recipe == ifs_recipe()
     store.scan(["ifs"])
     assert list(store.missing(ifs_recipe(7))) == [("ifs", 3), ("ifs", 6)]

@@ -100,11 +100,11 @@ def test_a_set_resumes_from_any_state_of_its_manifest(small_set):
 @pytest.mark.parametrize(
     ("other", "key"),
     [
-        (ifs_recipe(size=32), "size is 24 there, 32"),
-        (ifs_recipe(seed=1), "seed is 0 there, 1"),
-        (ifs_recipe(file_format="png"), 'format is "jpeg" there, "png"'),
-        (ifs_recipe(objects=2), "ifs.objects is 1 there, 2"),
-        (ifs_recipe(palette="ember"), 'ifs.palette is "any" there, "ember"'),
+        (ifs_recipe(size=32), "size is 24 in the set, but 32"),
+        (ifs_recipe(seed=1), "seed is 0 in the set, but 1"),
+        (ifs_recipe(file_format="png"), 'format is "jpeg" in the set, but "png"'),
+        (ifs_recipe(objects=2), "ifs.objects is 1 in the set, but 2"),
+        (ifs_recipe(palette="ember"), 'ifs.palette is "any" in the set, but "ember"'),
     ],
 )
 def test_another_recipe_is_refused_by_key_until_overwritten(small_set, other, key):
@@ -148,7 +148,7 @@ def test_overwriting_removes_what_a_crash_left_without_a_record(small_set):
     path.write_text("".join(lines[:3]))
     mine = small_set / "ifs/000004.png"
     mine.write_text("mine")
-    with pytest.raises(SetError, match=r"ifs/000004\.png is there already"):
+    with pytest.raises(SetError, match=r"ifs/000004\.png already exists"):
         build(ifs_recipe(file_format="png"), small_set, overwrite=True)
     mine.unlink()
     build(ifs_recipe(file_format="png"), small_set, overwrite=True)
@@ -162,7 +162,7 @@ def test_all_files_in_the_way_are_counted_at_once(small_set):
     path = small_set / "manifest.jsonl"
     path.write_text(path.read_text().partition("\n")[0] + "\n")
     before = tree(small_set)
-    with pytest.raises(SetError, match=r"ifs/000005\.jpg and 3 more are there already"):
+    with pytest.raises(SetError, match=r"ifs/000005\.jpg and 3 more already exist"):
         build(ifs_recipe(9), small_set, overwrite=True)
     assert tree(small_set) == before
 
@@ -170,7 +170,7 @@ def test_all_files_in_the_way_are_counted_at_once(small_set):
 def test_a_folder_that_is_no_set_is_not_drawn_over(tmp_path):
     (tmp_path / "ifs").mkdir()
     (tmp_path / "ifs/000000.jpg").write_text("mine")
-    with pytest.raises(SetError, match="belongs to no set"):
+    with pytest.raises(SetError, match="does not belong to a set"):
         build(ifs_recipe(), tmp_path)
     assert (tmp_path / "ifs/000000.jpg").read_text() == "mine"
 
@@ -179,7 +179,7 @@ def test_a_folder_that_is_no_set_is_not_drawn_over(tmp_path):
 def test_a_foreign_file_with_the_name_of_a_image_is_not_overwritten(small_set, overwrite):
     (small_set / "ifs/000008.jpg").write_text("mine")
     before = tree(small_set)
-    with pytest.raises(SetError, match=r"ifs/000008.jpg is there already"):
+    with pytest.raises(SetError, match=r"ifs/000008.jpg already exists"):
         build(ifs_recipe(10), small_set, overwrite=overwrite)
     assert tree(small_set) == before
     build(ifs_recipe(8), small_set, overwrite=overwrite)

@@ -104,11 +104,11 @@ def test_collected_features_take_the_place_of_generated_ones(mine, tmp_path):
     build(recipe, out, collected={"features": str(mine)})
     found = [(record["family"], "origin" in record) for record in records(out)]
     assert found == [("ifs", False)] * 2 + [("features", True)] * 5
-    with pytest.raises(SetError, match='features is "collected" there, "generated"'):
+    with pytest.raises(SetError, match='features is "collected" in the set, but "generated"'):
         build(recipe, out)
     generated = tmp_path / "generated"
     build(recipe, generated)
-    with pytest.raises(SetError, match='features is "generated" there, "collected"'):
+    with pytest.raises(SetError, match='features is "generated" in the set, but "collected"'):
         build(recipe, generated, collected={"features": str(mine)})
     build(recipe, generated, collected={"features": str(mine)}, overwrite=True)
     assert tree(generated) == tree(out)
@@ -143,10 +143,10 @@ def test_the_users_own_files_in_a_set_are_not_written_over(mine, tmp_path):
     (out / "extra").mkdir()
     (out / "extra/000000.jpg").write_text("mine")
     (out / "extra/000001.png").write_text("mine")
-    with pytest.raises(SetError, match=r"extra/000000\.jpg is there already and not of this set"):
+    with pytest.raises(SetError, match=r"extra/000000\.jpg already exists but is not part"):
         build(EMPTY, out, collected={"extra": str(mine)})
     (out / "extra/000000.jpg").unlink()
-    with pytest.raises(SetError, match=r"extra/000001\.png is there already and not of this set"):
+    with pytest.raises(SetError, match=r"extra/000001\.png already exists but is not part"):
         build(EMPTY, out, collected={"extra": str(mine)})
     assert (out / "extra/000001.png").read_text() == "mine"
     (out / "extra/000001.png").unlink()
@@ -182,7 +182,7 @@ def test_the_set_itself_is_no_source(mine, tmp_path):
     build(EMPTY, out, collected={"extra": str(mine)})
     assert len(records(out)) == 5
     for inside in (out, out / "extra"):
-        with pytest.raises(SetError, match="lies in the set"):
+        with pytest.raises(SetError, match="is inside the set"):
             build(EMPTY, out, collected={"extra": str(inside)})
 
 
@@ -288,7 +288,7 @@ def test_an_archive_is_fetched_from_the_web(address, archive, tmp_path):
     [
         ("nowhere.zip", "404"),
         ("short.zip", "broke off"),
-        ("text.zip", "not a sound zip archive"),
+        ("text.zip", "not a valid zip archive"),
     ],
 )
 def test_what_cannot_be_fetched_is_a_sentence_and_no_set(address, archive, tmp_path, path, message):
@@ -318,7 +318,7 @@ def test_an_archive_of_a_later_kind_is_refused_by_name(archive, tmp_path):
     at = data.index(b"PK\x01\x02")
     data[at + 6 : at + 8] = (99).to_bytes(2, "little")
     archive.write_bytes(data)
-    with pytest.raises(SetError, match=r"images\.zip is not a sound zip archive.*9\.9"):
+    with pytest.raises(SetError, match=r"images\.zip is not a valid zip archive.*9\.9"):
         build(EMPTY, tmp_path / "set", collected={"extra": str(archive)})
 
 

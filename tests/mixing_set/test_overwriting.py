@@ -75,7 +75,7 @@ def test_a_part_of_it_does_not_end_it(small_set):
 
 def test_what_was_there_before_is_refused_as_another_set(small_set):
     interrupted(OTHER, small_set)
-    with pytest.raises(SetError, match="seed is 8 there, 0 was asked for"):
+    with pytest.raises(SetError, match="seed is 8 in the set, but 0 was requested"):
         build(ifs_recipe(), small_set)
     assert not verify(small_set).findings.foreign
 

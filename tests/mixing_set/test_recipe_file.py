@@ -71,7 +71,7 @@ def test_a_palette_file_is_looked_for_beside_the_recipe(written, tmp_path):
         ("[ifs]\nn = 2\nobjects = 9\n", 3, "objects"),
         ("[ifs]\nn = 999_999\nstart_index = 2\n", 2, "at most"),
         ("size = 15\n[ifs]\nn = 1\n", 1, "16 to 16384"),
-        ("format = 'gif'\n[ifs]\nn = 1\n", 1, "no format"),
+        ("format = 'gif'\n[ifs]\nn = 1\n", 1, "unknown format"),
         ("[ifs]\nn = 1\npalette = 'embr'\n", 3, "did you mean 'ember'"),
         ("[ifs]\nn = 1\npalette = 'none.gpl'\n", 3, "none.gpl"),
         ("[ifs]\nn = 1\npalette = 4\n", 3, "palette must be text"),
@@ -174,7 +174,7 @@ def test_a_value_of_any_kind_is_taken_or_answered_with_a_sentence(
 
 
 def test_a_number_that_python_does_not_read(written):
-    with pytest.raises(RecipeError, match="no number has thousands of digits"):
+    with pytest.raises(RecipeError, match="a number has too many digits"):
         read_recipe(written(f"size = {'9' * 5000}\n[ifs]\nn = 1\n"))
 
 

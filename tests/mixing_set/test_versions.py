@@ -48,7 +48,7 @@ def test_a_set_of_another_version_is_refused_until_overwritten(small_set, monkey
     before = tree(small_set)
     monkeypatch.setattr(IFS, "version", IFS.version + 1)
     message = (
-        f"ifs is of version {IFS.version - 1} there, and this fractalgen draws version "
+        f"ifs has version {IFS.version - 1} in the set, but this fractalgen draws version "
         f"{IFS.version}. Use another folder, or --overwrite"
     )
     for n in (6, 9):
@@ -77,7 +77,7 @@ def test_a_set_of_another_release_is_still_read(small_set, tmp_path, version):
     assert store.redraw(record, 32).shape == (32, 32, 3)
     assert contact_sheet(small_set, n=4, tile=16).width > 16
     assert len(fractalgen.MixingSet(small_set, size=8, cache_dir=tmp_path / "cache")) == 6
-    there = "was drawn by an earlier" if version is None else "is of version 99 there"
+    there = "was drawn by an early" if version is None else "has version 99 in the set"
     with pytest.raises(SetError, match=rf"ifs {there}.* draws version \d.*--overwrite"):
         build(ifs_recipe(), small_set)
     assert recorded(small_set)["digest"]
@@ -99,7 +99,7 @@ def test_a_recipe_of_another_version_draws_nothing(tmp_path):
     data = ifs_recipe().as_json()
     data["families"]["ifs"]["version"] = 99
     recipe = Recipe.from_json(data)
-    with pytest.raises(RecipeError, match="version 99 of ifs, and this fractalgen draws version"):
+    with pytest.raises(RecipeError, match="version 99 of ifs, but this fractalgen draws version"):
         build(recipe, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

@@ -126,7 +126,7 @@ def test_another_size_is_pillows_bicubic(channels, size):
 @pytest.mark.parametrize(
     ("name", "image_size", "message"),
     [
-        ("cifra10", None, r"no data set is called 'cifra10': did you mean 'cifar10'\?"),
+        ("cifra10", None, r"unknown data set 'cifra10': did you mean 'cifar10'\?"),
         ("xyz", None, "choose from digits, fashion-mnist, cifar10, cifar100, folder:DIR"),
         ("folder:", None, "give a folder after 'folder:'"),
         ("digits", 4, "need 8 pixels a side or more, not 4"),

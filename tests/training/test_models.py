@@ -249,7 +249,7 @@ def test_dropout_is_for_training_only():
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [
-        ("wrn-40-5", 32, r"no model is called 'wrn-40-5': did you mean 'wrn-40-4'\?"),
+        ("wrn-40-5", 32, r"unknown model 'wrn-40-5': did you mean 'wrn-40-4'\?"),
         ("resnet-18", 7, r"at least 8 pixels a side, not 7; give --image-size 8"),
         ("resnet-50", 28, r"at least 32 pixels a side, not 28"),
         ("vit-small", 8, r"at least 16 pixels a side, not 8"),

@@ -92,7 +92,7 @@ def test_a_second_run_needs_to_be_told_what_to_do(train, tmp_path):
     assert "holds a run already; --resume" in again.stderr
     resumed = train("--out", "run", "--method", "vanilla", "--resume")
     assert resumed.exit_code == 0
-    assert "all epochs were done already" in resumed.stdout
+    assert "all epochs were already done" in resumed.stdout
     other = train("--out", "run", "--method", "vanilla", "--resume", "--seed", "5")
     assert other.exit_code == 2
     assert "seed 0 (now 5)" in other.stderr
@@ -187,5 +187,5 @@ def test_an_interruption_says_how_to_go_on(tmp_path, mixing_images):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors.endswith("Interrupted. Run the same command again with --resume to go on.\n")
+    assert errors.endswith("Interrupted. Run the same command again with --resume to continue.\n")
     assert "Traceback" not in errors

@@ -32,9 +32,9 @@ class AdversarialOptions(Options):
 
     pgd_steps: int = option(20, "Steps of the PGD attack; 0 skips it.", minimum=0)
     pgd_epsilon: float = option(
-        2.0, "Largest change that the attack may make, in 255ths of a pixel's range.", minimum=0
+        2.0, "Maximum change made by the attack, in 255ths of the pixel range.", minimum=0
     )
-    pgd_norm: str = option("linf", "Norm in which the change is measured.", choices=tuple(NORMS))
+    pgd_norm: str = option("linf", "Norm that limits the change.", choices=tuple(NORMS))
 
 
 @dataclass(frozen=True)

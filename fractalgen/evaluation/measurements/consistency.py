@@ -50,7 +50,8 @@ class ConsistencyOptions(Options):
 
     perturbations: str = option(
         GENERATE,
-        "Make CIFAR-P's ten kinds of sequences, or read a published folder.",
+        "Source of gradually changing images: generate CIFAR-P's ten kinds of sequences, or read "
+        "a published folder.",
         metavar=f"{GENERATE}|DIR|{NONE}",
     )
 

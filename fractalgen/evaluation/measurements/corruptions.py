@@ -54,8 +54,8 @@ class CorruptionOptions(Options):
 
     corruptions: tuple[str, ...] = option(
         (GENERATE,),
-        "Make ImageNet-C's fifteen corruptions at five severities, or read a published folder "
-        "(CIFAR-C, C-bar, ImageNet-C); can be given several times.",
+        "Source of corrupted images: generate ImageNet-C's fifteen corruptions at five "
+        "severities, or read a published folder (CIFAR-C, C-bar, ImageNet-C). Can be repeated.",
         metavar="|".join((*SUITES, "DIR", NONE)),
     )
 

@@ -44,8 +44,8 @@ class NaturalShiftOptions(Options):
 
     natural_shift: tuple[Path, ...] = option(
         (),
-        "Folder of images of some of the classes from another source, such as ImageNet-R or "
-        "ImageNet-A; can be given several times.",
+        "Folder of images of some of the classes under natural distribution shift, such as "
+        "ImageNet-R or ImageNet-A. Can be repeated.",
         metavar="DIR",
     )
 

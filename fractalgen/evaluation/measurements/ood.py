@@ -44,15 +44,14 @@ class OODOptions(Options):
 
     ood: tuple[str, ...] = option(
         (),
-        "Out-of-distribution images to tell from the test images, one for every five of them; can "
-        "be given several times.",
+        "Source of out-of-distribution (OOD) images, one for every five test images. Can be "
+        "repeated.",
         metavar=f"noise|fractals|DATASET|DIR|{NONE}",
         default_text="noise, and fractals if there is a mixing set",
     )
     imagenet_o: Path | None = option(
         None,
-        "Out-of-distribution images in folders named after 200 of the classes, as ImageNet-O has "
-        "them.",
+        "Folder of OOD images in the layout of ImageNet-O: a folder for each of some classes.",
         metavar="DIR",
     )
 

@@ -37,7 +37,7 @@ def find_data_set(name: str) -> DataSet:
         raise RunUsageError(f"dataset must be a name, not {shown(name)}")
     if not name.startswith(FOLDER_PREFIX) and name not in DATASETS:
         hint = nearest(name, [*DATASETS, f"{FOLDER_PREFIX}DIR"])
-        raise RunUsageError(f"no data set is called '{name}': {hint}")
+        raise RunUsageError(f"unknown data set '{name}': {hint}")
     address = _FOLDERS if name.startswith(FOLDER_PREFIX) else DATASETS[name]
     data_set: DataSet = pkgutil.resolve_name(address)
     return data_set
