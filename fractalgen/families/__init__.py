@@ -62,6 +62,12 @@ FAMILIES.add_lazily(
     "Draw sine waves on circles.",
 )
 
+FAMILIES.add_lazily(
+    "flame",
+    "fractalgen.families.flame:Flame",
+    "Draw fractal flames.",
+)
+
 _MAX_SEED = 2**63 - 1
 
 

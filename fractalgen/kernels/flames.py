@@ -1,8 +1,8 @@
 """Fractal flames: the chaos game with nonlinear maps, into a histogram of colours.
 
-64 orbits run side by side. A step looks up each orbit's map, then applies the flame's few variations
-one after another with the orbits as vectorised loop. Source: Draves and Reckase, "The fractal flame
-algorithm", 2008; the variations have their names. Their angles are from the y axis.
+64 orbits run side by side. A step looks up each orbit's map, then applies the flame's few
+variations one after another with the orbits as vectorised loop. Source: Draves and Reckase, "The
+fractal flame algorithm", 2008, which also names the variations and measures angles from the y axis.
 """
 
 import numpy as np
@@ -74,7 +74,6 @@ _FAR = np.float32(1e4)
 def _vary(s, variation, weight, coins):
     """Add one variation of (tx, ty), times each orbit's weight, to the sum."""
     one = np.float32(1.0)
-    zero = np.float32(0.0)
     half = np.float32(0.5)
     two = np.float32(2.0)
     if variation == LINEAR:

@@ -101,7 +101,7 @@ def paint_leaves(
     first_row : int
         The image's row that is the first of `canvas`.
     canvas : float32 array, shape (4, rows, size)
-        Painted: the light that still comes through, 1 at first, and red, green and blue, 0 at first.
+        Painted: the light that still comes through (1 at first), red, green and blue (0 at first).
     """
     one = np.float32(1.0)
     half = np.float32(0.5)

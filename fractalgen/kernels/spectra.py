@@ -74,7 +74,7 @@ def _fill_row(stream, code, power, codes, powers, re, im):
 
 @kernel
 def _transpose_rows(source, order, target):
-    """Write column order[k] of `target`'s rows: target[order[column], row] = source[row, column]."""
+    """Write target[order[column], row] = source[row, column]."""
     n = source.shape[0]
     for top in range(0, n, _BLOCK):
         for left in range(0, n, _BLOCK):
