@@ -216,12 +216,14 @@ def _histogram(params: FlameParams, side: int, n_points: int) -> NDArray[np.uint
     inks = np.empty((256, 4), np.uint32)
     inks[:, 0] = 1
     inks[:, 1:] = np.clip(gradient(params.colors, 256) * COLOR_UNIT + 0.5, 0, COLOR_UNIT)
+    blends = np.zeros((len(maps), MAX_VARIATIONS), np.float32)
+    blends[:, : len(params.variations)] = [one.blend for one in params.maps]
     histogram = np.zeros((side * side + 1, 4), np.uint32)
     play_flame(
         maps,
         np.repeat(np.arange(len(weights)), weights),
         np.array([VARIATIONS[name] for name in params.variations], np.int64),
-        np.array([one.blend for one in params.maps], np.float32),
+        blends,
         np.array([one.tone for one in params.maps], np.float32),
         n_points,
         np.uint64(params.stream),

@@ -248,8 +248,8 @@ def play_flame(
         The map that each random byte chooses.
     variations : int64 array, shape (n_variations,)
         Values of `VARIATIONS`, at most `MAX_VARIATIONS` of them.
-    blends : float32 array, shape (n_maps, n_variations)
-        The weight of each variation in each map.
+    blends : float32 array, shape (n_maps, MAX_VARIATIONS)
+        The weight of each variation in each map; 0 where there are fewer.
     tones : float32 array, shape (n_maps,)
         From 0 to 1: an orbit's tone moves halfway towards its map's with every step.
     n_points : int
@@ -275,7 +275,6 @@ def play_flame(
         s[X + i] = x / np.float32(32768.0) - np.float32(1.0)
         s[Y + i] = y / np.float32(32768.0) - np.float32(1.0)
         s[TONE + i] = np.float32(0.5)
-    n_variations = variations.size
     for step in range(_WARM_UP + n_points // 64):
         base = np.uint64(step) * np.uint64(9)
         for eight in range(_EIGHT):
@@ -289,13 +288,13 @@ def play_flame(
                 s[TX + i] = maps[row, 0] * x + maps[row, 1] * y + maps[row, 2]
                 s[TY + i] = maps[row, 3] * x + maps[row, 4] * y + maps[row, 5]
                 s[NEXT_TONE + i] = (s[TONE + i] + tones[row]) * np.float32(0.5)
-                for v in range(n_variations):
-                    s[WEIGHTS + np.uint64(v) * LANES + i] = blends[row, v]
+                for v in range(np.uint64(MAX_VARIATIONS)):
+                    s[WEIGHTS + v * LANES + i] = blends[row, np.intp(v)]
         for i in range(LANES):
             s[OX + i] = np.float32(0.0)
             s[OY + i] = np.float32(0.0)
         coins = bits_at(at, base + _EIGHT)
-        for v in range(n_variations):
+        for v in range(variations.size):
             _vary(s, variations[v], WEIGHTS + np.uint64(v) * LANES, coins)
         _settle(s)
         if step < _WARM_UP:

@@ -60,11 +60,11 @@ def _cover_row(light, red, green, blue, u, v, du, dv, shape, width, height, side
 
 
 @kernel
-def _most_light(light):
-    most = np.float32(0.0)
+def _count_open(light):
+    count = np.int32(0)
     for i in range(light.size):
-        most = max(most, light[i])
-    return most
+        count = np.int32(count + np.int32(light[i] >= _CLEAR))
+    return count
 
 
 @kernel
@@ -177,7 +177,7 @@ def paint_leaves(
                 tint,
                 leaf,
             )
-            if number % _ROUNDS == _ROUNDS - 1 and _most_light(canvas[0, row]) < _CLEAR:
+            if number % _ROUNDS == _ROUNDS - 1 and _count_open(canvas[0, row]) == 0:
                 covered[row] = 1
                 n_open -= 1
     return max_leaves
