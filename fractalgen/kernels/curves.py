@@ -112,7 +112,12 @@ def _bell(stream, n):
 
 @kernel
 def polygon_points(
-    stream: int, radii: NDArray[np.float32], shared: float, own: float, points: NDArray[np.float32]
+    stream: int,
+    radii: NDArray[np.float32],
+    turns: NDArray[np.float32],
+    shared: float,
+    own: float,
+    points: NDArray[np.float32],
 ) -> None:
     """Fill polygons around the origin whose corners move in and out at random.
 
@@ -122,6 +127,8 @@ def polygon_points(
         The random stream.
     radii : float32 array, shape (n_lines,)
         The radius of each polygon.
+    turns : float32 array, shape (n_lines,)
+        The angle of each polygon's first corner, in turns.
     shared, own : float32
         How far a corner moves, as a share of its radius: by a number that all polygons share, and
         by one of its own; both have a standard deviation of about 1.
@@ -131,20 +138,19 @@ def polygon_points(
     at = np.uint64(stream)
     n = points.shape[1]
     for corner in range(n):
-        turn = np.float32(corner) / np.float32(n)
-        cosine = cos_turns(turn)
-        sine = sin_turns(turn)
+        share = np.float32(corner) / np.float32(n)
         common = _bell(at, np.uint64(corner))
         for line in range(points.shape[0]):
             number = np.uint64((line + 1) * n + corner)
             radius = radii[line] * (np.float32(1.0) + shared * common + own * _bell(at, number))
-            points[line, corner, 0] = radius * cosine
-            points[line, corner, 1] = radius * sine
+            points[line, corner, 0] = radius * cos_turns(share + turns[line])
+            points[line, corner, 1] = radius * sin_turns(share + turns[line])
 
 
 @kernel
 def orbit_points(
     radii: NDArray[np.float32],
+    turn: float,
     waves: NDArray[np.float32],
     phases: NDArray[np.float32],
     points: NDArray[np.float32],
@@ -155,6 +161,8 @@ def orbit_points(
     ----------
     radii : float32 array, shape (n_lines,)
         The radius of each circle.
+    turn : float32
+        The angle of each circle's first point, in turns.
     waves : float32 array, shape (n_waves, 2)
         Whole numbers of waves around the circle, and their amplitude.
     phases : float32 array, shape (n_lines, n_waves)
@@ -165,9 +173,9 @@ def orbit_points(
     n = points.shape[1]
     for line in range(points.shape[0]):
         for k in range(n):
-            turn = np.float32(k) / np.float32(n)
+            share = np.float32(k) / np.float32(n)
             radius = radii[line]
             for wave in range(waves.shape[0]):
-                radius += waves[wave, 1] * sin_turns(waves[wave, 0] * turn + phases[line, wave])
-            points[line, k, 0] = radius * cos_turns(turn)
-            points[line, k, 1] = radius * sin_turns(turn)
+                radius += waves[wave, 1] * sin_turns(waves[wave, 0] * share + phases[line, wave])
+            points[line, k, 0] = radius * cos_turns(share + turn)
+            points[line, k, 1] = radius * sin_turns(share + turn)

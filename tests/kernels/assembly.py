@@ -212,8 +212,10 @@ EXPECTED = {
     "curves.draw_curves": scalar(
         "piece by piece", (f4[:, :, ::1], f4, f4[:, ::1], i8, i8, f4[:, :, ::1])
     ),
-    "curves.orbit_points": scalar(_A_FEW_POINTS, (f4[::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1])),
-    "curves.polygon_points": scalar(_A_FEW_POINTS, (u8, f4[::1], f4, f4, f4[:, :, ::1])),
+    "curves.orbit_points": scalar(
+        _A_FEW_POINTS, (f4[::1], f4, f4[:, ::1], f4[:, ::1], f4[:, :, ::1])
+    ),
+    "curves.polygon_points": scalar(_A_FEW_POINTS, (u8, f4[::1], f4[::1], f4, f4, f4[:, :, ::1])),
     "flames._place": scalar(_UNROLLED),
     "flames._settle": scalar(_UNROLLED),
     "flames._vary": vector(loops=9),  # the others are unrolled
@@ -247,7 +249,9 @@ EXPECTED = {
     "spectra._transpose_rows": scalar("transposes"),
     "spectra.spectral_noise": scalar("once a row", (u8, f4, f4, f4[:, :, ::1])),
     "spectra.transform": scalar("calls butterflies", (f4[:, ::1], f4[:, ::1])),
+    "tone_maps._add_cells": scalar("a few cells"),
     "tone_maps._develop_row": vector(),
+    "tone_maps._smooth_row": vector(),
     "tone_maps.develop": scalar(
         "sums cells", (u4[:, :, ::1], i8, f4, f4, f4, f4, f4[::1], f4[:, :, ::1])
     ),
