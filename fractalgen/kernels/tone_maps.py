@@ -11,7 +11,7 @@ __all__ = ["COLOR_UNIT", "develop"]
 COLOR_UNIT = 256
 """What a visit adds to a channel at full light."""
 
-_TINY = np.float32(1e-6)
+_TINY = np.float32(1e-9)
 _SIXTEENTH = np.float32(0.0625)
 _SPARSE = np.float32(4.0)  # with so many visits, a pixel is half of what is around it
 
@@ -33,7 +33,7 @@ def _develop_row(sums, scale, white, inverse_gamma, vibrancy, ground, red, green
         cover = bright if count > zero else zero
         rest = one - cover
         for_all = vibrancy * bright
-        for_each = one - vibrancy
+        for_each = one - vibrancy if count > zero else zero
         r = sums[1, i] * share
         g = sums[2, i] * share
         b = sums[3, i] * share

@@ -235,7 +235,9 @@ EXPECTED = {
             u4[:, ::1],
         ),
     ),
-    "leaves._cover_row": vector(),
+    "leaves._cover_row": vector(loops=3),
+    "leaves._paint_flat_row": vector(),
+    "leaves._paint_shaded_row": vector(),
     "leaves._count_open": vector(),
     "leaves.paint_leaves": scalar(
         "leaf by leaf",
