@@ -209,7 +209,7 @@ Params = RadialContoursParams | VisualAtomsParams
 def _check_drawing(params: Params) -> None:
     check_within("the number of lines", 1, _MAX_LINES, params.lines)
     check_within("the radius", 0.01, 4.0, params.radius)
-    check_within("the width of a line", 0.0, 0.2, params.width)
+    check_within("the width of a line", 0.0005, 0.2, params.width)
     check_within("the turn", 0.0, 1.0, params.turn)
     check_within("the stretch", 0.05, 8.0, *params.stretch)
     check_within("the centre", -2.0, 3.0, *params.center)

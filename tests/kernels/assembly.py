@@ -208,7 +208,8 @@ EXPECTED = {
     "mixing._replace": scalar("moves bytes by a mask"),
     "mixing.sample_factors": scalar(_FROM_PLANS),
     "affine_warp.shear_x": vector(),
-    "curves._draw_piece": vector(),
+    "curves._cover_piece": vector(),
+    "curves._ink_row": vector(),
     "curves.draw_curves": scalar(
         "piece by piece", (f4[:, :, ::1], f4, f4[:, ::1], i8, i8, f4[:, :, ::1])
     ),
