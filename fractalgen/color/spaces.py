@@ -23,6 +23,7 @@ __all__ = [
     "gradient",
     "hex_to_linear",
     "hex_to_oklab",
+    "linear_to_srgb",
     "oklab_to_hex",
     "oklch_to_hex",
     "srgb_gradient",
@@ -88,6 +89,15 @@ def oklch_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...
 def oklab_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
     """Turn OKLab into ``"#rrggbb"`` colours; reduce the chroma of colours outside sRGB."""
     return _to_hex(nearest_codes(np.array(colors), False, _CODE_BORDERS))
+
+
+def linear_to_srgb(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Encode linear light in [0, 1], float32 (3, height, width), as sRGB, uint8 (height, width, 3).
+
+    Values outside are clipped.
+    """
+    places = np.clip(planes, 0.0, 1.0) * np.float32(LINEAR_TO_SRGB8.size - 1) + np.float32(0.5)
+    return np.ascontiguousarray(LINEAR_TO_SRGB8[places.astype(np.int32)].transpose(1, 2, 0))
 
 
 def _to_hex(codes: NDArray[np.uint8]) -> tuple[str, ...]:

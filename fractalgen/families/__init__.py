@@ -33,6 +33,41 @@ FAMILIES.add_lazily(
     "Draw textures that early network layers respond to.",
 )
 
+FAMILIES.add_lazily(
+    "moire",
+    "fractalgen.families.moire:Moire",
+    "Draw interfering rings.",
+)
+
+FAMILIES.add_lazily(
+    "dead-leaves",
+    "fractalgen.families.dead_leaves:DeadLeaves",
+    "Draw overlapping shapes.",
+)
+
+FAMILIES.add_lazily(
+    "spectrum",
+    "fractalgen.families.spectrum:Spectrum",
+    "Draw noise with a falling spectrum.",
+)
+
+FAMILIES.add_lazily(
+    "radial-contours",
+    "fractalgen.families.contours:RadialContours",
+    "Draw nested polygons.",
+)
+FAMILIES.add_lazily(
+    "visual-atoms",
+    "fractalgen.families.contours:VisualAtoms",
+    "Draw sine waves on circles.",
+)
+
+FAMILIES.add_lazily(
+    "flame",
+    "fractalgen.families.flame:Flame",
+    "Draw fractal flames.",
+)
+
 _MAX_SEED = 2**63 - 1
 
 

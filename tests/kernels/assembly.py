@@ -75,6 +75,7 @@ _LOOK_UPS = "table look-ups"
 _UNROLLED = "vectors, but no loop is left"
 _ONE_SYSTEM = "a few maps"
 _A_FEW_COLORS = "a few colours"
+_A_FEW_POINTS = "a few points an image"
 
 EXPECTED = {
     "affine_systems.choose_by_area": scalar(_ONE_SYSTEM, (f8[:, ::1], i8[::1])),
@@ -207,6 +208,56 @@ EXPECTED = {
     "mixing._replace": scalar("moves bytes by a mask"),
     "mixing.sample_factors": scalar(_FROM_PLANS),
     "affine_warp.shear_x": vector(),
+    "curves._cover_piece": vector(),
+    "curves._ink_row": vector(),
+    "curves.draw_curves": scalar(
+        "piece by piece", (f4[:, :, ::1], f4, f4[:, ::1], i8, i8, f4[:, :, ::1])
+    ),
+    "curves.orbit_points": scalar(
+        _A_FEW_POINTS, (f4[::1], f4, f4[:, ::1], f4[:, ::1], f4[:, :, ::1])
+    ),
+    "curves.polygon_points": scalar(_A_FEW_POINTS, (u8, f4[::1], f4[::1], f4, f4, f4[:, :, ::1])),
+    "flames._place": scalar(_UNROLLED),
+    "flames._settle": scalar(_UNROLLED),
+    "flames._vary": vector(loops=9),  # the others are unrolled
+    "flames.play_flame": scalar(
+        "looks up maps, scatters points",
+        (
+            f4[:, ::1],
+            i8[::1],
+            i8[::1],
+            f4[:, ::1],
+            f4[::1],
+            i8,
+            u8,
+            f4[::1],
+            i8,
+            u4[:, ::1],
+            u4[:, ::1],
+        ),
+    ),
+    "leaves._cover_row": vector(loops=3),
+    "leaves._paint_flat_row": vector(),
+    "leaves._paint_shaded_row": vector(),
+    "leaves._count_open": vector(),
+    "leaves.paint_leaves": scalar(
+        "leaf by leaf",
+        (u8, i8[::1], f4[::1], f4[::1], f4[:, ::1], i8, i8, i8, f4[:, :, ::1]),
+    ),
+    "rings._add_ring": vector(),
+    "rings.ring_rows": vector((f4[:, ::1], i8, i8, f4[:, ::1])),
+    "spectra._butterfly": vector(),
+    "spectra._fill_row": vector(),
+    "spectra._reversed_bits": scalar("once an image"),
+    "spectra._transpose_rows": scalar("transposes"),
+    "spectra.spectral_noise": scalar("once a row", (u8, f4, f4, f4[:, :, ::1])),
+    "spectra.transform": scalar("calls butterflies", (f4[:, ::1], f4[:, ::1])),
+    "tone_maps._add_cells": scalar("a few cells"),
+    "tone_maps._develop_row": vector(),
+    "tone_maps._smooth_row": vector(),
+    "tone_maps.develop": scalar(
+        "sums cells", (u4[:, :, ::1], i8, f4, f4, f4, f4, f4[::1], f4[:, :, ::1])
+    ),
 }
 
 
