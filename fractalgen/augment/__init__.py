@@ -1,4 +1,4 @@
-"""IPMix: its options and plans, the compiled engine and the readable one."""
+"""IPMix: options, plans, the compiled engine and the readable reference."""
 
 from fractalgen.augment.config import IPMixConfig
 from fractalgen.augment.ipmix import IPMix

@@ -1,4 +1,4 @@
-"""The options of IPMix, and what the kernels read of them."""
+"""The options of IPMix, and the form in which the kernels read them."""
 
 import dataclasses
 import functools
@@ -33,35 +33,36 @@ LEVELS = ("image", "patch", "pixel")
 COMPATS = ("paper", "official")
 _IMAGE_OPS = {"paper": PAPER_IMAGE_OPS, "all": IMAGE_OPS}
 _MAX_SIDE = 1 << 30
-# The public code mixes with copies only where it is set up for ImageNet, which these sizes tell.
+# The public code mixes with copies only in its ImageNet setup, recognised by these sizes.
 _SIZES_WITH_COPIES = frozenset(PATCH_SIZES["imagenet"]) - {"image"}
 
 
 @dataclasses.dataclass(frozen=True)
 class IPMixConfig:
-    """The options of `fractalgen.IPMix`, checked when they are given.
+    """The options of `fractalgen.IPMix`. They are checked on construction.
 
     Parameters
     ----------
     k : int
         Number of chains, 1 to 8.
     t : int
-        Maximum number of steps in a chain, 1 to 8.
+        Maximum number of steps per chain, 1 to 8.
     patch_sizes : str or sequence
         ``"cifar"`` (4, 8, 16 and the whole image), ``"imagenet"`` (4 to 64 and the whole image), or
-        a list of sides in pixels and ``"image"``, which is the whole image: the pixel level.
+        a list of sides in pixels and ``"image"``, which stands for the whole image (pixel level).
     mixing_ops : sequence of str
         Any of ``add``, ``multiply``, ``random-pixels``, ``random-elements``.
     image_ops : str or sequence of str
-        ``"paper"`` (ten, none of them a corruption of ImageNet-C), ``"all"`` (fifteen), or names.
+        ``"paper"`` (ten operations, none of which is a corruption of ImageNet-C), ``"all"``
+        (fifteen), or a list of names.
     patch_shapes : sequence of str
         Any of ``square`` and ``scar`` (long and thin).
     levels : sequence of str
         Any of ``image``, ``patch``, ``pixel``.
     framework : str
-        ``"chain"``; ``"linear"``, one chain whose steps may be of any level, without the blend with
-        the clean image; or ``"input"``, where each chain starts from the last one's result. See
-        the paper's Figure 4.
+        ``"chain"``: parallel chains. ``"linear"``: a single chain with steps of any level, not
+        blended with the clean image. ``"input"``: each chain starts from the previous one's result.
+        See Figure 4 of the paper.
     alpha : float
         Parameter of the Dirichlet distribution of the chains' weights and of the Beta distribution
         of the clean image's weight, 0.01 to 1000.
@@ -70,16 +71,16 @@ class IPMixConfig:
     severity : float
         Maximum level of the image operations, 0.1 to 10.
     compat : str
-        ``"paper"``: chains have 1 to `t` steps, a coin decides between the bank's image and a
-        changed copy as the partner, and values are clipped. ``"official"``, as in the public code:
-        chains have 0 to `t` steps, values out of range wrap round, all views share the bank's
-        image, patches as large as the image may be scars, and the partner is always the bank's
-        unless `patch_sizes` has 4, 8, 16, 32 and 64, which are those of its code for ImageNet.
+        ``"paper"``: chains have 1 to `t` steps; the partner is the bank's image or a transformed
+        copy of the image, with equal chances; and values are clipped. ``"official"``, as in the
+        public code: chains have 0 to `t` steps; values out of range wrap around; all views share
+        the bank's image; patches as large as the image can be scars; and the partner is always the
+        bank's image, unless `patch_sizes` contains 4, 8, 16, 32 and 64, as in its ImageNet code.
 
     Raises
     ------
     ArgumentError
-        If an option is unknown, of the wrong type or out of range; the message names it.
+        If an option is unknown, out of range or has the wrong type; the message names it.
     """
 
     k: int = 3
@@ -120,7 +121,7 @@ class IPMixConfig:
 def tables(
     config: IPMixConfig, height: int, width: int, n_images: int, image_size: int
 ) -> tuple[Choices, NDArray[np.void]]:
-    """Return what plans for images of a size are drawn from, with a bank of a shape.
+    """Return the choices and settings from which plans are drawn, for an image and a bank shape.
 
     The settings are an array of one record. Both are shared between callers: don't change them.
     """
@@ -132,7 +133,7 @@ def tables(
     if not patches + whole and "image" not in config.levels:
         raise ArgumentError(
             f"no patch size is left for images of {height} x {width} at the levels "
-            f"{', '.join(config.levels)}; give other patch_sizes, or 'image' among them"
+            f"{', '.join(config.levels)}; use other patch_sizes, or add 'image' to them"
         )
     image_ops = _named_or_given(config.image_ops, _IMAGE_OPS)
     choices = Choices(

@@ -1,8 +1,7 @@
-"""A figure that explains IPMix on an image: its operations, its patches, its chains.
+"""A figure that explains IPMix with an image: the operations, the patches, the chains.
 
 After figures 3 and 5 of Huang et al., "IPMix: Label-Preserving Data Augmentation Method for
-Training Robust Classifiers", NeurIPS 2023. Every image in it comes from a plan that the compiled
-engine applies.
+Training Robust Classifiers", NeurIPS 2023. The compiled engine makes every image in it from a plan.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,12 +21,12 @@ from fractalgen.registry import shown
 __all__ = ["MAX_IMAGES", "MIN_SIZE", "clear_plan", "figure", "step_in_words"]
 
 MAX_IMAGES = COLUMNS - 1
-"""Images of the mixing set that the figure has room for."""
+"""Maximum number of images of the mixing set in the figure."""
 MIN_SIZE = 16
 _IMAGENET_FROM = 128  # pixels a side; smaller images take the patches for CIFAR's
 _MASK_SEED = 0x1B3A
 _MOVES = ("rotate", "shear", "translate", "mirror")
-# The smallest amounts that can be seen; the translation's is a share of the side.
+# The smallest visible amounts; for translations, a share of the side.
 _MIN_AMOUNTS = {"rotate": 4.0, "shear": 0.05, "translate": 0.06, "posterize": 1.0}
 
 # The paper's mixing operations: factors, and what they do.
@@ -48,13 +47,13 @@ def figure(image: Pixels, set_images: Pixels, names: Sequence[str], seed: int = 
     Parameters
     ----------
     image : ndarray of uint8, shape (size, size, 3)
-        The image to augment, 16 pixels a side or more.
+        The image to augment, at least 16 pixels a side.
     set_images : ndarray of uint8, shape (n, size, size, 3)
-        One to four of the mixing set; the first is the partner in most of the figure.
+        One to four images of the mixing set; the first is the partner in most of the figure.
     names : sequence of str
-        What to call them.
+        Their captions.
     seed : int
-        Seed of the plans that are drawn, 0 or more.
+        Seed of the plans, 0 or more.
     """
     if not _is_rgb(image, 3) or image.shape[0] != image.shape[1] or len(image) < MIN_SIZE:
         raise ArgumentError(
@@ -92,14 +91,14 @@ def _is_rgb(array: Any, n_axes: int) -> bool:
 
 def _show_material(page: Page, image: Pixels, set_images: Pixels, names: Sequence[str]) -> None:
     page.heading(
-        "What is mixed",
-        "A labelled image, and images of the mixing set, which need no labels. "
+        "The images to mix",
+        "A labelled training image and unlabelled images from the mixing set. "
         "The first of these is the partner below.",
     )
     page.image(0, page.y, image, "Original")
     for column, (set_image, name) in enumerate(zip(set_images, names, strict=True), 1):
-        role = "Partner" if column == 1 else "Of the same set"
-        # The page's font has letters for ASCII alone.
+        role = "Partner" if column == 1 else "From the same set"
+        # The page's font only covers ASCII.
         name = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
         page.image(column, page.y, set_image, role, name)
     page.y += TILE + 64
@@ -107,9 +106,9 @@ def _show_material(page: Page, image: Pixels, set_images: Pixels, names: Sequenc
 
 def _show_mixing(page: Page, image: Pixels, set_images: Pixels) -> None:
     page.heading(
-        "Four ways to mix, on three kinds of area",
-        "The strengths, and the patches' sizes and places, are drawn at random in use. "
-        "The patches here are large ones.",
+        "Four mixing operations on three kinds of area",
+        "In training, the strengths and the sizes and positions of patches are random. "
+        "The patches here are large.",
     )
     for column, (name, (_, *how)) in enumerate(_MIXING.items(), 1):
         page.caption(column, page.y, _title(name), *how)
@@ -140,8 +139,8 @@ def _show_chains(page: Page, image: Pixels, set_images: Pixels, seed: int) -> No
     m = plan["skip"]
     page.heading(
         "Two chains of three steps",
-        "k = 2 and t = 3, drawn until every step shows. The chains are averaged by their weights, "
-        "then blended with the original.",
+        "k = 2 and t = 3, with steps that are easy to see. The chains are averaged by their "
+        "weights, then blended with the original.",
     )
     augment = IPMix(set_images)
     pitch = TILE + 176
@@ -171,7 +170,7 @@ def _show_chains(page: Page, image: Pixels, set_images: Pixels, seed: int) -> No
 
 
 def _draw_arrows(page: Page, middle: int, centres: Sequence[int]) -> None:
-    """Lead from the original straight to the result, and through each chain."""
+    """Draw arrows from the original to the result, directly and through each chain."""
     fork, join = column_left(1) - 22, column_left(4) - 22
     page.arrow((column_left(1) - GAP + 5, middle), (column_left(4) - 5, middle))
     for centre in centres:
@@ -183,9 +182,9 @@ def _draw_arrows(page: Page, middle: int, centres: Sequence[int]) -> None:
 
 def _show_views(page: Page, image: Pixels, set_images: Pixels, seed: int) -> None:
     page.heading(
-        "As training sees it",
-        "Results for five seeds by the default k = 3 chains of up to t = 3 steps. "
-        "The label is the original's.",
+        "As seen in training",
+        "Results for five seeds with the default k = 3 chains of up to t = 3 steps. "
+        "The label stays the same.",
     )
     augment = IPMix(set_images, patch_sizes="imagenet" if len(image) >= _IMAGENET_FROM else "cifar")
     for column in range(COLUMNS):
@@ -211,10 +210,10 @@ def _frame(step: Json, size: int) -> tuple[int, ...] | None:
 
 
 def clear_plan(size: int, images: NDArray[np.uint8], seed: int) -> Json:
-    """Draw a plan of two chains of three steps, each part until it shows well on the page.
+    """Draw a plan of two chains of three steps that are easy to see on the page.
 
-    Its first chain is at the image level, the second at the pixel and patch level. The plan is as
-    `fractalgen.augment.plan.to_json` gives it.
+    The first chain is at the image level, the second at the pixel and patch level. The plan has the
+    format of `fractalgen.augment.plan.to_json`.
     """
     rng = np.random.default_rng(seed)
     sizes: list[int | str] = [*_patch_sides(size), "image"]
@@ -227,7 +226,7 @@ def clear_plan(size: int, images: NDArray[np.uint8], seed: int) -> Json:
                 return plan
 
     def has_clear_operations(plan: Json) -> bool:
-        """Three of them; not invert, which averaged with the original leaves little but grey."""
+        """Three different ones; not invert, which averages with the original to near grey."""
         steps = plan["chains"][0]["steps"]
         names = {step["image_op"] for step in steps}
         n_moves = sum(name.startswith(_MOVES) for name in names)
@@ -235,7 +234,7 @@ def clear_plan(size: int, images: NDArray[np.uint8], seed: int) -> Json:
         return different and all(_is_visible(step, size) for step in steps)
 
     def has_clear_mixes(plan: Json) -> bool:
-        """Three operations on all kinds of area, and one patch with a copy."""
+        """Three different ones, on all kinds of area, one of them a patch with a copy."""
         steps = plan["chains"][0]["steps"]
         areas = {_area(step, size) for step in steps}
         copies = [_area(step, size) for step in steps if "image_op" in step]
@@ -254,13 +253,13 @@ def clear_plan(size: int, images: NDArray[np.uint8], seed: int) -> Json:
 
 
 def _is_balanced(plan: Json) -> bool:
-    """Return whether every part of the sum has some weight."""
+    """Return whether every part of the sum has a noticeable weight."""
     weights = [chain["weight"] for chain in plan["chains"]]
     return bool(0.5 <= plan["skip"] <= 0.8 and min(weights) >= 0.35)
 
 
 def _is_visible(step: Json, size: int) -> bool:
-    """Return whether a step's amount and factors are large enough to be seen."""
+    """Return whether a step's amount and factors are large enough to see."""
     kind = step.get("image_op", "").partition("-")[0]
     smallest = _MIN_AMOUNTS.get(kind, 0.0) * (size if kind == "translate" else 1)
     if abs(step.get("amount", 0)) < smallest:
@@ -272,7 +271,7 @@ def _is_visible(step: Json, size: int) -> bool:
 
 
 def _patch_sides(size: int) -> list[int]:
-    """Return a middling and a large side for patches that can be seen on the page."""
+    """Return a medium and a large side for patches on the page."""
     return [size // 4, size * 3 // 7]
 
 
@@ -288,7 +287,7 @@ def _title(name: str) -> str:
 
 
 def step_in_words(step: Json, size: int) -> tuple[str, ...]:
-    """Return a step's caption: what is done, and where and with what."""
+    """Return a step's caption: the operation, the area and the partner."""
     if "mixing" not in step:
         return (_operation_in_words(step),)
     where = {"whole": "on the whole image", "square": "on a square patch", "scar": "on a scar"}
@@ -299,7 +298,7 @@ def step_in_words(step: Json, size: int) -> tuple[str, ...]:
 
 def _operation_in_words(step: Json) -> str:
     name, amount = step["image_op"], step["amount"]
-    # An amount says where a pixel is taken from, so that the image goes the other way.
+    # Amounts say where pixels come from, so the image moves the other way.
     distance = f"{abs(amount):.0f} pixels"
     in_words = {
         "rotate": f"Rotate {abs(amount):.0f}° {'left' if amount > 0 else 'right'}",

@@ -1,4 +1,4 @@
-"""The operations that IPMix applies to whole images, by Pillow: the kernels' reference."""
+"""IPMix's operations on whole images with Pillow: the reference for the kernels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = [
     "apply_image_op",
 ]
 
-# The paper's share nothing with the corruptions of ImageNet-C; the others do.
+# The paper's operations don't overlap with the corruptions of ImageNet-C; the others do.
 PAPER_IMAGE_OPS: tuple[str, ...] = (
     "equalize",
     "posterize",
@@ -39,7 +39,7 @@ _Matrix = tuple[float, float, float, float, float, float]
 
 @dataclass(frozen=True)
 class Reference:
-    """An operation on an RGB image, and what its amount is."""
+    """An operation on an RGB image, and the meaning of its amount."""
 
     apply: Callable[[Image.Image, float], Image.Image]
     # Takes a level in (0, 10], a sign (1 or -1), and the image's width and height.
@@ -77,7 +77,7 @@ def _enhancement(enhancer: Callable[[Image.Image], Any]) -> Reference:
 
 
 def _transformed(image: Image.Image, matrix: _Matrix) -> Image.Image:
-    """Take every pixel from where `matrix` sends it; black where that is outside."""
+    """Fetch every pixel from where `matrix` maps it; black outside the image."""
     bilinear = Image.Resampling.BILINEAR
     return image.transform(image.size, Image.Transform.AFFINE, matrix, resample=bilinear)
 
@@ -120,7 +120,7 @@ REFERENCES: dict[str, Reference] = {
 
 
 def amount_of(op: str, level: float, sign: int, size: tuple[int, int]) -> float:
-    """Turn a level into what the operation is told; see `Reference`."""
+    """Turn a level into the operation's amount; see `Reference`."""
     return REFERENCES[one_of("op", op, IMAGE_OPS)].amount(level, sign, size)
 
 
@@ -139,5 +139,5 @@ def amount_range(op: str, size: tuple[int, int]) -> tuple[float, float, bool]:
 
 
 def apply_image_op(image: Image.Image, op: str, amount: float) -> Image.Image:
-    """Return a new RGB image; what comes from outside of `image` is black."""
+    """Return a new RGB image; pixels from outside of `image` are black."""
     return REFERENCES[one_of("op", op, IMAGE_OPS)].apply(image, amount)

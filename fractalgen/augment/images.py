@@ -1,4 +1,4 @@
-"""What callers give, as the engines take it, and back: images, seeds and results."""
+"""Convert images, seeds and results between callers' types and those of the engines."""
 
 import itertools
 import operator
@@ -34,7 +34,7 @@ def _is_tensor(image: Any) -> bool:
 def as_pixels(image: Any, *, grey: bool = False) -> NDArray[np.uint8]:
     """Turn a PIL image, array or tensor into uint8 pixels of shape (height, width, 3).
 
-    With `grey` arrays and tensors of one channel, or without an axis for it, become RGB.
+    With `grey`, arrays and tensors with a single channel or no channel axis become RGB.
     """
     if isinstance(image, Image.Image):
         array = np.asarray(image.convert("RGB"))
@@ -48,7 +48,7 @@ def as_pixels(image: Any, *, grey: bool = False) -> NDArray[np.uint8]:
         if array.dtype.kind == "f":
             if array.size and not (array.min() >= 0 and array.max() <= 1):
                 raise ArgumentError(
-                    "a float tensor must hold values from 0 to 1, not normalised ones"
+                    "a float tensor must have values from 0 to 1; normalise after augmenting"
                 )
             array = (array * 255 + 0.5).astype(np.uint8)
     elif isinstance(image, np.ndarray):
@@ -56,7 +56,7 @@ def as_pixels(image: Any, *, grey: bool = False) -> NDArray[np.uint8]:
         array = array[..., None] if grey and array.ndim == 2 else array
     else:
         raise ArgumentTypeError(
-            f"cannot augment a {type(image).__name__}: give a PIL image or an array"
+            f"cannot augment a {type(image).__name__}: use a PIL image, an array or a tensor"
         )
     if grey and array.ndim == 3 and array.shape[2] == 1:
         array = np.repeat(array, 3, axis=2)
@@ -69,7 +69,7 @@ def as_pixels(image: Any, *, grey: bool = False) -> NDArray[np.uint8]:
 
 
 def like_input(values: NDArray[np.float32], image: Any) -> Any:
-    """Bring a result of shape (height, width, 3) into the layout of `image`."""
+    """Convert a result of shape (height, width, 3) to the layout of `image`."""
     if not _is_tensor(image):
         return values
     import torch
@@ -79,14 +79,14 @@ def like_input(values: NDArray[np.float32], image: Any) -> Any:
 
 
 def read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a contiguous read-only view, so that kernels see one type whatever a caller has."""
+    """Return a contiguous read-only view, so kernels are compiled for a single array type."""
     view: NDArray[np.uint8] = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
 
 
 def as_batch(images: Any) -> NDArray[np.uint8]:
-    """Return a batch as a contiguous array of uint8, shape (n, height, width, 3)."""
+    """Return a batch as a contiguous uint8 array of shape (n, height, width, 3)."""
     try:
         array = np.ascontiguousarray(images)
     except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor that is elsewhere
@@ -99,7 +99,7 @@ def as_batch(images: Any) -> NDArray[np.uint8]:
 
 
 def as_seed(name: str, seed: Any) -> int:
-    """Return a seed of 64 bits: the two's complement of a negative number."""
+    """Return a 64-bit seed; negative numbers become their two's complement."""
     if isinstance(seed, (bool, np.bool_)):
         raise ArgumentError(f"{name} must be a whole number, not {seed}")
     try:
@@ -121,7 +121,7 @@ def as_seeds(seeds: Any, n: int) -> NDArray[np.uint64]:
 
 
 def checked_out(out: NDArray[np.float32] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return an array for the results: a new one, or `out` if they fit into it."""
+    """Return an array for the results: a new one, or `out` after checking it."""
     if out is None:
         return np.empty(shape, np.float32)
     if not isinstance(out, np.ndarray):

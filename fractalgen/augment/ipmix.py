@@ -1,4 +1,4 @@
-"""IPMix: mix training images with a bank's at the image, patch and pixel level."""
+"""IPMix: mix training images with a bank of images at the image, patch and pixel level."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from fractalgen.registry import nearest, shown
 
 __all__ = ["Bank", "IPMix"]
 
-# All take the same arguments, and apply the same plans.
+# All engines take the same arguments and apply the same plans.
 _ENGINES: dict[str, Callable[..., None]] = {
     "compiled": apply_plans,
     "reference": reference.apply_plans,
@@ -43,11 +43,11 @@ class Bank(Protocol):
 
     @property
     def array(self) -> NDArray[np.uint8]:
-        """All images, shape (n, size, size, 3)."""
+        """All images, of shape (n, size, size, 3)."""
 
 
 class IPMix:
-    """Augment images by Algorithm 1 of IPMix; their labels stay as they are.
+    """Augment images with Algorithm 1 of IPMix; their labels stay the same.
 
     Source: Huang et al., "IPMix: Label-Preserving Data Augmentation Method for Training Robust
     Classifiers", NeurIPS 2023.
@@ -57,20 +57,21 @@ class IPMix:
     bank : MixingSet or ndarray of uint8, shape (n, size, size, 3)
         Images to mix with, at least as large as those to augment.
     config : IPMixConfig, optional
-        The options; the paper's for CIFAR by default.
+        The options; by default those of the paper for CIFAR.
     engine : str
-        ``"compiled"``, or ``"reference"``: the same plans by Pillow and NumPy, slowly.
+        ``"compiled"``, or ``"reference"``, which applies the same plans slowly with Pillow and
+        NumPy.
     threads : int, optional
-        Threads for `batch`. By default all processors, and in a worker process one.
+        Number of threads for `batch`. By default one per CPU core, but one in a worker process.
     **options
-        Options of `IPMixConfig` by name, such as ``k=3``; they replace those of `config`.
+        Options of `IPMixConfig` by name, such as ``k=3``; they override those of `config`.
 
     Raises
     ------
     ArgumentTypeError
-        If `bank` or `config` is something else, or an option is unknown.
+        If `bank` or `config` has the wrong type, or an option is unknown.
     ArgumentError
-        If an option is out of range; or the bank is empty, not square or not uint8.
+        If an option is out of range, or the bank is empty, not square or not uint8.
     """
 
     def __init__(
@@ -104,14 +105,14 @@ class IPMix:
         Parameters
         ----------
         rng : numpy.random.Generator
-            Gives one 64-bit seed.
+            Source of one 64-bit seed.
         image_shape : tuple of int
-            Height and width first; at most the bank's.
+            Starts with height and width, which can be at most those of the bank.
 
         Returns
         -------
         record of dtype `fractalgen.augment.plan.PLAN`
-            `fractalgen.augment.plan.to_json` makes it readable.
+            `fractalgen.augment.plan.to_json` converts it to readable JSON.
         """
         if not isinstance(rng, np.random.Generator):
             raise ArgumentTypeError(f"rng must be a numpy.random.Generator, not {shown(rng)}")
@@ -130,9 +131,9 @@ class IPMix:
         return plan
 
     def apply(self, plan: np.void, image: Any) -> Any:
-        """Apply a plan, as `sample_plan` or `from_json` gives it; else like `__call__`.
+        """Apply a plan from `sample_plan` or `from_json`; otherwise like `__call__`.
 
-        ArgumentError names the field that is out of range or does not fit the image or the bank.
+        ArgumentError names a field that is out of range or does not fit the image or the bank.
         """
         pixels, bank_images = as_pixels(image), self._images()
         _check_room(bank_images, *pixels.shape[:2])
@@ -149,15 +150,15 @@ class IPMix:
         Parameters
         ----------
         image : PIL image, ndarray or tensor
-            An array is uint8 (height, width, 3); a tensor uint8, or float from 0 to 1, of shape
-            (3, height, width). Not changed.
+            Arrays are uint8 of shape (height, width, 3). Tensors are uint8, or float from 0 to 1,
+            of shape (3, height, width). Not changed.
         seed : int
-            64 bits; the same seed and image give the same result.
+            A 64-bit seed; the same seed and image give the same result.
 
         Returns
         -------
         ndarray or tensor of float32
-            In [0, 1], in the layout of `image`; a PIL image gives (height, width, 3).
+            Values in [0, 1], in the layout of `image`; (height, width, 3) for a PIL image.
         """
         pixels = as_pixels(image)
         return like_input(self.batch(pixels[None], [as_seed("seed", seed)])[0], image)
@@ -175,18 +176,19 @@ class IPMix:
     ) -> NDArray[np.float32]:
         """Augment a batch on all threads.
 
-        An image's result depends on its seed and on the image alone.
+        An image's result depends only on the image and its seed.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (batch, height, width, 3)
             Not changed.
         seeds : array-like of int, shape (batch,)
-            64 bits each.
+            64-bit seeds.
         views : int, optional
-            If given, that many different views of each image, as a first axis of the result.
+            Number of different views per image. If given, the result has it as its first axis.
         mean, std : sequence of 3 floats
-            The result is (value in [0, 1] - mean) / std for each channel; finite, `std` above 0.
+            Normalise each channel to (value - mean) / std, for values in [0, 1]. Must be finite;
+            `std` must be above 0.
         layout : str
             ``"NHWC"`` or ``"NCHW"``.
         out : ndarray of float32, optional
@@ -221,7 +223,7 @@ class IPMix:
         return out
 
     def _images(self) -> NDArray[np.uint8]:
-        """Return the bank's images, checked every time: its array is the caller's to change."""
+        """Return the bank's images, checked every time because callers can change the array."""
         array = getattr(self.bank, "array", self.bank)
         if not isinstance(array, np.ndarray):
             given = shown(self.bank)
@@ -235,7 +237,7 @@ class IPMix:
         if height != width:
             raise ArgumentError(f"the bank's images must be square, not {height} x {width}")
         if not n_images:
-            raise ArgumentError("the bank holds no image")
+            raise ArgumentError("the bank holds no images")
         return read_only(array)
 
     def _plans(
@@ -256,7 +258,7 @@ class IPMix:
 
 
 def _check_room(bank_images: NDArray[np.uint8], height: int, width: int) -> None:
-    """Refuse images that are larger than the bank's."""
+    """Check that images are no larger than the bank's."""
     if bank_images.shape[1] < height or bank_images.shape[2] < width:
         raise ArgumentError(
             f"images of {height} x {width} need a bank of at least that size, not "

@@ -1,7 +1,7 @@
-"""Plans from outside: checked before an engine sees them, and as JSON.
+"""Check plans that users made or changed, and convert plans to and from JSON.
 
-The kernels have no bounds checks, so that a plan with a wrong number in it would read or write
-foreign memory.
+The kernels have no bounds checks, so a plan with a wrong number could read or write memory outside
+the arrays.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from fractalgen.registry import shown
 
 __all__ = ["FRAMEWORKS", "MIXING_OPS", "PLAN", "checked_plan", "from_json", "to_json"]
 
-# What a record can hold, where the image and the bank are not known yet.
+# Limits of the record's types, for plans whose image and bank are not known yet.
 _ANY_SIZE = ((1 << 31) - 1,) * 2
 _ANY_BANK = ((1 << 63) - 1, (1 << 32) - 2, (1 << 32) - 2)
 _MAX_WEIGHT = 1.0001  # of all chains together; the weights are rounded
@@ -38,10 +38,10 @@ def checked_plan(
     size: Sequence[int] = _ANY_SIZE,
     bank_shape: Sequence[int] = _ANY_BANK,
 ) -> np.void:
-    """Return a copy of a plan for images of `size`, if every number that it uses is in range.
+    """Return a copy of a plan for images of `size`, if all numbers in it are in range.
 
-    `size` is height and width; `bank_shape` is number, height and width. The message of an error
-    has the field's name, its value and its range.
+    `size` is (height, width); `bank_shape` is (number, height, width). The message of an error
+    gives the field's name, value and range.
     """
     if not isinstance(plan, (np.void, np.ndarray)) or plan.dtype != PLAN or plan.shape != ():
         given = f"an array of {plan.shape}" if isinstance(plan, np.ndarray) else shown(plan)
@@ -55,7 +55,7 @@ def checked_plan(
 
 
 def _check(fields: dict[str, Any], size: Sequence[int], bank_shape: Sequence[int]) -> None:
-    """Check what a plan's fields hold, as lists, of the chains and steps that it has."""
+    """Check the fields of a plan's chains and steps, given as lists."""
     whole_number("bank_image", fields["bank_image"], 0, bank_shape[0] - 1)
     for axis, value in enumerate(fields["crop"]):
         whole_number(f"crop[{axis}]", value, 0, bank_shape[1 + axis] - size[axis])
@@ -74,7 +74,7 @@ def _check(fields: dict[str, Any], size: Sequence[int], bank_shape: Sequence[int
 
 def _check_step(at: str, values: dict[str, Any], size: Sequence[int]) -> None:
     mixing = whole_number(f"mixing{at}", values["mixing"], NO_OP, len(MIXING_OPS) - 1)
-    # A step that does not mix has to do something else.
+    # A step that does not mix must have an image operation.
     first = 0 if mixing == NO_OP else NO_OP
     image_op = whole_number(f"image_op{at}", values["image_op"], first, len(IMAGE_OPS) - 1)
     if image_op != NO_OP:
@@ -97,7 +97,7 @@ def _check_step(at: str, values: dict[str, Any], size: Sequence[int]) -> None:
 
 
 def to_json(plan: np.void) -> dict[str, Any]:
-    """Turn a plan into dictionaries, lists, strings and numbers that a person can read."""
+    """Turn a plan into readable dictionaries, lists, strings and numbers."""
     plan = checked_plan(plan)
     chains = [
         {
@@ -132,12 +132,12 @@ def _step_to_json(plan: np.void, chain: int, step: int) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> np.void:
-    """Rebuild a plan from what `to_json` gave.
+    """Rebuild a plan from the output of `to_json`.
 
     Raises
     ------
     ArgumentError
-        If a part is missing, unknown, of the wrong type or out of range; the message names it.
+        If a key is missing, unknown, out of range or has the wrong type; the message names it.
         `fractalgen.IPMix.apply` checks the ranges that depend on the image and the bank.
     """
     fields = {name: np.zeros((), PLAN)[name].tolist() for name in PLAN.names or ()}
@@ -178,7 +178,7 @@ def _step_from_json(at: str, data: Any) -> dict[str, Any]:
 
 
 def _parts(where: str, data: Any, keys: Sequence[str]) -> dict[str, Any]:
-    """Return a JSON object that must have these keys and no others."""
+    """Return a JSON object, which must have exactly these keys."""
     if not isinstance(data, dict):
         raise ArgumentError(
             f"not a plan: {where} must be a dictionary of {', '.join(keys)}, not {shown(data)}"
@@ -188,7 +188,7 @@ def _parts(where: str, data: Any, keys: Sequence[str]) -> dict[str, Any]:
             raise ArgumentError(f"not a plan: {where} has no '{key}'")
     for key in data:
         if key not in keys:
-            raise ArgumentError(f"not a plan: {where} has {shown(key)}, beside {', '.join(keys)}")
+            raise ArgumentError(f"not a plan: {where} has an unknown key {shown(key)}")
     return dict(data)
 
 

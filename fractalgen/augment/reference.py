@@ -1,4 +1,4 @@
-"""The readable engine: mixes, and applies plans, with Pillow and NumPy."""
+"""The readable reference engine, which applies plans with Pillow and NumPy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MASK_21 = (1 << 21) - 1
 
 
 class Step(NamedTuple):
-    """What a mixing operation is told."""
+    """The arguments of a mixing operation."""
 
     a: float
     b: float
@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Mixing:
-    """A mixing operation of our patch and the partner's, and the ranges of its factors."""
+    """A mixing operation on our patch and the partner's, and the ranges of its factors."""
 
     apply: Callable[[Pixels, Pixels, Step], Pixels]
     a_range: tuple[float, float]
@@ -77,7 +77,7 @@ MIXINGS: dict[str, Mixing] = {
 
 
 def apply_plan(plan: np.void, image: Pixels, bank_image: Pixels) -> NDArray[np.float64]:
-    """Apply a plan to an image; the result is of the image's shape, in [0, 1]."""
+    """Apply a plan to an image; the result has the image's shape and values in [0, 1]."""
     height, width = image.shape[:2]
     top, left = plan["crop"]
     fractal = bank_image[top : top + height, left : left + width]

@@ -1,4 +1,4 @@
-"""Training methods by name. Listing them loads no PyTorch; asking for one loads its module."""
+"""Training methods by name. Listing them is fast; looking one up imports PyTorch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["DEFAULT_METHOD", "METHODS", "find_method", "open_set"]
 DEFAULT_METHOD = "ipmix"
 
 METHODS: Registry[str] = Registry("method")
-"""Where each method's class is."""
+"""The module and class of each method."""
 
 METHODS.add("ipmix", "fractalgen.methods.ipmix:IPMixMethod")
 METHODS.add("vanilla", "fractalgen.methods.vanilla:Vanilla")
@@ -36,8 +36,8 @@ def find_method(name: str) -> type[Method]:
 def open_set(folder: Path, image_size: int) -> MixingSet:
     """Open a mixing set for training images of a size.
 
-    Its images are an eighth larger, 36 for 32 and 256 for 224 pixels, so that random crops of one
-    image differ.
+    Its images are an eighth larger (36 pixels for 32, 256 for 224), so random crops of one image
+    differ.
     """
     from fractalgen.bank import MixingSet
 

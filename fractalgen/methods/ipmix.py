@@ -24,7 +24,7 @@ __all__ = ["IPMixMethod"]
 
 @dataclass(frozen=True)
 class IPMixMethod(IPMixConfig, Method):
-    """Train on images mixed by IPMix; the options are those of `fractalgen.IPMix`, and `jsd`.
+    """Train on images mixed by IPMix; the options are `jsd` and those of `fractalgen.IPMix`.
 
     Source: Huang et al., "IPMix: Label-Preserving Data Augmentation Method for Training Robust
     Classifiers", NeurIPS 2023.
@@ -32,8 +32,8 @@ class IPMixMethod(IPMixConfig, Method):
     Attributes
     ----------
     jsd : bool
-        Train on the clean image and two mixed views, and keep the predictions for the three
-        together; else train on one mixed view.
+        Train on the clean image and two mixed views with the Jensen-Shannon consistency loss;
+        otherwise train on one mixed view.
     """
 
     jsd: bool = True
@@ -52,7 +52,7 @@ class IPMixMethod(IPMixConfig, Method):
 
     @property
     def n_views(self) -> int:
-        """Three with JSD, else one."""
+        """Three with JSD, otherwise one."""
         return 3 if self.jsd else 1
 
     def views(
@@ -66,7 +66,7 @@ class IPMixMethod(IPMixConfig, Method):
         return functools.partial(make, aug=aug, mean=tuple(mean), std=tuple(std))
 
     def loss(self, batch: Batch, logits: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Return the cross entropy, of the clean view plus the divergence with JSD."""
+        """Return the cross entropy; with JSD, that of the clean view plus the divergence."""
         if not self.jsd:
             return super().loss(batch, logits)
         clean, first, second = logits

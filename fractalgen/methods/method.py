@@ -1,4 +1,4 @@
-"""What a training method may change about a step. The loop knows no method's name."""
+"""The interface of training methods: the parts of a training step that a method can change."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Views = Callable[[NDArray[np.uint8], Sequence[int]], tuple[torch.Tensor, ...]]
 """Makes the views of a batch on the host.
 
 Takes cropped training images, uint8 (n, size, size, 3), and a 64-bit seed for each. Returns one or
-more float32 tensors (n, 3, size, size), normalised. An image's views depend on that image and its
-seed alone, so that workers, processes and a resumed run see the same. Can be pickled.
+more normalised float32 tensors (n, 3, size, size). An image's views depend only on the image and
+its seed, so they don't depend on workers, processes or interruptions. Must be picklable.
 """
 
 
@@ -38,8 +38,8 @@ class Batch:
     labels : tensor, int64 (n,)
         The class of each image.
     targets : tensor
-        What the loss learns: classes, int64 (n,), or the weight of each class, float32
-        (n, n_classes), where a row sums to one.
+        Targets of the loss: classes, int64 (n,), or class weights, float32 (n, n_classes), whose
+        rows sum to one.
     n_classes : int
         Number of classes.
     drawn : object
@@ -57,17 +57,17 @@ class Batch:
 class Method:
     """A training method: a frozen dataclass whose fields are its options, checked when made.
 
-    Options are what JSON holds; a tuple may come as a list.
+    Options have types that JSON supports; tuples can be given as lists.
 
-    The defaults below train on each image as it is, so a method overrides only what it changes. In
-    a step they are called in this order::
+    By default a method trains on the images as they are, so it overrides only what it changes. A
+    step calls these methods in this order::
 
         views = method.views(mixing_set, mean, std)(pixels, seeds)     # in a worker process
         batch = method.on_device(Batch(views, ...), network, rng)
         logits = method.forward(batch, model)
         loss = method.loss(batch, logits)
 
-    What some published methods override:
+    Some published methods override:
 
     =============== ====================================================================
     AugMix          `n_views`, `views` (its own chains), `loss` (JSD)
@@ -98,18 +98,18 @@ class Method:
 
     @property
     def n_views(self) -> int:
-        """How many views of an image a step keeps in memory."""
+        """Number of views per image that a step keeps in memory."""
         return 1
 
     def views(
         self, mixing_set: MixingSet | None, mean: Sequence[float], std: Sequence[float]
     ) -> Views:
-        """Return what makes the views; called once a run.
+        """Return the function that makes the views; called once per run.
 
         Parameters
         ----------
         mixing_set : MixingSet or None
-            Images an eighth larger than the training images; None unless `uses_set`.
+            Its images are an eighth larger than the training images. None unless `uses_set`.
         mean, std : sequence of 3 floats
             A view is (value - mean) / std, for values from 0 to 1.
         """
@@ -121,27 +121,28 @@ class Method:
         Parameters
         ----------
         batch : Batch
-            The host's views, with `targets` equal to `labels`. Don't change its tensors in place.
+            The views from the host, with `targets` equal to `labels`. Don't modify its tensors in
+            place.
         network : nn.Module
-            The bare network in training mode, for gradients with respect to the images. Take them
-            with `torch.autograd.grad`, which leaves the weights' gradients alone.
+            The unwrapped network in training mode, for gradients with respect to the images.
+            Compute them with `torch.autograd.grad`, which leaves the weights' gradients alone.
         rng : numpy.random.Generator
-            A function of the run's seed, the process and the step. Draw everything from it; seed
-            a `torch.Generator` with it for large draws on the device.
+            Source of all randomness; depends on the run's seed, the process and the step. For
+            large draws on the device, seed a `torch.Generator` from it.
         """
         return batch
 
     def forward(self, batch: Batch, model: nn.Module) -> tuple[torch.Tensor, ...]:
-        """Return the logits of each view, float32 (n, n_classes), by one call of `model`.
+        """Return the logits of each view, float32 (n, n_classes).
 
-        `model` is the network as accelerate wrapped it. It must be called exactly once.
+        `model` is the network as wrapped by accelerate. Call it exactly once.
         """
         logits: torch.Tensor = model(torch.cat(batch.views)).float()
         parts: tuple[torch.Tensor, ...] = logits.chunk(len(batch.views))
         return parts
 
     def loss(self, batch: Batch, logits: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Return the loss, one number; by default the first view's cross entropy."""
+        """Return the scalar loss; by default the cross entropy of the first view."""
         return functional.cross_entropy(logits[0], batch.targets)
 
 

@@ -1,4 +1,4 @@
-"""Plain training: random crops and mirror images alone."""
+"""Plain training with random crops and mirroring only."""
 
 from dataclasses import dataclass
 from typing import ClassVar

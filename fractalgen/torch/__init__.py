@@ -1,4 +1,4 @@
-"""IPMix for PyTorch: a dataset, a collate function, a transform, and the loss of three views."""
+"""IPMix for PyTorch: a dataset, a collate function, a transform, and the JSD loss."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ __all__ = ["IPMixCollate", "IPMixDataset", "IPMixTransform", "Indexed", "jsd_los
 
 
 def __getattr__(name: str) -> Any:
-    """Load a name on first use: the transform alone needs torchvision."""
+    """Load a name on first use, because only the transform needs torchvision."""
     if name not in _MODULES:
         raise AttributeError(f"module 'fractalgen.torch' has no attribute '{name}'")
     try:
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> Any:
         if error.name not in ("torch", "torchvision"):
             raise
         raise MissingPackageError(
-            f"fractalgen.torch.{name} needs {error.name}, which is not installed; install it with: "
+            f"fractalgen.torch.{name} needs {error.name}, which is not installed; run "
             "pip install 'fractalgen-ipmix[train]'",
             name=error.name,
         ) from None

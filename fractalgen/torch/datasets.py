@@ -1,7 +1,7 @@
-"""IPMix for PyTorch's datasets and data loaders: images that depend on seed, epoch and index.
+"""IPMix for PyTorch's datasets and data loaders.
 
-An image's seed is `seed_for(seed, epoch, index)`, where `index` is its place in the dataset. So it
-is the same for any number of workers, however they are started, in any batch and order.
+An image's seed is `seed_for(seed, epoch, index)`, where `index` is its index in the dataset. So its
+views don't depend on the workers, however they are started, on the batch, or on the order.
 """
 
 import operator
@@ -26,7 +26,7 @@ _MAX_EPOCH = (1 << 63) - 1
 
 
 class _Seeded:
-    """Augments images by their index, in an epoch that all worker processes share."""
+    """Augments images by index; all worker processes share the epoch."""
 
     def __init__(
         self,
@@ -50,20 +50,20 @@ class _Seeded:
         self._share_epoch()  # a copy's own; in a worker process it is shared already
 
     def _share_epoch(self) -> None:
-        """Let workers that live on after an epoch see the next one."""
+        """Make persistent workers see the next epoch."""
         self._epoch.share_memory_()  # type: ignore[no-untyped-call, unused-ignore]
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next images belong to."""
+        """The current epoch."""
         return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw other images from here on; call it before the epoch's loop over the loader."""
+        """Set the epoch, which changes all views; call it before iterating over the loader."""
         self._epoch.fill_(whole_number("epoch", epoch, 0, _MAX_EPOCH))
 
     def _augmented(self, pixels: NDArray[np.uint8], indices: Sequence[int]) -> Any:
-        """Return a tensor (n, 3, height, width), or a tuple of them, the clean one first."""
+        """Return a tensor (n, 3, height, width), or a tuple that starts with the clean images."""
         epoch = self.epoch
         mixed = self.aug.batch(
             pixels,
@@ -80,26 +80,26 @@ class _Seeded:
 
 
 class IPMixDataset(_Seeded, Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A dataset whose images are augmented; labels and whatever else an item holds are kept.
+    """A dataset with augmented images; labels and other parts of an item are unchanged.
 
-    Random crops and flips that `dataset` itself makes draw from PyTorch's generators and are as
-    reproducible as those are.
+    Random crops and flips in `dataset` itself use PyTorch's generators, and are as reproducible as
+    those.
 
     Parameters
     ----------
     dataset : torch.utils.data.Dataset
-        Items are (image, label) or longer tuples. An image is a PIL image, a uint8 array
-        (height, width[, 3]), or a tensor ([3, ]height, width), uint8 or float from 0 to 1.
+        Its items are (image, label) or longer tuples. Images are PIL images, uint8 arrays
+        (height, width[, 3]), or tensors ([3, ]height, width), uint8 or float from 0 to 1.
         Grey images become RGB.
     aug : IPMix
-        In a worker process it uses one thread unless it was given a number of threads.
+        The augmenter. In a worker process it uses one thread, unless its `threads` was set.
     views : int, optional
-        By default an item is (image, label). With a number it is ((clean, view, ...), label), with
-        that many different augmented views after the clean image; `jsd_loss` takes two.
+        Number of augmented views per image. By default an item is (augmented image, label). With
+        `views` it is ((clean, view, ...), label); `jsd_loss` takes two views.
     seed : int
-        The run's seed.
+        Seed of the run.
     mean, std : sequence of 3 floats, optional
-        Normalise to (value - mean) / std, where values are from 0 to 1.
+        Normalise to (value - mean) / std, for values from 0 to 1.
     """
 
     def __init__(
@@ -143,30 +143,30 @@ class Indexed(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
 class IPMixCollate(_Seeded):
     """A `collate_fn` that augments a whole batch in one call.
 
-    It takes the arguments of `IPMixDataset` and gives the same batches; for small images it is
-    faster. The loader's dataset must be `Indexed`.
+    It takes the arguments of `IPMixDataset` and gives the same batches, faster for small images.
+    Wrap the loader's dataset in `Indexed`.
     """
 
     def __call__(self, samples: Sequence[tuple[Any, ...]]) -> Any:
-        """Collate items of (image, label, index), as `Indexed` gives them.
+        """Collate items (image, label, index), as `Indexed` returns them.
 
-        The images become a float32 tensor (n, 3, height, width), or with `views` a tuple of them,
-        the clean ones first; `torch.utils.data.default_collate` collates the labels.
+        The images become a float32 tensor (n, 3, height, width), or with `views` a tuple of such
+        tensors, the clean images first; `torch.utils.data.default_collate` collates the labels.
         """
         n_parts = min((len(_parts(sample)) for sample in samples), default=0)
         if n_parts < 3:
             raise ArgumentError(
-                f"items must be (image, label, index), not of {n_parts} parts; wrap the dataset "
+                f"items must be (image, label, index), not {n_parts} values; wrap the dataset "
                 "in fractalgen.torch.Indexed"
             )
         images = [as_pixels(sample[0], grey=True) for sample in samples]
         sizes = {image.shape[:2] for image in images}
         if len(sizes) > 1:
             raise ArgumentError(
-                f"a batch's images must be of one size, not {sorted(sizes)}; crop or resize them "
-                "in the dataset"
+                f"all images of a batch must have the same size, not {sorted(sizes)}; crop or "
+                "resize them in the dataset"
             )
-        indices = [as_seed("the index at an item's end", sample[-1]) for sample in samples]
+        indices = [as_seed("the index at the end of an item", sample[-1]) for sample in samples]
         rest = default_collate([sample[1:-1] for sample in samples])
         return (self._augmented(np.stack(images), indices), *rest)
 
@@ -196,8 +196,8 @@ def checked_augmenter(aug: Any) -> IPMix:
 def _indexable(dataset: Any) -> Any:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
         raise ArgumentTypeError(
-            f"a {type(dataset).__name__} has no index to derive seeds from; put "
-            "fractalgen.torch.IPMixTransform among its transforms instead"
+            f"a {type(dataset).__name__} has no indices to derive seeds from; use "
+            "fractalgen.torch.IPMixTransform in its transforms instead"
         )
     return dataset
 
@@ -205,7 +205,6 @@ def _indexable(dataset: Any) -> Any:
 def _parts(item: Any) -> Any:
     if not isinstance(item, (tuple, list)) or not item:
         raise ArgumentTypeError(
-            "a dataset's items must be tuples, the image first and the labels after it, not "
-            f"{type(item).__name__}"
+            f"a dataset's items must be tuples that start with the image, not {type(item).__name__}"
         )
     return item

@@ -1,4 +1,4 @@
-"""The loss that keeps the predictions for an image and for its augmented views together."""
+"""The Jensen-Shannon consistency loss for an image and its augmented views."""
 
 import torch
 from torch.nn import functional
@@ -17,7 +17,7 @@ def jsd_loss(
     targets: torch.Tensor,
     weight: float = 12.0,
 ) -> torch.Tensor:
-    """Return the clean images' cross entropy plus the weighted divergence of the three views.
+    """Return the cross entropy of the clean images plus the weighted divergence of three views.
 
     loss = CE(clean, targets) + weight * (KL(p0 | m) + KL(p1 | m) + KL(p2 | m)) / 3, where p0, p1
     and p2 are the predicted probabilities, m is their mean, clamped from below to 1e-7, and KL is
@@ -27,8 +27,7 @@ def jsd_loss(
     Parameters
     ----------
     clean, aug1, aug2 : tensor, shape (batch, classes)
-        The network's outputs before softmax, for the clean images and their two views. The loss is
-        computed in float32 whatever their type.
+        Logits for the clean images and their two views. The loss is always computed in float32.
     targets : tensor
         Class indices, shape (batch,), or probabilities, shape (batch, classes).
     weight : float
@@ -36,7 +35,7 @@ def jsd_loss(
     """
     views = (clean, aug1, aug2)
     if not all(isinstance(view, torch.Tensor) and view.shape == clean.shape for view in views):
-        raise ArgumentError("clean, aug1 and aug2 must be tensors of one shape, (batch, classes)")
+        raise ArgumentError("clean, aug1 and aug2 must have the same shape, (batch, classes)")
     logits = torch.stack(views).float()
     log_p = functional.log_softmax(logits, dim=2)
     log_mean = log_p.exp().mean(dim=0).clamp(min=_MIN_PROBABILITY).log()

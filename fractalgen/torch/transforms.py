@@ -1,4 +1,4 @@
-"""IPMix as a transform of torchvision."""
+"""IPMix as a torchvision transform."""
 
 from typing import Any
 
@@ -22,23 +22,23 @@ def _is_plain_tensor(value: Any) -> bool:
 
 
 class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
-    """Augment images on their way through torchvision's transforms, of either version.
+    """A transform that augments images, for torchvision's transforms v1 and v2.
 
     Put it after crops and flips and before normalisation. Like torchvision's own transforms it
-    draws from PyTorch's global generator when it is called: `torch.manual_seed` makes a run
-    repeatable for one number of workers. `IPMixDataset` does not depend on that number.
+    uses PyTorch's global generator: with `torch.manual_seed`, a run is repeatable as long as the
+    number of workers stays the same. `IPMixDataset` does not depend on that number.
 
-    It augments PIL images, `tv_tensors.Image` and plain tensors, uint8 or float from 0 to 1; all
-    images of one sample get one seed, and grey images become RGB. Labels, boxes and masks pass
+    It augments PIL images, `tv_tensors.Image` and plain tensors, uint8 or float from 0 to 1. All
+    images of one sample get the same seed, and grey images become RGB. Labels, boxes and masks are
     unchanged.
 
     Parameters
     ----------
     aug : IPMix
-        In a worker process it uses one thread unless it was given a number of threads.
+        The augmenter. In a worker process it uses one thread, unless its `threads` was set.
     dtype : torch.dtype
-        ``torch.float32``: values from 0 to 1. ``torch.uint8``: rounded to 0 to 255, for whatever
-        normalises later by itself, such as timm's prefetching loader.
+        ``torch.float32`` for values from 0 to 1, or ``torch.uint8`` for values rounded to 0 to 255,
+        for loaders that normalise by themselves, such as timm's prefetching loader.
     """
 
     _transformed_types = (Image.Image, tv_tensors.Image, _is_plain_tensor)
@@ -51,7 +51,7 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
         self.dtype = dtype
 
     def check_inputs(self, flat_inputs: list[Any]) -> None:
-        """Refuse videos, which would pass unchanged."""
+        """Refuse videos, which would otherwise be left unchanged."""
         if any(isinstance(value, tv_tensors.Video) for value in flat_inputs):
             raise ArgumentTypeError("IPMix augments images, not videos")
 
@@ -60,7 +60,7 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
         return {"seed": int(torch.randint(-(2**63), 2**63 - 1, ())) % 2**64}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Return a plain tensor for a plain tensor, and otherwise a `tv_tensors.Image`."""
+        """Return a plain tensor for a plain tensor, otherwise a `tv_tensors.Image`."""
         pixels = as_pixels(inpt, grey=True)
         mixed = self.aug.batch(pixels[None], [params["seed"]], layout="NCHW")[0]
         if self.dtype == torch.uint8:
@@ -70,6 +70,6 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
             out = out.to(inpt.device)
         return out if _is_plain_tensor(inpt) else tv_tensors.Image(out)
 
-    # The names of both before torchvision 0.21.
+    # The names of these methods before torchvision 0.21.
     _get_params = make_params
     _transform = transform

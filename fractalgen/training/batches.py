@@ -1,7 +1,7 @@
-"""Batches of training images: which images, in what order, in which views.
+"""Batches of training images: their order and their views.
 
-Everything here is a function of the run's seed, the epoch and an image's place in the data set, so
-that workers, processes and a resumed run see the same.
+Everything here is a function of the run's seed, the epoch and an image's index in the data set, so
+it does not depend on workers, processes or interruptions.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from fractalgen.training.datasets.data_set import ImageData
 __all__ = ["BatchLoader", "EpochOrder", "TrainingBatches"]
 
 _Batch = tuple[int, list[int]]
-"""An epoch, and the places of the batch's images in the data set."""
+"""An epoch, and the indices of a batch's images in the data set."""
 
 
 class EpochOrder:
     """The batches of an epoch, or one process's share of each, in a new order every epoch.
 
-    Images that do not fill a last batch are left out, different ones every epoch. `batch_size`
-    counts the images of a step over all processes; this one gets part `process` of each batch.
+    An incomplete last batch is dropped; its images differ from epoch to epoch. `batch_size` counts
+    the images of all processes in a step; this process gets part `process` of each batch.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class EpochOrder:
 
 
 class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
-    """A data set whose items are whole batches, as `EpochOrder` names them."""
+    """A data set whose items are the batches that `EpochOrder` lists."""
 
     def __init__(self, data: ImageData, views: Views, seed: int) -> None:
         self.data = data
@@ -62,8 +62,8 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
     def __getitem__(self, batch: _Batch) -> tuple[tuple[Any, ...], Any] | RunError:
         """Return the views, float32 tensors (n, 3, size, size), and the labels, int64 (n,).
 
-        An error in an image is returned: raised in a worker, PyTorch would wrap it in a traceback.
-        `BatchLoader` raises it.
+        Errors are returned, and raised by `BatchLoader`: raised in a worker, they would be wrapped
+        in a traceback by PyTorch.
         """
         epoch, indices = batch
         train = self.data.train
@@ -77,10 +77,10 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
 
 
 class BatchLoader:
-    """Iterates over the batches of an `EpochOrder`, whose ``epoch`` is set before each loop.
+    """Iterates over the batches of an `EpochOrder`; set its ``epoch`` before each loop.
 
-    Worker processes make them, or this process if `workers` is 0; `pinned` memory is faster to copy
-    to a graphics card. RunError is raised if an image cannot be read, or a worker is killed.
+    Worker processes make the batches, or this process if `workers` is 0. `pinned` memory is faster
+    to copy to a GPU. RunError is raised if an image cannot be read or a worker is killed.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class BatchLoader:
             persistent_workers=workers > 0,
             pin_memory=pinned,
             prefetch_factor=2 if workers else None,
-            # Otherwise it would draw from the generator that the network's dropout draws from.
+            # Otherwise the loader would use the same generator as the network's dropout.
             generator=torch.Generator(),
         )
 

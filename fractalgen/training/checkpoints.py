@@ -1,4 +1,4 @@
-"""A run's state after an epoch, in one file that is either whole or not there.
+"""A run's state after an epoch, in one file that is written atomically.
 
 The file is a safetensors file: weights and momentum are tensors, the rest is JSON in its metadata,
 and reading it executes nothing. The learning rate and everything random are functions of the
@@ -75,7 +75,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise RunError(f"{path} does not exist; no epoch of this run was finished") from None
+        raise RunError(f"{path} does not exist; this run has not finished an epoch") from None
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError) as error:
@@ -93,7 +93,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             sha256=hashlib.sha256(data).hexdigest(),
         )
     except (KeyError, TypeError, ValueError, RunError):
-        raise RunError(f"{path}: what it says about its run is damaged") from None
+        raise RunError(f"{path}: its description of the run is damaged") from None
 
 
 def momentum_of(
@@ -120,7 +120,7 @@ def restore_momentum(
 
 
 def _header(path: Path, data: bytes) -> dict[str, Any]:
-    """Read our entry in the metadata, which the library's loader of bytes skips."""
+    """Read our entry in the metadata, which the library's bytes loader skips."""
     n_header = int.from_bytes(data[:8], "little")
     try:
         metadata = json.loads(data[8 : 8 + n_header]).get("__metadata__", {})
@@ -128,7 +128,7 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
         version = header["version"]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RunError(
-            f"{path} holds tensors, but is not a checkpoint of a run; --weights takes such files"
+            f"{path} holds tensors, but is not a checkpoint of a run; use --weights for such files"
         ) from None
     if version != CHECKPOINT_VERSION:
         raise RunError(

@@ -1,4 +1,4 @@
-"""What a run is: every decision that its weights depend on, and how it is written as JSON."""
+"""A run's configuration: every decision that its weights depend on, as a dataclass and as JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class Config:
-    """A run's configuration. Hardware, workers and folders are not part of it.
+    """A run's configuration, without hardware, workers and folders.
 
     Attributes
     ----------
@@ -44,22 +44,22 @@ class Config:
     method : Method
         The training method with its options.
     seed : int
-        Seed for everything that is drawn.
+        Seed for all randomness.
     image_size : int or None
-        Pixels a side; None is the data set's own size.
+        Side of the images in pixels; None for the data set's own size.
     epochs, batch_size : int
-        `batch_size` counts the images of a step, over all processes together.
+        `batch_size` counts the images of all processes in a step.
     learning_rate, final_learning_rate : float
-        The peak rate, at the first step, and the rate that it falls to along half a cosine.
+        Rates at the first and the last step of a cosine schedule.
     momentum, weight_decay : float
         Settings of SGD with Nesterov momentum.
     weights : str or None
-        Where the initial weights came from; None is at random.
+        Source of the initial weights; None for random weights.
 
     Raises
     ------
     RunUsageError
-        If a value is unknown, of the wrong kind, or out of its range.
+        If a value is unknown, out of range or has the wrong type.
     """
 
     dataset: str
@@ -108,7 +108,7 @@ class Config:
 
     @classmethod
     def from_json(cls, data: Any) -> Config:
-        """Read what `as_json` returned; RunError if it is something else."""
+        """Rebuild a configuration from `as_json`; RunError for other data."""
         try:
             plain = dict(data)
             method = find_method(plain["method"])
@@ -121,11 +121,11 @@ class Config:
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, RunError):
                 raise
-            raise RunError("the configuration is not as this fractalgen writes it") from None
+            raise RunError("the configuration is not in this fractalgen's format") from None
 
 
 def differing_keys(ours: Config, theirs: Config) -> list[str]:
-    """Return ``key theirs (now ours)`` for each value that differs, the method's options too."""
+    """Return ``key theirs (now ours)`` for each difference, also in the method's options."""
     mine, other = ours.as_json(), theirs.as_json()
     my_options, other_options = mine.pop(ours.method.name), other.pop(theirs.method.name)
     if ours.method.name == theirs.method.name:
@@ -156,29 +156,29 @@ def configure(
     weights: str | None = None,
     **options: Any,
 ) -> Config:
-    """Make a run's configuration from a recipe, and from what replaces parts of it.
+    """Make a run's configuration from a recipe and overrides.
 
-    The recipe ``paper`` follows the appendix of the IPMix paper, ``official`` its public code;
-    where the paper is silent, ``paper`` takes the code's value. Each data set has settings for
-    both, beside its loader.
+    The recipe ``paper`` follows the appendix of the IPMix paper, or its public code where the paper
+    gives no value; ``official`` follows the public code. Each data set defines its settings for
+    both, next to its loader.
 
     Parameters
     ----------
     dataset, seed, image_size, weights
         See `Config`.
     model, epochs, batch_size, learning_rate, weight_decay
-        See `Config`; None is the recipe's value.
+        See `Config`; None for the recipe's value.
     method : str
         A name in `fractalgen.methods.METHODS`.
     recipe : str
         ``paper`` or ``official``.
     **options
-        Options of the method; None is the recipe's value.
+        Options of the method; None for the recipe's value.
 
     Raises
     ------
     RunUsageError
-        If something is unknown, or out of its range.
+        If a value is unknown or out of range.
     """
     try:
         one_of("method", method, tuple(METHODS))
@@ -211,7 +211,7 @@ def configure(
 
 
 def _method(name: str, recipe: str, defaults: Any, given: dict[str, Any]) -> Method:
-    """Make a method with its recipe's options, the data set's and those that were given."""
+    """Make a method from the options of its recipe, of the data set, and of the user."""
     kind = find_method(name)
     options_of = {
         other: {field.name for field in dataclasses.fields(find_method(other))} for other in METHODS
@@ -235,7 +235,7 @@ def _method(name: str, recipe: str, defaults: Any, given: dict[str, Any]) -> Met
 
 
 def default_run_folder(config: Config) -> Path:
-    """Return where a run goes if no folder is named, such as ``runs/digits-resnet-8-0``."""
+    """Return a run's default folder, such as ``runs/digits-resnet-8-0``."""
     dataset = config.dataset
     if dataset.startswith(FOLDER_PREFIX):
         dataset = Path(dataset.removeprefix(FOLDER_PREFIX)).resolve().name

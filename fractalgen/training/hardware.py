@@ -1,4 +1,4 @@
-"""What a run computes on: devices, worker processes, memory, and the processes beside this one."""
+"""A run's hardware: devices, worker processes, memory, and parallel training processes."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ _MAX_WORKERS = 8
 
 @dataclass(frozen=True)
 class Hardware:
-    """How to compute. It is not part of what identifies a run.
+    """How to compute. It is not part of a run's identity.
 
     Attributes
     ----------
     device : str
-        ``auto``, or a name that torch knows, such as ``cpu`` or ``cuda:1``.
+        ``auto``, or a torch device such as ``cpu`` or ``cuda:1``.
     precision : str
         ``float32``, ``bfloat16``, or ``auto``: bfloat16 where an accelerator supports it.
     workers : int or None
-        Processes that make batches, for each training process. None is one for each processor to
-        spare beside an accelerator, up to eight, and no process where the CPU trains.
+        Worker processes that make batches, per training process. None for one per spare CPU core,
+        up to eight, or for none if the CPU trains.
     compile : bool
         Compile the network with ``torch.compile``.
     """
@@ -61,7 +61,7 @@ def accelerator_for(hardware: Hardware) -> Accelerator:
     """Start accelerate; RunUsageError if the device does not exist or the precision is unknown."""
     named = None if hardware.device == "auto" else _checked(hardware.device)
     on_cpu = not torch.accelerator.is_available() if named is None else named.type == "cpu"
-    # The device of an earlier run in this process does not bind this one.
+    # Don't reuse the device of an earlier run in this process.
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     many = int(os.environ.get("WORLD_SIZE", "1")) > 1
     chosen = {} if named is None or on_cpu or many else {"accelerate_torch_device": str(named)}
@@ -76,11 +76,12 @@ def _checked(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise RunUsageError(
-            f"the device '{name}' is not available ({reason}); leave --device out to use what is"
+            f"the device '{name}' is not available ({reason}); leave out --device to choose one "
+            "automatically"
         ) from None
     if device.index is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RunUsageError(
-            f"several processes cannot all use the device '{name}'; leave its number out"
+            f"several processes cannot share the device '{name}'; leave out its number"
         )
     return device
 
@@ -101,7 +102,7 @@ def _precision(requested: str, on_cpu: bool) -> str:
 
 
 def n_workers(hardware: Hardware, accelerator: Accelerator) -> int:
-    """Return how many processes make batches; RunUsageError if more than there are processors."""
+    """Return the number of worker processes; RunUsageError if there are fewer CPU cores."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     if hardware.workers is None:
@@ -109,14 +110,14 @@ def n_workers(hardware: Hardware, accelerator: Accelerator) -> int:
         return 0 if accelerator.device.type == "cpu" else max(0, min(_MAX_WORKERS, spare))
     if hardware.workers > cores:
         raise RunUsageError(
-            f"{hardware.workers} workers are more than the {cores} processors here; ask for "
-            f"{cores} or fewer, or for 0 to make the batches in the training process"
+            f"{hardware.workers} workers are more than the {cores} available CPU cores; use "
+            f"{cores} or fewer, or 0 to make the batches in the training process"
         )
     return hardware.workers
 
 
 def main_first(accelerator: Accelerator, work: Callable[[], T]) -> T:
-    """Run `work` in the main process, and then, with its files in place, in the others."""
+    """Run `work` in the main process first, so its files exist, and then in the others."""
     done = main_only(accelerator, work)
     return work() if done is None else done
 
@@ -143,10 +144,10 @@ def main_only(accelerator: Accelerator, work: Callable[[], T]) -> T | None:
 
 
 def check_memory(network: nn.Module, image_size: int, batch_size: int, n_views: int) -> None:
-    """Refuse a step on the CPU that would need more memory than there is.
+    """Refuse a step on the CPU that would need more memory than is free.
 
-    The system kills a process that runs out of memory without a word. RunError gives both figures
-    and a batch size that fits. Where the system does not say how much is free, nothing is checked.
+    The system kills a process that runs out of memory without a message. RunError gives both
+    figures and a batch size that fits. Nothing is checked if the free memory is unknown.
     """
     free = available_memory()
     if free is None:
@@ -165,7 +166,7 @@ def check_memory(network: nn.Module, image_size: int, batch_size: int, n_views: 
 
 
 def saved_bytes(network: nn.Module, image_size: int) -> int:
-    """Return how many bytes a network on the CPU keeps of one image for the backward pass."""
+    """Return how many bytes a network on the CPU keeps per image for the backward pass."""
     sizes: dict[int, int] = {}
     parameters = {parameter.data_ptr() for parameter in network.parameters()}
 
@@ -182,7 +183,7 @@ def saved_bytes(network: nn.Module, image_size: int) -> int:
         trial = copy.deepcopy(network).train()
         parameters |= {parameter.data_ptr() for parameter in trial.parameters()}
         images = torch.zeros(n_images, 3, image_size, image_size)
-        kept = trial(images)  # while it lives, no two tensors share an address
+        kept = trial(images)  # keeps tensors alive, so no two share an address
         total = sum(sizes.values())
         del kept
     return total // n_images

@@ -1,4 +1,4 @@
-"""A run's epochs: train, test, write the log and the checkpoint, over and over."""
+"""A run's epochs: train, test, write the log and the checkpoint."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from fractalgen.training.run import EpochRecord, RunFolder
 __all__ = ["Callbacks", "Job", "StepReport", "cosine_rate", "train_epoch", "train_epochs"]
 
 _MIN_TEST_BATCH = 256
-_STEPS_BETWEEN_READS = 10  # reading the loss waits for the device
+_STEPS_BETWEEN_READS = 10  # rarely, because reading the loss waits for the device
 
 
 def _ignore(*_: Any) -> None:
@@ -42,7 +42,7 @@ def _ignore(*_: Any) -> None:
 
 @dataclass(frozen=True)
 class StepReport:
-    """How far a run is; the figures are of the epoch so far."""
+    """A run's progress, with the figures of the current epoch so far."""
 
     epoch: int
     step: int
@@ -55,18 +55,18 @@ class StepReport:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """Functions that are told how far a run is; of several processes only the main one calls them.
+    """Functions that are called as a run progresses, only in the main process.
 
     Attributes
     ----------
     fetching : callable
-        Called with the number of bytes downloaded and their total, or None if it is unknown.
+        Called with the number of bytes downloaded and the total, or None if it is unknown.
     step : callable
         Called every few steps with a `StepReport`.
     epoch : callable
         Called after every epoch with its `EpochRecord`.
     note : callable
-        Called with a line about what is being done.
+        Called with a line of text for the user.
     """
 
     fetching: Callable[[int, int | None], None] = _ignore
@@ -77,10 +77,10 @@ class Callbacks:
 
 @dataclass(frozen=True)
 class Job:
-    """What a run needs before its first step, checked and open.
+    """Everything that a run needs before its first step, checked and open.
 
-    In `config` a digest of the initial weights has taken the place of their name. The weights of
-    `network` change. `set_digest` is that of the mixing set's images.
+    In `config` a digest of the initial weights replaces their name. Training changes the weights of
+    `network`. `set_digest` is the digest of the mixing set's images.
     """
 
     config: Config
@@ -113,7 +113,7 @@ def train_epochs(
         accelerator.process_index,
         accelerator.num_processes,
     )
-    pinned = accelerator.device.type == "cuda"  # torch pins memory for no other device
+    pinned = accelerator.device.type == "cuda"  # torch pins memory only for this device
     batches = TrainingBatches(data, job.views, config.seed)
     loader = BatchLoader(batches, order, workers, pinned=pinned)
     first_epoch, best_error = (start.epoch, start.best_error) if start else (0, 1.0)
@@ -122,7 +122,7 @@ def train_epochs(
         run.keep_log_up_to(first_epoch)
     with _tensorboard(run, first_epoch, enabled=is_main) as board:
         for epoch in range(first_epoch, config.epochs):
-            # What the network itself draws, such as dropout, is seeded again every epoch.
+            # Seed the network's own randomness, such as dropout, anew every epoch.
             name = f"network {accelerator.process_index}"
             torch.manual_seed(int(rng_for(config.seed, name, epoch).integers(1 << 63)))
             order.epoch = epoch
@@ -176,8 +176,8 @@ def train_epoch(
 ) -> dict[str, float]:
     """Train for one epoch, from 0; RunError if the loss is no longer a number.
 
-    `model` is `network` as accelerate wrapped it. Returns the fields of an `EpochRecord` but for
-    the epoch and the test error.
+    `model` is `network` as wrapped by accelerate. Returns the fields of an `EpochRecord` except the
+    epoch and the test error.
     """
     model.train()
     method, n_steps = config.method, len(loader)
@@ -309,7 +309,7 @@ def _on_device(
     *,
     compiles: bool,
 ) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
-    """Return the network on its device, the same as accelerate wraps it, and the optimizer."""
+    """Return the network on its device, the wrapped network, and the optimizer."""
     network, config = job.network, job.config
     if start is not None:
         try:
@@ -335,7 +335,7 @@ def _on_device(
 
 
 def _check_finite(checkpoint: Checkpoint) -> None:
-    """Refuse weights that an epoch's last step broke, after its loss was computed."""
+    """Raise RunError if the last step of an epoch made weights non-finite."""
     for tensors in (checkpoint.model, checkpoint.momentum):
         for name, tensor in tensors.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
@@ -347,7 +347,7 @@ def _check_finite(checkpoint: Checkpoint) -> None:
 
 @contextlib.contextmanager
 def _tensorboard(run: RunFolder, first_epoch: int, *, enabled: bool) -> Iterator[Any]:
-    """Open a log for TensorBoard where it is installed, and close it on every way out."""
+    """Open a TensorBoard log if TensorBoard is installed, and close it at the end."""
     if not enabled or importlib.util.find_spec("tensorboard") is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""A run: its folder on disk, and the trained classifier that comes out of it.
+"""A run: its folder on disk, and the trained classifier.
 
 ::
 
@@ -9,8 +9,8 @@
       best.safetensors     weights after the epoch with the lowest test error
       tensorboard/         if TensorBoard is installed
       metrics.json         what `fractalgen evaluate` measured
-      report.html          the same as a page with images
-      metrics-*, report-*  of other checkpoints, limits or seeds; never removed by training
+      report.html          the same results as a page with images
+      metrics-*, report-*  results for other checkpoints, limits or seeds, kept by training
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RUN_VERSION = 1
 
 @dataclass(frozen=True)
 class RunFile:
-    """A run's description: its configuration, what it read, and what it was made with."""
+    """A run's description: its configuration, its inputs, and the versions of libraries."""
 
     config: Config
     set_folder: str | None
@@ -66,22 +66,22 @@ class EpochRecord:
     Attributes
     ----------
     epoch : int
-        The first is 1.
+        Number of the epoch, from 1.
     loss : float
         Mean over the epoch's steps.
     train_error, test_error : float
-        Error on the first views of the training images while they were learnt (the clean ones, or
-        the mixed ones without JSD), and on the test images after the epoch.
+        Error on the first views of the training images during the epoch (the clean images, or the
+        mixed ones without JSD), and on the test images after it.
     learning_rate : float
         The rate of the epoch's last step.
     seconds : float
-        Time to train, without the test.
+        Training time, without testing.
     images_per_second : float
-        Training images, whatever the number of their views.
+        Training images per second, not counting their views separately.
     augmentation_share : float
-        The part of `seconds` in which training waited for the next batch: all cropping and
-        augmentation without worker processes, and what they did not overlap with them. A graphics
-        card may have been at work meanwhile.
+        Share of `seconds` that training waited for the next batch. Without worker processes this
+        includes all cropping and augmentation; with them, only what they did not overlap. A GPU
+        may have been busy meanwhile.
     """
 
     epoch: int
@@ -96,7 +96,7 @@ class EpochRecord:
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A trained classifier, with what it was trained on and how.
+    """A trained classifier, with its data and training history.
 
     Attributes
     ----------
@@ -109,12 +109,12 @@ class Run:
     data : ImageData
         The data set.
     model : nn.Module
-        The network, in eval mode on the CPU. Takes what `preprocess` returns, and gives logits
+        The network, in eval mode on the CPU. It maps the output of `preprocess` to logits
         (n, classes).
     checkpoint : dict
         ``name``, ``epoch`` and the file's ``sha256``.
     set_folder : Path or None
-        The mixing set's folder, as it was named.
+        The mixing set's folder, as given.
     set_digest : str or None
         Digest of the set's images.
     epochs_before : int
@@ -132,7 +132,7 @@ class Run:
     epochs_before: int = 0
 
     def preprocess(self, images: NDArray[np.uint8]) -> Tensor:
-        """Turn uint8 RGB images into what `model` takes.
+        """Turn uint8 RGB images into inputs of `model`.
 
         Parameters
         ----------
@@ -179,21 +179,23 @@ def load_run(
     folder : path
         A run's folder.
     checkpoint : str
-        ``last``; or ``best``, which has the lowest error on the test images and so flatters.
+        ``last``, or ``best``, which was selected by its test error, so its results are optimistic.
     data_dir : path
-        Where data sets are, or are downloaded to.
+        Folder for data sets; missing ones are downloaded to it.
     data : ImageData, optional
-        The run's data set, if it is loaded already.
+        The run's data set, if it is already loaded.
 
     Raises
     ------
     RunUsageError
-        If there is no such checkpoint.
+        If the checkpoint's name is unknown.
     RunError
-        If the folder is not a run, or what it holds cannot be used.
+        If the folder is not a run, or its contents cannot be used.
     """
     if checkpoint not in CHECKPOINTS:
-        raise RunUsageError(f"a checkpoint is one of {', '.join(CHECKPOINTS)}, not '{checkpoint}'")
+        raise RunUsageError(
+            f"checkpoint must be one of {', '.join(CHECKPOINTS)}, not '{checkpoint}'"
+        )
     run = RunFolder(Path(folder))
     described = run.read()
     path = run.last if checkpoint == "last" else run.best
@@ -222,7 +224,7 @@ def load_run(
 
 
 class RunFolder:
-    """Reads and writes the parts of a run; the folder need not exist."""
+    """Reads and writes the files of a run; the folder need not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -233,9 +235,9 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"
 
     def check_place(self, *, resume: bool, overwrite: bool) -> None:
-        """Raise RunError unless a run may be written here; nothing is written yet.
+        """Raise RunError unless a run can be written here; nothing is written yet.
 
-        A run without a finished epoch has nothing to lose, and makes way.
+        A run without a finished epoch can be replaced.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is not a folder")
@@ -243,18 +245,18 @@ class RunFolder:
             others = sorted(it.name for it in self.path.iterdir() if not it.name.startswith("."))
             if others:
                 raise RunUsageError(
-                    f"{self.path} holds something other than a run ({others[0]}); name another "
-                    "folder with --out"
+                    f"{self.path} holds files that are not part of a run ({others[0]}); choose "
+                    "another folder with --out"
                 )
         has_weights = self.last.exists() or self.best.exists()
         if has_weights and not resume and not overwrite:
             raise RunUsageError(
-                f"{self.path} holds a run already; --resume continues it, --overwrite starts over, "
-                "--out names another folder"
+                f"{self.path} already holds a run; use --resume to continue it, --overwrite to "
+                "start over, or --out to choose another folder"
             )
 
     def check_same(self, run: RunFile) -> None:
-        """Raise RunUsageError, naming what differs, unless the run that is here is the same."""
+        """Raise RunUsageError, naming the differences, unless the existing run is the same."""
         if not self.last.exists():
             return
         existing = self.read()
@@ -265,12 +267,12 @@ class RunFolder:
             different.append("other data (classes or images were added or removed)")
         if different:
             raise RunUsageError(
-                f"{self.path} holds another run, with {'; '.join(different)}; give the same "
+                f"{self.path} holds a different run, with {'; '.join(different)}; use the same "
                 "options to continue it, --overwrite to start over, or another folder with --out"
             )
 
     def claim(self, run: RunFile, *, overwrite: bool) -> None:
-        """Make the folder this run's, unless it is already; call it after the checks."""
+        """Start this run in the folder, unless it is already there; call it after the checks."""
         remove_leftovers(self.path)
         if self.last.exists() and not overwrite:
             return
@@ -284,9 +286,7 @@ class RunFolder:
     def read(self) -> RunFile:
         """Read the run's description; RunError if it is missing, damaged or of another version."""
         if not self.path.is_dir():
-            raise RunError(
-                f"{self.path} does not exist; 'fractalgen train-with-set' makes a run's folder"
-            )
+            raise RunError(f"{self.path} does not exist; 'fractalgen train-with-set' creates runs")
         damaged = f"{self.run_file} is damaged; --overwrite starts the run over"
         try:
             data = json.loads(self.run_file.read_bytes())
@@ -313,7 +313,7 @@ class RunFolder:
             os.fsync(file.fileno())
 
     def keep_log_up_to(self, epoch: int) -> None:
-        """Drop lines of later epochs, and torn ones, which a killed run may have left."""
+        """Drop lines of later epochs and incomplete ones, which a killed run can leave."""
         kept = [line for line, record in self._lines() if record.epoch <= epoch]
         write_atomically(self.log, "".join(line + "\n" for line in kept).encode())
 
@@ -322,7 +322,7 @@ class RunFolder:
         return [record for _, record in self._lines()]
 
     def _lines(self) -> list[tuple[str, EpochRecord]]:
-        """Return the lines that hold an epoch; a crash may leave others."""
+        """Return the lines that hold an epoch; a crash can leave others."""
         found = []
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         for line in text.splitlines():
@@ -332,7 +332,7 @@ class RunFolder:
 
 
 def versions_of(libraries: Sequence[str]) -> dict[str, str]:
-    """Return the versions of fractalgen, of Python, and of those libraries that are installed."""
+    """Return the versions of fractalgen, Python and the installed libraries."""
     found = {"fractalgen": __version__, "python": platform.python_version()}
     for name in libraries:
         with contextlib.suppress(PackageNotFoundError):

@@ -1,4 +1,4 @@
-"""Train a classifier: from a configuration to a finished run."""
+"""Train a classifier, from a configuration to a finished run."""
 
 from __future__ import annotations
 
@@ -62,28 +62,28 @@ def train(
 ) -> Run:
     """Train an image classifier, or continue a run.
 
-    Everything a run writes is in its folder; see `fractalgen.training.run`. On a CPU, a run that
-    was interrupted and resumed ends with the same weights, bit by bit, as one that was not.
+    All files of a run are in its folder; see `fractalgen.training.run`. On a CPU, a run that was
+    interrupted and resumed ends with bit-identical weights to an uninterrupted one.
 
     Parameters
     ----------
     config : Config, optional
-        What to train. If None, `options` say it.
+        What to train. By default it is made from `options`.
     out : path, optional
         The run's folder; ``runs/DATASET-MODEL-SEED`` if None.
     mixing_set : path
-        A mixing set, or any folder of images; a method that needs no set ignores it.
+        A mixing set, or any folder of images. Methods that need no set ignore it.
     data_dir : path
-        Where data sets are, or are downloaded to.
+        Folder for data sets; missing ones are downloaded to it.
     device, precision, workers, compile
         See `fractalgen.training.hardware.Hardware`.
     resume, overwrite : bool
-        What to do if the folder holds a run: continue it if it is the same, or start over.
+        If the folder holds a run: continue it, if it is the same, or start over.
     callbacks : Callbacks, optional
-        Functions that are told how far the run is.
+        Functions that are called as the run progresses.
     **options
-        What `fractalgen.training.config.configure` takes: ``dataset``, ``method``, ``model``,
-        ``recipe``, ``epochs``, ``seed``, and the options of the method such as ``jsd``.
+        Options of `fractalgen.training.config.configure`, such as ``dataset``, ``method``,
+        ``model``, ``recipe``, ``epochs`` and ``seed``, and options of the method, such as ``jsd``.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def train(
     Raises
     ------
     RunUsageError
-        If an option is unknown or out of its range, or options contradict each other.
+        If an option is unknown or out of range, or options contradict each other.
     RunError
         If the data, the set, the weights or the run's files cannot be used, or the loss is no
         longer a number; the checkpoint of the last good epoch is kept.
@@ -105,7 +105,7 @@ def train(
     if config is None:
         config = configure(**options)
     elif options:
-        raise RunUsageError(f"give a config, or {', '.join(options)}; not both")
+        raise RunUsageError(f"use either config or {', '.join(options)}, not both")
     hardware = Hardware(device, precision, workers, compile)
     accelerator = accelerator_for(hardware)
     if callbacks is None or not accelerator.is_main_process:
@@ -143,7 +143,7 @@ def train(
             if accelerator.device.type == "cpu":
                 share = config.batch_size // accelerator.num_processes
                 check_memory(job.network, job.data.size, share, config.method.n_views)
-            # Last, because it removes a run that is to be overwritten.
+            # Last, because it removes a run that will be overwritten.
             run.claim(description, overwrite=overwrite)
 
         main_only(accelerator, claim)
@@ -166,7 +166,7 @@ def train(
 def _check_request(config: Config, accelerator: Accelerator, resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
         raise RunUsageError(
-            "--resume continues a run, and --overwrite starts over; give only one of them"
+            "--resume continues a run, and --overwrite starts over; use only one of them"
         )
     if config.batch_size % accelerator.num_processes:
         raise RunUsageError(
@@ -182,10 +182,10 @@ def _prepared(
     kept_weights: str | None,
     callbacks: Callbacks,
 ) -> Job:
-    """Load, check and make what a run needs.
+    """Load and check everything that a run needs.
 
-    `kept_weights` is the record of a resumed run's initial weights, whose file may be gone; the
-    checkpoint replaces them.
+    `kept_weights` is the record of a resumed run's initial weights. Their file is not needed,
+    because the checkpoint replaces them.
     """
     data = load_data(
         config.dataset,
@@ -230,10 +230,10 @@ def _prepared(
 
 
 def _check_set(folder: Path) -> None:
-    """Refuse a folder that does not exist, or a fractalgen set that fails verification."""
+    """Check that a folder exists and, if it is a fractalgen set, passes verification."""
     if not folder.exists():
         raise RunError(
-            f"{folder} does not exist; 'fractalgen build-set {folder}' makes a mixing set, and "
+            f"{folder} does not exist; 'fractalgen build-set {folder}' draws a mixing set, and "
             "--method vanilla trains without one"
         )
     if (folder / SET_FILE).is_file():
@@ -243,7 +243,7 @@ def _check_set(folder: Path) -> None:
             what = (
                 f"{n_broken:,} of its images are missing or altered"
                 if n_broken
-                else "it has files that are not its own, or a damaged manifest"
+                else "it has foreign files or a damaged manifest"
             )
             raise RunError(
                 f"{folder} fails verification: {what}; see 'fractalgen verify {folder}', and "
@@ -252,7 +252,7 @@ def _check_set(folder: Path) -> None:
 
 
 def _try_test_images(data: ImageData, callbacks: Callbacks) -> None:
-    """Read a folder's test images once, before an epoch is spent and one of them stops the run."""
+    """Read a folder's test images once, to find unreadable ones before the first epoch."""
     if not data.name.startswith(FOLDER_PREFIX):
         return
     callbacks.note(f"reading all {len(data.test):,} test images once, to find unreadable ones")
@@ -261,9 +261,9 @@ def _try_test_images(data: ImageData, callbacks: Callbacks) -> None:
 
 
 def _data_digest(data: ImageData) -> str:
-    """Return 32 hexadecimal digits that change with the classes, and with each one's images.
+    """Return 32 hexadecimal digits that change with the classes and the number of their images.
 
-    They depend on class names and labels only: replaced images go unnoticed.
+    They depend only on class names and labels, so replaced images go unnoticed.
     """
     digest = hashlib.blake2b("\0".join(data.classes).encode("utf-8", "surrogateescape"))
     for labels in (data.train.labels, data.test.labels):
@@ -283,7 +283,7 @@ def _checkpoint_of(run: RunFolder, config: Config) -> Checkpoint | None:
 
 
 def _check_same_start(accelerator: Accelerator, start: Checkpoint | None) -> None:
-    """Refuse processes that see different checkpoints, as machines without a shared disk do."""
+    """Check that all processes see the same checkpoint; machines without a shared disk don't."""
     ours = start.sha256 if start else None
     theirs = [ours]
     if accelerator.num_processes > 1:
@@ -297,16 +297,16 @@ def _check_same_start(accelerator: Accelerator, start: Checkpoint | None) -> Non
 
 @contextlib.contextmanager
 def _plain_errors(config: Config, hardware: Hardware) -> Iterator[None]:
-    """Turn what torch raises for lack of memory, or of a compiler, into sentences."""
+    """Turn torch's exceptions for a lack of memory or of a compiler into plain messages."""
     try:
         yield
     except Exception as error:
         if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
             raise RunError(
-                f"not enough memory for batches of {config.batch_size}; give a smaller --batch-size"
+                f"not enough memory for batches of {config.batch_size}; use a smaller --batch-size"
             ) from None
         module = type(error).__module__
         if hardware.compile and module.startswith(("torch._dynamo", "torch._inductor")):
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise RunError(f"--compile failed ({reason}); leave it out") from error
+            raise RunError(f"--compile failed ({reason}); run without it") from error
         raise

@@ -227,7 +227,7 @@ def test_tensors_of_other_kinds(bank):
     for value in (half.to(torch.int64), half.to(torch.bool), half.to(torch.complex64)):
         with pytest.raises(ValueError, match=r"^an image must be uint8"):
             aug(value, 1)
-    with pytest.raises(ValueError, match="not normalised ones"):
+    with pytest.raises(ValueError, match="normalise after augmenting"):
         aug(half * NAN, 1)
     for value in (torch.Size([3]), torch.float32, torch.nn.Identity()):
         with pytest.raises(TypeError, match=r"^cannot augment a "):

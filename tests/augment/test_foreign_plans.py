@@ -208,7 +208,7 @@ def test_amounts_at_the_ends_of_their_ranges_are_applied_as_by_the_reference(nam
         ({"chains": [{"weight": 0.1, "steps": []}] * 9}, "n_chains must be .* to 8, not 9"),
         ({"chains": [{"weight": 1.0, "steps": "add"}]}, r"chains\[0\]'s steps must be a list"),
         ({"chains": [{"weight": 1.0, "steps": [{}]}]}, r"its step \[0, 0\] has no 'image_op'"),
-        ({"colour": 1}, "not a plan: it has 'colour', beside bank_image, crop"),
+        ({"colour": 1}, "not a plan: it has an unknown key 'colour'"),
     ],
 )
 def test_json_that_is_no_plan_is_named(change, message):
@@ -229,7 +229,7 @@ def test_json_that_is_no_plan_is_named(change, message):
         ({"factors": [INF, 0]}, r"factors\[0, 1\]'s a of add must be .* not inf"),
         ({"mask_seed": 2**64}, r"mask_seed\[0, 1\] must be a whole number"),
         ({"mask_seed": 0.5}, r"mask_seed\[0, 1\] must be a whole number"),
-        ({"ammount": 1}, r"its step \[0, 1\] has 'ammount', beside image_op, amount"),
+        ({"ammount": 1}, r"its step \[0, 1\] has an unknown key 'ammount'"),
     ],
 )
 def test_a_step_in_json_that_is_wrong_is_named(step, message):

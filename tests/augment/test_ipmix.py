@@ -292,7 +292,7 @@ def test_tensors_keep_their_layout(bank, images):
         result = aug(tensor, 3)
         assert result.dtype == torch.float32
         np.testing.assert_array_equal(result.numpy(), expected)
-    with pytest.raises(ValueError, match="not normalised ones"):
+    with pytest.raises(ValueError, match="normalise after augmenting"):
         aug(whole.float() / 255 - 0.5, 3)
     with pytest.raises(ValueError, match=r"must be of shape \(3, height, width\)"):
         aug(whole.permute(1, 2, 0), 3)

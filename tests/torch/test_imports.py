@@ -32,7 +32,7 @@ def test_a_missing_package_is_named(name, package):
         assert said == ""
         return
     assert said == (
-        f"fractalgen.torch.{name} needs {package}, which is not installed; install it with: "
+        f"fractalgen.torch.{name} needs {package}, which is not installed; run "
         "pip install 'fractalgen-ipmix[train]'\n"
     )
 

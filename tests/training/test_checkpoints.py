@@ -83,7 +83,7 @@ def test_a_truncated_checkpoint_is_named(file, n_bytes):
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(RunError, match="no epoch of this run was finished"):
+    with pytest.raises(RunError, match="this run has not finished an epoch"):
         read_checkpoint(tmp_path / "last.safetensors")
 
 
@@ -104,7 +104,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path):
 def test_a_checkpoint_without_its_run_is_refused(tmp_path):
     path = tmp_path / "last.safetensors"
     save_file({"model.a": torch.zeros(2)}, path, {"fractalgen": json.dumps({"version": 1})})
-    with pytest.raises(RunError, match="what it says about its run is damaged"):
+    with pytest.raises(RunError, match="its description of the run is damaged"):
         read_checkpoint(path)
 
 

@@ -35,7 +35,7 @@ def test_a_run_is_described_and_read_again(run):
 
 def test_a_second_run_does_not_overwrite_the_first(run):
     with pytest.raises(
-        RunUsageError, match=r"holds a run already; --resume .* --overwrite .* --out"
+        RunUsageError, match=r"already holds a run; use --resume .* --overwrite .* --out"
     ):
         claim(run, run_file(), resume=False, overwrite=False)
 
@@ -60,7 +60,7 @@ def test_overwriting_removes_what_the_run_wrote_and_nothing_else(run):
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(RunUsageError, match=r"something other than a run \(thesis\.tex\)"):
+    with pytest.raises(RunUsageError, match=r"files that are not part of a run \(thesis\.tex\)"):
         claim(RunFolder(tmp_path), run_file(), resume=False, overwrite=True)
     assert (tmp_path / "thesis.tex").read_text() == "x"
 

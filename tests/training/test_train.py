@@ -113,7 +113,7 @@ def test_a_run_is_asked_for_in_one_call(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = train(dataset="digits", method="vanilla", epochs=1, **COMMON)
     assert str(run.folder) == "runs/digits-resnet-8-vanilla-0"
-    with pytest.raises(RunUsageError, match="give a config, or seed; not both"):
+    with pytest.raises(RunUsageError, match="use either config or seed, not both"):
         train(run.config, seed=1)
 
 
@@ -291,7 +291,7 @@ def test_weights_that_the_last_step_broke_do_not_replace_the_good_ones(
 def test_going_on_and_starting_anew_do_not_go_together(whole_run, mixing_images):
     folder, _ = whole_run
     before = (folder / "last.safetensors").read_bytes()
-    with pytest.raises(RunUsageError, match="give only one of them"):
+    with pytest.raises(RunUsageError, match="use only one of them"):
         train_here(config_of(), folder, mixing_images, resume=True, overwrite=True)
     assert (folder / "last.safetensors").read_bytes() == before
 

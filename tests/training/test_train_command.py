@@ -89,7 +89,7 @@ def test_a_second_run_needs_to_be_told_what_to_do(train, tmp_path):
     weights = (tmp_path / "run" / "last.safetensors").read_bytes()
     again = train("--out", "run", "--method", "vanilla")
     assert again.exit_code == 2
-    assert "holds a run already; --resume" in again.stderr
+    assert "already holds a run; use --resume" in again.stderr
     resumed = train("--out", "run", "--method", "vanilla", "--resume")
     assert resumed.exit_code == 0
     assert "all epochs were already done" in resumed.stdout
@@ -126,7 +126,7 @@ def test_weights_are_carried_over(train, tmp_path):
         (["--model", "resnet-18", "--weights", "pretrained"], 2, "there are no published weights"),
         (["--model", "vit-small"], 2, "16"),
         (["--workers", "5000"], 2, "5000 workers are more than"),
-        (["--out", ""], 2, "empty path"),
+        (["--out", ""], 2, "path is empty"),
     ],
 )
 def test_bad_input_gets_a_sentence_and_writes_nothing(
