@@ -28,9 +28,10 @@ def export(
 ) -> None:
     """Write a set's images into the folders that other programs read.
 
-    LayerMix, VIPAug, OpenOOD, pytorch-ood and PixMix itself read the layout pixmix. DIR must be
-    new, empty, or hold an earlier export of the set. The images are hard-linked where possible,
-    which takes no space, and copied otherwise. The same command resumes after an interruption.
+    The layout pixmix is that of PixMix's archive: give DIR/fractals_and_fvis to PixMix or LayerMix
+    as the mixing set. DIR must be new, empty, or hold an earlier export of the set. The images are
+    hard-linked where possible, which takes no space, and copied otherwise. The same command
+    resumes after an interruption.
     """
     from fractalgen.mixing_set.export import export as write
 

@@ -12,7 +12,8 @@ from fractalgen.cli.output import images, in_units, print_json
 def recipes(as_json: bool) -> None:
     """List the recipes that 'build-set --recipe NAME' draws.
 
-    The size on disk and the time are those of JPEG images of 256 pixels, from measured means.
+    Sizes on disk and drawing times are for JPEG images of 256 pixels. They are the recipe's numbers
+    of images times the means of measured images.
     """
     from fractalgen.mixing_set.shipped_recipes import MEASURED_ON, shipped_recipes
 
@@ -28,4 +29,4 @@ def recipes(as_json: bool) -> None:
             f"{one.seconds:.0f} s: {counts}"
         )
         click.echo(f"{'':<{width}}  {one.description}")
-    click.echo(f"Sizes and times: JPEG, 256 pixels, measured on {MEASURED_ON}.")
+    click.echo(f"For JPEG images of 256 pixels, measured on {MEASURED_ON}.")

@@ -111,8 +111,7 @@ def export(
         The folder to write to: a new one, an empty one, or one with an earlier export of the set.
     layout : str
         ``"pixmix"``: ``fractals_and_fvis/first_layers_resized256_onevis/images`` holds features,
-        and ``fractals_and_fvis/fractals/images`` the other families. PixMix, LayerMix, VIPAug,
-        OpenOOD and pytorch-ood read it.
+        and ``fractals_and_fvis/fractals/images`` the other families, as in PixMix's archive.
     copy : bool
         Copy all images. Otherwise they are hard-linked, which takes no space, and copied only
         where the file system has no links or `out` is on another one.
