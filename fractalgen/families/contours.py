@@ -4,6 +4,7 @@ Sources: Kataoka et al., "Replacing labeled real-image datasets with auto-genera
 2022 (RCDB); Takashima et al., "Visual atoms", CVPR 2023. The coloured images are ours.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from fractalgen.color.palettes import choose, resolve
 from fractalgen.color.spaces import hex_to_linear, linear_to_srgb
 from fractalgen.families.base import check_colors, check_within, log_uniform, rounded
 from fractalgen.kernels.curves import draw_curves, orbit_points, polygon_points
+from fractalgen.kernels.probes import probe_light
 
 __all__ = ["RadialContours", "RadialContoursParams", "VisualAtoms", "VisualAtomsParams"]
 
@@ -25,6 +27,9 @@ _MAX_WAVES = 40
 _ORBIT_POINTS = 240
 _GREY = ("#000000", "#ffffff")
 _GREY_SHARE = 0.25  # of the images, if the palette is "any"
+_MIN_SPACING = 0.01  # of the lines, in sides of the image
+_PROBE_SIZE = 128
+_MIN_STEPS = 12  # of light between neighbouring pixels, 0 to 255, on average
 _STRIP_PIXELS = 1 << 20
 
 
@@ -38,7 +43,9 @@ class RadialContoursParams:
     width: float  # of a line, in sides of the image
     shared_noise: float  # how far a corner moves in all polygons, as a share of the radius
     own_noise: float  # how far it also moves in each polygon by itself
-    stretch: Pair  # of the whole drawing, across and along
+    turn: float  # of the whole drawing, in turns
+    twist: float  # by how many turns the outermost polygon is ahead of the centre
+    stretch: Pair  # of the turned drawing, across and along
     center: Pair
     stream: int  # the random stream of all corners
     colors: tuple[str, ...]  # the ground, then those of the lines, from the outermost in
@@ -46,6 +53,7 @@ class RadialContoursParams:
     def __post_init__(self) -> None:
         check_within("the number of corners", 3, _MAX_CORNERS, self.corners)
         check_within("the noise of the corners", 0.0, 2.0, self.shared_noise, self.own_noise)
+        check_within("the twist", -32.0, 32.0, self.twist)
         check_within("the stream", 0, 2**63 - 1, self.stream)
         _check_drawing(self)
 
@@ -56,11 +64,13 @@ class VisualAtomsParams:
 
     lines: int  # circles
     radius: float  # of the outermost, in sides of the image
+    inner: float  # share of the radius within which there are no circles
     width: float  # of a line, in sides of the image
     waves: Pair  # whole numbers around each circle
     amplitudes: Pair  # of the two waves, in sides of the image
     twist: Pair  # by how many turns each wave's phase grows from the centre to the outermost circle
-    stretch: Pair  # of the whole drawing, across and along
+    turn: float  # of the whole drawing, in turns
+    stretch: Pair  # of the turned drawing, across and along
     center: Pair
     colors: tuple[str, ...]  # the ground, then those of the lines, from the outermost in
 
@@ -68,6 +78,7 @@ class VisualAtomsParams:
         check_within("the number of waves", 0, _MAX_WAVES, *self.waves)
         check_within("the amplitude of a wave", 0.0, 2.0, *self.amplitudes)
         check_within("the twist", -32.0, 32.0, *self.twist)
+        check_within("the empty share of the radius", 0.0, 1.0, self.inner)
         _check_drawing(self)
 
 
@@ -93,31 +104,39 @@ class RadialContours:
 
     def sample_params(self, rng: np.random.Generator) -> RadialContoursParams:
         """Draw the polygons, their noise and the colours."""
-        lines = int(rng.integers(5, 36))
-        noise = float(rng.choice([0.0, 0.03, 0.1, 0.3])) * rng.uniform(0.5, 1.2)
+        corners = int(log_uniform(rng, 3.0, 120.0))
+        noise = float(rng.choice([0.0, 0.05, 0.12, 0.3])) * rng.uniform(0.5, 1.2)
         shared = rng.random()
+        radius = rng.uniform(0.42, 0.75)
+        stretch = _sample_stretch(rng, 0.6)
+        room = radius * min(stretch) * math.cos(math.pi / corners)  # from the centre to an edge
+        lines = min(int(rng.integers(5, 36)), int(room / _MIN_SPACING))
         return RadialContoursParams(
-            corners=int(log_uniform(rng, 3.0, 120.0)),
+            corners=corners,
             lines=lines,
-            radius=rounded(rng.uniform(0.45, 0.75)),
-            width=_sample_width(rng, lines),
+            radius=rounded(radius),
+            width=rounded(room / lines * rng.uniform(0.2, 0.65)),
             shared_noise=rounded(noise * shared),
             own_noise=rounded(noise * (1.0 - shared)),
-            stretch=_sample_stretch(rng, 0.6),
+            turn=rounded(rng.random()),
+            twist=rounded(rng.uniform(-0.4, 0.4)) if rng.random() < 0.5 else 0.0,
+            stretch=stretch,
             center=_sample_center(rng),
             stream=int(rng.integers(2**63)),
             colors=_sample_colors(rng, self.palette),
         )
 
     def accepts(self, params: RadialContoursParams) -> bool:
-        """Accept everything: lines always have contrast with the ground."""
-        return True
+        """Refuse drawings in which few lines stand out from what is beside them."""
+        return _has_lines(self.render(params, _PROBE_SIZE))
 
     def render(self, params: RadialContoursParams, size: int) -> NDArray[np.uint8]:
         """Draw the image as a (size, size, 3) uint8 RGB array."""
         points = np.empty((params.lines, params.corners, 2), np.float32)
         noise = np.float32(params.shared_noise), np.float32(params.own_noise)
-        polygon_points(np.uint64(params.stream), _radii(params), *noise, points)
+        radii = _radii(params, 0.0)
+        turns = np.float32(params.turn) + radii * np.float32(params.twist / params.radius)
+        polygon_points(np.uint64(params.stream), radii, turns, *noise, points)
         return _draw(params, points, size)
 
 
@@ -143,36 +162,44 @@ class VisualAtoms:
 
     def sample_params(self, rng: np.random.Generator) -> VisualAtomsParams:
         """Draw the circles, their waves and the colours."""
-        lines = int(rng.integers(8, 56))
-        first, second = rng.integers(0, 21, 2).tolist()
+        waves = rng.integers(0, 21, 2).tolist()
+        amplitudes = rng.uniform(0.0, 0.08, 2).tolist()
+        radius, inner = rng.uniform((0.4, 0.02), (0.62, 0.3)).tolist()
+        stretch = _sample_stretch(rng, 0.75)
+        # Where a wave is steep, lines are nearer to one another than circles are.
+        slope = sum(n * a for n, a in zip(waves, amplitudes, strict=True)) / (0.7 * radius)
+        room = radius * (1.0 - inner) * min(stretch) / math.sqrt(1.0 + slope * slope)
+        lines = min(int(rng.integers(8, 56)), max(int(room / _MIN_SPACING), 4))
         twisted = rng.random() < 0.6
         return VisualAtomsParams(
             lines=lines,
-            radius=rounded(rng.uniform(0.4, 0.62)),
-            width=_sample_width(rng, lines),
-            waves=(float(first), float(second)),
-            amplitudes=(rounded(rng.uniform(0.0, 0.08)), rounded(rng.uniform(0.0, 0.08))),
+            radius=rounded(radius),
+            inner=rounded(inner),
+            width=rounded(room / lines * rng.uniform(0.3, 0.85)),
+            waves=(float(waves[0]), float(waves[1])),
+            amplitudes=(rounded(amplitudes[0]), rounded(amplitudes[1])),
             twist=(
                 rounded(rng.uniform(-3.0, 3.0)) if twisted else 0.0,
                 rounded(rng.uniform(-3.0, 3.0)) if twisted else 0.0,
             ),
-            stretch=_sample_stretch(rng, 0.75),
+            turn=rounded(rng.random()),
+            stretch=stretch,
             center=_sample_center(rng),
             colors=_sample_colors(rng, self.palette),
         )
 
     def accepts(self, params: VisualAtomsParams) -> bool:
-        """Accept everything: lines always have contrast with the ground."""
-        return True
+        """Refuse drawings in which few lines stand out from what is beside them."""
+        return _has_lines(self.render(params, _PROBE_SIZE))
 
     def render(self, params: VisualAtomsParams, size: int) -> NDArray[np.uint8]:
         """Draw the image as a (size, size, 3) uint8 RGB array."""
         points = np.empty((params.lines, _ORBIT_POINTS, 2), np.float32)
-        radii = _radii(params)
+        radii = _radii(params, params.inner)
         waves = np.stack([params.waves, params.amplitudes], axis=1).astype(np.float32)
         share = radii / np.float32(params.radius)
         phases = share[:, np.newaxis] * np.array(params.twist, np.float32)
-        orbit_points(radii, waves, phases, points)
+        orbit_points(radii, np.float32(params.turn), waves, phases, points)
         return _draw(params, points, size)
 
 
@@ -182,15 +209,11 @@ Params = RadialContoursParams | VisualAtomsParams
 def _check_drawing(params: Params) -> None:
     check_within("the number of lines", 1, _MAX_LINES, params.lines)
     check_within("the radius", 0.01, 4.0, params.radius)
-    check_within("the width of a line", 0.0, 0.2, params.width)
+    check_within("the width of a line", 0.0005, 0.2, params.width)
+    check_within("the turn", 0.0, 1.0, params.turn)
     check_within("the stretch", 0.05, 8.0, *params.stretch)
     check_within("the centre", -2.0, 3.0, *params.center)
     check_colors("colors", params.colors)
-
-
-def _sample_width(rng: np.random.Generator, lines: int) -> float:
-    """Draw a width that leaves some of the ground between the lines."""
-    return rounded(0.5 / lines * rng.uniform(0.2, 0.7))
 
 
 def _sample_stretch(rng: np.random.Generator, least: float) -> Pair:
@@ -208,10 +231,16 @@ def _sample_colors(rng: np.random.Generator, palette: str) -> tuple[str, ...]:
     return colors[:: int(rng.choice([-1, 1]))]  # a dark or a light ground
 
 
-def _radii(params: Params) -> NDArray[np.float32]:
+def _has_lines(rgb: NDArray[np.uint8]) -> bool:
+    return bool(probe_light(rgb).steps >= _MIN_STEPS * rgb.shape[0] * rgb.shape[1])
+
+
+def _radii(params: Params, inner: float) -> NDArray[np.float32]:
     """Return evenly spaced radii, the outermost first."""
     numbers = np.arange(params.lines, 0, -1, dtype=np.float32)
-    radii: NDArray[np.float32] = numbers * np.float32(params.radius / params.lines)
+    least = np.float32(inner * params.radius)
+    step = np.float32(params.radius * (1.0 - inner) / params.lines)
+    radii: NDArray[np.float32] = least + numbers * step
     return radii
 
 

@@ -36,6 +36,7 @@ _TAIL = 0.04  # share of the points beyond each side of the window
 # What a probe must show.
 _MIN_FILLED = 0.28  # of its cells
 _MAX_SINGLE = 0.12  # of the points in one cell
+_VISIT = 0.25  # below 1, single visits to a pixel are fainter
 _BRIGHTEST = 0.995  # this quantile of the filled cells is white
 
 
@@ -130,7 +131,7 @@ class Flame:
             variations=variations,
             maps=maps,
             window=(0.0, 0.0, _SEARCH_WIDTH),
-            gamma=rounded(rng.uniform(1.3, 2.4)),
+            gamma=rounded(rng.uniform(0.9, 1.8)),
             vibrancy=rounded(rng.uniform(0.5, 1.0)),
             background=dark if rng.random() < 0.5 else "#000000",
             colors=colors,
@@ -155,7 +156,7 @@ class Flame:
         develop(
             histogram,
             _OVERSAMPLE,
-            np.float32(1.0),
+            np.float32(_VISIT),
             np.float32(_brightest(params)),
             np.float32(params.gamma),
             np.float32(params.vibrancy),

@@ -21,6 +21,7 @@ _MAX_RINGS = 16
 _MARGIN = 0.08  # centres keep this distance from the image's edges
 _GREY = ("#000000", "#ffffff")
 _GREY_SHARE = 0.3
+_MAX_ALONE = 40.0  # cycles a side of rings around a single centre
 _PROBE_SIZE = 64
 _N_COLORS = 1024
 _STRIP_PIXELS = 1 << 20
@@ -86,19 +87,19 @@ class Moire:
             Rings(
                 x=rounded(rng.uniform(_MARGIN, 1.0 - _MARGIN)),
                 y=rounded(rng.uniform(_MARGIN, 1.0 - _MARGIN)),
-                frequency=log_uniform(rng, 3.0, 100.0)
-                if rng.random() < 0.5
+                frequency=log_uniform(rng, 2.0, 100.0)
+                if rng.random() < 0.7
                 else rounded(rng.uniform(1.0, 100.0)),
                 phase=rounded(rng.random()),
             )
-            for _ in range(int(rng.integers(1, 4)))
+            for _ in range(int(rng.choice([1, 2, 2, 3, 3])))
         )
         grey = self.palette == "any" and rng.random() < _GREY_SHARE
         return MoireParams(rings, _GREY if grey else choose(self.palette, rng).colors)
 
     def accepts(self, params: MoireParams) -> bool:
-        """Refuse nothing: every sum of waves has contrast."""
-        return True
+        """Refuse fine rings around a single centre, which look like a flat colour."""
+        return len(params.rings) > 1 or params.rings[0].frequency <= _MAX_ALONE
 
     def render(self, params: MoireParams, size: int) -> NDArray[np.uint8]:
         """Draw the image as a (size, size, 3) uint8 RGB array."""

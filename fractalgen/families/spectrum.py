@@ -20,6 +20,7 @@ from fractalgen.kernels.spectra import spectral_noise
 __all__ = ["Spectrum", "SpectrumParams"]
 
 _MAX_SIDE = 2048  # of the transform; larger images are this one enlarged
+_MAX_POWER = 1.75
 _PROBE_SIZE = 64
 _N_COLORS = 1024
 _PALETTE_SHARE = 0.4  # of the images, if the palette is "any"
@@ -85,8 +86,8 @@ class Spectrum:
         )
 
     def accepts(self, params: SpectrumParams) -> bool:
-        """Accept everything: every field is stretched to the full range."""
-        return True
+        """Refuse what looks like a blurred image, as nothing has a high frequency."""
+        return min(params.across, params.along) <= _MAX_POWER
 
     def render(self, params: SpectrumParams, size: int) -> NDArray[np.uint8]:
         """Draw the image as a (size, size, 3) uint8 RGB array."""

@@ -18,45 +18,66 @@ LEAF_SHAPES = ("circle", "square", "oriented-square", "rectangle", "triangle")
 _CIRCLE, _SQUARE, _ORIENTED_SQUARE, _RECTANGLE, _TRIANGLE = range(len(LEAF_SHAPES))
 
 _DRAWS = np.uint64(16)  # random numbers per leaf
-_ROUNDS = 8  # leaves between two looks at which rows are covered
+_ROUNDS = 4  # leaves on a row between two looks whether it is covered
 _CLEAR = np.float32(1.0 / 512.0)  # a pixel through which less light comes is covered
 _SQRT_2 = np.float32(1.4142136)
 _SIN_60 = np.float32(0.8660254)
 
 
 @kernel
-def _cover_row(light, red, green, blue, u, v, du, dv, shape, width, height, side, tint, leaf):
-    """Put one leaf under what is there, along the pixels of a row that its box meets.
+def _cover_row(u, v, du, dv, shape, width, height, side, cover):
+    """Find what a leaf covers of the pixels of a row that its box meets.
 
-    u and v are the first pixel's place in the leaf's frame, du and dv the step to the next pixel;
-    `leaf` holds the shade's strength, frequency and phase.
+    u and v are the first pixel's place in the leaf's frame, du and dv the step to the next pixel.
     """
     zero = np.float32(0.0)
     half = np.float32(0.5)
     one = np.float32(1.0)
-    strength = leaf[0]
-    frequency = leaf[1]
-    phase = leaf[2]
-    red_0, green_0, blue_0 = tint[0], tint[1], tint[2]
-    red_1, green_1, blue_1 = tint[3] - red_0, tint[4] - green_0, tint[5] - blue_0
-    across, along = tint[6], tint[7]
-    for i in range(light.size):
-        x = u + np.float32(np.int32(i)) * du
-        y = v + np.float32(np.int32(i)) * dv
-        if shape == _CIRCLE:
+    if shape == _CIRCLE:
+        for i in range(cover.size):
+            x = u + np.float32(np.int32(i)) * du
+            y = v + np.float32(np.int32(i)) * dv
             outside = np.sqrt(x * x + y * y) - width
-        elif shape == _TRIANGLE:
+            cover[i] = min(max(half - outside * side, zero), one)
+    elif shape == _TRIANGLE:
+        for i in range(cover.size):
+            x = u + np.float32(np.int32(i)) * du
+            y = v + np.float32(np.int32(i)) * dv
             outside = max(abs(x) * _SIN_60 + y * half, -y) - width * half
-        else:
+            cover[i] = min(max(half - outside * side, zero), one)
+    else:
+        for i in range(cover.size):
+            x = u + np.float32(np.int32(i)) * du
+            y = v + np.float32(np.int32(i)) * dv
             outside = max(abs(x) - width, abs(y) - height)
-        cover = min(max(half - outside * side, zero), one)
-        wave = sin_turns((x * across + y * along) * frequency + phase)
-        shade = (one + wave) * half * strength
-        part = light[i] * cover
+            cover[i] = min(max(half - outside * side, zero), one)
+
+
+@kernel
+def _paint_flat_row(cover, tint, light, red, green, blue):
+    """Put a leaf of one colour under what is there."""
+    r, g, b = tint[0], tint[1], tint[2]
+    for i in range(light.size):
+        part = light[i] * cover[i]
         light[i] -= part
-        red[i] += part * (red_0 + red_1 * shade)
-        green[i] += part * (green_0 + green_1 * shade)
-        blue[i] += part * (blue_0 + blue_1 * shade)
+        red[i] += part * r
+        green[i] += part * g
+        blue[i] += part * b
+
+
+@kernel
+def _paint_shaded_row(cover, turns, step, tint, light, red, green, blue):
+    """Put a leaf under what is there whose colour swings between two, by `step` turns a pixel."""
+    half = np.float32(0.5)
+    r_0, g_0, b_0 = tint[0], tint[1], tint[2]
+    r_1, g_1, b_1 = tint[3] - r_0, tint[4] - g_0, tint[5] - b_0
+    for i in range(light.size):
+        shade = half + half * sin_turns(turns + np.float32(np.int32(i)) * step)
+        part = light[i] * cover[i]
+        light[i] -= part
+        red[i] += part * (r_0 + r_1 * shade)
+        green[i] += part * (g_0 + g_1 * shade)
+        blue[i] += part * (b_0 + b_1 * shade)
 
 
 @kernel
@@ -111,9 +132,10 @@ def paint_leaves(
     power = one - radii[2]
     low = exp2(power * log2(radii[0]))
     span = exp2(power * log2(radii[1])) - low
-    tint = np.empty(8, np.float32)
-    leaf = np.empty(3, np.float32)
+    tint = np.empty(6, np.float32)
+    covers = np.empty(size, np.float32)
     covered = np.zeros(n_rows, np.uint8)
+    visits = np.zeros(n_rows, np.int64)
     n_open = n_rows
     for number in range(max_leaves):
         if n_open == 0:
@@ -141,43 +163,44 @@ def paint_leaves(
         second = np.int64(bits_at(at, n + np.uint64(7)) >> np.uint64(33)) % colors.shape[0]
         fill = uniform_at(at, n + np.uint64(8))
         way = uniform_at(at, n + np.uint64(9))
-        leaf[0] = np.float32(0.0) if fill < fills[0] else one
-        leaf[1] = np.float32(0.25) / radius
+        frequency = np.float32(0.25) / radius
         if fill >= fills[0] + fills[1]:
             waves = one + np.float32(7.0) * uniform_at(at, n + np.uint64(10))
-            leaf[1] = waves / radius
-        leaf[2] = uniform_at(at, n + np.uint64(11))
+            frequency = waves / radius
+        phase = uniform_at(at, n + np.uint64(11))
+        across = frequency * cos_turns(way)
+        along = frequency * sin_turns(way)
         for channel in range(3):
             tint[channel] = colors[first, channel]
             tint[3 + channel] = colors[second, channel]
-        tint[6] = cos_turns(way)
-        tint[7] = sin_turns(way)
         cosine = cos_turns(turn)
         sine = sin_turns(turn)
+        du = step * cosine
+        dv = -step * sine
         for row in range(top, bottom):
             if covered[row]:
                 continue
+            visits[row] += 1
+            if visits[row] % _ROUNDS == 0 and _count_open(canvas[0, row]) == 0:
+                covered[row] = 1
+                n_open -= 1
+                continue
+            light = canvas[0, row, left:right]
+            if _count_open(light) == 0:
+                continue
+            red = canvas[1, row, left:right]
+            green = canvas[2, row, left:right]
+            blue = canvas[3, row, left:right]
+            cover = covers[left:right]
             dx = (np.float32(left) + half) * step - x
             dy = (np.float32(first_row + row) + half) * step - y
             u = dx * cosine + dy * sine
             v = dy * cosine - dx * sine
-            _cover_row(
-                canvas[0, row, left:right],
-                canvas[1, row, left:right],
-                canvas[2, row, left:right],
-                canvas[3, row, left:right],
-                u,
-                v,
-                step * cosine,
-                -step * sine,
-                shape,
-                radius,
-                height,
-                side,
-                tint,
-                leaf,
-            )
-            if number % _ROUNDS == _ROUNDS - 1 and _count_open(canvas[0, row]) == 0:
-                covered[row] = 1
-                n_open -= 1
+            _cover_row(u, v, du, dv, shape, radius, height, side, cover)
+            if fill < fills[0]:
+                _paint_flat_row(cover, tint, light, red, green, blue)
+            else:
+                turns = u * across + v * along + phase
+                turn_step = du * across + dv * along
+                _paint_shaded_row(cover, turns, turn_step, tint, light, red, green, blue)
     return max_leaves

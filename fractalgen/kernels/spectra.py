@@ -110,10 +110,10 @@ def spectral_noise(stream: int, across: float, along: float, fields: NDArray[np.
         codes[k] = np.uint64(frequency + _HIGHEST)
     re = np.empty((n, n), np.float32)
     im = np.empty((n, n), np.float32)
-    for v in range(n):
-        row = order[v]
-        code = codes[v] << np.uint64(16)
-        _fill_row(np.uint64(stream), code, powers_along[v], codes, powers_across, re[row], im[row])
+    for u in range(n):  # a row per horizontal frequency, as the two axes change places below
+        row = order[u]
+        code = codes[u] << np.uint64(16)
+        _fill_row(np.uint64(stream), code, powers_across[u], codes, powers_along, re[row], im[row])
     re[0, 0] = np.float32(0.0)
     im[0, 0] = np.float32(0.0)
     transform(re, im)

@@ -279,7 +279,11 @@ print(json.dumps({
 def test_every_family_draws_the_same_pixels_without_vector_units():
     """Compiled for any processor of its kind, an image has the bits that this one gives it."""
     found = []
-    for extra in ({}, {"NUMBA_CPU_NAME": "generic"}):
+    for extra in (
+        {},
+        {"NUMBA_CPU_NAME": "generic"},
+        {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""},
+    ):
         result = subprocess.run(
             [sys.executable, "-c", _HASHES],
             capture_output=True,
@@ -289,4 +293,4 @@ def test_every_family_draws_the_same_pixels_without_vector_units():
         )
         found.append(json.loads(result.stdout))
     assert len(set(found[0].values())) == len(found[0])
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]

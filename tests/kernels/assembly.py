@@ -208,12 +208,15 @@ EXPECTED = {
     "mixing._replace": scalar("moves bytes by a mask"),
     "mixing.sample_factors": scalar(_FROM_PLANS),
     "affine_warp.shear_x": vector(),
-    "curves._draw_piece": vector(),
+    "curves._cover_piece": vector(),
+    "curves._ink_row": vector(),
     "curves.draw_curves": scalar(
         "piece by piece", (f4[:, :, ::1], f4, f4[:, ::1], i8, i8, f4[:, :, ::1])
     ),
-    "curves.orbit_points": scalar(_A_FEW_POINTS, (f4[::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1])),
-    "curves.polygon_points": scalar(_A_FEW_POINTS, (u8, f4[::1], f4, f4, f4[:, :, ::1])),
+    "curves.orbit_points": scalar(
+        _A_FEW_POINTS, (f4[::1], f4, f4[:, ::1], f4[:, ::1], f4[:, :, ::1])
+    ),
+    "curves.polygon_points": scalar(_A_FEW_POINTS, (u8, f4[::1], f4[::1], f4, f4, f4[:, :, ::1])),
     "flames._place": scalar(_UNROLLED),
     "flames._settle": scalar(_UNROLLED),
     "flames._vary": vector(loops=9),  # the others are unrolled
@@ -233,7 +236,9 @@ EXPECTED = {
             u4[:, ::1],
         ),
     ),
-    "leaves._cover_row": vector(),
+    "leaves._cover_row": vector(loops=3),
+    "leaves._paint_flat_row": vector(),
+    "leaves._paint_shaded_row": vector(),
     "leaves._count_open": vector(),
     "leaves.paint_leaves": scalar(
         "leaf by leaf",
@@ -247,7 +252,9 @@ EXPECTED = {
     "spectra._transpose_rows": scalar("transposes"),
     "spectra.spectral_noise": scalar("once a row", (u8, f4, f4, f4[:, :, ::1])),
     "spectra.transform": scalar("calls butterflies", (f4[:, ::1], f4[:, ::1])),
+    "tone_maps._add_cells": scalar("a few cells"),
     "tone_maps._develop_row": vector(),
+    "tone_maps._smooth_row": vector(),
     "tone_maps.develop": scalar(
         "sums cells", (u4[:, :, ::1], i8, f4, f4, f4, f4, f4[::1], f4[:, :, ::1])
     ),
