@@ -23,11 +23,11 @@ __all__ = ["build_set", "run_build"]
 @options.OUT
 @click.option(
     "--recipe",
-    "recipe_file",
-    metavar="FILE.toml",
-    type=options.PATH,
-    help="Draw the set that this file describes: size, seed, format, and a table per family with "
-    "n, start_index and options.  [default: 6,000 escape-time, 3,000 ifs, 4,000 features]",
+    metavar="NAME|FILE.toml",
+    type=options.PLACE,
+    help="Draw the set that a recipe describes: one that 'fractalgen recipes' lists, or a file "
+    "with size, seed, format, and a table per family with n, start_index and options.  "
+    "[default: ipmix: 6,000 escape-time, 3,000 ifs, 4,000 features]",
 )
 @options.RECIPE
 @click.option(
@@ -47,7 +47,7 @@ __all__ = ["build_set", "run_build"]
 @options.BUILD
 def build_set(
     out: Path,
-    recipe_file: Path | None,
+    recipe: str | None,
     features: str | None,
     extra: str | None,
     repairing: bool,
@@ -66,7 +66,7 @@ def build_set(
     images are rejected and listed.
     """
     settings = {"size": size, "seed": seed, "format": format}
-    given = any(value is not None for value in (*settings.values(), recipe_file))
+    given = any(value is not None for value in (*settings.values(), recipe))
     if repairing and (given or shared["overwrite"]):
         raise click.UsageError(
             "--repair takes its settings from the set; leave out the other options."
@@ -74,15 +74,16 @@ def build_set(
 
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.recipe_file import read_recipe
+    from fractalgen.mixing_set.shipped_recipes import recipe_path
 
-    recipe = None
-    if recipe_file:
-        recipe = read_recipe(recipe_file, size=size, seed=seed, format=format)
+    requested = None
+    if recipe:
+        requested = read_recipe(recipe_path(recipe), size=size, seed=seed, format=format)
     elif not repairing:
-        recipe = Recipe(size, seed, format)
+        requested = Recipe(size, seed, format)
     places = {"features": features, "extra": extra}
     collected = {name: place for name, place in places.items() if place is not None}
-    run_build(recipe, out, collected=collected, **shared)
+    run_build(requested, out, collected=collected, **shared)
 
 
 def run_build(

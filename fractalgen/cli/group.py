@@ -30,9 +30,11 @@ _PATIENCE_SECONDS = 2.0
 COMMANDS = {
     "build-set": "build_set:build_set",
     **dict.fromkeys(FAMILIES, "families:FamilyCommand"),
+    "recipes": "recipes:recipes",
     "verify": "verify:verify",
     "contact-sheet": "contact_sheet:contact_sheet",
     "stats": "stats:stats",
+    "export": "export:export",
     "render": "render:render",
     "show-ipmix": "show_ipmix:show_ipmix",
     "train-with-set": "train_with_set:train_with_set",

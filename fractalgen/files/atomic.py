@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic_file", "remove_leftovers", "write_atomically"]
+__all__ = ["atomic_file", "is_leftover", "remove_leftovers", "write_atomically"]
 
 # While a file is being written, it has a hidden name that no reader takes for an image's.
 _PREFIX = ".fractalgen-"
@@ -76,6 +76,11 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
         file.write(data)
 
 
+def is_leftover(name: str) -> bool:
+    """Whether a file has the hidden name of one that is being written, or that a crash left."""
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+
+
 def remove_leftovers(folder: Path, min_age_seconds: float = 0) -> None:
     """Remove what killed processes were writing into a folder, but not into folders below it."""
     try:
@@ -84,7 +89,7 @@ def remove_leftovers(folder: Path, min_age_seconds: float = 0) -> None:
         return
     for name in names:
         part = folder / name
-        if name.startswith(_PREFIX) and name.endswith(_SUFFIX) and not _is_folder(part):
+        if is_leftover(name) and not _is_folder(part):
             with contextlib.suppress(FileNotFoundError):
                 if not min_age_seconds or part.lstat().st_mtime < time.time() - min_age_seconds:
                     part.unlink()

@@ -21,9 +21,10 @@ else:
 
 R = TypeVar("R")
 
-__all__ = ["read_recipe"]
+__all__ = ["read_description", "read_recipe"]
 
 _ALLOWED = {
+    "description": "text in quotes",
     "size": "a whole number of pixels",
     "seed": "a whole number",
     "format": "text in quotes, " + ", ".join(FORMATS),
@@ -46,8 +47,8 @@ def read_recipe(
     ----------
     path : str or Path
         A TOML file with a table per family, which holds ``n`` and optionally ``start_index`` and
-        the family's options. ``size``, ``seed`` and ``format`` are optional. Paths of palette
-        files are relative to the recipe::
+        the family's options. ``description``, ``size``, ``seed`` and ``format`` are optional.
+        Paths of palette files are relative to the recipe::
 
             size = 256
 
@@ -67,6 +68,36 @@ def read_recipe(
         If the file cannot be read.
     """
     path = Path(path)
+    text, data = _parse(path)
+    top = {key: value for key, value in data.items() if not isinstance(value, dict)}
+    for key in top:
+        if key in FAMILIES:
+            where = _place(path, text, None, key)
+            raise RecipeError(f"{where}: {key} must be a table, [{key}], not {shown(top[key])}")
+        if key not in _KEYS:
+            hint = nearest(key, [*_KEYS, *FAMILIES])
+            raise RecipeError(f"{_place(path, text, None, key)}: unknown key {shown(key)}: {hint}")
+    description = top.pop("description", "")
+    if not isinstance(description, str):
+        reason = f"description must be text in quotes, not {shown(description)}"
+        raise RecipeError(f"{_place(path, text, None, 'description')}: {reason}", "description")
+    _checked(path, text, None, lambda: Recipe(**top, families=()))
+    tables = {key: value for key, value in data.items() if isinstance(value, dict)}
+    if not tables:
+        raise RecipeError(f"{path} requests no images; add a table such as [ifs] with n = 100")
+    families = tuple(_family(path, text, name, table) for name, table in tables.items())
+    given = {"size": size, "seed": seed, "format": format}
+    settings = top | {key: value for key, value in given.items() if value is not None}
+    return Recipe(**settings, families=families)
+
+
+def read_description(path: Path) -> str:
+    """Return the description in a recipe file that `read_recipe` accepts."""
+    return str(_parse(path)[1].get("description", ""))
+
+
+def _parse(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of a TOML file and what it says; RecipeError if it cannot be read."""
     try:
         with open_regular(path) as file:
             data_bytes = file.read(_MAX_BYTES + 1)
@@ -86,22 +117,7 @@ def read_recipe(
         raise RecipeError(f"{path}: a number has too many digits") from None
     except RecursionError:
         raise RecipeError(f"{path}: nested too deeply") from None
-    top = {key: value for key, value in data.items() if not isinstance(value, dict)}
-    for key in top:
-        if key in FAMILIES:
-            where = _place(path, text, None, key)
-            raise RecipeError(f"{where}: {key} must be a table, [{key}], not {shown(top[key])}")
-        if key not in _KEYS:
-            hint = nearest(key, [*_KEYS, *FAMILIES])
-            raise RecipeError(f"{_place(path, text, None, key)}: unknown key {shown(key)}: {hint}")
-    _checked(path, text, None, lambda: Recipe(**top, families=()))
-    tables = {key: value for key, value in data.items() if isinstance(value, dict)}
-    if not tables:
-        raise RecipeError(f"{path} requests no images; add a table such as [ifs] with n = 100")
-    families = tuple(_family(path, text, name, table) for name, table in tables.items())
-    given = {"size": size, "seed": seed, "format": format}
-    settings = top | {key: value for key, value in given.items() if value is not None}
-    return Recipe(**settings, families=families)
+    return text, data
 
 
 def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRecipe:

@@ -63,6 +63,9 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("render",), "IMAGE"),
         (("ifs", ""), "the path is empty"),
         (("build-set", "--recipe", ""), "the path is empty"),
+        (("build-set", "--recipe", "ipmx"), "unknown recipe 'ipmx': did you mean 'ipmix'?"),
+        (("build-set", "--repair", "--recipe", "ipmix"), "--repair"),
+        (("export", "set"), "DIR"),
         (("build-set", "--extra", ""), "the path is empty"),
         (("build-set", "--recipe", "/dev/zero"), "/dev/zero: it is a device, not a file"),
         (("build-set", "--recipe", "list.toml"), "list.toml, line 1: ifs must be a table"),
@@ -349,9 +352,11 @@ def test_help_lists_every_command(run, arguments):
         "escape-time",
         "ifs",
         "features",
+        "recipes",
         "verify",
         "contact-sheet",
         "stats",
+        "export",
         "render",
         "show-ipmix",
         "train-with-set",
@@ -483,3 +488,56 @@ def test_a_manifest_with_absurd_parameters_is_answered_at_once(run, tmp_path):
     result = run("verify", "--redraw", 2)
     assert result.exit_code == 1
     assert "2 different when redrawn" in result.stdout
+
+
+def test_the_recipes_with_counts_sizes_and_times(run):
+    shown = run("recipes")
+    assert shown.exit_code == 0
+    given = json.loads(run("recipes", "--json").stdout)
+    for recipe in given["recipes"]:
+        line = next(one for one in shown.stdout.splitlines() if one.startswith(recipe["name"]))
+        assert f"{recipe['images']:,} images, {recipe['bytes'] / 1e6:.1f} MB, " in line
+        for family, n in recipe["families"].items():
+            assert f"{n:,} {family}" in line
+        assert recipe["seconds"] > 0
+        assert recipe["description"] in shown.stdout
+    assert given["measured_on"] in shown.stdout
+
+
+def test_a_shipped_recipe_is_drawn_by_name(run, tmp_path, monkeypatch):
+    from fractalgen.mixing_set import shipped_recipes
+
+    monkeypatch.setattr(shipped_recipes, "_FOLDER", tmp_path / "recipes")
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/tiny.toml").write_text('description = "Few"\n[ifs]\nn = 3\n')
+    result = run("build-set", "--recipe", "tiny", "--size", "16", "--seed", "5", "set")
+    assert result.exit_code == 0
+    described = json.loads((tmp_path / "set/set.json").read_text())["recipe"]
+    assert (described["size"], described["seed"]) == (16, 5)
+    assert run("verify", "set").exit_code == 0
+
+
+def test_export(run, tmp_path):
+    run("ifs", *TINY, "set")
+    run("features", *TINY, "set")
+    result = run("export", "set", "--layout", "pixmix", "out")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "fractals_and_fvis/fractals/images: 4 images",
+        "fractals_and_fvis/first_layers_resized256_onevis/images: 4 images",
+        "out: 8 hard-linked, 0 copied, 0 kept",
+    ]
+    again = json.loads(run("export", "set", "out", "--copy", "--json").stdout)
+    assert (again["linked"], again["copied"], again["kept"]) == (0, 8, 0)
+    assert run("export", "set", "out", "--quiet").stdout == ""
+
+    unknown = run("export", "set", "out", "--layout", "pixmx")
+    assert unknown.exit_code == 2
+    assert "unknown layout 'pixmx': did you mean 'pixmix'?" in unknown.stderr
+    foreign = run("export", "set", ".")
+    assert foreign.exit_code == 1
+    assert "holds other files" in foreign.stderr
+    (tmp_path / "set/ifs/000001.jpg").unlink()
+    broken = run("export", "set", "out")
+    assert broken.exit_code == 1
+    assert "'fractalgen verify set' lists them" in broken.stderr

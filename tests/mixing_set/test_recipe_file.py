@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fractalgen.errors import RecipeError
 from fractalgen.families import FAMILIES
 from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
-from fractalgen.mixing_set.recipe_file import read_recipe
+from fractalgen.mixing_set.recipe_file import read_description, read_recipe
 
 
 @pytest.fixture
@@ -48,6 +48,14 @@ def test_a_recipe_is_read(written):
 
 def test_what_is_left_out_is_as_in_the_built_in_recipe(written):
     assert read_recipe(written("[ifs]\nn = 1\n")) == Recipe(families=(FamilyRecipe.of("ifs", 1),))
+
+
+def test_a_description_does_not_change_the_recipe(written):
+    plain = read_recipe(written("[ifs]\nn = 1\n"))
+    path = written('description = "One image"\n[ifs]\nn = 1\n')
+    assert read_recipe(path) == plain
+    assert read_recipe(path).digest == plain.digest
+    assert read_description(path) == "One image"
 
 
 def test_a_palette_file_is_looked_for_beside_the_recipe(written, tmp_path):
@@ -132,7 +140,7 @@ ODD_VALUES = st.recursive(
     ),
     max_leaves=5,
 )
-PLACES = [(None, key) for key in ("size", "seed", "format", *FAMILIES)] + [
+PLACES = [(None, key) for key in ("description", "size", "seed", "format", *FAMILIES)] + [
     (family, key)
     for family in FAMILIES
     for key in ("n", "start_index", *(field.name for field in dataclasses.fields(FAMILIES[family])))
@@ -186,6 +194,7 @@ def test_a_number_that_python_does_not_read(written):
             "size = 1979-05-27",
             "size must be a whole number from 16 to 16384 pixels, not 1979-05-27",
         ),
+        ("description = 3", "description must be text in quotes, not 3"),
         ("seed = true", "seed must be a whole number, 0 or more, not True"),
         ("seed = 0xffffffffffffffffffff", "seed must be below 2**63, not 12089258"),
         ("ifs = 3", "ifs must be a table, [ifs], not 3"),
