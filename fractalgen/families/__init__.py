@@ -63,6 +63,11 @@ FAMILIES.add_lazily(
 )
 
 FAMILIES.add_lazily(
+    "fractal-db",
+    "fractalgen.families.fractal_db:FractalDB",
+    "Draw white point fractals.",
+)
+FAMILIES.add_lazily(
     "flame",
     "fractalgen.families.flame:Flame",
     "Draw fractal flames.",
