@@ -23,7 +23,7 @@ def _cover_piece(x, y, dx, dy, scale, reach, cover):
         off_x = across - t * dx
         off_y = y - t * dy
         near = min(max(reach - np.sqrt(off_x * off_x + off_y * off_y), zero), one)
-        cover[i] = max(cover[i], near)
+        cover[i] += max(near - cover[i], zero)
 
 
 @kernel
