@@ -44,6 +44,7 @@ COSTS = {
     "spectrum": Cost(66_975, 0.0022),
     "radial-contours": Cost(51_260, 0.0037),
     "visual-atoms": Cost(56_568, 0.0029),
+    "fractal-db": Cost(32_160, 0.0015),
     "flame": Cost(39_276, 0.0147),
 }
 """The cost of an image of each family, with the family's default options, as a JPEG of 256 pixels.
