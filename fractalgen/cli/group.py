@@ -32,6 +32,7 @@ COMMANDS = {
     **dict.fromkeys(FAMILIES, "families:FamilyCommand"),
     "verify": "verify:verify",
     "contact-sheet": "contact_sheet:contact_sheet",
+    "gallery": "gallery:gallery",
     "render": "render:render",
     "show-ipmix": "show_ipmix:show_ipmix",
     "train-with-set": "train_with_set:train_with_set",
