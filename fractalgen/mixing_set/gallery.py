@@ -2,13 +2,15 @@
 
 import base64
 import io
+import itertools
 import json
 import os
 import re
 import shlex
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,11 +18,12 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from fractalgen.color import palettes
 from fractalgen.errors import ImageError, SetError
-from fractalgen.files.atomic import atomic_file, write_atomically
+from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
 from fractalgen.images.decoding import read_square
 from fractalgen.mixing_set.manifest import Record
 from fractalgen.mixing_set.store import Store
@@ -34,9 +37,14 @@ _PER_SHEET = _SHEET_SIDE**2
 _QUALITY = 70
 
 _PAGE = "index.html"
+_MARK = b'content="fractalgen gallery"'
 _OWN_FOLDERS = {"sheets": re.compile(r"\d{4,}\.jpg"), "records": re.compile(r"\d{4,}\.js")}
 
-_N_HUES = 12
+_HUES = (
+    *("red", "orange", "yellow", "lime", "green", "emerald"),
+    *("cyan", "azure", "blue", "violet", "magenta", "rose"),
+)
+_N_HUES = len(_HUES)
 _GREY = _N_HUES
 _MAX_GREY_CHROMA = 20.0  # mean of a grey image, of 255
 _N_COMPLEXITIES = 20
@@ -71,14 +79,13 @@ class GallerySummary:
 
 
 @dataclass(frozen=True)
-class _Tile:
-    """An image as the page shows it."""
+class _Entry:
+    """An image on the page, without its pixels."""
 
     record: Record
-    rgb: Any
     hue: int
     complexity: int
-    colors: tuple[tuple[str, str, tuple[str, ...]], ...]  # where in the params, name, colours
+    colors: tuple[tuple[str, str, tuple[str, ...]], ...]  # where in the params, palette, colours
 
     @property
     def palettes(self) -> list[str]:
@@ -125,70 +132,59 @@ def gallery(
     out = Path(out)
     _check_out(out, store.folder, single_file=single_file, overwrite=overwrite)
     records = store.manifest.in_order()
-    tiles: list[_Tile] = []
     left_out: list[str] = []
 
-    def decode(record: Record, _: threading.Event) -> _Tile | str:
+    def decode(record: Record, _: threading.Event) -> tuple[Record, NDArray[np.uint8] | str]:
         try:
-            return _tile(store, record)
+            return record, read_square(store.path(record.file), _TILE)
         except ImageError as error:
-            return f"{record.file}: {error}"
+            return record, str(error)
 
-    sheets: list[bytes] = []
-    chunks: list[str] = []
-    n_bytes = 0
-    pending: list[_Tile] = []
-
-    def finish_sheet() -> None:
-        nonlocal n_bytes
-        if not tiles:
-            _clear(out, single_file=single_file)
-        sheet, chunk = _sheet(pending), _records_json(pending)
-        number = len(tiles) // _PER_SHEET
-        if single_file:
-            sheets.append(sheet)
-            chunks.append(chunk)
-        else:
-            script = f"galleryRecords({number}, {chunk});\n".encode()
-            write_atomically(out / "sheets" / f"{number:04d}.jpg", sheet)
-            write_atomically(out / "records" / f"{number:04d}.js", script)
-            n_bytes += len(sheet) + len(script)
-        tiles.extend(
-            _Tile(tile.record, None, tile.hue, tile.complexity, tile.colors) for tile in pending
-        )
-        pending.clear()
-
-    with OrderedPool(decode, default_workers()) as pool:
-        for done, found in enumerate(pool.map(records), 1):
+    def decoded(pool: OrderedPool[Record, Any]) -> Iterator[tuple[_Entry, NDArray[np.uint8]]]:
+        for done, (record, found) in enumerate(pool.map(records), 1):
             if isinstance(found, str):
-                left_out.append(found)
+                left_out.append(f"{record.file}: {found}")
             else:
-                pending.append(found)
-            if len(pending) == _PER_SHEET:
-                finish_sheet()
+                yield _entry(record, found), found
             if progress:
                 progress(done, len(records))
-    if pending:
-        finish_sheet()
-    if not tiles:
+
+    entries: list[_Entry] = []
+    chunks: list[str] = []
+    sheets: list[bytes] = []
+    n_bytes = 0
+    with OrderedPool(decode, default_workers()) as pool:
+        images = decoded(pool)
+        for number in itertools.count():
+            batch = list(itertools.islice(images, _PER_SHEET))
+            if not batch:
+                break
+            entries += [entry for entry, _ in batch]
+            chunk = _script_json([_large_view(entry) for entry, _ in batch])
+            sheet = _sheet([rgb for _, rgb in batch])
+            if single_file:
+                chunks.append(chunk)
+                sheets.append(sheet)
+                continue
+            if number == 0:
+                _clear(out)
+            script = f"galleryRecords({number}, {chunk});\n".encode()
+            write_atomically(out / "records" / f"{number:04d}.js", script)
+            write_atomically(out / "sheets" / f"{number:04d}.jpg", sheet)
+            n_bytes += len(script) + len(sheet)
+    if left_out and not entries:
         raise SetError(
-            f"{store.folder} has no images yet"
-            if not left_out
-            else f"{store.folder} has no readable image; run 'fractalgen verify {store.folder}'"
+            f"{store.folder} has no readable images; run 'fractalgen verify {store.folder}'"
         )
+    if not entries:
+        raise SetError(f"{store.folder} has no images yet")
     page = out if single_file else out / _PAGE
-    context = {
-        "title": store.folder.resolve().name,
-        "details": _details(store, len(tiles)),
-        "data": _script_json(_data(store, tiles, page.parent, single_file=single_file)),
-        "chunks": chunks,
-        "sheets": (base64.b64encode(sheet).decode() for sheet in sheets),
-    }
+    encoded = (base64.b64encode(sheet).decode() for sheet in sheets)
     with atomic_file(page) as file:
-        for piece in _environment().get_template("gallery.html").generate(context):
-            file.write(piece.encode())
+        for text in _page(store, entries, page.parent, chunks, encoded, linked=not single_file):
+            file.write(text.encode())
     n_bytes += page.stat().st_size
-    return GallerySummary(page, len(tiles), n_bytes, tuple(left_out))
+    return GallerySummary(page, len(entries), n_bytes, tuple(left_out))
 
 
 def _check_out(out: Path, folder: Path, *, single_file: bool, overwrite: bool) -> None:
@@ -196,23 +192,22 @@ def _check_out(out: Path, folder: Path, *, single_file: bool, overwrite: bool) -
     inside = out.resolve()
     if folder.resolve() in (inside, *inside.parents):
         raise SetError(f"{out} is inside the set; write the gallery to another folder")
+    page = out if single_file else out / _PAGE
     if single_file:
         if out.is_dir():
             raise SetError(f"{out} is a folder, not a file")
         if not out.absolute().parent.is_dir():
             raise SetError(f"{out}: the folder {out.parent} does not exist")
-        if out.exists() and not overwrite:
-            raise SetError(f"{out} already exists; use --overwrite to replace it")
-        return
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise SetError(f"{out} is not a folder; use another one, or --single-file")
-    foreign = next(iter(_foreign(out)), None)
-    if foreign is not None:
-        raise SetError(f"{out} holds other files, such as {foreign.name}; use a new folder")
-    if (out / _PAGE).exists() and not overwrite:
-        raise SetError(f"{out} already has a gallery; use --overwrite to replace it")
+        if out.exists() and not _is_gallery(out):
+            raise SetError(f"{out} already exists and is not a gallery; use another name")
+    elif out.exists():
+        if not out.is_dir():
+            raise SetError(f"{out} is not a folder; use another one, or --single-file")
+        foreign = next(_foreign(out), None)
+        if foreign is not None:
+            raise SetError(f"{out} holds other files, such as {foreign.name}; use a new folder")
+    if page.exists() and not overwrite:
+        raise SetError(f"{out} already exists; --overwrite replaces the gallery")
 
 
 def _foreign(out: Path) -> Iterator[Path]:
@@ -220,39 +215,35 @@ def _foreign(out: Path) -> Iterator[Path]:
     for path in sorted(out.iterdir()):
         own = _OWN_FOLDERS.get(path.name)
         if own is not None and path.is_dir() and not path.is_symlink():
-            yield from (one for one in sorted(path.iterdir()) if not _is_own(one, own))
+            yield from (one for one in sorted(path.iterdir()) if not own.fullmatch(one.name))
         elif path.name != _PAGE or not _is_gallery(path):
             yield path
 
 
-def _is_own(path: Path, name: re.Pattern[str]) -> bool:
-    return (name.fullmatch(path.name) or path.name.startswith(".fractalgen-")) is not None
-
-
 def _is_gallery(page: Path) -> bool:
+    if not page.is_file():
+        return False
     with page.open("rb") as file:
-        return b'content="fractalgen gallery"' in file.read(1000)
+        return _MARK in file.read(1000)
 
 
-def _clear(out: Path, *, single_file: bool) -> None:
-    """Make the folder, and remove the files of the gallery that this one replaces."""
-    if single_file:
-        return
+def _clear(out: Path) -> None:
+    """Make the folder, and remove the files of the gallery that the new one replaces."""
     out.mkdir(parents=True, exist_ok=True)
     (out / _PAGE).unlink(missing_ok=True)
     for name in _OWN_FOLDERS:
         (out / name).mkdir(exist_ok=True)
+        remove_leftovers(out / name)
         for path in (out / name).iterdir():
             path.unlink()
 
 
-def _tile(store: Store, record: Record) -> _Tile:
-    rgb = read_square(store.path(record.file), _TILE)
+def _entry(record: Record, rgb: NDArray[np.uint8]) -> _Entry:
     params = None if record.params is None else json.loads(record.params)
-    return _Tile(record, rgb, _hue(rgb), _complexity(rgb), tuple(_colors(params)))
+    return _Entry(record, _hue(rgb), _complexity(rgb), tuple(_colors(params)))
 
 
-def _hue(rgb: Any) -> int:
+def _hue(rgb: NDArray[np.uint8]) -> int:
     """Return which twelfth of the hue circle most of an image's chroma is in, or grey."""
     hue, saturation, value = np.moveaxis(
         np.asarray(Image.fromarray(rgb).convert("HSV"), np.float64), -1, 0
@@ -264,7 +255,7 @@ def _hue(rgb: Any) -> int:
     return int(np.bincount(sectors.ravel(), chroma.ravel(), _N_HUES).argmax())
 
 
-def _complexity(rgb: Any) -> int:
+def _complexity(rgb: NDArray[np.uint8]) -> int:
     """Return the share of a thumbnail's pixels on an edge, in twentieths."""
     grey = rgb.astype(np.float64).mean(axis=-1)
     steps = np.hypot(np.diff(grey, axis=0)[:, :-1], np.diff(grey, axis=1)[:-1])
@@ -276,7 +267,7 @@ def _colors(value: Any, where: str = "") -> Iterator[tuple[str, str, tuple[str, 
     """Yield every list of colours in an image's params: where it is, its palette, its colours."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _colors(inner, f"{where} {key}".strip().replace("_", " "))
+            yield from _colors(inner, f"{where}.{key}".lstrip("."))
     elif isinstance(value, list):
         if len(value) > 1 and all(isinstance(one, str) and _HEX.fullmatch(one) for one in value):
             colors = tuple(value)
@@ -295,29 +286,26 @@ def _palette_name(colors: tuple[str, ...]) -> str:
     return _OTHER_PALETTE
 
 
-def _sheet(tiles: list[_Tile]) -> bytes:
+def _sheet(tiles: list[NDArray[np.uint8]]) -> bytes:
+    """Return thumbnails as one JPEG, in rows; the last sheet is as large as the others."""
     sheet = np.zeros((_SHEET_SIDE, _SHEET_SIDE, _TILE, _TILE, 3), np.uint8)
     for place, tile in enumerate(tiles):
-        sheet[divmod(place, _SHEET_SIDE)] = tile.rgb
+        sheet[divmod(place, _SHEET_SIDE)] = tile
     side = _SHEET_SIDE * _TILE
-    data = io.BytesIO()
     image = Image.fromarray(sheet.swapaxes(1, 2).reshape(side, side, 3))
+    data = io.BytesIO()
     image.save(data, "JPEG", quality=_QUALITY, optimize=True)
     return data.getvalue()
 
 
-def _records_json(tiles: list[_Tile]) -> str:
-    return _script_json([_shown_record(tile) for tile in tiles])
-
-
-def _shown_record(tile: _Tile) -> dict[str, Any]:
-    """Return what the large view shows. The params are text: JavaScript rounds long numbers."""
-    record = tile.record
-    shown: dict[str, Any] = {"size": f"{record.width} x {record.height}", "bytes": record.n_bytes}
+def _large_view(entry: _Entry) -> dict[str, Any]:
+    """Return what the large view shows. Numbers are text, because JavaScript rounds long ones."""
+    record = entry.record
+    shown: dict[str, Any] = {"size": f"{record.width} x {record.height} px"}
     if record.origin is not None:
-        origin = {"path": record.origin.path, "url": record.origin.url}
-        return shown | {"origin": {key: text for key, text in origin.items() if text}}
-    shown |= {"seed": str(record.seed), "attempt": record.attempt, "colors": tile.colors}
+        origin = (record.origin.path, record.origin.url)
+        return shown | {"origin": " in ".join(text for text in origin if text)}
+    shown |= {"seed": str(record.seed), "attempt": str(record.attempt), "colors": entry.colors}
     return shown | {"params": _readable(json.loads(record.params or "{}"))}
 
 
@@ -337,33 +325,57 @@ def _readable(value: Any, indent: int = 0) -> str:
     return f"{opening}{margin}{body}\n{' ' * indent}{closing}"
 
 
-def _data(store: Store, tiles: list[_Tile], base: Path, *, single_file: bool) -> dict[str, Any]:
-    """Return what the page must know of every image: a few bytes each."""
-    names = sorted({name for tile in tiles for name in tile.palettes} - {_OTHER_PALETTE})
-    names = [name for name in names if name != _NO_PALETTE] + [_OTHER_PALETTE, _NO_PALETTE]
+def _page(
+    store: Store,
+    entries: list[_Entry],
+    base: Path,
+    chunks: list[str],
+    sheets: Iterable[str],
+    *,
+    linked: bool,
+) -> Iterator[str]:
+    """Yield the page's text; `chunks` and `sheets` are what it holds itself."""
+    families = Counter(entry.record.key[0] for entry in entries)
+    counts = Counter(name for entry in entries for name in entry.palettes)
+    last = (_OTHER_PALETTE, _NO_PALETTE)
+    names = sorted(set(counts) - set(last)) + [name for name in last if name in counts]
     numbers = {name: number for number, name in enumerate(names)}
     runs: list[list[Any]] = []  # family, extension, first index, number of images
-    for tile in tiles:
-        family, index = tile.record.key
-        extension = tile.record.file.rpartition(".")[2]
+    for entry in entries:
+        family, index = entry.record.key
+        extension = entry.record.file.rpartition(".")[2]
         if runs and runs[-1][:2] == [family, extension] and sum(runs[-1][2:]) == index:
             runs[-1][3] += 1
         else:
             runs.append([family, extension, index, 1])
-    set_path = str(store.folder)
-    return {
-        "root": None if single_file else _relative_url(store.folder, base),
-        "command": shlex.quote(f"./{set_path}" if set_path.startswith("-") else set_path),
+    path = str(store.folder)
+    data = {
+        "root": _relative_url(store.folder, base) if linked else None,
+        "command": shlex.quote(f"./{path}" if path.startswith("-") else path),
         "tile": _TILE,
         "side": _SHEET_SIDE,
         "runs": runs,
-        "palettes": names,
-        "paletteOf": [[numbers[name] for name in tile.palettes] for tile in tiles],
-        "hueOf": [tile.hue for tile in tiles],
-        "complexityOf": [tile.complexity for tile in tiles],
-        "nHues": _N_HUES,
-        "nComplexities": _N_COMPLEXITIES,
+        "paletteNames": names,
+        "palettes": [[numbers[name] for name in entry.palettes] for entry in entries],
+        "hue": [entry.hue for entry in entries],
+        "complexity": [entry.complexity for entry in entries],
     }
+    pieces: Iterator[str] = (
+        _environment()
+        .get_template("gallery.html")
+        .generate(
+            title=store.folder.resolve().name,
+            details=_details(store, len(entries)),
+            families=families,
+            palettes=[(name, counts[name]) for name in names],
+            hues=_HUES,
+            n_complexities=_N_COMPLEXITIES,
+            data=_script_json(data),
+            chunks=chunks,
+            sheets=sheets,
+        )
+    )
+    return pieces
 
 
 def _relative_url(folder: Path, base: Path) -> str:

@@ -3,118 +3,98 @@ const $ = id => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const grid = $("grid"), view = $("view");
 const GAP = 6, SPARE_ROWS = 3, PER_SHEET = data.side ** 2;
-const HUES = ["red", "orange", "yellow", "lime", "green", "emerald", "cyan", "azure", "blue",
-  "violet", "magenta", "rose", "grey"];
-const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
 // One object per image, in the order of the sheets.
 const images = [];
 for (const [family, extension, first, n] of data.runs) {
   for (let index = first; index < first + n; index++) {
-    const place = images.length;
-    const digits = String(index).padStart(6, "0");
+    const place = images.length, digits = String(index).padStart(6, "0");
     images.push({
       place, family, index, file: `${family}/${digits}.${extension}`, name: `${family} ${digits}`,
-      palettes: data.paletteOf[place], hue: data.hueOf[place],
-      complexity: data.complexityOf[place],
+      palettes: data.palettes[place], hue: data.hue[place], complexity: data.complexity[place],
     });
   }
 }
 
-const paletteNames = image => image.palettes.map(number => data.palettes[number]).join(", ");
-const described = image => `${image.name}, palette ${paletteNames(image)}, mostly ` +
-  `${HUES[image.hue]}`;
+const counted = number => `${number.toLocaleString("en")} image${number === 1 ? "" : "s"}`;
+const paletteOf = image => image.palettes.map(number => data.paletteNames[number]).join(", ");
+const hues = [...document.querySelectorAll("[data-key=hue] button")].map(bar => bar.dataset.name);
+const described = image =>
+  `${image.name}, mostly ${hues[image.hue]}, palette: ${paletteOf(image)}`;
 
 // Filters. A histogram counts what the other filters leave.
 const chosen = { hue: null, complexity: null };
 let shown = images;
 
-function wanted(image, except) {
-  const family = $("family").value, palette = $("palette").value;
-  const range = $("index").value.trim().match(/^(\d+)(?:\s*-\s*(\d+))?$/);
-  return (!family || image.family === family)
-    && (!palette || image.palettes.includes(Number(palette)))
-    && (!$("index").value.trim() ||
-      (range && image.index >= Number(range[1]) && image.index <= Number(range[2] ?? range[1])))
-    && ["hue", "complexity"].every(
-      key => key === except || chosen[key] === null || image[key] === chosen[key]);
-}
-
 function filter() {
-  shown = images.filter(image => wanted(image));
+  const family = $("family").value, palette = $("palette").value, index = $("index").value.trim();
+  const [, low = NaN, high = low] = index.match(/^(\d+)(?:\s*-\s*(\d+))?$/) ?? [];
+  const left = images.filter(image => (!family || image.family === family)
+    && (!palette || image.palettes.includes(Number(palette)))
+    && (!index || (image.index >= low && image.index <= high)));
+  const within = key => image => chosen[key] === null || image[key] === chosen[key];
+  shown = left.filter(within("hue")).filter(within("complexity"));
+  histogram("hue", left.filter(within("complexity")));
+  histogram("complexity", left.filter(within("hue")));
   const all = shown.length === images.length;
-  $("count").textContent = all ? count(images.length, "image")
-    : `${shown.length.toLocaleString("en")} of ${count(images.length, "image")}`;
+  $("count").textContent =
+    all ? counted(shown.length) : `${shown.length.toLocaleString("en")} of ${counted(images.length)}`;
   $("nothing").hidden = shown.length > 0;
   $("reset").disabled = all;
-  histogram($("hues"), "hue", HUES);
-  histogram($("complexities"), "complexity", complexityNames);
   const top = grid.getBoundingClientRect().top + scrollY - $("filters").offsetHeight;
   if (scrollY > top) scrollTo(0, top);
   current = 0;
   lay();
 }
 
-const complexityNames = Array.from({ length: data.nComplexities }, (_, bin) => {
-  const step = 100 / data.nComplexities;
-  return `${bin * step} to ${(bin + 1) * step}% edges`;
-});
-
-function histogram(box, key, names) {
-  const counts = names.map(() => 0);
-  for (const image of images) if (wanted(image, key)) counts[image[key]]++;
+function histogram(key, counting) {
+  const bars = [...document.querySelectorAll(`[data-key=${key}] button`)];
+  const counts = bars.map(() => 0);
+  for (const image of counting) counts[image[key]]++;
   const most = Math.max(1, ...counts);
-  if (!box.children.length) {
-    names.forEach((_, bin) => {
-      const bar = box.appendChild(document.createElement("button"));
-      bar.type = "button";
-      bar.appendChild(document.createElement("span"));
-      if (key === "hue") {
-        bar.style.setProperty("--bar", bin < data.nHues ? `hsl(${bin * 30} 62% 50%)` : "#888");
-      }
-      bar.addEventListener("click", () => {
-        chosen[key] = chosen[key] === bin ? null : bin;
-        filter();
-      });
-    });
-  }
-  counts.forEach((number, bin) => {
-    const bar = box.children[bin];
-    const label = `${names[bin]}: ${count(number, "image")}`;
-    bar.title = label;
-    bar.setAttribute("aria-label", label);
+  bars.forEach((bar, bin) => {
+    bar.title = `${bar.dataset.name}: ${counted(counts[bin])}`;
+    bar.setAttribute("aria-label", bar.title);
     bar.setAttribute("aria-pressed", chosen[key] === bin);
     bar.classList.toggle("unchosen", chosen[key] !== null && chosen[key] !== bin);
-    bar.disabled = number === 0 && chosen[key] !== bin;
-    bar.firstChild.style.height = `${number && Math.max(2, 100 * number / most)}%`;
+    bar.disabled = counts[bin] === 0 && chosen[key] !== bin;
+    bar.firstChild.style.height = `${counts[bin] && Math.max(2, 100 * counts[bin] / most)}%`;
+    bar.onclick = () => {
+      chosen[key] = chosen[key] === bin ? null : bin;
+      filter();
+    };
   });
 }
 
-function options(select, all, entries) {
-  select.add(new Option(all, ""));
-  for (const [text, value, number] of entries) {
-    if (number) select.add(new Option(`${text} (${number.toLocaleString("en")})`, value));
-  }
-}
+$("filters").addEventListener("input", filter);
+$("filters").addEventListener("submit", event => event.preventDefault());
+$("reset").addEventListener("click", () => {
+  $("filters").reset();
+  chosen.hue = chosen.complexity = null;
+  filter();
+});
 
 // The grid holds only the rows in view. Their thumbnails are parts of sheets.
-let columns = 1, side = data.tile, current = 0;
+let columns = 1, side = data.tile, laidWidth = 0, current = 0;
 const cells = new Map();
 
 function lay() {
-  const width = grid.clientWidth;
-  columns = Math.max(3, Math.round((width + GAP) / (data.tile + GAP)));
-  side = (width - GAP * (columns - 1)) / columns;
+  const focused = grid.contains(document.activeElement);
+  laidWidth = grid.clientWidth;
+  columns = Math.max(3, Math.round((laidWidth + GAP) / (data.tile + GAP)));
+  side = (laidWidth - GAP * (columns - 1)) / columns;
   grid.style.height = `${Math.ceil(shown.length / columns) * (side + GAP)}px`;
-  for (const cell of cells.values()) cell.remove();
+  grid.replaceChildren();
   cells.clear();
   draw();
+  if (focused) move(current);
 }
 
 function draw() {
   const row = side + GAP, top = -grid.getBoundingClientRect().top;
   const first = Math.max(0, Math.floor(top / row) - SPARE_ROWS) * columns;
-  const last = Math.min(shown.length, (Math.ceil((top + innerHeight) / row) + SPARE_ROWS) * columns);
+  const rows = Math.ceil((top + innerHeight) / row) + SPARE_ROWS;
+  const last = Math.min(shown.length, rows * columns);
   for (const [position, cell] of cells) {
     if ((position < first || position >= last) && cell !== document.activeElement) {
       cell.remove();
@@ -124,6 +104,7 @@ function draw() {
   for (let position = first; position < last; position++) {
     if (!cells.has(position)) cells.set(position, grid.appendChild(newCell(position)));
   }
+  // Tab leads to one image; the arrow keys lead to the others.
   if (!cells.has(current)) current = Math.min(last - 1, Math.max(0, Math.ceil(top / row)) * columns);
   for (const [position, cell] of cells) cell.tabIndex = position === current ? 0 : -1;
 }
@@ -144,11 +125,11 @@ function newCell(position) {
 }
 
 function paint(element, place) {
-  const sheet = Math.floor(place / PER_SHEET), within = place % PER_SHEET, gaps = data.side - 1;
-  element.style.backgroundImage = `url("${sheetUrl(sheet)}")`;
+  const within = place % PER_SHEET, gaps = data.side - 1;
+  const x = within % data.side / gaps, y = Math.floor(within / data.side) / gaps;
+  element.style.backgroundImage = `url("${sheetUrl(Math.floor(place / PER_SHEET))}")`;
   element.style.backgroundSize = `${data.side * 100}%`;
-  element.style.backgroundPosition =
-    `${within % data.side / gaps * 100}% ${Math.floor(within / data.side) / gaps * 100}%`;
+  element.style.backgroundPosition = `${x * 100}% ${y * 100}%`;
 }
 
 const sheetUrls = new Map();
@@ -173,133 +154,15 @@ function move(position) {
   cells.get(current)?.focus({ preventScroll: true });
 }
 
+const modified = event => event.ctrlKey || event.altKey || event.metaKey;
+
 grid.addEventListener("keydown", event => {
   const page = Math.max(1, Math.floor((innerHeight - 100) / (side + GAP))) * columns;
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns,
     PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity };
-  if (!(event.key in steps) || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (!(event.key in steps) || modified(event)) return;
   event.preventDefault();
   move(current + steps[event.key]);
-});
-
-// The records of an image's sheet are loaded when it is opened. A page from disk cannot fetch.
-const loaded = new Map(), waiting = new Map();
-window.galleryRecords = (number, records) => waiting.get(number)(records);
-
-function records(number) {
-  if (!loaded.has(number)) {
-    const inline = $(`records-${number}`);
-    loaded.set(number, inline ? Promise.resolve(JSON.parse(inline.textContent))
-      : new Promise((resolve, reject) => {
-        waiting.set(number, resolve);
-        const script = document.createElement("script");
-        script.src = `records/${String(number).padStart(4, "0")}.js`;
-        script.onerror = () => reject(new Error(`${script.getAttribute("src")} is missing`));
-        document.head.appendChild(script);
-      }));
-  }
-  return loaded.get(number);
-}
-
-let opened = null;
-
-async function open(position) {
-  const image = shown[position];
-  opened = current = position;
-  $("name").textContent = image.name;
-  $("previous").disabled = position === 0;
-  $("next").disabled = position === shown.length - 1;
-  paint($("frame"), image.place);
-  $("note").textContent = "";
-  $("large").hidden = data.root === null;
-  if (data.root === null) thumbnailOnly("This file holds thumbnails only.");
-  else {
-    $("frame").removeAttribute("role");
-    $("large").alt = described(image);
-    $("large").src = data.root + image.file;
-  }
-  if (!view.open) view.showModal();
-  history.replaceState(null, "", `#${image.family}/${image.index}`);
-  let record;
-  try {
-    record = (await records(Math.floor(image.place / PER_SHEET)))[image.place % PER_SHEET];
-  } catch (error) {
-    record = { params: `Cannot be shown: ${error.message}.` };
-  }
-  if (opened === position) fill(image, record);
-}
-
-function thumbnailOnly(reason) {
-  $("large").hidden = true;
-  $("frame").setAttribute("role", "img");
-  $("frame").setAttribute("aria-label", described(shown[opened]));
-  $("note").textContent = reason;
-}
-
-function fill(image, record) {
-  const facts = { File: image.file, Size: record.size && `${record.size} px`, Seed: record.seed,
-    Attempt: record.attempt, Palette: paletteNames(image),
-    "Collected from": record.origin && Object.values(record.origin).join(" in ") };
-  $("facts").replaceChildren(...Object.entries(facts).filter(([, value]) => value !== undefined)
-    .flatMap(([name, value]) => [made("dt", name), made("dd", value)]));
-  $("redraw").hidden = $("params-title").hidden = $("params").hidden = Boolean(record.origin);
-  $("params").textContent = record.params ?? "";
-  $("params").scrollTop = 0;
-  $("colors").replaceChildren(...(record.colors ?? []).map(([where, name, colors]) => {
-    const row = made("div", "");
-    row.className = "swatches";
-    const strip = row.appendChild(made("span", ""));
-    strip.append(...colors.map(color => {
-      const swatch = made("i", "");
-      swatch.style.background = swatch.title = color;
-      return swatch;
-    }));
-    row.append(made("span", `${where}: ${name}`));
-    return row;
-  }));
-  command();
-}
-
-function made(tag, text) {
-  const element = document.createElement(tag);
-  element.textContent = text;
-  return element;
-}
-
-function command() {
-  const file = shown[opened]?.file;
-  $("command").textContent = `fractalgen render ${data.command}/${file} --size ${$("size").value}`;
-}
-
-$("large").addEventListener("error", () =>
-  thumbnailOnly(`The set is not at ${data.root}: only the thumbnail can be shown.`));
-$("large").addEventListener("load", () => { $("frame").style.backgroundImage = "none"; });
-$("size").addEventListener("input", command);
-$("copy").addEventListener("click", async () => {
-  try {
-    await navigator.clipboard.writeText($("command").textContent);
-    $("copy").textContent = "Copied";
-    setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
-  } catch {
-    getSelection().selectAllChildren($("command"));
-  }
-});
-const step = by => { if (shown[opened + by]) open(opened + by); };
-$("previous").addEventListener("click", () => step(-1));
-$("next").addEventListener("click", () => step(1));
-$("close").addEventListener("click", () => view.close());
-view.addEventListener("click", event => { if (event.target === view) view.close(); });
-view.addEventListener("keydown", event => {
-  if (event.target.id === "size" || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
-    event.preventDefault();
-    step(event.key === "ArrowLeft" ? -1 : 1);
-  }
-});
-view.addEventListener("close", () => {
-  opened = null;
-  history.replaceState(null, "", "#");
-  move(current);
 });
 
 document.addEventListener("keydown", event => {
@@ -308,36 +171,127 @@ document.addEventListener("keydown", event => {
   $("index").focus();
 });
 
+// The records of a sheet are loaded when one of its images is opened. A page cannot fetch a file
+// from disk, but can run it.
+const loading = new Map(), arrived = new Map();
+window.galleryRecords = (number, records) => arrived.set(number, records);
+
+function recordsOf(number) {
+  const inline = $(`records-${number}`);
+  if (inline) return JSON.parse(inline.textContent);
+  if (!loading.has(number)) {
+    loading.set(number, new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = `records/${String(number).padStart(4, "0")}.js`;
+      script.onload = () => resolve(arrived.get(number));
+      script.onerror = () => reject(new Error(`${script.getAttribute("src")} is missing`));
+      document.head.append(script);
+    }));
+  }
+  return loading.get(number);
+}
+
+// The large view.
+let opened = null;
+
+async function open(position) {
+  const image = shown[position];
+  opened = current = position;
+  $("name").textContent = image.name;
+  $("previous").setAttribute("aria-disabled", position === 0);
+  $("next").setAttribute("aria-disabled", position === shown.length - 1);
+  $("note").textContent = "";
+  $("frame").removeAttribute("role");
+  paint($("frame"), image.place);
+  $("large").hidden = false;
+  $("large").alt = described(image);
+  if (data.root === null) showThumbnail("This file holds thumbnails only.");
+  else $("large").src = data.root + image.file;
+  if (!view.open) view.showModal();
+  view.scrollTop = 0;
+  history.replaceState(null, "", `#${image.family}/${image.index}`);
+  let record;
+  try {
+    record = (await recordsOf(Math.floor(image.place / PER_SHEET)))[image.place % PER_SHEET];
+  } catch (error) {
+    record = { params: `They cannot be shown: ${error.message}.` };
+  }
+  if (opened === position) describe(image, record);
+}
+
+function showThumbnail(reason) {
+  $("large").hidden = true;
+  $("frame").setAttribute("role", "img");
+  $("frame").setAttribute("aria-label", $("large").alt);
+  $("note").textContent = reason;
+}
+
+function describe(image, record) {
+  const facts = { File: image.file, Size: record.size, Seed: record.seed, Attempt: record.attempt,
+    Palette: paletteOf(image), Origin: record.origin };
+  $("facts").replaceChildren(...Object.entries(facts).filter(([, text]) => text !== undefined)
+    .flatMap(([name, text]) => [element("dt", name), element("dd", text)]));
+  $("colors").replaceChildren(...(record.colors ?? []).map(([where, name, colors]) => {
+    const strip = element("span"), row = element("div");
+    for (const color of colors) strip.appendChild(element("i")).style.background = color;
+    row.append(strip, element("span", `${where}: ${name}`));
+    return row;
+  }));
+  $("redraw").hidden = $("recorded").hidden = record.origin !== undefined;
+  $("params").textContent = record.params;
+  showCommand();
+}
+
+function element(tag, text = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}
+
+function showCommand() {
+  const path = `${data.command}/${shown[opened].file}`;
+  $("command").textContent = `fractalgen render ${path} --size ${$("size").value}`;
+}
+
+function step(by) {
+  if (shown[opened + by]) open(opened + by);
+}
+
+$("large").addEventListener("error", () =>
+  showThumbnail(`The image is not at ${data.root}, so only its thumbnail can be shown.`));
+$("large").addEventListener("load", () => { $("frame").style.backgroundImage = "none"; });
+$("size").addEventListener("input", showCommand);
+$("copy").addEventListener("click", async () => {
+  getSelection().selectAllChildren($("command"));
+  await navigator.clipboard?.writeText($("command").textContent).catch(() => {});
+});
+$("previous").addEventListener("click", () => step(-1));
+$("next").addEventListener("click", () => step(1));
+$("close").addEventListener("click", () => view.close());
+view.addEventListener("click", event => { if (event.target === view) view.close(); });
+view.addEventListener("keydown", event => {
+  const steps = { ArrowLeft: -1, ArrowRight: 1 };
+  if (event.key in steps && event.target.id !== "size" && !modified(event)) step(steps[event.key]);
+});
+view.addEventListener("close", () => {
+  opened = null;
+  history.replaceState(null, "", "#");
+  move(current);
+});
+
 function openFromAddress() {
   const [, family, index] = location.hash.match(/^#([a-z0-9-]+)\/(\d+)$/) ?? [];
   const position = shown.findIndex(one => one.family === family && one.index === Number(index));
   if (position >= 0 && position !== opened) open(position);
 }
 
-const tally = new Map(), used = data.palettes.map(() => 0);
-for (const image of images) {
-  tally.set(image.family, (tally.get(image.family) ?? 0) + 1);
-  for (const number of image.palettes) used[number]++;
-}
-options($("family"), "All families", [...tally].map(([name, number]) => [name, name, number]));
-options($("palette"), "All palettes", data.palettes.map((name, i) => [name, i, used[i]]));
-
-function reset() {
-  $("filters").reset();
-  chosen.hue = chosen.complexity = null;
-  filter();
-}
-
-$("filters").addEventListener("input", filter);
-$("filters").addEventListener("submit", event => event.preventDefault());
-$("reset").addEventListener("click", reset);
-$("again").addEventListener("click", reset);
-let drawing = false;
+let waiting = false;
 addEventListener("scroll", () => {
-  if (!drawing) requestAnimationFrame(() => { drawing = false; draw(); });
-  drawing = true;
+  if (!waiting) requestAnimationFrame(() => { waiting = false; draw(); });
+  waiting = true;
 }, { passive: true });
-new ResizeObserver(() => { if (grid.clientWidth) lay(); }).observe(document.body);
+new ResizeObserver(() => { if (grid.clientWidth !== laidWidth) lay(); }).observe(grid);
+addEventListener("resize", draw);
 addEventListener("hashchange", openFromAddress);
 filter();
 openFromAddress();
