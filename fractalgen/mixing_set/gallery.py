@@ -39,6 +39,7 @@ _QUALITY = 70
 _PAGE = "index.html"
 _MARK = b'content="fractalgen gallery"'
 _OWN_FOLDERS = {"sheets": re.compile(r"\d{4,}\.jpg"), "records": re.compile(r"\d{4,}\.js")}
+_LEFTOVER = re.compile(r"\.fractalgen-.*\.part")
 
 _HUES = (
     *("red", "orange", "yellow", "lime", "green", "emerald"),
@@ -215,8 +216,10 @@ def _foreign(out: Path) -> Iterator[Path]:
     for path in sorted(out.iterdir()):
         own = _OWN_FOLDERS.get(path.name)
         if own is not None and path.is_dir() and not path.is_symlink():
-            yield from (one for one in sorted(path.iterdir()) if not own.fullmatch(one.name))
-        elif path.name != _PAGE or not _is_gallery(path):
+            for inner in sorted(path.iterdir()):
+                if not (own.fullmatch(inner.name) or _LEFTOVER.fullmatch(inner.name)):
+                    yield inner
+        elif not (_LEFTOVER.fullmatch(path.name) or (path.name == _PAGE and _is_gallery(path))):
             yield path
 
 
@@ -231,6 +234,7 @@ def _clear(out: Path) -> None:
     """Make the folder, and remove the files of the gallery that the new one replaces."""
     out.mkdir(parents=True, exist_ok=True)
     (out / _PAGE).unlink(missing_ok=True)
+    remove_leftovers(out)
     for name in _OWN_FOLDERS:
         (out / name).mkdir(exist_ok=True)
         remove_leftovers(out / name)

@@ -40,7 +40,7 @@ function filter() {
   $("count").textContent =
     all ? counted(shown.length) : `${shown.length.toLocaleString("en")} of ${counted(images.length)}`;
   $("nothing").hidden = shown.length > 0;
-  $("reset").disabled = all;
+  $("clear").disabled = all;
   const top = grid.getBoundingClientRect().top + scrollY - $("filters").offsetHeight;
   if (scrollY > top) scrollTo(0, top);
   current = 0;
@@ -68,7 +68,7 @@ function histogram(key, counting) {
 
 $("filters").addEventListener("input", filter);
 $("filters").addEventListener("submit", event => event.preventDefault());
-$("reset").addEventListener("click", () => {
+$("clear").addEventListener("click", () => {
   $("filters").reset();
   chosen.hue = chosen.complexity = null;
   filter();
@@ -274,9 +274,10 @@ view.addEventListener("keydown", event => {
   if (event.key in steps && event.target.id !== "size" && !modified(event)) step(steps[event.key]);
 });
 view.addEventListener("close", () => {
+  const position = opened;  // the browser has given the focus back to the image opened first
   opened = null;
   history.replaceState(null, "", "#");
-  move(current);
+  move(position);
 });
 
 function openFromAddress() {
