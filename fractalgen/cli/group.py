@@ -35,6 +35,7 @@ COMMANDS = {
     "contact-sheet": "contact_sheet:contact_sheet",
     "stats": "stats:stats",
     "export": "export:export",
+    "gallery": "gallery:gallery",
     "render": "render:render",
     "show-ipmix": "show_ipmix:show_ipmix",
     "train-with-set": "train_with_set:train_with_set",

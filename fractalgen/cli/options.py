@@ -102,7 +102,7 @@ def prepare_torch(command: str) -> None:
 
     from fractalgen.cli.group import Failure
 
-    needed = ("accelerate", "jinja2", "safetensors", "sklearn", "torch", "torchvision")
+    needed = ("accelerate", "safetensors", "sklearn", "torch", "torchvision")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise Failure(
