@@ -26,7 +26,7 @@ from fractalgen.cli.output import images, print_json, progress_bar
 def export(
     set_folder: Path, out: Path, layout: str, copy: bool, quiet: bool, as_json: bool
 ) -> None:
-    """Write a set's images into the folders that other programs read.
+    """Write a set in the folder layout of another project.
 
     The layout pixmix is that of PixMix's archive: give DIR/fractals_and_fvis to PixMix or LayerMix
     as the mixing set. DIR must be new, empty, or hold an earlier export of the set. The images are
