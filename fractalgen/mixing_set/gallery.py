@@ -318,9 +318,12 @@ def _large_view(entry: _Entry) -> dict[str, Any]:
 
 
 def _readable(value: Any, indent: int = 0) -> str:
-    """Return JSON with one line for each part that fits on one."""
+    """Return JSON with one line for each flat list, and for each part that fits on one."""
     line = json.dumps(value, ensure_ascii=False)
-    if len(line) + indent <= _LINE_LENGTH or not isinstance(value, (dict, list)):
+    nested = isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value)
+    )
+    if len(line) + indent <= _LINE_LENGTH or not nested:
         return line
     inner = indent + 2
     if isinstance(value, dict):
