@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jinja2
 import numpy as np
@@ -94,6 +94,9 @@ class _Entry:
         return sorted(names - {_OTHER_PALETTE}) or sorted(names) or [_NO_PALETTE]
 
 
+_Decoded: TypeAlias = tuple[_Entry, NDArray[np.uint8]]
+
+
 def gallery(
     folder: str | Path,
     out: str | Path,
@@ -135,18 +138,19 @@ def gallery(
     records = store.manifest.in_order()
     left_out: list[str] = []
 
-    def decode(record: Record, _: threading.Event) -> tuple[Record, NDArray[np.uint8] | str]:
+    def decode(record: Record, _: threading.Event) -> _Decoded | str:
         try:
-            return record, read_square(store.path(record.file), _TILE)
+            rgb = read_square(store.path(record.file), _TILE)
         except ImageError as error:
-            return record, str(error)
+            return f"{record.file}: {error}"
+        return _entry(record, rgb), rgb
 
-    def decoded(pool: OrderedPool[Record, Any]) -> Iterator[tuple[_Entry, NDArray[np.uint8]]]:
-        for done, (record, found) in enumerate(pool.map(records), 1):
+    def decoded(pool: OrderedPool[Record, _Decoded | str]) -> Iterator[_Decoded]:
+        for done, found in enumerate(pool.map(records), 1):
             if isinstance(found, str):
-                left_out.append(f"{record.file}: {found}")
+                left_out.append(found)
             else:
-                yield _entry(record, found), found
+                yield found
             if progress:
                 progress(done, len(records))
 
@@ -314,9 +318,12 @@ def _large_view(entry: _Entry) -> dict[str, Any]:
 
 
 def _readable(value: Any, indent: int = 0) -> str:
-    """Return JSON with one line for each part that fits on one."""
+    """Return JSON with one line for each flat list, and for each part that fits on one."""
     line = json.dumps(value, ensure_ascii=False)
-    if len(line) + indent <= _LINE_LENGTH or not isinstance(value, (dict, list)):
+    nested = isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value)
+    )
+    if len(line) + indent <= _LINE_LENGTH or not nested:
         return line
     inner = indent + 2
     if isinstance(value, dict):

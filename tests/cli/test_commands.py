@@ -277,6 +277,21 @@ def test_a_image_is_redrawn_at_another_size(run, tmp_path):
     assert "is inside the set" in result.stderr
 
 
+def test_a_gallery(run, tmp_path):
+    run("ifs", "--n", 3, "--size", 32, "--quiet")
+    result = run("gallery")
+    assert result.exit_code == 0
+    assert "index.html: 3 images, " in result.stdout
+    assert (tmp_path / "gallery" / "index.html").is_file()
+    result = run("gallery")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: gallery already exists; --overwrite replaces the gallery\n"
+    (tmp_path / "ipmix-set" / "ifs" / "000001.jpg").write_bytes(b"damaged")
+    result = run("gallery", "--overwrite", "--single-file")
+    assert result.stdout.startswith("gallery.html: 2 images, ")
+    assert "Left out 1 image: ifs/000001.jpg: not an image" in result.stderr
+
+
 def test_a_contact_sheet(run, tmp_path):
     run("ifs", "--n", 7, "--size", 16)
     run("features", "--n", 2, "--size", 16)
