@@ -25,4 +25,4 @@ def test_help_needs_no_torch(run, command):
 def test_comparing_needs_no_torch(run):
     result = run("compare", "runs/one")
     assert result.exit_code == 1
-    assert "there is no such run" in result.stderr
+    assert "runs/one does not exist" in result.stderr
