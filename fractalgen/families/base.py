@@ -15,12 +15,14 @@ from fractalgen.seeding import rng_for
 __all__ = [
     "MAX_ATTEMPTS",
     "SIZE_RANGE",
+    "AffineMap",
     "Family",
     "ImageSpec",
     "check_colors",
     "check_direction",
     "check_size",
     "check_within",
+    "is_contractive",
     "log_uniform",
     "rounded",
     "sample_spec",
@@ -123,6 +125,17 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 # Recorded parameters can be edited by hand. Families draw well within the ranges that they check;
 # outside them an image could take forever, or numbers could overflow.
+
+
+AffineMap = tuple[float, float, float, float, float, float]
+"""(a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f."""
+
+
+def is_contractive(row: AffineMap) -> bool:
+    """Tell whether a map's iterates converge: both eigenvalues lie inside the unit circle."""
+    a, b, _, d, e, _ = row
+    determinant = a * e - b * d
+    return abs(determinant) < 1.0 and abs(a + e) < 1.0 + determinant
 
 
 def check_size(size: int) -> int:

@@ -15,7 +15,7 @@ from fractalgen.arguments import one_of
 from fractalgen.color.palettes import choose, resolve
 from fractalgen.color.spaces import hex_to_oklab
 from fractalgen.errors import ArgumentError
-from fractalgen.families.base import check_colors, check_within
+from fractalgen.families.base import AffineMap, check_colors, check_within, is_contractive
 from fractalgen.kernels.affine_systems import (
     COUNT_SHIFT,
     N_CHAINS,
@@ -33,8 +33,7 @@ BRUSHES = ("point", "patch")
 _MAX_MAPS = 16
 _N_MAPS_RANGE = (2, 9)
 _MAX_ENTRY = 1e7
-_POINTS = 100_000  # at 256 pixels a side; as many per pixel at other sizes
-_MAX_POINTS = 400_000_000
+_POINTS = 100_000  # at 256 pixels a side; as many per brush pixel at other sizes
 _PATCH_SIDE = 3
 _FIRST_BRUSH_SIZE = 256  # from here on the brush grows with the image
 _PROBE_SIZE = 64
@@ -54,7 +53,7 @@ class FractalDBParams:
     """One point fractal."""
 
     # Rows (a, b, c, d, e, f) for the unit square: x' = a x + b y + c, y' = d x + e y + f.
-    maps: tuple[tuple[float, float, float, float, float, float], ...]
+    maps: tuple[AffineMap, ...]
     weights: tuple[int, ...]  # how many of 256 random bytes choose each map
     patch: int  # the brush, a bit for each of 3 x 3 pixels, row by row; bit 4 is the middle
     stream: int  # the chaos game's random stream
@@ -64,7 +63,7 @@ class FractalDBParams:
         check_within("the number of maps", 1, _MAX_MAPS, len(self.maps))
         for row in self.maps:
             check_within("a map", -_MAX_ENTRY, _MAX_ENTRY, *row)
-            if not _is_contractive(*row[:2], *row[3:5]):
+            if not is_contractive(row):
                 raise ArgumentError("a map must be a contraction")
         if len(self.weights) != len(self.maps):
             raise ArgumentError("each map needs a weight")
@@ -129,11 +128,16 @@ class FractalDB:
 
     def render(self, params: FractalDBParams, size: int) -> NDArray[np.uint8]:
         """Draw the image as a (size, size, 3) uint8 RGB array."""
-        n_points = min(_MAX_POINTS, max(1, _POINTS * size * size // 65536))
+        step = max(1, size // _FIRST_BRUSH_SIZE)  # pixels along each side of a brush pixel
+        n_points = max(1, _POINTS * size**2 // (_FIRST_BRUSH_SIZE * step) ** 2)
         counts = _play(params, size, n_points)[: size * size].reshape(size, size)
         visited = counts >> np.uint64(COUNT_SHIFT) > 0
+        for axes in ((1, 0), (0, 1)):
+            wide = visited.copy()
+            for shift in range(1, step):
+                _add_shifted(visited, axes[0] * shift, axes[1] * shift, wide)
+            visited = wide
         inked = np.zeros((size, size), bool)
-        step = max(1, size // _FIRST_BRUSH_SIZE)
         for bit in range(_PATCH_SIDE**2):
             if params.patch >> bit & 1:
                 down, across = (bit // _PATCH_SIDE - 1) * step, (bit % _PATCH_SIDE - 1) * step
@@ -149,15 +153,9 @@ def _sample_maps(rng: np.random.Generator) -> NDArray[np.float64]:
         maps = rng.uniform(-1.0, 1.0, (int(rng.integers(*_N_MAPS_RANGE)), 6))
         areas = np.abs(maps[:, 0] * maps[:, 4] - maps[:, 1] * maps[:, 3])
         if _AREA_RANGE[0] <= float(math.fsum(areas)) <= _AREA_RANGE[1] and all(
-            _is_contractive(a, b, d, e) for a, b, _, d, e, _ in maps.tolist()
+            is_contractive(tuple(row)) for row in maps.tolist()
         ):
             return maps
-
-
-def _is_contractive(a: float, b: float, d: float, e: float) -> bool:
-    """Tell whether a map's iterates converge: both eigenvalues lie inside the unit circle."""
-    determinant = a * e - b * d
-    return abs(determinant) < 1.0 and abs(a + e) < 1.0 + determinant
 
 
 def _play(params: FractalDBParams, size: int, n_points: int) -> NDArray[np.uint64]:

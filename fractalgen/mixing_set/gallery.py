@@ -25,6 +25,7 @@ from fractalgen.color import palettes
 from fractalgen.errors import ImageError, SetError
 from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
 from fractalgen.images.decoding import read_square
+from fractalgen.mixing_set.image_measures import edge_density
 from fractalgen.mixing_set.manifest import Record
 from fractalgen.mixing_set.store import Store
 from fractalgen.pool import OrderedPool, Progress, default_workers
@@ -49,7 +50,6 @@ _N_HUES = len(_HUES)
 _GREY = _N_HUES
 _MAX_GREY_CHROMA = 20.0  # mean of a grey image, of 255
 _N_COMPLEXITIES = 20
-_MIN_EDGE = 16  # grey levels between neighbouring pixels
 
 _OTHER_PALETTE = "random or custom"
 _NO_PALETTE = "none"
@@ -248,7 +248,8 @@ def _clear(out: Path) -> None:
 
 def _entry(record: Record, rgb: NDArray[np.uint8]) -> _Entry:
     params = None if record.params is None else json.loads(record.params)
-    return _Entry(record, _hue(rgb), _complexity(rgb), tuple(_colors(params)))
+    complexity = min(_N_COMPLEXITIES - 1, int(edge_density(rgb) * _N_COMPLEXITIES))
+    return _Entry(record, _hue(rgb), complexity, tuple(_colors(params)))
 
 
 def _hue(rgb: NDArray[np.uint8]) -> int:
@@ -261,14 +262,6 @@ def _hue(rgb: NDArray[np.uint8]) -> int:
         return _GREY
     sectors = np.rint(hue * _N_HUES / 256).astype(np.int64) % _N_HUES
     return int(np.bincount(sectors.ravel(), chroma.ravel(), _N_HUES).argmax())
-
-
-def _complexity(rgb: NDArray[np.uint8]) -> int:
-    """Return the share of a thumbnail's pixels on an edge, in twentieths."""
-    grey = rgb.astype(np.float64).mean(axis=-1)
-    steps = np.hypot(np.diff(grey, axis=0)[:, :-1], np.diff(grey, axis=1)[:-1])
-    share = float((steps >= _MIN_EDGE).mean())
-    return min(_N_COMPLEXITIES - 1, int(share * _N_COMPLEXITIES))
 
 
 def _colors(value: Any, where: str = "") -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from fractalgen.families.ifs.fractals import is_contractive, sample_system
+from fractalgen.families.base import is_contractive
+from fractalgen.families.ifs.fractals import sample_system
 
 
 @pytest.mark.parametrize("n_maps", [2, 7])

@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from fractalgen.color.spaces import LINEAR_TO_SRGB8, SRGB8_TO_LINEAR, gradient
 from fractalgen.errors import ArgumentError
-from fractalgen.families.base import check_colors, check_within, log_uniform, rounded
+from fractalgen.families.base import (
+    AffineMap,
+    check_colors,
+    check_within,
+    is_contractive,
+    log_uniform,
+    rounded,
+)
 from fractalgen.kernels.affine_systems import (
     N_CHAINS,
     N_CHOICES,
@@ -31,9 +38,6 @@ __all__ = [
     "sample_fractal",
     "sample_system",
 ]
-
-AffineMap = tuple[float, float, float, float, float, float]
-"""(a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f."""
 
 _BASE_SIZE = 256
 _LARGE_SIZE = 1024
@@ -88,13 +92,6 @@ class Fractal:
         check_within("a fractal's gain", 1.0, 2000.0, self.gain)
         check_within("a fractal's structure", 0.0, 1.0, self.structure)
         check_colors("a fractal's colours", self.colors)
-
-
-def is_contractive(row: AffineMap) -> bool:
-    """Return whether a map's iterates converge: both eigenvalues are inside the unit circle."""
-    a, b, _, d, e, _ = row
-    determinant = a * e - b * d
-    return abs(determinant) < 1.0 and abs(a + e) < 1.0 + determinant
 
 
 def sample_system(
