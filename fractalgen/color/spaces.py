@@ -20,6 +20,7 @@ from fractalgen.kernels.color_spaces import curve_through, linear_to_lab, neares
 __all__ = [
     "LINEAR_TO_SRGB8",
     "SRGB8_TO_LINEAR",
+    "exposure_of",
     "gradient",
     "hex_to_linear",
     "hex_to_oklab",
@@ -89,6 +90,25 @@ def oklch_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...
 def oklab_to_hex(colors: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
     """Turn OKLab into ``"#rrggbb"`` colours; reduce the chroma of colours outside sRGB."""
     return _to_hex(nearest_codes(np.array(colors), False, _CODE_BORDERS))
+
+
+def exposure_of(
+    axes: NDArray[np.float32], spread: Sequence[float], mean: Sequence[float]
+) -> NDArray[np.float32]:
+    """Return each colour axis's middle, gain and mean, as `opponents_to_rgb` takes them.
+
+    The gain brings half the 4th to 96th percentile range of an axis, float32 (n, height, width), to
+    its `spread`.
+    """
+    ranked = np.sort(axes.reshape(len(axes), -1), axis=1)
+    n = ranked.shape[1]
+    low, high = ranked[:, n // 25], ranked[:, n - n // 25]
+    half = np.maximum((high - low) * np.float32(0.5), np.float32(1e-6))
+    exposure = np.empty((len(axes), 3), np.float32)
+    exposure[:, 0] = (low + high) * np.float32(0.5)
+    exposure[:, 1] = np.array(spread, np.float32) / half
+    exposure[:, 2] = mean
+    return exposure
 
 
 def linear_to_srgb(planes: NDArray[np.float32]) -> NDArray[np.uint8]:

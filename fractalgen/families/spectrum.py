@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.color.palettes import choose, resolve
-from fractalgen.color.spaces import srgb_gradient
+from fractalgen.color.spaces import exposure_of, srgb_gradient
 from fractalgen.families.base import check_colors, check_within, rounded
 from fractalgen.kernels.color_spaces import opponents_to_rgb
 from fractalgen.kernels.spectra import spectral_noise
@@ -132,12 +132,5 @@ def _resized(fields: NDArray[np.float32], size: int, axis: int) -> NDArray[np.fl
 def _exposure(params: SpectrumParams) -> NDArray[np.float32]:
     """Return each field's middle, gain and mean, measured on a small probe."""
     fields = _fields(params, _PROBE_SIZE)
-    ranked = np.sort(fields.reshape(len(fields), -1), axis=1)
-    n = ranked.shape[1]
-    low, high = ranked[:, n // 25], ranked[:, n - n // 25]
-    half = np.maximum((high - low) * np.float32(0.5), np.float32(1e-6))
-    exposure = np.empty((len(fields), 3), np.float32)
-    exposure[:, 0] = (low + high) * np.float32(0.5)
-    exposure[:, 1] = np.array(params.spread[: len(fields)], np.float32) / half
-    exposure[:, 2] = params.mean[: len(fields)]
-    return exposure
+    n = len(fields)
+    return exposure_of(fields, params.spread[:n], params.mean[:n])

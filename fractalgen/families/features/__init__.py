@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.color.palettes import choose, resolve
-from fractalgen.color.spaces import srgb_gradient
+from fractalgen.color.spaces import exposure_of, srgb_gradient
 from fractalgen.errors import ArgumentError
 from fractalgen.families.base import check_colors, check_within
 from fractalgen.families.features.banks import sample_bank
@@ -231,15 +231,7 @@ def _probe(params: FeaturesParams) -> tuple[NDArray[np.float32], NDArray[np.floa
     The result is cached, because an accepted image is rendered right after its probe.
     """
     axes = _draw_axes(params, _PROBE_SIZE, 0, _PROBE_SIZE)
-    ranked = np.sort(axes.reshape(3, -1), axis=1)
-    n = ranked.shape[1]
-    low, high = ranked[:, n // 25], ranked[:, n - n // 25]
-    exposure = np.empty((3, 3), np.float32)
-    exposure[:, 0] = (low + high) * np.float32(0.5)
-    half = np.maximum((high - low) * np.float32(0.5), np.float32(1e-6))
-    exposure[:, 1] = np.array(params.spread, np.float32) / half
-    exposure[:, 2] = params.mean
-    return axes, exposure
+    return axes, exposure_of(axes, params.spread, params.mean)
 
 
 def _gradient_colors(colors: tuple[str, ...]) -> NDArray[np.uint8] | None:
