@@ -1,7 +1,12 @@
 import pytest
+from hypothesis import settings
 
 from fractalgen.mixing_set.build import build
 from tests.mixing_set.small_sets import ifs_recipe
+
+# An example that compiles a kernel, or a busy machine, is slow and no failure.
+settings.register_profile("fractalgen", deadline=None)
+settings.load_profile("fractalgen")
 
 
 @pytest.fixture

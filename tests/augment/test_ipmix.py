@@ -51,7 +51,7 @@ def test_both_engines_apply_plans_alike(compat):
     assert np.max(means) < (2.0 if compat == "paper" else 8.0)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     height=st.integers(8, 64),
     width=st.integers(8, 64),

@@ -52,7 +52,7 @@ def lengths(change):
     return change.double().flatten(1).norm(dim=1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     epsilon=st.floats(0, 3),
     step_size=st.none() | st.floats(0, 5),

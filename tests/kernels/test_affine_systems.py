@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalgen.kernels.affine_systems import N_UNIFORMS, choose_by_area, draw_system, frame, trace
@@ -34,7 +34,6 @@ def box(maps, weights):
     return points[:, 20], points[:, -21]
 
 
-@settings(deadline=None)  # the first example compiles
 @given(SEEDS, N_MAPS)
 def test_singular_values_add_up_to_the_sigma_factor(seed, n_maps):
     maps, uniforms = drawn(seed, n_maps)
@@ -65,7 +64,6 @@ def test_every_pair_keeps_what_the_others_need(n_maps):
         spent += first + 2 * second
 
 
-@settings(deadline=None)  # the first example compiles
 @given(SEEDS, N_MAPS)
 def test_weights_follow_the_maps_areas(seed, n_maps):
     maps, _ = drawn(seed, n_maps)
@@ -91,7 +89,6 @@ def test_weights_of_maps_that_flatten_the_plane():
     assert weighed([*flat, (0.5, 0, 0, 0, 0.5, 0)]).tolist() == [3, 3, 250]
 
 
-@settings(deadline=None)  # the first example compiles
 @given(SEEDS, N_MAPS)
 def test_framing_moves_the_box_and_nothing_else(seed, n_maps):
     maps, _ = drawn(seed, n_maps)
@@ -110,7 +107,6 @@ def test_framing_moves_the_box_and_nothing_else(seed, n_maps):
     np.testing.assert_allclose((new_low + new_high) / 2, center, atol=1e-4)
 
 
-@settings(deadline=None)  # the first example compiles
 @given(SEEDS, N_MAPS)
 def test_framed_maps_are_short_on_record(seed, n_maps):
     maps, _ = drawn(seed, n_maps)

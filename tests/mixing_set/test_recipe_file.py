@@ -3,7 +3,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalgen.errors import RecipeError
@@ -162,7 +162,6 @@ def test_a_number_that_python_does_not_write(written, table, key):
 
 
 @pytest.mark.parametrize(("table", "key"), PLACES)
-@settings(deadline=None)
 @given(value=ODD_VALUES)
 def test_a_value_of_any_kind_is_taken_or_answered_with_a_sentence(
     tmp_path_factory, table, key, value
