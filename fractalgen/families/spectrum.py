@@ -33,8 +33,8 @@ _PROBE_SIZE = 64
 _N_COLORS = 1024
 _PALETTE_SHARE = 0.4  # of the images, if the palette is "any"
 _SPARSE_SHARE = 0.5  # of the images, if the marginals are "any"
-_COARSEST = 8  # wavelets a side in the coarsest bands that are changed
-_N_LEVELS = 6
+_COARSEST = 4  # wavelets a side in the coarsest bands that are changed
+_N_LEVELS = 7
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,10 @@ class Spectrum:
 
 
 def _draw_marginals(rng: np.random.Generator) -> tuple[tuple[Band, Band, Band], ...]:
-    mean_power = rng.uniform(1.3, 2.2)
+    mean_power = rng.uniform(1.9, 3.4)
 
     def band() -> Band:
-        return rounded(mean_power + rng.uniform(-0.3, 0.3)), log_uniform(rng, 0.6, 1.7)
+        return rounded(mean_power + rng.uniform(-0.4, 0.4)), log_uniform(rng, 0.8, 2.6)
 
     return tuple((band(), band(), band()) for _ in range(_N_LEVELS))
 

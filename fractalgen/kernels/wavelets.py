@@ -128,12 +128,12 @@ def _raise_row(row, unit, power):
 
 
 @kernel
-def _energy(band):
+def _energy(plane, top, left, half):
     """Sum squares row by row, in an order that no vector unit changes."""
     total = 0.0
-    for y in range(band.shape[0]):
-        for x in range(band.shape[1]):
-            total += np.float64(band[y, x]) * np.float64(band[y, x])
+    for y in range(top, top + half):
+        for x in range(left, left + half):
+            total += np.float64(plane[y, x]) * np.float64(plane[y, x])
     return total
 
 
@@ -165,16 +165,15 @@ def reshape_marginals(
         for side in range(3):
             top = 0 if side == 0 else half
             left = 0 if side == 1 else half
-            band = plane[top : top + half, left : left + half]
             power = marginals[level, side, 0]
-            before = np.sqrt(_energy(band) / (half * half))
+            before = np.sqrt(_energy(plane, top, left, half) / (half * half))
             unit = _ONE / max(np.float32(before), _TINY)
-            for y in range(half):
-                _raise_row(band[y], unit, power)
-            after = np.sqrt(_energy(band) / (half * half))
+            for y in range(top, top + half):
+                _raise_row(plane[y, left : left + half], unit, power)
+            after = np.sqrt(_energy(plane, top, left, half) / (half * half))
             gain = np.float32(before * marginals[level, side, 1] / after)
-            for y in range(half):
-                _scale_row(band[y], gain)
+            for y in range(top, top + half):
+                _scale_row(plane[y, left : left + half], gain)
         half *= 2
         level = min(level + 1, marginals.shape[0] - 1)
     synthesize(plane, coarsest)
