@@ -109,7 +109,7 @@ class AutoAttack(Measurement[AutoAttackOptions, AutoAttackEntry]):
                         seed=int(rng_for(model.seed, "autoattack", done).integers(1 << 31)),
                         device=device,
                     )
-                    attacked = attack.run_standard_evaluation(
+                    attacked, _ = attack.run_standard_evaluation(
                         pixels.float() / 255, labels, batch_size=len(batch)
                     )
                 with torch.inference_mode():
