@@ -428,7 +428,7 @@ def _at_fault(family_type: Any, options: Mapping[str, Any]) -> tuple[str, ValueE
     for key, value in options.items():
         try:
             family_type(**{key: value})
-        except ValueError as error:
+        except ValueError as error:  # noqa: PERF203 - there are few options
             return key, error
         except (FractalgenError, OSError):  # it needs another option
             continue
