@@ -196,7 +196,7 @@ def test_a_batch_that_does_not_fit_is_halved(monkeypatch):
     alone = ascent.climb_all(params[4:], torch.device("cpu"))[0]
     np.testing.assert_allclose(spectra[4], alone, atol=0.05 * np.abs(alone).max())
     monkeypatch.setattr(ascent, "ascend", lambda *images: short_of_memory(*images, limit=0))
-    with pytest.raises(RunError, match="not enough memory .* smaller --canvas"):
+    with pytest.raises(RunError, match=r"not enough memory .* smaller --canvas"):
         ascent.climb_all(params[:1], torch.device("cpu"))
 
 

@@ -18,7 +18,7 @@ SMALL = {"canvas": 32, "steps": 4}
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    train(dataset="digits", method="vanilla", epochs=1, out=folder)
+    train(dataset="digits", method="vanilla", epochs=1, image_size=8, batch_size=512, out=folder)
     return folder
 
 

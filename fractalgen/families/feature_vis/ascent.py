@@ -127,7 +127,8 @@ def _climb(
 ) -> NDArray[np.complex64]:
     side, steps = images[0].side, images[0].steps
     network = backbone.network.to(device)
-    scales = torch.from_numpy(np.stack([_scales(side, one.decay) for one in images])).to(device)
+    falling = np.stack([_scales(side, one.decay) for one in images])[:, np.newaxis]
+    scales = torch.from_numpy(falling).to(device)
     starts, views = zip(*(_random_parts(one) for one in images), strict=True)
     spectra = torch.from_numpy(np.stack(starts)).to(device).requires_grad_()
     moves = torch.from_numpy(np.stack(views)).to(device)
@@ -218,6 +219,10 @@ def pixels(spectrum: NDArray[np.complex64], size: int) -> NDArray[np.uint8]:
     half = side // 2
     padded[:, :half, :half] = spectrum[:, :half, :half]
     padded[:, large - half + 1 :, :half] = spectrum[:, side - half + 1 :, :half]
+    # The centre of a pixel lies elsewhere on a finer grid.
+    shift = 1j * np.pi * (1.0 / large - 1.0 / side)
+    waves = np.fft.fftfreq(large, 1.0 / large)
+    padded *= np.exp(shift * waves[:, np.newaxis]) * np.exp(shift * waves[: large // 2 + 1])
     padded *= (large / side) ** 2
     light = np.fft.irfft2(spectrum[0], s=(side, side))
     padded *= max(1.0, _MIN_CONTRAST / max(float(light.std()), 1e-3))
