@@ -242,7 +242,7 @@ def test_a_channel_that_the_network_lacks_is_refused():
     [
         ("resnet81", UnknownNameError, "unknown backbone 'resnet81': did you mean 'resnet"),
         ("torchvision:resnt18", UnknownNameError, "of torchvision: did you mean 'resnet18'"),
-        ("runs/none", RunError, r"runs/none is not a run's folder: it has no run.json"),
+        ("runs/none", RunError, "'runs/none' is not a run's folder"),
         ("run:runs/none", RunError, "runs/none does not exist"),
     ],
 )

@@ -11,11 +11,10 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fractalgen.errors import ArgumentError, MissingPackageError, RunError, UnknownNameError
-from fractalgen.registry import Registry, nearest
+from fractalgen.registry import Registry, nearest, shown
 
 __all__ = [
     "BACKBONES",
@@ -71,15 +70,15 @@ for _kind, _address, _summary in (
     BACKBONES.add_lazily(_kind, _address, _summary)
 
 
-def require_torch() -> None:
-    """Raise MissingPackageError unless PyTorch can be imported; call it before importing it.
+def require_torch(what: str = "feature-vis") -> None:
+    """Raise MissingPackageError, which says what needs PyTorch, unless it can be imported.
 
     PyTorch's waiting threads sleep instead of spinning, which would slow down the other images.
     """
     missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingPackageError(
-            f"feature-vis needs {', '.join(missing)}; install the extra 'train': "
+            f"{what} needs {', '.join(missing)}; install the extra 'train': "
             "pip install 'fractalgen-ipmix[train]', or '.[train]' in a checkout"
         )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -103,7 +102,9 @@ def identified(text: str, weights: str) -> str:
     kind, name, digest = _parts(text)
     if kind == RANDOM:
         if not re.fullmatch(r"\d{1,9}", name):
-            raise ArgumentError(f"the seed of a random backbone must be a number, not '{name}'")
+            raise ArgumentError(
+                f"the seed of a random backbone must be a number, not {shown(name)}"
+            )
         if weights:
             raise ArgumentError("weights are for a torchvision or timm backbone; name one")
         return f"{RANDOM}:{int(name)}"
@@ -152,10 +153,10 @@ def _parts(text: str) -> tuple[str, str, str]:
         return RANDOM, "0", ""
     if colon and kind in BACKBONES and name:
         return kind, name, digest
-    if (Path(start) / _RUN_FILE).is_file():
+    if os.path.isfile(os.path.join(start, _RUN_FILE)):  # noqa: PTH - False for any odd text
         return "run", start, digest
     if "/" in start or "\\" in start:
-        raise RunError(f"{start} is not a run's folder: it has no {_RUN_FILE}")
+        raise RunError(f"the backbone {shown(start)} is not a run's folder: no {_RUN_FILE}")
     return _kind_of(start), start, digest
 
 
@@ -163,7 +164,7 @@ def _kind_of(name: str) -> str:
     """Find a bare name among the models of the libraries; UnknownNameError suggests the nearest."""
     from fractalgen.families.feature_vis.published import model_names
 
-    require_torch()
+    require_torch(f"the backbone {shown(name)}")
     known = {kind: model_names(kind) for kind in ("torchvision", "timm")}
     for kind, names in known.items():
         if name in names:
@@ -172,4 +173,4 @@ def _kind_of(name: str) -> str:
     hint = nearest(name, every)
     if len(hint) > 80:
         hint = "use random, torchvision:NAME, timm:NAME or a run's folder"
-    raise UnknownNameError(f"unknown backbone '{name}': {hint}")
+    raise UnknownNameError(f"unknown backbone {shown(name)}: {hint}")
