@@ -35,6 +35,7 @@ import fractalgen.kernels
 from benchmarks.assembly import findings, inner_loops, listing
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.families import FAMILIES, render, sample
+from fractalgen.families.base import is_exact
 from fractalgen.kernels.plan_layout import PLAN, SETTINGS, Choices
 
 # Bits of the vectors that LLVM computes with. For x86-64-v4 it prefers 256 to 512 by itself, as the
@@ -332,7 +333,7 @@ def signatures_in_use() -> set[tuple[str, str]]:
 
 
 def _use_kernels() -> list[tuple[str, str]]:
-    for family in FAMILIES:
+    for family in filter(lambda name: is_exact(FAMILIES[name]), FAMILIES):
         for index in range(8):
             render(sample(family, seed=2023, index=index), size=16)
     augment = IPMix(np.zeros((2, 36, 36, 3), np.uint8))
