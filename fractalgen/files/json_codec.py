@@ -11,7 +11,10 @@ from fractalgen.registry import shown
 
 T = TypeVar("T")
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["ADDED_LATER", "from_json", "to_json"]
+
+# Metadata of a field that older records lack; its default says what they meant.
+ADDED_LATER = {"added_later": True}
 
 _MAX_WHOLE = 2**63
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -33,8 +36,9 @@ def from_json(kind: type[T], data: Any, where: str = "", *, exact: bool = True) 
     """Rebuild a dataclass from what `to_json` gave, after a trip through JSON.
 
     Fields can be dataclasses, tuples, lists, dictionaries with text keys, text, numbers, bools,
-    any of these or None, or Any. Fields with a default can be missing. With `exact`, no other key
-    can be there; otherwise unknown keys are ignored. Messages call the
+    any of these or None, or Any. With `exact`, every field has to be there, and no other key;
+    only fields with the metadata `ADDED_LATER` can be missing.
+    Otherwise unknown keys are ignored, and fields with a default can be missing. Messages call the
     whole `where`, or by the class's name.
 
     Raises
@@ -79,9 +83,11 @@ def _decode_dataclass(kind: Any, data: Any, where: str, exact: bool) -> Any:
         raise ValueError(f"{where}: expected an object, found {shown(data)}")
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    odd = {name for name in fields.keys() - data.keys() if _is_required(fields[name])}
-    if exact:
-        odd |= data.keys() - fields.keys()
+    later = {name for name, field in fields.items() if "added_later" in field.metadata}
+    odd = (fields.keys() ^ data.keys()) - (later - data.keys())
+    if not exact:
+        missing = fields.keys() - data.keys()
+        odd = {name for name in missing if _is_required(fields[name])}
     if odd:
         raise ValueError(f"{where}: missing or unknown: {', '.join(sorted(map(str, odd)))}")
     return kind(

@@ -94,7 +94,8 @@ def measure_orbits(records: NDArray[np.float32], power: int) -> None:
 def field_ranges(fields: NDArray[np.float32], ranges: NDArray[np.float32]) -> None:
     """Write the minimum and maximum of each field to `ranges`, of shape (fields, 2).
 
-    Samples that did not escape have no smooth count and no average. A field without values gets (0, 0).
+    Samples that did not escape have no smooth count and no average. A field without
+    values gets (0, 0).
     """
     for field in range(ranges.shape[0]):
         lowest = np.float32(1e30)

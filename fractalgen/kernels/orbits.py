@@ -250,7 +250,20 @@ def follow_orbits(
                 s[RE + lane] = real(OUTSIDE)
         few = 0 if no_tile_left else _FEW
         new = is_tile and not julia
-        _run(s, power, absolute, conjugate, bailout, max_count, shapes, traps, within, new, average, few)
+        _run(
+            s,
+            power,
+            absolute,
+            conjugate,
+            bailout,
+            max_count,
+            shapes,
+            traps,
+            within,
+            new,
+            average,
+            few,
+        )
         _record(s, bailout, max_count, shapes, traps, average)
         if is_tile:
             for record in range(n_records):

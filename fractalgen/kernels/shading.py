@@ -187,8 +187,8 @@ def shade(
 ) -> None:
     """Colour every sample, average the samples of each pixel, and write sRGB to `out`.
 
-    `fields`, of shape (4 or, with an average, 5, rows, side), are what `fractalgen.kernels.orbit_fields` measures:
-    the samples of `out`, and one more row below unless the image ends there. `ranges` (5, 2) are
+    `fields`, of shape (4 or, with an average, 5, rows, side), are what
+    `fractalgen.kernels.orbit_fields` measures: the samples of `out`, and one more row below unless the image ends there. `ranges` (5, 2) are
     their minima and maxima, `tables` (5, n) their coordinates in [0, 1] at n values evenly spaced
     over these ranges.
 

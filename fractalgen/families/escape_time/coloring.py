@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,9 @@ from fractalgen.families.base import (
     log_uniform,
     rounded,
 )
-from fractalgen.kernels.orbit_fields import field_ranges, histogram
+from fractalgen.files.json_codec import ADDED_LATER
 from fractalgen.kernels.orbit_averages import CURVATURE, MAX_STRIPES, NO_AVERAGE, TRIANGLE
+from fractalgen.kernels.orbit_fields import field_ranges, histogram
 from fractalgen.kernels.shading import BLENDS, shade
 
 __all__ = [
@@ -87,7 +88,7 @@ class FieldWeights:
     hit: float
     angle: float
     phase: float
-    average: float = 0.0  # the default is what sets of version 1 had
+    average: float = field(default=0.0, metadata=ADDED_LATER)  # version 2
 
     def __post_init__(self) -> None:
         numbers = (self.smooth, self.distance, self.hit, self.angle, self.phase, self.average)
@@ -109,8 +110,10 @@ class Coloring:
     reach: float  # the distance coordinate where the trap layer ends, 0.01 to 1
     relief: float  # strength of the lighting, from 0 (none) to 10
     light: tuple[float, float]  # its direction: a unit vector, positive to the right and down
-    average: str = "none"  # key of `AVERAGES`; the default is what sets of version 1 had
-    n_stripes: int = 0  # around 0, where stripes are averaged: 1 to 7
+    average: str = field(default="none", metadata=ADDED_LATER)  # key of `AVERAGES`; version 2
+    n_stripes: int = field(
+        default=0, metadata=ADDED_LATER
+    )  # around 0, where stripes are averaged: 1 to 7
 
     def __post_init__(self) -> None:
         if self.normalizer not in NORMALIZERS or self.blend not in BLENDS:
@@ -125,7 +128,6 @@ class Coloring:
         check_within("a colouring's reach", 0.01, 1.0, self.reach)
         check_within("a colouring's relief", 0.0, 10.0, self.relief)
         check_direction("a colouring's light", *self.light)
-
 
     @property
     def average_code(self) -> int:
@@ -225,14 +227,14 @@ def expose(samples: NDArray[np.float32], normalizer: str) -> Exposure:
     field_ranges(samples, ranges[: len(samples)])
     tables = np.zeros((len(FIELDS), _N_BINS + 1), np.float32)
     counts = np.empty(_N_BINS, np.int64)
-    for field, name in enumerate(FIELDS[: len(samples)]):
-        low, high = ranges[field]
+    for index, name in enumerate(FIELDS[: len(samples)]):
+        low, high = ranges[index]
         if name == "angle" or not high > low:
-            tables[field] = np.linspace(low, high, _N_BINS + 1) if name == "angle" else 0.0
+            tables[index] = np.linspace(low, high, _N_BINS + 1) if name == "angle" else 0.0
             continue
-        histogram(samples[field], low, high, counts)
+        histogram(samples[index], low, high, counts)
         below = np.concatenate(([0], np.cumsum(counts)))
-        tables[field] = NORMALIZERS[normalizer](below / max(int(below[-1]), 1))
+        tables[index] = NORMALIZERS[normalizer](below / max(int(below[-1]), 1))
     return Exposure(ranges, tables)
 
 
