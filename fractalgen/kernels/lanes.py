@@ -29,7 +29,8 @@ TILE_ROWS, TILE_COLUMNS = 4, 16
 # Unsigned, so that Numba does not check whether an index counts from an array's end.
 LANES = np.uint64(TILE_ROWS * TILE_COLUMNS)
 # Where each quantity's run starts in the state: first those that move with a lane, then the results
-# of a stride, its iterates (after two earlier ones) and their distances from a trap, one run per step.
+# of a stride, its iterates after two earlier ones, and their distances from a trap, one run per
+# step.
 N_MOVED = 14
 RE, IM, C_RE, C_IM, COUNT, BEST, HIT_COUNT, HIT_RE, HIT_IM, HIT_TRAP = (
     np.uint64(run) * LANES for run in range(10)

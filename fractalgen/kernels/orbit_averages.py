@@ -6,8 +6,8 @@ Each iterate from z_3 on gives a term in [0, 1], and the terms of an orbit that 
 - stripes: (1 + sin(k arg z_n)) / 2, with k stripes around 0. The sine is the imaginary part of
   (z_n / |z_n|) ** k.
 - triangle inequality: where |z_n| lies between the least and the greatest that
-  |f(z_{n-1}) ** p| and |c| allow. As z_n is f(z_{n-1}) ** p + c, these are the two sides' difference
-  and sum, and the first side is |z_n - c|.
+  |f(z_{n-1}) ** p| and |c| allow. As z_n is f(z_{n-1}) ** p + c, these are the two sides'
+  difference and sum, and the first side is |z_n - c|.
 - curvature: the orbit's turn at z_{n-1}, as a share of a half turn.
 
 Terms are computed for all the iterates of a stride, in the distances' runs, which the traps then

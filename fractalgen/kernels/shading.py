@@ -188,9 +188,9 @@ def shade(
     """Colour every sample, average the samples of each pixel, and write sRGB to `out`.
 
     `fields`, of shape (4 or, with an average, 5, rows, side), are what
-    `fractalgen.kernels.orbit_fields` measures: the samples of `out`, and one more row below unless the image ends there. `ranges` (5, 2) are
-    their minima and maxima, `tables` (5, n) their coordinates in [0, 1] at n values evenly spaced
-    over these ranges.
+    `fractalgen.kernels.orbit_fields` measures: the samples of `out`, and one more row below unless
+    the image ends there. `ranges` (5, 2) are their minima and maxima, `tables` (5, n) their
+    coordinates in [0, 1] at n values evenly spaced over these ranges.
 
     `weights` (3, 5) say how far each field moves along the gradient in the base layer, in the trap
     layer, and for samples that did not escape, which use the base's gradient; `phases` (3,) say

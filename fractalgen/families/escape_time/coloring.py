@@ -111,9 +111,7 @@ class Coloring:
     relief: float  # strength of the lighting, from 0 (none) to 10
     light: tuple[float, float]  # its direction: a unit vector, positive to the right and down
     average: str = field(default="none", metadata=ADDED_LATER)  # key of `AVERAGES`; version 2
-    n_stripes: int = field(
-        default=0, metadata=ADDED_LATER
-    )  # around 0, where stripes are averaged: 1 to 7
+    n_stripes: int = field(default=0, metadata=ADDED_LATER)  # around 0, 1 to 7
 
     def __post_init__(self) -> None:
         if self.normalizer not in NORMALIZERS or self.blend not in BLENDS:
