@@ -115,7 +115,7 @@ EXPECTED = {
     "probes._count_visits": scalar("a small image", (u8[::1], i8)),
     "orbits.follow_orbits": vector(
         *(
-            (real[::1], i8, b1, b1, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, f4[:, :, ::1])
+            (real[::1], i8, b1, b1, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, i8, f4[:, :, ::1])
             for real in (f4, f8)
         )
     ),
@@ -137,6 +137,7 @@ EXPECTED = {
     "noise.noise_row": vector(loops=2),
     "noise.normal_lattice": scalar("a few nodes an image"),
     "noise.pixel_centers": vector(),
+    "orbit_averages.add_terms": vector(loops=3),
     "orbit_fields.field_ranges": scalar("chooses, then compares", (f4[:, :, ::1], f4[:, ::1])),
     "orbit_fields.histogram": scalar("histogram", (f4[:, ::1], f4, f4, i8[::1])),
     "orbit_fields.measure_orbits": vector((f4[:, :, ::1], i8), loops=2),

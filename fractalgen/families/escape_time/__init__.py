@@ -27,7 +27,8 @@ from fractalgen.families.escape_time.viewports import (
     sample_viewport,
 )
 from fractalgen.kernels.formulas import FORMULAS
-from fractalgen.kernels.lanes import N_RECORDS
+from fractalgen.kernels.lanes import N_RECORDS, N_RECORDS_WITH_AVERAGES
+from fractalgen.kernels.orbit_averages import NO_AVERAGE
 from fractalgen.kernels.orbit_fields import measure_orbits
 from fractalgen.kernels.orbits import BAILOUT, follow_orbits
 from fractalgen.seeding import rng_for
@@ -88,7 +89,7 @@ class EscapeTime:
     """
 
     name: ClassVar[str] = "escape-time"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     params_type: ClassVar[type[EscapeTimeParams]] = EscapeTimeParams
 
     palette: str = "any"
@@ -171,7 +172,7 @@ def orbit_fields(
 
     Returns
     -------
-    ndarray of float32, shape (6, rows, columns)
+    ndarray of float32, shape (4 or, with an average, 5, rows, columns)
         See `fractalgen.kernels.orbit_fields.measure_orbits`.
     """
     port = params.viewport
@@ -186,7 +187,9 @@ def orbit_fields(
     formula = FORMULAS[params.formula]
     shapes, traps = trap_rows(params.traps)
     n_rows = side - first_row if n_rows is None else n_rows
-    records = np.empty((N_RECORDS, -(-n_rows // stride), -(-side // stride)), np.float32)
+    average = params.coloring.average_code
+    n_records = N_RECORDS if average == NO_AVERAGE else N_RECORDS_WITH_AVERAGES
+    records = np.empty((n_records, -(-n_rows // stride), -(-side // stride)), np.float32)
     follow_orbits(
         view,
         *formula.steps,
@@ -195,12 +198,13 @@ def orbit_fields(
         shapes,
         traps.astype(dtype),
         params.reach * params.reach,
+        average,
         first_row,
         stride,
         records,
     )
     measure_orbits(records, formula.power)
-    return records
+    return records[: params.coloring.n_fields]
 
 
 @dataclass(frozen=True)
@@ -239,7 +243,7 @@ def measure_interest(rgb: NDArray[np.uint8]) -> Interest:
 
 def _compile_colors() -> None:
     rng = rng_for(0, EscapeTime.name, 0)
-    fields = rng.random((N_RECORDS, _COMPILED_SIZE, _COMPILED_SIZE), np.float32)
+    fields = rng.random((4, _COMPILED_SIZE, _COMPILED_SIZE), np.float32)
     color_fields(fields, sample_coloring(rng, "any"), _COMPILED_SIZE)
 
 
