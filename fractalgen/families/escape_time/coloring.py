@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ __all__ = [
     "expose",
     "exposure_stride",
     "sample_coloring",
+    "vary_coloring",
 ]
 
 FIELDS = ("smooth", "distance", "hit", "angle")
@@ -155,6 +156,22 @@ def sample_coloring(rng: np.random.Generator, palette: str) -> Coloring:
         reach=rounded(rng.uniform(0.3, 1.0)),
         relief=_sometimes(rng, 0.5, log_uniform(rng, 0.02, 0.2)),
         light=(rounded(math.cos(angle)), rounded(math.sin(angle))),
+    )
+
+
+def vary_coloring(coloring: Coloring, rng: np.random.Generator, palette: str) -> Coloring:
+    """Draw other palettes and other places on them; the fields' weights stay."""
+
+    def moved(weights: FieldWeights) -> FieldWeights:
+        return replace(weights, phase=rounded(rng.random()))
+
+    return replace(
+        coloring,
+        base_colors=choose(palette, rng).colors,
+        trap_colors=choose(palette, rng).colors,
+        base=moved(coloring.base),
+        trap=moved(coloring.trap),
+        interior=moved(coloring.interior),
     )
 
 
