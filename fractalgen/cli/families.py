@@ -45,6 +45,7 @@ def _draw_family(
     size: int | None,
     seed: int | None,
     format: str | None,  # noqa: A002 - the option's name
+    gray: bool | None,
     workers: int | None,
     overwrite: bool,
     quiet: bool,
@@ -58,7 +59,7 @@ def _draw_family(
         built_in = Recipe().family(name)
         n = built_in.n if built_in else 1000
     family = FamilyRecipe.of(name, n, start_index, **family_options)
-    recipe = Recipe(size, seed, format, [family])
+    recipe = Recipe(size, seed, format, [family], gray)
     run_build(recipe, out, workers=workers, overwrite=overwrite, quiet=quiet, as_json=as_json)
 
 

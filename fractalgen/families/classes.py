@@ -10,7 +10,13 @@ from fractalgen.families import FAMILIES
 from fractalgen.families.base import Family, ImageSpec, first_accepted
 from fractalgen.seeding import rng_for
 
-__all__ = ["ClassFamily", "class_family", "class_params", "families_with_classes", "sample_instance"]
+__all__ = [
+    "ClassFamily",
+    "class_family",
+    "class_params",
+    "families_with_classes",
+    "sample_instance",
+]
 
 P = TypeVar("P")
 
@@ -60,15 +66,13 @@ def class_family(name: str) -> type[ClassFamily[Any]]:
 
 
 @lru_cache(maxsize=1024)
-def class_params(family: ClassFamily[P], seed: int, class_: int) -> P:
-    """Draw the parameters of a class from its own stream, which no other class shares."""
+def class_params(family: Any, seed: int, class_: int) -> Any:
+    """Draw the parameters of a family's class from its own stream, which no other class shares."""
     rng = rng_for(seed, f"{family.name} class", class_)
     return first_accepted(family, lambda: family.sample_params(rng))[1]
 
 
-def sample_instance(
-    family: ClassFamily[Any], seed: int, class_: int, instance: int
-) -> ImageSpec:
+def sample_instance(family: ClassFamily[Any], seed: int, class_: int, instance: int) -> ImageSpec:
     """Draw an instance of a class; it does not depend on how many classes or instances there are.
 
     As in `fractalgen.families.base.sample_spec`, the last draw is used even if it is not accepted.

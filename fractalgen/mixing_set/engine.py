@@ -8,8 +8,9 @@ from typing import Protocol
 from fractalgen.families import render
 from fractalgen.families.compilation import Compilation, n_compilations
 from fractalgen.images.formats import FORMATS, encode
-from fractalgen.mixing_set.manifest import Record, image_file, params_text
-from fractalgen.mixing_set.recipe import Key, Recipe
+from fractalgen.mixing_set.keys import Key, image_file
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.record import Record, params_text
 from fractalgen.pool import OrderedPool, Stopped, default_workers
 
 __all__ = ["Engine", "LocalEngine", "Write"]
@@ -50,12 +51,13 @@ class LocalEngine:
             return
         n_workers = min(self._workers or default_workers(recipe.size), len(keys))
         # Families whose kernels are compiled first are drawn first.
-        families = sorted({name for name, _ in keys}, key=n_compilations)
-        keys = sorted(keys, key=lambda key: families.index(key[0]))
+        name_of = {folder: _family_name(recipe, folder) for folder in {key[0] for key in keys}}
+        families = sorted(set(name_of.values()), key=n_compilations)
+        keys = sorted(keys, key=lambda key: families.index(name_of[key[0]]))
         with Compilation(families, n_workers) as compilation:
 
             def draw_one(key: Key, stopping: threading.Event) -> Record:
-                compilation.wait_for(key[0])
+                compilation.wait_for(name_of[key[0]])
                 return _draw(recipe, key, write, stopping)
 
             with OrderedPool(draw_one, n_workers) as self._pool:
@@ -66,6 +68,11 @@ class LocalEngine:
         return self._pool.stop() if self._pool else []
 
 
+def _family_name(recipe: Recipe, folder: str) -> str:
+    found = recipe.family_of(folder)
+    return found.name if found else folder
+
+
 def _draw(recipe: Recipe, key: Key, write: Write, stopping: threading.Event) -> Record:
     """Draw an image, write its file and return its record; raise Stopped if the pool stops."""
     if stopping.is_set():
@@ -74,7 +81,7 @@ def _draw(recipe: Recipe, key: Key, write: Write, stopping: threading.Event) -> 
     if stopping.is_set():
         raise Stopped
     rgb = render(spec, size=recipe.size)
-    data = encode(rgb, recipe.format)
+    data = encode(rgb, recipe.format, gray=recipe.gray)
     record = Record(
         image_file(*key, FORMATS[recipe.format]),
         recipe.size,
@@ -85,6 +92,8 @@ def _draw(recipe: Recipe, key: Key, write: Write, stopping: threading.Event) -> 
         recipe.seed,
         spec.attempt,
         params_text(spec.params),
+        class_family=None if spec.class_ is None else spec.family,
+        gray=spec.gray,
     )
     if stopping.is_set():
         raise Stopped

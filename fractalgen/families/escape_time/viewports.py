@@ -67,9 +67,7 @@ def vary_viewport(port: Viewport, rng: np.random.Generator) -> Viewport:
     """Move, zoom and turn a window a little."""
     across, along = (port.width * shift for shift in rng.uniform(-0.1, 0.1, 2).tolist())
     cosine, sine = turned(rng, port.cosine, port.sine, _MAX_TURN)
-    return Viewport(
-        port.x + across, port.y + along, jittered(rng, port.width, 0.15), cosine, sine
-    )
+    return Viewport(port.x + across, port.y + along, jittered(rng, port.width, 0.15), cosine, sine)
 
 
 def iterations_for(width: float) -> int:

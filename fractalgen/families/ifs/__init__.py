@@ -108,7 +108,9 @@ class IFS:
             center, extent = _sample_place(rng, n_objects, turn, _LARGEST_INSTANCE)
             maps, weights = vary_system(mine.maps, rng, center, extent)
             stream = int(rng.integers(2**63))
-            fractals.append(replace(its, maps=maps, weights=weights, tones=mine.tones, stream=stream))
+            fractals.append(
+                replace(its, maps=maps, weights=weights, tones=mine.tones, stream=stream)
+            )
         return IFSParams(tuple(fractals), other.backdrop)
 
     def accepts(self, params: IFSParams) -> bool:
