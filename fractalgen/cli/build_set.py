@@ -13,8 +13,8 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, in_units, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.summary import Summary
     from fractalgen.mixing_set.recipe import Recipe
+    from fractalgen.mixing_set.summary import Summary
 
 __all__ = ["build_set", "run_build"]
 

@@ -52,7 +52,8 @@ def _draw_family(
     as_json: bool,
     **family_options: Any,
 ) -> None:
-    from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+    from fractalgen.mixing_set.family_recipe import FamilyRecipe
+    from fractalgen.mixing_set.recipe import Recipe
 
     name = str(click.get_current_context().command.name)
     if n is None:

@@ -20,7 +20,7 @@ from fractalgen.mixing_set.family_recipe import (
 from fractalgen.mixing_set.keys import Key, class_number
 from fractalgen.registry import nearest, shown
 
-__all__ = ["FamilyRecipe", "Recipe"]
+__all__ = ["Recipe"]
 
 _MAX_SEED = 2**63 - 1
 _SETTINGS: dict[str, Any] = {"size": 256, "seed": 0, "format": "jpeg", "gray": False}

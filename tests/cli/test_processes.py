@@ -12,7 +12,8 @@ import pytest
 from llvmlite.binding import get_host_cpu_features
 
 from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.verify import verify
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")

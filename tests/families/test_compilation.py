@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from fractalgen.families import FAMILIES
 from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 if len(sys.argv) > 2:
     sys.executable = sys.argv[2]
 families = tuple(FamilyRecipe.of(name, 2) for name in FAMILIES)
