@@ -21,8 +21,8 @@ from fractalgen.families import FAMILIES, render, sample
 from fractalgen.families.classes import families_with_classes
 
 SIZE = 64
-COUNTS = (50, 500, 5000, 20_000)
-N_QUERIES = 1000
+COUNTS = (50, 500, 5000)
+N_QUERIES = 500
 N_MEAN = 5
 
 
@@ -93,11 +93,11 @@ def features(network, x):
 def measure(family):
     """Print a family's row."""
     x = images(family, 1, range(50), range(20))
-    network = trained(x[:, :15], epochs=40)
+    network = trained(x[:, :15], epochs=25)
     with torch.no_grad():
         guesses = network(x[:, 15:].flatten(0, 1)).argmax(1).reshape(50, 5)
     known = float((guesses == torch.arange(50)[:, None]).float().mean())
-    network = trained(images(family, 2, range(200), range(16)), epochs=20)
+    network = trained(images(family, 2, range(200), range(16)), epochs=8)
     means, queries = [], []
     for first in range(0, COUNTS[-1], 500):
         x = images(family, 3, range(first, first + 500), range(N_MEAN))

@@ -33,6 +33,9 @@ class ClassFamily(Family[P], Protocol[P]):
 
     max_classes: ClassVar[int]
 
+    def __hash__(self) -> int:
+        """Hash the options, by which drawn classes are found again."""
+
     def vary(self, params: P, rng: np.random.Generator) -> P:
         """Draw an instance of the class that has these parameters.
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from fractalgen.bank.folder import CLASSES_FILE
 from fractalgen.errors import ArgumentError, SetError, UnknownNameError
 from fractalgen.mixing_set.class_list import write_class_list
 from fractalgen.mixing_set.collect import Refusal, Source, collect, open_source
@@ -13,7 +14,7 @@ from fractalgen.mixing_set.description import Description, Overwriting
 from fractalgen.mixing_set.engine import Engine, LocalEngine
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.keys import Key, parse_image_file
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
 from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.summary import FamilySummary, Summary
 from fractalgen.mixing_set.verify import Findings, inspect
@@ -194,7 +195,7 @@ def _joined(
     differences = existing.differences(requested)
     if overwrite:
         replaced = {family.name for family in requested.families}
-        if any("." not in difference.key for difference in differences):
+        if any(difference.key in WHOLE_SET for difference in differences):
             replaced |= {family.name for family in existing.families if not family.collected}
         gone = [family for family in existing.families if family.name in replaced]
         folders = {folder for family in gone for folder in family.folders()}
@@ -256,8 +257,11 @@ class _Work:
         store = self.store
         missing = list(store.missing(self.requested))
         drawn_with = self._drawn_with(missing)
+        if store.has_class_list and not self.recipe.has_classes:
+            store.path(CLASSES_FILE).unlink(missing_ok=True)
         store.describe(Description(self.recipe, drawn_with, self.overwriting))
-        write_class_list(store.folder, self.recipe)
+        if self.recipe.has_classes:
+            write_class_list(store.folder, self.recipe)
         self._total = len(missing) + sum(len(source.names()) for source in sources.values())
         self._step()
         try:

@@ -18,12 +18,9 @@ __all__ = ["check_class_list", "write_class_list"]
 
 
 def write_class_list(folder: Path, recipe: Recipe) -> None:
-    """Write the list into a set's folder if it changes; remove it if there are no classes."""
+    """Write the list into a class set's folder if it changes."""
     check_no_links(folder, [CLASSES_FILE])
     path = folder / CLASSES_FILE
-    if not recipe.has_classes:
-        path.unlink(missing_ok=True)
-        return
     data = _content(recipe)
     if _read(path) != data:
         write_atomically(path, data, durable=True)

@@ -198,7 +198,7 @@ class FamilyRecipe:
         if self.version != requested.version:
             return [Difference(f"{self.name}.version", self.version, requested.version)]
         if bool(self.classes) != bool(requested.classes):
-            return [Difference(f"{self.name}.classes", bool(self.classes), bool(requested.classes))]
+            return []  # a difference of the whole set
         mine, theirs = dict(self.options), dict(requested.options)
         return [
             Difference(f"{self.name}.{key}", mine.get(key), theirs.get(key))
@@ -253,9 +253,9 @@ class Difference:
                 f"version {self.requested}"
             )
         if key == "classes":
-            kinds = ["without classes", "with classes"]
-            existing, requested = kinds[self.existing], kinds[self.requested]
-            return f"{family or 'it'} is a set {existing}, but one {requested} was requested"
+            if self.existing:
+                return "the set has classes, but images without classes were requested"
+            return "the set has no classes, but classes were requested"
         existing, requested = json.dumps(self.existing), json.dumps(self.requested)
         return f"{self.key} is {existing} in the set, but {requested} was requested"
 
@@ -296,6 +296,7 @@ def _is_in(number: int, ranges: Iterable[tuple[int, int]]) -> bool:
 
 
 def check_whole(key: str, value: Any, low: int) -> None:
+    """Raise RecipeError, with the key, unless a value is a whole number from `low` on."""
     if type(value) is not int or value < low:
         raise RecipeError(f"{key} must be a whole number, {low} or more, not {shown(value)}", key)
 

@@ -20,10 +20,13 @@ from fractalgen.mixing_set.family_recipe import (
 from fractalgen.mixing_set.keys import Key, class_number
 from fractalgen.registry import nearest, shown
 
-__all__ = ["Recipe"]
+__all__ = ["WHOLE_SET", "Recipe"]
 
 _MAX_SEED = 2**63 - 1
 _SETTINGS: dict[str, Any] = {"size": 256, "seed": 0, "format": "jpeg", "gray": False}
+WHOLE_SET = frozenset({*_SETTINGS, "classes"})
+"""Keys of the differences that concern every image of a set."""
+
 _FAMILIES = {"escape-time": 6000, "ifs": 3000, "features": 4000}  # the paper's set
 
 

@@ -168,7 +168,8 @@ def stats(
     """Measure the images in a set, or in any folder, and compute the statistics of each group.
 
     A group is a direct subfolder with all images below it, such as a set's family or a data set's
-    class; in a class set, it is all classes of a family. Images that lie in `folder` itself are a group of their own, with the folder's name.
+    class; in a class set, it is a family with all its classes. Images that lie in `folder` itself
+    are a group of their own, with the folder's name.
 
     Parameters
     ----------

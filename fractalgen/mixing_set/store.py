@@ -115,6 +115,11 @@ class Store:
         """The overwriting in progress."""
         return self.description.overwriting if self.description else None
 
+    @property
+    def has_class_list(self) -> bool:
+        """Whether ``classes.jsonl`` belongs to the set, because the set has classes."""
+        return self.description is not None and self.description.recipe.has_classes
+
     def path(self, file: str) -> Path:
         """Return the path of a file in the set."""
         return self.folder / file
@@ -195,11 +200,6 @@ class Store:
 
     def check_unused(self, folders: Iterable[str]) -> None:
         """Raise SetError if a folder that is not a set has files where images would go."""
-        if (self.folder / CLASSES_FILE).exists():
-            raise SetError(
-                f"{self.folder / CLASSES_FILE} already exists and does not belong to a set; use a "
-                "new folder"
-            )
         for name in folders:
             path = self.folder / name
             if path.exists() and (not path.is_dir() or os.listdir(path)):  # noqa: PTH208
@@ -242,6 +242,11 @@ class Store:
         An unrecorded file is not foreign if the set's recipe draws it: a crash left it.
         """
         recorded = {record.file for record in self.records.values()}
+        listed = self.folder / CLASSES_FILE
+        if requested.has_classes and not self.has_class_list and os.path.lexists(listed):
+            raise SetError(
+                f"{listed} already exists but is not part of this set; move it away first"
+            )
         foreign = [
             file
             for family in requested.families
