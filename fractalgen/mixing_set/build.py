@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fractalgen.bank.folder import CLASSES_FILE
-from fractalgen.errors import ArgumentError, SetError, UnknownNameError
+from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameError
 from fractalgen.mixing_set.class_list import write_class_list
 from fractalgen.mixing_set.collect import Refusal, Source, collect, open_source
 from fractalgen.mixing_set.description import Description, Overwriting
@@ -210,7 +210,12 @@ def _joined(
                 )
         listed = "; ".join(map(str, differences))
         raise SetError(f"{store.folder} holds a different set: {listed}. {way_out}")
-    return existing.merged(requested), set()
+    try:
+        return existing.merged(requested), set()
+    except RecipeError as error:  # two families with the same classes
+        raise SetError(
+            f"{store.folder} has other classes: {error}; or use another folder"
+        ) from None
 
 
 def _with_equal_classes(requested: Recipe, joined: Recipe) -> Recipe:

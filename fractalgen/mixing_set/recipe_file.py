@@ -134,7 +134,9 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
     known = [field.name for field in dataclasses.fields(FAMILIES[name])]  # type: ignore[arg-type]
     of_classes = "classes" in table or "instances" in table
     needed = (
-        {"classes": "classes", "instances": "instances of each"} if of_classes else {"n": "images"}
+        {"classes": "classes", "instances": "instances of each class"}
+        if of_classes
+        else {"n": "images"}
     )
     keys = [*needed, "start_class" if of_classes else "start_index", *known]
     for key in table:
