@@ -54,7 +54,7 @@ class Family(Protocol[P]):
     Attributes
     ----------
     version : int
-        Starts at 1. Increment it whenever the same options, seed and index would give a different
+        Starts at 1. Increment it whenever the same options, seed and numbers would give a different
         image: different parameters, or different pixels for the same parameters. It is part of a
         recipe's digest, and a set of one version is never resumed with another.
     """
