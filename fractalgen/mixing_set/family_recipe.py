@@ -139,7 +139,7 @@ class FamilyRecipe:
         UnknownNameError, RecipeError, PaletteError
             If this release lacks the family, this version of it, or an option.
         """
-        known = FAMILIES[self.name]
+        known = class_family(self.name) if self.classes else FAMILIES[self.name]
         if self.version != known.version:
             theirs = "no version" if self.version is None else f"version {self.version}"
             raise RecipeError(

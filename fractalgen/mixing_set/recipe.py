@@ -130,11 +130,10 @@ class Recipe:
 
     def _check_classes(self) -> None:
         if len({bool(family.classes) for family in self.families}) > 1:
-            names = ["a class set", "a set without classes"]
             first = next(one.name for one in self.families if not one.classes)
             raise RecipeError(
-                f"{first} has no classes, but other families have: {names[0]} and {names[1]} need "
-                "a folder each",
+                f"{first} has no classes, but other families have: a class set and a set without "
+                "classes need a folder each",
                 "classes",
             )
         end, owner = 0, ""
