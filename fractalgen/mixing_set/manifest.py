@@ -1,13 +1,14 @@
 """The manifest: one record per image, appended as a line once the image's file is written."""
 
 import contextlib
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fractalgen.errors import SetError
-from fractalgen.files.atomic import write_atomically
-from fractalgen.files.regular_file import check_no_links, read_regular, require_regular
+from fractalgen.files.atomic import atomic_file
+from fractalgen.files.regular_file import check_no_links, open_regular, require_regular
 from fractalgen.mixing_set.family_recipe import family_order
 from fractalgen.mixing_set.keys import Key
 from fractalgen.mixing_set.record import Record
@@ -55,21 +56,22 @@ class Manifest:
         manifest = cls(path)
         check_no_links(path.parent, [path.name])
         try:
-            data = read_regular(path)
+            file = open_regular(path)
         except FileNotFoundError:
             return manifest
         bad_lines = []
-        lines = data.split(b"\n")
-        tail = lines.pop()
-        for number, line in enumerate(lines, 1):
-            record = _record_or_fault(line)
-            if isinstance(record, Record):
-                manifest.records[record.key] = record
-            else:
-                bad_lines.append((number, record))
+        with file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    manifest.torn = True
+                    break
+                manifest._length += len(line)
+                record = _record_or_fault(line[:-1])
+                if isinstance(record, Record):
+                    manifest.records[record.key] = record
+                else:
+                    bad_lines.append((number, record))
         manifest.bad_lines = tuple(bad_lines)
-        manifest.torn = bool(tail)
-        manifest._length = len(data) - len(tail)
         return manifest
 
     def require_sound(self) -> None:
@@ -88,10 +90,21 @@ class Manifest:
 
     def write(self) -> None:
         """Replace the file atomically by the sorted records."""
-        data = "".join(record.to_line() + "\n" for record in self.in_order()).encode()
-        if not self.path.exists() or read_regular(self.path) != data:
-            write_atomically(self.path, data, durable=True)
-        self.bad_lines, self.torn, self._length = (), False, len(data)
+        records = self.in_order()
+        if not self._has_lines(records):
+            with atomic_file(self.path, durable=True) as file:
+                for record in records:
+                    file.write(_line(record))
+        self.bad_lines, self.torn, self._length = (), False, self.path.stat().st_size
+
+    def _has_lines(self, records: Iterable[Record]) -> bool:
+        """Whether the file has these records, in this order, and nothing else."""
+        try:
+            with open_regular(self.path) as file:
+                lines = itertools.zip_longest(file, map(_line, records))
+                return all(mine == theirs for mine, theirs in lines)
+        except FileNotFoundError:
+            return False
 
     @contextlib.contextmanager
     def appending(self) -> Iterator[None]:
@@ -114,7 +127,7 @@ class Manifest:
         If a full disk or a Ctrl-C interrupts the write, the partial line is removed.
         """
         assert self._descriptor is not None
-        data = (record.to_line() + "\n").encode()
+        data = _line(record)
         written = 0
         try:
             while written < len(data):
@@ -126,6 +139,10 @@ class Manifest:
             raise
         self._length += written
         self.records[record.key] = record
+
+
+def _line(record: Record) -> bytes:
+    return (record.to_line() + "\n").encode()
 
 
 def _record_or_fault(line: bytes) -> Record | str:

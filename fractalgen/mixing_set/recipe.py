@@ -215,9 +215,12 @@ class Recipe:
 
     def with_collected(self, keys: Iterable[Key]) -> "Recipe":
         """Return the recipe with the indices of the collected images among `keys`."""
-        found: dict[str, list[tuple[int, int]]] = {}
+        found: dict[str, list[tuple[int, int]]] = {
+            family.name: [] for family in self.families if family.collected
+        }
         for name, index in keys:
-            found.setdefault(name, []).append((index, index + 1))
+            if name in found:
+                found[name].append((index, index + 1))
         families = [
             family.with_ranges(found.get(family.name, ())) if family.collected else family
             for family in self.families
