@@ -27,8 +27,9 @@ class ClassFamily(Family[P], Protocol[P]):
     Attributes
     ----------
     max_classes : int
-        Most classes that can be told apart: with more, a class would have a twin among the others
-        too often; see ``benchmarks/classes.py``.
+        Most classes that can be told apart. With more, a small network that has not seen them would
+        know fewer than one instance in twenty, by what ``benchmarks/classes.py`` measures; 21,000,
+        the largest published number, where that would allow still more.
     """
 
     max_classes: ClassVar[int]

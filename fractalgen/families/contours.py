@@ -95,7 +95,7 @@ class RadialContours:
 
     name: ClassVar[str] = "radial-contours"
     version: ClassVar[int] = 1
-    max_classes: ClassVar[int] = 10_000
+    max_classes: ClassVar[int] = 21_000
     params_type: ClassVar[type[RadialContoursParams]] = RadialContoursParams
 
     palette: str = "any"
@@ -163,7 +163,7 @@ class VisualAtoms:
 
     name: ClassVar[str] = "visual-atoms"
     version: ClassVar[int] = 1
-    max_classes: ClassVar[int] = 10_000
+    max_classes: ClassVar[int] = 5_000
     params_type: ClassVar[type[VisualAtomsParams]] = VisualAtomsParams
 
     palette: str = "any"

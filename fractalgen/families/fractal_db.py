@@ -92,7 +92,7 @@ class FractalDB:
 
     name: ClassVar[str] = "fractal-db"
     version: ClassVar[int] = 1
-    max_classes: ClassVar[int] = 10_000
+    max_classes: ClassVar[int] = 21_000
     params_type: ClassVar[type[FractalDBParams]] = FractalDBParams
 
     palette: str = "any"

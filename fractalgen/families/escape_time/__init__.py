@@ -91,7 +91,7 @@ class EscapeTime:
 
     name: ClassVar[str] = "escape-time"
     version: ClassVar[int] = 1
-    max_classes: ClassVar[int] = 10_000
+    max_classes: ClassVar[int] = 21_000
     params_type: ClassVar[type[EscapeTimeParams]] = EscapeTimeParams
 
     palette: str = "any"

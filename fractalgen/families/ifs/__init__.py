@@ -74,7 +74,7 @@ class IFS:
 
     name: ClassVar[str] = "ifs"
     version: ClassVar[int] = 2
-    max_classes: ClassVar[int] = 10_000
+    max_classes: ClassVar[int] = 2_000
     params_type: ClassVar[type[IFSParams]] = IFSParams
     palette: str = "any"
     objects: int = 1
