@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fractalgen.arguments import whole_number
 from fractalgen.color.palettes import resolve
 from fractalgen.errors import ArgumentError
-from fractalgen.families.base import check_within
+from fractalgen.families.base import check_within, jittered
 from fractalgen.families.escape_time.coloring import (
     Coloring,
     color_fields,
@@ -18,13 +18,15 @@ from fractalgen.families.escape_time.coloring import (
     expose,
     exposure_stride,
     sample_coloring,
+    vary_coloring,
 )
-from fractalgen.families.escape_time.traps import Trap, sample_traps, trap_rows
+from fractalgen.families.escape_time.traps import Trap, sample_traps, trap_rows, vary_trap
 from fractalgen.families.escape_time.viewports import (
     Viewport,
     iterations_for,
     sample_constant,
     sample_viewport,
+    vary_viewport,
 )
 from fractalgen.kernels.formulas import FORMULAS
 from fractalgen.kernels.lanes import N_RECORDS, N_RECORDS_WITH_AVERAGES
@@ -90,6 +92,7 @@ class EscapeTime:
 
     name: ClassVar[str] = "escape-time"
     version: ClassVar[int] = 2
+    max_classes: ClassVar[int] = 21_000
     params_type: ClassVar[type[EscapeTimeParams]] = EscapeTimeParams
 
     palette: str = "any"
@@ -117,6 +120,19 @@ class EscapeTime:
             reach=float(rng.choice([2.0, 3.0, 4.0])),
             coloring=sample_coloring(rng, self.palette),
             supersample=self.supersample,
+        )
+
+    def vary(self, params: EscapeTimeParams, rng: np.random.Generator) -> EscapeTimeParams:
+        """Move the window, the Julia constant and the traps a little; draw other colours."""
+        constant = params.constant
+        if constant is not None:
+            constant = (jittered(rng, constant[0], 0.004), jittered(rng, constant[1], 0.004))
+        return replace(
+            params,
+            constant=constant,
+            viewport=vary_viewport(params.viewport, rng),
+            traps=tuple(vary_trap(trap, rng) for trap in params.traps),
+            coloring=vary_coloring(params.coloring, rng, self.palette),
         )
 
     def accepts(self, params: EscapeTimeParams) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "expose",
     "exposure_stride",
     "sample_coloring",
+    "vary_coloring",
 ]
 
 FIELDS = ("smooth", "distance", "hit", "angle", "average")
@@ -199,6 +200,22 @@ def _with_average(plain: Coloring, rng: np.random.Generator) -> Coloring:
         opacity=0.0 if alone else rounded(plain.opacity * rng.uniform(0.4, 0.9)),
         average=average,
         n_stripes=int(rng.integers(2, MAX_STRIPES + 1)) if average == "stripes" else 0,
+    )
+
+
+def vary_coloring(coloring: Coloring, rng: np.random.Generator, palette: str) -> Coloring:
+    """Draw other palettes and other places on them; the fields' weights stay."""
+
+    def moved(weights: FieldWeights) -> FieldWeights:
+        return replace(weights, phase=rounded(rng.random()))
+
+    return replace(
+        coloring,
+        base_colors=choose(palette, rng).colors,
+        trap_colors=choose(palette, rng).colors,
+        base=moved(coloring.base),
+        trap=moved(coloring.trap),
+        interior=moved(coloring.interior),
     )
 
 
