@@ -1,8 +1,9 @@
 """Noise with a given power spectrum, by an inverse fast Fourier transform.
 
 The transform is decimation in time, along the first axis with the second as vectorised loop: the
-odd factor of the length as a sum, the rest with radix 2. A library's transform would give other last digits on other processors. Source: Cooley and
-Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965.
+odd factor of the length as a sum, the rest with radix 2. A library's transform would give other
+last digits on other processors. Source: Cooley and Tukey, "An algorithm for the machine calculation
+of complex Fourier series", 1965.
 """
 
 import numpy as np
@@ -88,8 +89,8 @@ def transform(re: NDArray[np.float32], im: NDArray[np.float32]) -> None:
 def input_order(n: int) -> NDArray[np.int64]:
     """Return the row in which `transform` expects each of `n` inputs.
 
-    Input k, with n = odd * 2**bits, stands at the last `bits` bits of k, reversed, times `odd`, plus
-    the rest of k.
+    With n = odd * 2**bits, input k stands at the last `bits` bits of k, reversed, times `odd`, plus
+    the bits before them.
     """
     odd = _odd_factor(n)
     order = np.zeros(n, np.int64)
