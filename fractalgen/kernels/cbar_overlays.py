@@ -8,7 +8,7 @@ Corruptions in Natural Corruption Robustness", NeurIPS 2021. Images are uint8 of
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.cbar_waves import positions
+from fractalgen.kernels.cbar_waves import copy_images, positions
 from fractalgen.kernels.distributions import normal_at
 from fractalgen.kernels.elementary import (
     atan2_turns,
@@ -98,7 +98,7 @@ def lines(
     x = positions(size)
     cover = np.empty(size, np.float32)
     n = np.int64(np.float64(level) * size / 10.0 + 1e-9)
-    out[:] = images
+    copy_images(images, out)
     for i in range(images.shape[0]):
         angle = uniform_at(seeds[i], np.uint64(0))
         spread = np.float32(0.1) + np.float32(0.9) * uniform_at(seeds[i], np.uint64(1))

@@ -9,7 +9,7 @@ interpolated bilinearly; outside of an image they are black.
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.kernels.cbar_waves import positions
+from fractalgen.kernels.cbar_waves import copy_images, positions
 from fractalgen.kernels.elementary import cos_turns, exp2, log2, sin_turns, to_byte
 from fractalgen.kernels.jit import inlined, kernel
 from fractalgen.kernels.random_bits import uniform_at
@@ -93,7 +93,7 @@ def pinch_and_twirl(
     moved = np.empty((2, cell, cell, 2), np.float32)
     _twist(cell, np.float32(level), moved)
     values = np.empty(3, np.float32)
-    out[:] = images
+    copy_images(images, out)
     for i in range(images.shape[0]):
         for row in range(along):
             for column in range(along):

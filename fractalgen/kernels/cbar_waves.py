@@ -15,6 +15,7 @@ from fractalgen.kernels.random_bits import uniform_at
 __all__ = [
     "add_grey_row",
     "cocentric_sine_waves",
+    "copy_images",
     "plasma_noise",
     "positions",
     "single_frequency_greyscale",
@@ -37,6 +38,14 @@ def positions(size):
     for i in range(size):
         values[i] = np.float32(i)
     return values
+
+
+@kernel
+def copy_images(images, out):
+    """Copy images of one shape."""
+    source, target = images.reshape(images.size), out.reshape(images.size)
+    for i in range(images.size):
+        target[i] = source[i]
 
 
 @inlined

@@ -77,6 +77,7 @@ _UNROLLED = "vectors, but no loop is left"
 _ONE_SYSTEM = "a few maps"
 _A_FEW_COLORS = "a few colours"
 _A_FEW_POINTS = "a few points an image"
+_INTERLEAVED = "three channels a pixel"
 _CORRUPTION = (read_only(u1, 4), u8[::1], f4, u1[:, :, :, ::1])
 
 EXPECTED = {
@@ -94,20 +95,20 @@ EXPECTED = {
     "cbar_noise._amplitudes": scalar("once a batch"),
     "cbar_noise._field": scalar("exchanges axes, adds one by one"),
     "cbar_noise._gradients": scalar("64-bit random bits"),
-    "cbar_noise._mix_row": vector(),
+    "cbar_noise._mix_row": scalar(_INTERLEAVED),
     "cbar_noise._octave_row": scalar(_LOOK_UPS),
     "cbar_noise._phase_row": vector(),
     "cbar_noise.blue_noise_sample": scalar("exchanges axes", _CORRUPTION),
     "cbar_noise.brownish_noise": scalar("exchanges axes", _CORRUPTION),
     "cbar_noise.perlin_noise": scalar("calls rows", _CORRUPTION),
     "cbar_overlays._cut_row": scalar("64-bit random bits"),
-    "cbar_overlays._fade_row": vector(),
+    "cbar_overlays._fade_row": scalar(_INTERLEAVED),
     "cbar_overlays._light_row": scalar(_LOOK_UPS),
     "cbar_overlays._line_row": vector(),
-    "cbar_overlays._paint_row": vector(),
+    "cbar_overlays._paint_row": scalar(_INTERLEAVED),
     "cbar_overlays._ray_row": vector(),
     "cbar_overlays._truncate_row": vector(),
-    "cbar_overlays._whiten_row": vector(),
+    "cbar_overlays._whiten_row": scalar(_INTERLEAVED),
     "cbar_overlays.checkerboard_cutout": scalar("calls rows", _CORRUPTION),
     "cbar_overlays.inverse_sparkles": scalar("calls rows", _CORRUPTION),
     "cbar_overlays.lines": scalar("calls rows", _CORRUPTION),
@@ -130,12 +131,13 @@ EXPECTED = {
     "cbar_warps.caustic_refraction": scalar(_LOOK_UPS, _CORRUPTION),
     "cbar_warps.pinch_and_twirl": scalar(_LOOK_UPS, _CORRUPTION),
     "cbar_warps.ripple": scalar(_LOOK_UPS, _CORRUPTION),
-    "cbar_waves._plasma_row": vector(),
+    "cbar_waves._plasma_row": scalar(_INTERLEAVED),
     "cbar_waves._plasma_step": vector(),
     "cbar_waves._ring_row": vector(),
     "cbar_waves._sine_row": vector(),
-    "cbar_waves.add_grey_row": vector(),
+    "cbar_waves.add_grey_row": scalar(_INTERLEAVED),
     "cbar_waves.cocentric_sine_waves": scalar("calls rows", _CORRUPTION),
+    "cbar_waves.copy_images": scalar("moves bytes"),
     "cbar_waves.plasma_noise": scalar("calls rows", _CORRUPTION),
     "cbar_waves.positions": scalar("once a batch"),
     "cbar_waves.single_frequency_greyscale": scalar("calls rows", _CORRUPTION),
