@@ -21,8 +21,8 @@ NAMES = sorted({*CIFAR_LEVELS, *IMAGENET_LEVELS})
 GOLDEN = Path(__file__).parents[1] / "golden" / "cbar.txt"
 DETERMINISTIC = "circular_motion_blur"
 
-# Shares of pixels that may differ. Those on an edge fall on one side in double precision, and on the
-# other in single; and scikit-image leaves out some pixels that a line covers by less than 8%.
+# Shares of pixels that may differ. Those on an edge fall on one side in double precision, and on
+# the other in single; and scikit-image leaves out some pixels that a line covers by less than 8%.
 EDGES = {
     "blue_noise_sample": 2e-3,
     "caustic_refraction": 5e-3,
@@ -59,11 +59,11 @@ def uniform_numbers(seed):
 )
 def test_kernels_agree_with_the_formulas(name, size):
     images = textured_images(3 if size < 224 else 1, size)
-    seeds = np.array([5, 2**63 + 11, 977], np.uint64)
+    seeds = np.array([5, 2**63 + 11, 977], np.uint64)[: len(images)]
     for level in levels(name)[name][::2]:
         out = np.empty_like(images)
-        cbar._kernel(name)(images, seeds[: len(images)], np.float32(level), out)
-        for image, seed, found in zip(images, seeds.tolist(), out):
+        cbar._kernel(name)(images, seeds, np.float32(level), out)
+        for image, seed, found in zip(images, seeds.tolist(), out, strict=True):
             numbers = uniform_numbers(seed)
             expected = getattr(cbar_reference, name)(image, numbers, level)
             # Values on either side of a whole number may be truncated to two grey levels.
@@ -130,5 +130,5 @@ def test_bad_arguments_are_refused():
         (images[..., :2], [0], "lines", 1, 0),
         (images.astype(float), [0], "lines", 1, 0),
     ]:
-        with pytest.raises(ValueError, match="lines|indices|perlin|shape"):
+        with pytest.raises(ValueError, match=r"lines|indices|perlin|shape"):
             corrupted(CIFAR_LEVELS, *arguments)
