@@ -12,7 +12,7 @@ from fractalgen.kernels.cbar_waves import positions
 from fractalgen.kernels.elementary import cos_turns, sin_turns, to_byte
 from fractalgen.kernels.jit import kernel
 from fractalgen.kernels.random_bits import uniform_at
-from fractalgen.kernels.spectra import input_order, transform
+from fractalgen.kernels.spectra import input_order, transform, transpose_rows
 
 __all__ = ["blue_noise_sample", "brownish_noise", "perlin_noise"]
 
@@ -64,9 +64,8 @@ def _field(seed, channel, amplitudes, order, re, im):
             spectrum_re[row, column] = amplitudes[r, c] * cosines[c]
             spectrum_im[row, column] = amplitudes[r, c] * sines[c]
     transform(spectrum_re, spectrum_im)
-    for x in range(size):
-        re[order[x]] = spectrum_re[:, x]
-        im[order[x]] = spectrum_im[:, x]
+    transpose_rows(spectrum_re, order, re)
+    transpose_rows(spectrum_im, order, im)
     transform(re, im)
     total = squares = 0.0
     for y in range(size):

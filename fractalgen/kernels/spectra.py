@@ -13,7 +13,7 @@ from fractalgen.kernels.elementary import cos_turns, direction, exp2, log2, sin_
 from fractalgen.kernels.jit import kernel
 from fractalgen.kernels.random_bits import uniform_at
 
-__all__ = ["input_order", "spectral_noise", "transform"]
+__all__ = ["input_order", "spectral_noise", "transform", "transpose_rows"]
 
 _BLOCK = 32
 _HIGHEST = 32768  # frequency; each has its own random phase, whatever the size
@@ -116,7 +116,7 @@ def _fill_row(stream, code, power, codes, powers, re, im):
 
 
 @kernel
-def _transpose_rows(source, order, target):
+def transpose_rows(source, order, target):
     """Write target[order[column], row] = source[row, column]."""
     n = source.shape[0]
     for top in range(0, n, _BLOCK):
@@ -160,6 +160,6 @@ def spectral_noise(stream: int, across: float, along: float, fields: NDArray[np.
     re[0, 0] = np.float32(0.0)
     im[0, 0] = np.float32(0.0)
     transform(re, im)
-    _transpose_rows(re, order, fields[0])
-    _transpose_rows(im, order, fields[1])
+    transpose_rows(re, order, fields[0])
+    transpose_rows(im, order, fields[1])
     transform(fields[0], fields[1])

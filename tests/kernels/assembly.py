@@ -304,7 +304,7 @@ EXPECTED = {
     "spectra._odd_factor": scalar("one number"),
     "spectra._sum_odd": scalar("moves rows"),
     "spectra.input_order": scalar("once an image", (i8,)),
-    "spectra._transpose_rows": scalar("transposes"),
+    "spectra.transpose_rows": scalar("transposes"),
     "spectra.spectral_noise": scalar("once a row", (u8, f4, f4, f4[:, :, ::1])),
     "spectra.transform": scalar("calls butterflies", (f4[:, ::1], f4[:, ::1])),
     "tone_maps._add_cells": scalar("a few cells"),
