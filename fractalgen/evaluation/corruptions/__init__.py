@@ -41,19 +41,22 @@ class Suite:
     corrupt : callable
         Called as ``corrupt(images, indices, name, severity, seed)`` with images, uint8 of shape
         (n, size, size, 3), and their indices in the data set. A result depends only on its image,
-        its index and the last three arguments. Must be a module-level function, for worker
-        processes.
+        its index and the last three arguments. Several threads call it at once.
     distributions : tuple of str
         The Python distributions on which the pixels depend, if installed.
-    start_worker : callable
-        Called in each worker process before it corrupts images.
     version : int
         Increment it when the same arguments and distributions give different pixels.
+    strengths : callable, optional
+        Returns what to call the strengths for images of a size, if the size decides them.
     """
 
     source: str
     names: tuple[str, ...]
     corrupt: Callable[[NDArray[np.uint8], NDArray[np.int64], str, int, int], NDArray[np.uint8]]
     distributions: tuple[str, ...]
-    start_worker: Callable[[], None]
     version: int
+    strengths: Callable[[int], str] | None = None
+
+    def source_at(self, size: int) -> str:
+        """Return the suite's name with that of its strengths, so unlike figures never mix."""
+        return self.source if self.strengths is None else f"{self.source}, {self.strengths(size)}"
