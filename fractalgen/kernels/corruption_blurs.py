@@ -6,6 +6,7 @@ Corruptions and Perturbations", ICLR 2019. Motion blur is ImageMagick's. Images 
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.elementary import direction, exp2
 from fractalgen.kernels.image_filters import (
@@ -43,7 +44,7 @@ _HALF = np.float32(0.5)
 
 
 @kernel
-def gaussian_blur(images, sigma, out):
+def gaussian_blur(images: NDArray[np.uint8], sigma: np.float32, out: NDArray[np.uint8]) -> None:
     """Blur with a Gaussian filter that ends at four times `sigma`, in pixels."""
     n, size = images.shape[:2]
     weights = gaussian_weights(sigma, np.int64(_TRUNCATE * sigma + _HALF))
@@ -56,7 +57,9 @@ def gaussian_blur(images, sigma, out):
 
 
 @kernel
-def disk_taps(radius, alias_sigma):
+def disk_taps(
+    radius: np.float32, alias_sigma: np.float32
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Return rows, columns and weights of a disk with a blurred edge."""
     reach = 8 if radius <= np.float32(8.0) else np.int64(np.ceil(radius))
     soft = gaussian_weights(alias_sigma, 1 if radius <= np.float32(8.0) else 2)
@@ -85,7 +88,13 @@ def disk_taps(radius, alias_sigma):
 
 
 @kernel
-def defocus_blur(images, rows, columns, weights, out):
+def defocus_blur(
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    out: NDArray[np.uint8],
+) -> None:
     """Blur with `disk_taps`."""
     n, size = images.shape[:2]
     reach = np.max(np.abs(columns))
@@ -117,7 +126,13 @@ def motion_taps(radius, sigma, turns, rows, columns, weights):
 
 
 @kernel
-def motion_blur(images, seeds, radius, sigma, out):
+def motion_blur(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    radius: int,
+    sigma: np.float32,
+    out: NDArray[np.uint8],
+) -> None:
     """Blur in a direction of -45 to 45 degrees."""
     n, size = images.shape[:2]
     width = 2 * radius + 1
@@ -141,7 +156,14 @@ def _step(bits, reach):
 
 
 @kernel
-def glass_blur(images, seeds, sigma, reach, rounds, out):
+def glass_blur(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    sigma: np.float32,
+    reach: int,
+    rounds: int,
+    out: NDArray[np.uint8],
+) -> None:
     """Blur, replace each pixel by one up to `reach` pixels away, `rounds` times, and blur again.
 
     The public code means to swap two pixels, but copies one over the other; so does this.
@@ -181,7 +203,12 @@ def zoom_axis(n, n_zoomed, index, share):
 
 
 @kernel
-def zoom_blur(images, kept, zoomed, out):
+def zoom_blur(
+    images: NDArray[np.uint8],
+    kept: NDArray[np.int64],
+    zoomed: NDArray[np.int64],
+    out: NDArray[np.uint8],
+) -> None:
     """Average an image and its enlargements.
 
     Of each enlargement, `kept` pixels a side become `zoomed`, from the middle of the image, and the

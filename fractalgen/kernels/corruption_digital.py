@@ -6,6 +6,7 @@ Corruptions and Perturbations", ICLR 2019. Images are uint8 of shape (n, size, s
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.image_filters import (
     MIRROR,
@@ -30,7 +31,7 @@ _TRUNCATE = np.float32(3.0)
 
 
 @kernel
-def contrast(images, factor, out):
+def contrast(images: NDArray[np.uint8], factor: np.float32, out: NDArray[np.uint8]) -> None:
     """Multiply the differences to each channel's mean by `factor`."""
     n, size = images.shape[:2]
     image = np.empty((size, 3 * size), np.float32)
@@ -55,7 +56,9 @@ def contrast(images, factor, out):
 
 
 @kernel
-def saturate(images, factor, added, out):
+def saturate(
+    images: NDArray[np.uint8], factor: np.float32, added: np.float32, out: NDArray[np.uint8]
+) -> None:
     """Multiply the saturation of hue, saturation and value by `factor`, and add `added`."""
     n, size = images.shape[:2]
     image = np.empty((size, 3 * size), np.float32)
@@ -121,7 +124,14 @@ def _warp(image, seed, reach, out):
 
 
 @kernel
-def elastic_transform(images, seeds, distance, sigma, reach, out):
+def elastic_transform(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    distance: np.float32,
+    sigma: np.float32,
+    reach: np.float32,
+    out: NDArray[np.uint8],
+) -> None:
     """Distort an image by a random affine map, and by a blurred field of random displacements.
 
     All are in pixels: the displacements before the blur are at most `distance`, `sigma` blurs them,

@@ -6,6 +6,7 @@ Corruptions and Perturbations", ICLR 2019. Images are uint8 of shape (n, size, s
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.elementary import cos_turns, log2, sin_turns
 from fractalgen.kernels.image_filters import store
@@ -34,7 +35,7 @@ _LOW_24 = np.uint64(0xFFFFFF)
 
 
 @kernel
-def image_seeds(key, indices):
+def image_seeds(key: np.uint64, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return a seed for each image of a data set, from a key and the images' indices."""
     seeds = np.empty(indices.size, np.uint64)
     for i in range(indices.size):
@@ -66,7 +67,13 @@ def fill_normal(seed, values):
 
 
 @kernel
-def add_noise(images, seeds, added, scaled, out):
+def add_noise(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    added: np.float32,
+    scaled: np.float32,
+    out: NDArray[np.uint8],
+) -> None:
     """Add normal noise with a standard deviation of `added`, in shares of white, plus `scaled` x.
 
     x is the pixel's own value: this makes speckle noise.
@@ -82,7 +89,9 @@ def add_noise(images, seeds, added, scaled, out):
 
 
 @kernel
-def impulse_noise(images, seeds, amount, out):
+def impulse_noise(
+    images: NDArray[np.uint8], seeds: NDArray[np.uint64], amount: np.float32, out: NDArray[np.uint8]
+) -> None:
     """Replace a share of all values by 0 or 255, each half of the time."""
     half = amount * np.float32(0.5)
     for i in range(images.shape[0]):
@@ -94,7 +103,9 @@ def impulse_noise(images, seeds, amount, out):
 
 
 @kernel
-def poisson_table(photons):
+def poisson_table(
+    photons: float,
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int16]]:
     """Tabulate the Poisson distributions of the 256 grey levels; white has the mean `photons`.
 
     Returns the least counts (256,); the probabilities (256, width), uint32 in units of 2**-32, of
@@ -135,7 +146,15 @@ def poisson_table(photons):
 
 
 @kernel
-def shot_noise(images, seeds, photons, least, at_most, guide, out):
+def shot_noise(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    photons: np.float32,
+    least: NDArray[np.int64],
+    at_most: NDArray[np.uint32],
+    guide: NDArray[np.int16],
+    out: NDArray[np.uint8],
+) -> None:
     """Replace each value by a number of photons, from `poisson_table`."""
     scale = _WHITE / photons
     for i in range(images.shape[0]):

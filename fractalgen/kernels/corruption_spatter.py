@@ -7,6 +7,7 @@ images", 1986.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.corruption_noise import fill_normal
 from fractalgen.kernels.image_filters import (
@@ -197,7 +198,17 @@ def _light_edges(liquid, edges, grey, lit, distances, third):
 
 
 @kernel
-def spatter(images, seeds, mean, deviation, sigma, threshold, strength, is_mud, out):
+def spatter(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    mean: np.float32,
+    deviation: np.float32,
+    sigma: np.float32,
+    threshold: np.float32,
+    strength: np.float32,
+    is_mud: bool,
+    out: NDArray[np.uint8],
+) -> None:
     """Add water of the opacity `strength`, or cover with mud, blurred by `strength` pixels."""
     n, size = images.shape[:2]
     weights = gaussian_weights(sigma, np.int64(_TRUNCATE * sigma + _HALF))

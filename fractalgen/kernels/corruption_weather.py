@@ -6,6 +6,7 @@ Corruptions and Perturbations", ICLR 2019. Images are uint8 of shape (n, size, s
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractalgen.kernels.corruption_blurs import motion_taps, zoom_axis
 from fractalgen.kernels.corruption_noise import fill_normal
@@ -68,7 +69,13 @@ def plasma(seed, decay, field):
 
 
 @kernel
-def fog(images, seeds, amount, decay, out):
+def fog(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    amount: np.float32,
+    decay: np.float32,
+    out: NDArray[np.uint8],
+) -> None:
     """Add `amount` times plasma noise, in shares of white, and scale back to the old maximum."""
     n, size = images.shape[:2]
     side = 2
@@ -93,7 +100,19 @@ def fog(images, seeds, amount, decay, out):
 
 
 @kernel
-def snow(images, seeds, mean, deviation, kept, zoomed, threshold, radius, sigma, kept_share, out):
+def snow(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    mean: np.float32,
+    deviation: np.float32,
+    kept: int,
+    zoomed: int,
+    threshold: np.float32,
+    radius: int,
+    sigma: np.float32,
+    kept_share: np.float32,
+    out: NDArray[np.uint8],
+) -> None:
     """Whiten an image, and add flakes and the flakes turned upside down.
 
     Flakes are the part above `threshold` of normal noise, enlarged from `kept` pixels a side to
@@ -144,7 +163,15 @@ def snow(images, seeds, mean, deviation, kept, zoomed, threshold, radius, sigma,
 
 
 @kernel
-def frost(images, seeds, textures, step, kept_share, frost_share, out):
+def frost(
+    images: NDArray[np.uint8],
+    seeds: NDArray[np.uint64],
+    textures: NDArray[np.uint8],
+    step: np.float32,
+    kept_share: np.float32,
+    frost_share: np.float32,
+    out: NDArray[np.uint8],
+) -> None:
     """Add a part of a frost texture to each image.
 
     The textures, uint8 of shape (k, side, side, 3), repeat; `step` of their pixels make one of the
@@ -183,7 +210,7 @@ def frost(images, seeds, textures, step, kept_share, frost_share, out):
 
 
 @kernel
-def brightness(images, added, out):
+def brightness(images: NDArray[np.uint8], added: np.float32, out: NDArray[np.uint8]) -> None:
     """Add to the value of hue, saturation and value, in shares of white."""
     n, size = images.shape[:2]
     image = np.empty((size, 3 * size), np.float32)

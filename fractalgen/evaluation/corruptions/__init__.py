@@ -46,8 +46,12 @@ class Suite:
         The Python distributions on which the pixels depend, if installed.
     version : int
         Increment it when the same arguments and distributions give different pixels.
+    extra : tuple of str
+        Corruptions that it can make too, but that no mean includes.
     strengths : callable, optional
-        Returns what to call the strengths for images of a size, if the size decides them.
+        Returns what to call the strengths for images of a size, if there are several.
+    with_table : callable, optional
+        Returns this suite with the strengths of one table for all sizes, by its name.
     """
 
     source: str
@@ -55,7 +59,9 @@ class Suite:
     corrupt: Callable[[NDArray[np.uint8], NDArray[np.int64], str, int, int], NDArray[np.uint8]]
     distributions: tuple[str, ...]
     version: int
+    extra: tuple[str, ...] = ()
     strengths: Callable[[int], str] | None = None
+    with_table: Callable[[str], "Suite"] | None = None
 
     def source_at(self, size: int) -> str:
         """Return the suite's name with that of its strengths, so unlike figures never mix."""
