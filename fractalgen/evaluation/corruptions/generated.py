@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import importlib.metadata
 import io
@@ -12,7 +11,7 @@ import math
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,6 +36,7 @@ __all__ = [
     "GeneratedCorruption",
     "corrupted_parts",
     "rebatched",
+    "versions_of_suite",
 ]
 
 GENERATE = "generate"
@@ -127,7 +127,7 @@ class GeneratedCorruption:
         Its name contains a digest of everything that the pixels depend on, so nothing stale is
         read.
         """
-        versions = _versions(self.suite.distributions)
+        versions = versions_of_suite(self.suite)
         source = self.suite.source_at(images.shape[1])
         described = [source, self.suite.version, self.seed, images.shape, versions]
         digest = hashlib.sha256(json.dumps(described).encode())
@@ -175,16 +175,19 @@ def corrupted_parts(
     name: str,
     seed: int,
     workers: int | None = None,
+    severities: Sequence[int] = SEVERITIES,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield images with one corruption, all at severity 1, then all at severity 2, ...
+    """Yield images with one corruption, all at the first severity, then all at the second, ...
 
     `read` returns the images in a slice of `indices`. There are `workers` threads, by default one
     per CPU core.
     """
+    if not len(indices):
+        return
     step = max(1, _PIXELS_PER_PART // read(slice(1)).shape[1] ** 2)
 
     def parts() -> Iterator[_Part]:
-        for severity in SEVERITIES:
+        for severity in severities:
             for start in range(0, len(indices), step):
                 some = slice(start, start + step)
                 yield _Part(read(some), indices[some], severity)
@@ -196,10 +199,10 @@ def corrupted_parts(
         yield from pool.map(parts())
 
 
-@functools.cache
-def _versions(distributions: tuple[str, ...]) -> dict[str, str]:
+def versions_of_suite(suite: Suite) -> dict[str, str]:
+    """Return the installed versions of the distributions on which a suite's pixels depend."""
     versions = {}
-    for distribution in distributions:
+    for distribution in suite.distributions:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[distribution] = importlib.metadata.version(distribution)
     return versions
