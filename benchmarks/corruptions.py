@@ -22,7 +22,7 @@ from PIL import Image
 from fractalgen.evaluation.corruptions import SEVERITIES
 from fractalgen.evaluation.corruptions.common import CORRUPTIONS, EXTRA, corrupted
 
-__all__ = ["change", "by_library", "photographs"]
+__all__ = ["by_library", "change", "photographs"]
 
 _PHOTOGRAPHS = {
     "sklearn.datasets": ("images/china.jpg", "images/flower.jpg"),
@@ -114,7 +114,9 @@ def _compare(names: list[str], n: int, workers: int) -> None:
     print("|---|---|---|---|---|---|---|")
     tasks = [(name, severity, n) for name in names for severity in SEVERITIES]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for (name, severity, _), (theirs, ours) in zip(tasks, pool.imap(_measure, tasks)):
+        for (name, severity, _), (theirs, ours) in zip(
+            tasks, pool.imap(_measure, tasks), strict=True
+        ):
             expected = np.maximum(_row(theirs), 1e-9)
             cells = " | ".join(f"{value:.2f}" for value in expected)
             off = ", ".join(f"{value:+.1f}" for value in 100 * (_row(ours) / expected - 1))

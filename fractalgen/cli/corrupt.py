@@ -115,7 +115,8 @@ def corrupt(
     if as_json:
         print_json(done.as_json())
     elif not quiet:
+        n = len(done.corruptions)
         click.echo(
-            f"{done.folder}: {len(done.corruptions)} corruptions of {images(done.n)} at 5 "
+            f"{done.folder}: {n} corruption{'' if n == 1 else 's'} of {images(done.n)} at 5 "
             f"severities, {done.source}; {done.n_made:,} made, {done.n_kept:,} kept"
         )

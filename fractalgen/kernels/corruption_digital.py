@@ -37,6 +37,7 @@ def contrast(images: NDArray[np.uint8], factor: np.float32, out: NDArray[np.uint
     image = np.empty((size, 3 * size), np.float32)
     rest = np.empty(3 * size, np.float32)
     sums = np.empty(3, np.int64)
+    means = np.empty(3, np.float32)
     for i in range(n):
         sums[:] = 0
         for y in range(size):
@@ -44,9 +45,9 @@ def contrast(images: NDArray[np.uint8], factor: np.float32, out: NDArray[np.uint
                 for c in range(3):
                     sums[c] += images[i, y, x, c]
         for c in range(3):
-            mean = np.float32(sums[c] / (size * size))
-            for x in range(size):
-                rest[3 * x + c] = mean * (_ONE - factor)
+            means[c] = np.float32(sums[c] / (size * size)) * (_ONE - factor)
+        for x in range(size):
+            rest[3 * x : 3 * x + 3] = means
         load(images[i], image)
         for y in range(size):
             row = image[y]

@@ -227,21 +227,23 @@ def spatter(
                 noise[y, x] = mean + deviation * noise[y, x]
         blur(noise, 1, weights, NEAREST, liquid)
         load(images[i], image)
-        for y in range(size):
-            for x in range(size):
-                covered = liquid[y, x] > threshold if is_mud else liquid[y, x] >= threshold
-                if is_mud:
-                    noise[y, x] = _ONE if covered else _ZERO
-                elif not covered:
-                    liquid[y, x] = _ZERO
         if is_mud:
+            for y in range(size):
+                for x in range(size):
+                    noise[y, x] = _ONE if liquid[y, x] > threshold else _ZERO
             blur(noise, 1, soft, NEAREST, liquid)
+            amounts = liquid
         else:
-            greatest = _light_edges(liquid, edges, grey, lit, noise, third)
+            # Not in place: LLVM would store by a mask.
+            for y in range(size):
+                for x in range(size):
+                    noise[y, x] = liquid[y, x] if liquid[y, x] >= threshold else _ZERO
+            greatest = _light_edges(noise, edges, grey, lit, liquid, third)
             scale = strength / max(greatest, _ONE)
+            amounts = noise
         for y in range(size):
             for x in range(size):
-                amount = liquid[y, x]
+                amount = amounts[y, x]
                 if is_mud:
                     amount = amount if amount >= _COVERED else _ZERO
                     for c in range(3):

@@ -126,6 +126,7 @@ def snow(
     zoom_axis(kept, zoomed, index, share)
     noise = np.empty(size * size, np.float32)
     field = noise.reshape((size, size))
+    row = np.empty(size, np.float32)
     flakes = np.empty((zoomed, zoomed), np.float32)
     padded = np.empty((zoomed, zoomed + 2 * width), np.float32)
     moved = np.empty((zoomed, zoomed), np.float32)
@@ -134,31 +135,35 @@ def snow(
     for i in range(n):
         fill_normal(seeds[i], noise)
         for y in range(zoomed):
-            top = corner + index[y]
+            upper, lower = field[corner + index[y]], field[corner + index[y] + 1]
             below = share[y]
-            for x in range(zoomed):
-                left = corner + index[x]
-                right = share[x]
-                upper = field[top, left] + right * (field[top, left + 1] - field[top, left])
-                lower = field[top + 1, left]
-                lower += right * (field[top + 1, left + 1] - lower)
-                value = mean + deviation * (upper + below * (lower - upper))
-                flakes[y, x] = min(value, _ONE) if value >= threshold else _ZERO
+            for x in range(size):
+                row[x] = mean + deviation * (upper[x] + below * (lower[x] - upper[x]))
+            x = 0
+            for cell in range(kept - 1):
+                left = row[corner + cell]
+                slope = row[corner + cell + 1] - left
+                while x < zoomed and index[x] == cell:
+                    value = left + share[x] * slope
+                    flakes[y, x] = min(value, _ONE) if value >= threshold else _ZERO
+                    x += 1
         turns = (np.float64(uniform_at(seeds[i], _LAST)) - 1.5) * 0.25
         motion_taps(radius, sigma, turns, rows, columns, weights)
         filter_taps(flakes, 1, rows, columns, weights, NEAREST, padded, moved)
         load(images[i], image)
         for y in range(size):
+            opposite = moved[size - 1 - y]
             for x in range(size):
                 both = np.floor(moved[y, x] * _WHITE + _HALF)
-                both += np.floor(moved[size - 1 - y, size - 1 - x] * _WHITE + _HALF)
+                row[x] = both + np.floor(opposite[size - 1 - x] * _WHITE + _HALF)
+            for x in range(size):
                 red, green, blue = image[y, 3 * x], image[y, 3 * x + 1], image[y, 3 * x + 2]
                 grey = _RED * red + _GREEN * green + _BLUE * blue
                 white = grey * _ONE_AND_A_HALF + _HALF * _WHITE
                 for c in range(3):
                     value = image[y, 3 * x + c]
                     whitened = (_ONE - kept_share) * max(value, white)
-                    image[y, 3 * x + c] = kept_share * value + whitened + both
+                    image[y, 3 * x + c] = kept_share * value + whitened + row[x]
         store(image, out[i])
 
 

@@ -110,9 +110,7 @@ def test_blurs_of_a_point_have_the_filters_sum_and_width(name):
     assert out.sum() + 0.5 * np.count_nonzero(out) == pytest.approx(25 * value, rel=0.02)
     shape = out / out.sum()
     y, x = np.mgrid[:size, :size]
-    spread = np.sqrt(
-        sum(np.sum(shape * (axis - np.sum(shape * axis)) ** 2) for axis in (x, y))
-    )
+    spread = np.sqrt(sum(np.sum(shape * (axis - np.sum(shape * axis)) ** 2) for axis in (x, y)))
     square = 2 * (25 - 1) / 12
     # A disk of radius r has the mean squared radius r**2 / 2, about; a half Gaussian of sigma s
     # along a line has the variance s**2 (1 - 2 / pi).

@@ -144,7 +144,9 @@ EXPECTED = {
     "corruption_noise.add_noise": vector((_IMAGES, _SEEDS, f4, f4, _IMAGES)),
     "corruption_noise.fill_normal": vector(),
     "corruption_noise.image_seeds": vector((u8, i8[::1])),
-    "corruption_noise.impulse_noise": vector((_IMAGES, _SEEDS, f4, _IMAGES)),
+    "corruption_noise.impulse_noise": scalar(
+        "chooses bytes by 64-bit numbers", (_IMAGES, _SEEDS, f4, _IMAGES)
+    ),
     "corruption_noise.poisson_table": scalar("one number after another", (f8,)),
     "corruption_noise.shot_noise": scalar(
         _LOOK_UPS,
