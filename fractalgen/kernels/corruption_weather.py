@@ -155,15 +155,16 @@ def snow(
             opposite = moved[size - 1 - y]
             for x in range(size):
                 both = np.floor(moved[y, x] * _WHITE + _HALF)
-                row[x] = both + np.floor(opposite[size - 1 - x] * _WHITE + _HALF)
+                turned = np.uint64(size - 1 - x)  # not checked for being negative
+                row[x] = both + np.floor(opposite[turned] * _WHITE + _HALF)
             for x in range(size):
-                red, green, blue = image[y, 3 * x], image[y, 3 * x + 1], image[y, 3 * x + 2]
-                grey = _RED * red + _GREEN * green + _BLUE * blue
+                pixel = image[y, 3 * x : 3 * x + 3]
+                grey = _RED * pixel[0] + _GREEN * pixel[1] + _BLUE * pixel[2]
                 white = grey * _ONE_AND_A_HALF + _HALF * _WHITE
                 for c in range(3):
-                    value = image[y, 3 * x + c]
+                    value = pixel[c]
                     whitened = (_ONE - kept_share) * max(value, white)
-                    image[y, 3 * x + c] = kept_share * value + whitened + row[x]
+                    pixel[c] = kept_share * value + whitened + row[x]
         store(image, out[i])
 
 

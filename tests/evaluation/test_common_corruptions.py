@@ -130,7 +130,9 @@ def test_flat_areas_stay_flat():
     """Rounding errors of filters do not make them darker."""
     for name in ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "gaussian_blur"):
         for severity in SEVERITIES:
-            assert (corrupted(GREY[:1], [0], name, severity, 0) == 100).all(), name
+            out = corrupted(GREY[:1], [0], name, severity, 0)
+            # The published disk of radius 8 fills its grid, and has a sum of 1.01.
+            assert set(np.unique(out)) <= ({100, 101} if name == "defocus_blur" else {100}), name
 
 
 def test_glass_blur_takes_pixels_from_nearby():
@@ -261,7 +263,7 @@ def test_other_sizes_scale_the_lengths_of_the_nearest_table():
     for name in set(ALL) - set(LENGTHS):
         assert scaled.row(name, 3) == STRENGTHS["cifar"].row(name, 3)
     assert str(scaled) == "cifar strengths scaled by 1.5"
-    assert COMMON.source_at(48) == "fractalgen, cifar strengths scaled by 1.5"
+    assert COMMON.source_at(48) == "fractalgen, tiny strengths scaled by 0.75"
     assert COMMON.source_at(224) == "fractalgen, imagenet strengths"
 
 
