@@ -30,12 +30,12 @@ def blobs(n, size):
     return images
 
 
-def corruption_digests(names=(*CORRUPTIONS, *EXTRA)):
-    """Return a SHA-256 for each corruption at severity 3, at two sizes."""
+def corruption_digests(names=(*CORRUPTIONS, *EXTRA), sizes=(32, 80)):
+    """Return a SHA-256 for each corruption at severity 3, at each size."""
     digests = {}
     for name in names:
         if name not in OF_PILLOW:
-            for size in (32, 80):
+            for size in sizes:
                 out = corrupted(blobs(4, size), range(4), name, 3, 0)
                 digests[f"{name}-{size}"] = hashlib.sha256(out.tobytes()).hexdigest()
     return digests
