@@ -11,7 +11,7 @@ from PIL import Image
 
 from fractalgen.bank.folder import content_key, list_images
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.evaluation.corruptions.common import CORRUPTIONS
+from fractalgen.evaluation.corruptions.common import COMMON, CORRUPTIONS
 from fractalgen.evaluation.corruptions.perturbations import NOISE, PERTURBATIONS
 from fractalgen.evaluation.evaluate import evaluate
 from fractalgen.evaluation.evaluated_model import EvaluatedModel
@@ -386,7 +386,7 @@ def test_folders_of_one_name_are_told_apart(run, tmp_path, corrupted_folder, els
     folders = [tmp_path / name / "val" for name in ("a", "b")]
     for folder in folders:
         shutil.copytree(elsewhere, folder)
-    noise, generated = tmp_path / "noise", tmp_path / "generated"
+    noise, generated = tmp_path / "noise", tmp_path / COMMON.source_at(SIZE)
     shutil.copytree(between, noise)
     shutil.copytree(corrupted_folder, generated)
     options = only(
