@@ -35,6 +35,8 @@ import fractalgen.kernels
 from benchmarks.assembly import findings, inner_loops, listing
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.evaluation.corruptions.cbar import CIFAR_LEVELS, IMAGENET_LEVELS, corrupted
+from fractalgen.evaluation.corruptions.common import CORRUPTIONS, EXTRA
+from fractalgen.evaluation.corruptions.common import corrupted as corrupted_commonly
 from fractalgen.families import FAMILIES, render, sample
 from fractalgen.families.base import is_exact
 from fractalgen.kernels.plan_layout import PLAN, SETTINGS, Choices
@@ -80,6 +82,10 @@ _A_FEW_COLORS = "a few colours"
 _A_FEW_POINTS = "a few points an image"
 _INTERLEAVED = "three channels a pixel"
 _CORRUPTION = (read_only(u1, 4), u8[::1], f4, u1[:, :, :, ::1])
+_ONCE_A_BATCH = "once a batch"
+_PIXEL_BY_PIXEL = "looks up pixels one by one"
+_CALLS_FILTERS = "calls filters"
+_IMAGES, _SEEDS = u1[:, :, :, ::1], u8[::1]
 
 EXPECTED = {
     "affine_systems.choose_by_area": scalar(_ONE_SYSTEM, (f8[:, ::1], i8[::1])),
@@ -171,6 +177,57 @@ EXPECTED = {
             for real in (f4, f8)
         )
     ),
+    "corruption_blurs.defocus_blur": scalar(
+        _CALLS_FILTERS, (_IMAGES, i8[::1], i8[::1], f4[::1], _IMAGES), calls=3
+    ),
+    "corruption_blurs.disk_taps": scalar(_ONCE_A_BATCH, (f4, f4)),
+    "corruption_blurs.gaussian_blur": scalar(_CALLS_FILTERS, (_IMAGES, f4, _IMAGES), calls=3),
+    "corruption_blurs.glass_blur": scalar(
+        _PIXEL_BY_PIXEL, (_IMAGES, _SEEDS, f4, i8, i8, _IMAGES), calls=6
+    ),
+    "corruption_blurs.motion_blur": scalar(
+        _CALLS_FILTERS, (_IMAGES, _SEEDS, i8, f4, _IMAGES), calls=4
+    ),
+    "corruption_blurs.motion_taps": scalar("a few numbers an image"),
+    "corruption_blurs.zoom_axis": scalar("a row"),
+    "corruption_blurs.zoom_blur": vector((_IMAGES, i8[::1], i8[::1], _IMAGES)),
+    "corruption_digital._warp": scalar(_PIXEL_BY_PIXEL),
+    "corruption_digital.contrast": vector((_IMAGES, f4, _IMAGES)),
+    "corruption_digital.elastic_transform": vector((_IMAGES, _SEEDS, f4, f4, f4, _IMAGES)),
+    "corruption_digital.saturate": scalar("three channels", (_IMAGES, f4, f4, _IMAGES), calls=2),
+    "corruption_noise.add_noise": vector((_IMAGES, _SEEDS, f4, f4, _IMAGES)),
+    "corruption_noise.fill_normal": vector(),
+    "corruption_noise.image_seeds": vector((u8, i8[::1])),
+    "corruption_noise.impulse_noise": scalar(
+        "chooses bytes by 64-bit numbers", (_IMAGES, _SEEDS, f4, _IMAGES)
+    ),
+    "corruption_noise.poisson_table": scalar("one number after another", (f8,)),
+    "corruption_noise.shot_noise": scalar(
+        _LOOK_UPS,
+        (_IMAGES, _SEEDS, f4, i8[::1], u4[:, ::1], types.Array(types.int16, 2, "C"), _IMAGES),
+    ),
+    "corruption_spatter._emboss": scalar(_PIXEL_BY_PIXEL),
+    "corruption_spatter._equalize": scalar("histogram"),
+    "corruption_spatter._light_edges": scalar(_PIXEL_BY_PIXEL),
+    "corruption_spatter.chamfer_distances": scalar("one pixel after another"),
+    "corruption_spatter.find_edges": scalar(_PIXEL_BY_PIXEL),
+    "corruption_spatter.spatter": vector((_IMAGES, _SEEDS, f4, f4, f4, f4, f4, b1, _IMAGES)),
+    "corruption_weather.brightness": scalar("three channels", (_IMAGES, f4, _IMAGES), calls=2),
+    "corruption_weather.fog": scalar("three channels", (_IMAGES, _SEEDS, f4, f4, _IMAGES), calls=3),
+    "corruption_weather.frost": scalar(
+        _PIXEL_BY_PIXEL, (_IMAGES, _SEEDS, _IMAGES, f4, f4, f4, _IMAGES), calls=2
+    ),
+    "corruption_weather.plasma": scalar("every other node of every other row"),
+    "corruption_weather.snow": scalar(
+        _PIXEL_BY_PIXEL, (_IMAGES, _SEEDS, f4, f4, i8, i8, f4, i8, f4, f4, _IMAGES), calls=5
+    ),
+    "frost_textures._grow": scalar("stroke by stroke"),
+    "frost_textures.draw_texture": scalar("once", (u8, f4[::1], f4[::1], u1[:, :, ::1])),
+    "image_filters.blur": vector(loops=2),
+    "image_filters.filter_taps": vector(),
+    "image_filters.gaussian_weights": scalar(_ONCE_A_BATCH),
+    "image_filters.load": vector(),
+    "image_filters.store": vector(),
     "filter_banks.respond": vector(
         (u8, f4[::1], i8, i8, f4[:, ::1], i8[::1], f4[:, :, ::1], f4[:, ::1], i8, i8, f4[:, :, ::1])
     ),
@@ -398,6 +455,8 @@ def _use_kernels() -> list[tuple[str, str]]:
     for name in (*CIFAR_LEVELS, *IMAGENET_LEVELS):
         levels = CIFAR_LEVELS if name in CIFAR_LEVELS else IMAGENET_LEVELS
         corrupted(levels, np.zeros((1, 16, 16, 3), np.uint8), [0], name, 1, 0)
+    for name in (*CORRUPTIONS, *EXTRA):
+        corrupted_commonly(np.zeros((2, 32, 32, 3), np.uint8), range(2), name, 1, 0)
     return [(name, str(one)) for name, kernel in kernels().items() for one in kernel.signatures]
 
 

@@ -93,17 +93,12 @@ def _kernel(name: str) -> Callable[..., None]:
     return kernel
 
 
-def _start_worker() -> None:
-    """Need nothing: the kernels use one thread."""
-
-
 def _suite(published: str, levels: _Levels, larger: tuple[int, Suite] | None = None) -> Suite:
     return Suite(
         source=f"generated {published}",
         names=tuple(levels),
         corrupt=functools.partial(corrupted, levels),
         distributions=(),
-        start_worker=_start_worker,
         version=1,
         larger=larger,
     )

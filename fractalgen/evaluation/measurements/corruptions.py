@@ -54,9 +54,9 @@ class CorruptionOptions(Options):
 
     corruptions: tuple[str, ...] = option(
         (GENERATE,),
-        "Corrupted images: 'generate' makes ImageNet-C's fifteen corruptions at five severities; "
-        "'cbar' makes C-bar's ten, which are unlike those; DIR is a published folder (CIFAR-C, "
-        "C-bar, ImageNet-C). Can be repeated.",
+        "Corrupted images: 'generate' makes the fifteen common corruptions at five severities, as "
+        "strong as published for images of this size; 'cbar' makes C-bar's ten, which "
+        "are unlike those; DIR is a folder like CIFAR-C, C-bar or ImageNet-C. Can be repeated.",
         metavar="|".join((*SUITES, "DIR", NONE)),
     )
 
@@ -105,7 +105,7 @@ class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):
         sources = [source for source in options.corruptions if source != NONE]
         folders = [source for source in sources if source not in SUITES]
         data = model.data
-        taken = [suite.at(data.size).source for suite in SUITES.values()]
+        taken = [suite.at(data.size).source_at(data.size) for suite in SUITES.values()]
         names = dict(zip(folders, folder_names(folders, taken), strict=True))
         runs = []
         for source in sources:
@@ -116,7 +116,7 @@ class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):
                 suite.corrupt(blank, np.arange(1), suite.names[0], 1, 0)
                 given = (data.name, test, model.indices, model.seed, model.progress)
                 corruptions = [GeneratedCorruption(suite, name, *given) for name in suite.names]
-                called = suite.source
+                called = suite.source_at(data.size)
             else:
                 corruptions = read_corruptions(
                     Path(source), data.test.labels, data.size, data.classes, model.subset
