@@ -15,7 +15,7 @@ from fractalgen.evaluation.corruptions.published import C_BAR as CIFAR_NAMES
 from fractalgen.evaluation.corruptions.published import IMAGENET_C_BAR
 from fractalgen.seeding import bits_at
 from tests.evaluation import cbar_reference
-from tests.evaluation.test_corruptions import smooth_images
+from tests.evaluation.test_generated import smooth_images
 
 NAMES = sorted({*CIFAR_LEVELS, *IMAGENET_LEVELS})
 GOLDEN = Path(__file__).parents[1] / "golden" / "cbar.txt"
