@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fractalgen.augment.image_ops import IMAGE_OPS, amount_range
+from fractalgen.augment.image_ops import IMAGE_OPS, REFERENCES, amount_range
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import FRAMEWORKS, MIXING_OPS, PLAN, checked_plan, from_json, to_json
 from tests.augment.conftest import smooth_images
@@ -180,6 +180,7 @@ def test_amounts_at_the_ends_of_their_ranges_are_applied_as_by_the_reference(nam
         rounded = np.round(amount, 4)  # without what is added for roundings
         plan = sound_plan(skip=1.0, **at("depth", 0, 1))
         plan["image_op"][0, 0], plan["amount"][0, 0] = IMAGE_OPS.index(name), rounded
+        plan["detail"][0, 0] = REFERENCES[name].random.usual if REFERENCES[name].random else 0
         one, two = (
             IPMix(images, engine=engine).apply(plan, image) * 255
             for engine in ("compiled", "reference")
