@@ -47,7 +47,7 @@ _SETTINGS = {
     "filter_sides": (3, 7),
     "max_frequency": 10,
     "max_modes": 10,
-    "filter_scale": 1.0,
+    "filter_scale": 0.25,
     "tone_scale": 1.0,
 }
 # The public code mixes with copies only in its ImageNet setup, recognised by these sizes.

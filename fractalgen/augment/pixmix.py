@@ -150,6 +150,13 @@ class LayerMix(PixMix):
 
     Source: Ahmad et al., "LayerMix: Enhanced data augmentation through fractal integration for
     robust deep learning", 2025, arXiv 2501.04861.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If `bank` or `config` has the wrong type, or an option is unknown.
+    ArgumentError
+        If an option is out of range, or the bank is empty, not square or not uint8.
     """
 
     config_type: ClassVar[type[Any]] = LayerMixConfig
