@@ -77,7 +77,10 @@ class Augmenter(ABC):
     ) -> None:
         name, kind = type(self).__name__, self.config_type
         if config is not None and not isinstance(config, kind):
-            raise ArgumentTypeError(f"config must be an {kind.__name__}, not {shown(config)}")
+            article = "an" if kind.__name__[0] in "AI" else "a"
+            raise ArgumentTypeError(
+                f"config must be {article} {kind.__name__}, not {shown(config)}"
+            )
         known = [field.name for field in dataclasses.fields(kind)]
         for option in options:
             if option not in known:
