@@ -66,6 +66,7 @@ class Augmenter(ABC):
     """
 
     config_type: ClassVar[type[Any]]
+    uses_bank: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class Augmenter(ABC):
 
     def __repr__(self) -> str:
         bank = shown(self.bank) if isinstance(self.bank, np.ndarray) else repr(self.bank)
-        given = str(self.config) if self.bank is None else f"{bank}, {self.config}"
+        given = f"{bank}, {self.config}" if self.uses_bank else str(self.config)
         return f"{type(self).__name__}({given}, engine={self.engine!r})"
 
     def sample_plan(self, rng: np.random.Generator, image_shape: tuple[int, ...]) -> np.void:
@@ -145,7 +146,7 @@ class Augmenter(ABC):
         bank_images = read_only(self._images(max(pixels.shape[:2])))
         _check_room(bank_images, *pixels.shape[:2])
         plans = np.array([[checked_plan(plan, pixels.shape[:2], bank_images.shape)]], PLAN)
-        if self.bank is None and _mixes_with_the_bank(plans[0, 0]):
+        if not self.uses_bank and _mixes_with_the_bank(plans[0, 0]):
             raise ArgumentError(f"the plan mixes with an image, and {type(self).__name__} has none")
         out = np.empty((1, 1, pixels.size), np.float32)
         mean, scale = np.zeros(3, np.float32), np.ones(3, np.float32)
@@ -236,7 +237,7 @@ class Augmenter(ABC):
 
         Without a bank, one black image of `side` pixels, which no plan reads.
         """
-        if self.bank is None:
+        if not self.uses_bank:
             return np.broadcast_to(np.zeros(1, np.uint8), (1, side, side, 3))
         array = getattr(self.bank, "array", self.bank)
         if not isinstance(array, np.ndarray):

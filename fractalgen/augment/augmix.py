@@ -126,6 +126,7 @@ class AugMix(Augmenter):
     """
 
     config_type: ClassVar[type[AugMixConfig]] = AugMixConfig
+    uses_bank: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -111,6 +111,7 @@ class PRIME(Augmenter):
     """
 
     config_type: ClassVar[type[PRIMEConfig]] = PRIMEConfig
+    uses_bank: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from fractalgen.arguments import three_numbers, whole_number
-from fractalgen.augment.images import MAX_VIEWS, as_pixels, as_seed
 from fractalgen.augment.augmenter import Augmenter
+from fractalgen.augment.images import MAX_VIEWS, as_pixels, as_seed
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
 from fractalgen.seeding import seed_for

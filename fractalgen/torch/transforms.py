@@ -8,8 +8,8 @@ from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from fractalgen.augment.images import as_pixels
 from fractalgen.augment.augmenter import Augmenter
+from fractalgen.augment.images import as_pixels
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
 from fractalgen.torch.datasets import checked_augmenter

@@ -78,9 +78,9 @@ def test_hostile_plans_are_refused_by_name_or_applied_as_the_reference_does():
         (at("depth", 0, -1), r"depth\[0\] must be"),
         (at("mixing", (0, 1), 4), r"mixing\[0, 1\] must be a whole number from -1 to 3, not 4"),
         (at("mixing", (0, 1), -2), r"mixing\[0, 1\] must be"),
-        (at("image_op", (0, 0), 15), r"image_op\[0, 0\] must be a whole number from 0 to 14"),
+        (at("image_op", (0, 0), 18), r"image_op\[0, 0\] must be a whole number from 0 to 17"),
         (at("image_op", (0, 0), -1), r"image_op\[0, 0\] must be .* not -1"),  # does nothing
-        (at("image_op", (0, 1), -2), r"image_op\[0, 1\] must be .* from -1 to 14, not -2"),
+        (at("image_op", (0, 1), -2), r"image_op\[0, 1\] must be .* from -1 to 17, not -2"),
         (at("amount", (0, 0), INF), r"amount\[0, 0\] of rotate must be a number from -30 to 30"),
         (at("amount", (0, 0), 31), r"amount\[0, 0\] of rotate must be .* not 31"),
         (at("amount", (0, 1), NAN), r"amount\[0, 1\] of shear-x must be .* from -0\.3 to 0\.3"),
