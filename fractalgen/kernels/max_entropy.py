@@ -18,7 +18,6 @@ _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _TOP = np.float32(255.0)
-_PERIOD = 510  # of a sine's place in the tone curve, in values
 _TWO_PERIODS = np.float32(1.0 / 510.0)
 _LN_2 = np.float32(0.69314718)
 _PI = np.float32(3.1415927)
@@ -94,8 +93,9 @@ def _add_wave(one, two, three, sine, cosine, step_sine, step_cosine, totals):
 
 @kernel
 def _fill_waves(frequency, sine, cosine):
+    per_value = np.float32(frequency) * _TWO_PERIODS
     for v in range(256):
-        turns = np.float32(np.int32(frequency * v % _PERIOD)) * _TWO_PERIODS
+        turns = np.float32(np.int32(v)) * per_value
         sine[v] = sin_turns(turns)
         cosine[v] = cos_turns(turns)
 
@@ -154,15 +154,17 @@ def _fill_deviations(cut, height, width, deviations):
 
 
 @kernel
+def _fill_sine(per_pixel, sine):
+    for x in range(sine.size):
+        sine[x] = sin_turns(np.float32(np.int32(x)) * per_pixel)
+
+
+@kernel
 def _fill_sines(sines):
     """Fill row k with sin(pi (k + 1) x) at places x from 0 to 1."""
     n, side = sines.shape
-    period = 2 * (side - 1)
-    per_period = _ONE / np.float32(period)
     for k in range(n):
-        for x in range(side):
-            turns = np.float32(np.int32((k + 1) * x % period)) * per_period
-            sines[k, x] = sin_turns(turns)
+        _fill_sine(np.float32(k + 1) / np.float32(2 * (side - 1)), sines[k])
 
 
 @kernel
