@@ -65,6 +65,13 @@ def _normal(stream):
 
 
 @inlined
+def normal_at(seed, n):
+    """Return a standard normal number from the `n`-th and next uniform numbers of a stream."""
+    radius = np.sqrt(-_TWO * _LN_2 * log2(uniform_at(seed, n) + _TINY))
+    return radius * cos_turns(uniform_at(seed, n + _TAKE))
+
+
+@inlined
 def gamma(stream, shape):
     """Draw a Gamma(`shape`, 1) number, for `shape` above 0.
 

@@ -26,7 +26,7 @@ from fractalgen.errors import ImageError, SetError
 from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
 from fractalgen.images.decoding import read_square
 from fractalgen.mixing_set.image_measures import edge_density
-from fractalgen.mixing_set.manifest import Record
+from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.store import Store
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
@@ -100,10 +100,10 @@ _Decoded: TypeAlias = tuple[_Entry, NDArray[np.uint8]]
 def gallery(
     folder: str | Path,
     out: str | Path,
-    single_file: bool = False,
-    progress: Progress | None = None,
     *,
+    single_file: bool = False,
     overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> GallerySummary:
     """Write a page that shows every image of a set.
 
@@ -116,10 +116,10 @@ def gallery(
         relative links.
     single_file : bool
         Write one HTML file, called `out`, that needs neither the set nor other files.
-    progress : callable, optional
-        Called with the number of images done and the total.
     overwrite : bool
         Replace an existing gallery.
+    progress : callable or None
+        Called with the number of images done and the total.
 
     Returns
     -------

@@ -8,22 +8,28 @@ import json
 from pathlib import Path
 
 from fractalgen.families import FAMILIES, render, sample
+from fractalgen.families.base import is_exact
+from fractalgen.families.classes import families_with_classes
 from fractalgen.files.json_codec import to_json
 
 FILE = Path(__file__).with_name("pixels.json")
 SIZE = 64
+SEED = 2023
 N = 12
+N_CLASSES = 4
 
 
 def main() -> None:
+    exact = [family for family in FAMILIES if is_exact(FAMILIES[family])]
+    wanted = [{"family": family, "index": index} for family in exact for index in range(N)]
+    for family in families_with_classes():
+        wanted += [{"family": family, "class_": i, "instance": i + 1} for i in range(N_CLASSES)]
     records = []
-    for family in FAMILIES:
-        for index in range(N):
-            spec = sample(family, seed=2023, index=index)
-            digest = hashlib.sha256(render(spec, size=SIZE).tobytes()).hexdigest()
-            params = to_json(spec.params)
-            record = {"family": family, "index": index, "params": params, "pixels": digest}
-            records.append(json.dumps(record, separators=(",", ":")))
+    for one in wanted:
+        spec = sample(seed=SEED, **one)
+        digest = hashlib.sha256(render(spec, size=SIZE).tobytes()).hexdigest()
+        record = one | {"params": to_json(spec.params), "pixels": digest}
+        records.append(json.dumps(record, separators=(",", ":")))
     FILE.write_text("[\n" + ",\n".join(records) + "\n]\n")
 
 

@@ -17,9 +17,10 @@ from fractalgen.color import palettes
 from fractalgen.errors import SetError
 from fractalgen.images.decoding import read_square
 from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.gallery import gallery
 from fractalgen.mixing_set.manifest import Manifest
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
 from tests.mixing_set.small_sets import names_in, tree
 
@@ -267,7 +268,7 @@ def test_other_files_are_never_touched(small_set, tmp_path, out, single_file, me
         (tmp_path / file).write_text("mine")
     before = tree(tmp_path)
     with pytest.raises(SetError, match=message):
-        gallery(tmp_path / "set", tmp_path / out, single_file, overwrite=overwrite)
+        gallery(tmp_path / "set", tmp_path / out, single_file=single_file, overwrite=overwrite)
     assert tree(tmp_path) == before
 
 

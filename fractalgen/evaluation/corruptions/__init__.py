@@ -49,6 +49,8 @@ class Suite:
         Called in each worker process before it corrupts images.
     version : int
         Increment it when the same arguments and distributions give different pixels.
+    larger : tuple of int and Suite, optional
+        A size, and the suite that replaces this one for images of at least this size.
     """
 
     source: str
@@ -57,3 +59,10 @@ class Suite:
     distributions: tuple[str, ...]
     start_worker: Callable[[], None]
     version: int
+    larger: "tuple[int, Suite] | None" = None
+
+    def at(self, size: int) -> "Suite":
+        """Return the suite for images of `size` x `size` pixels."""
+        if self.larger is None or size < self.larger[0]:
+            return self
+        return self.larger[1].at(size)

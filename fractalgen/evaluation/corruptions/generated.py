@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.evaluation.corruptions import SEVERITIES, Suite
+from fractalgen.evaluation.corruptions.cbar import C_BAR
 from fractalgen.evaluation.corruptions.imagenet_c import IMAGENET_C
 from fractalgen.files.atomic import atomic_file, write_atomically
 from fractalgen.files.cache_folder import default_folder
@@ -56,6 +57,7 @@ SUITES: Registry[Suite] = Registry("suite of corruptions")
 """The suites, by the value of --corruptions."""
 
 SUITES.add(GENERATE, IMAGENET_C)
+SUITES.add("cbar", C_BAR)
 
 _PIXELS_PER_PART = 1 << 18
 _MIN_SIZE = 32  # smaller images take as long as these
