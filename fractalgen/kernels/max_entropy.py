@@ -25,6 +25,12 @@ _FOUR_PER_PI_CUBED = np.float32(4.0 / np.pi**3)
 
 
 @inlined
+def _nth_normal(seed, n):
+    """Return a stream's `n`-th normal number, which takes two of its uniform ones."""
+    return normal_at(seed, n + n)
+
+
+@inlined
 def _as_byte(value):
     return np.uint8(np.int32(min(max(value, _ZERO), _TOP) + _HALF))
 
@@ -64,7 +70,7 @@ def filter_image(sigma, side, seed, width, box, source, target):
     margin = side // 2
     weights = np.empty(side * side, np.float32)
     for i in range(side * side):
-        weights[i] = sigma * normal_at(seed, np.uint64(i))
+        weights[i] = sigma * _nth_normal(seed, np.uint64(i))
     weights[side * margin + margin] += _ONE
     padded = np.zeros((height + 2 * margin, row + 6 * margin), np.float32)
     for y in range(height):
@@ -113,9 +119,9 @@ def tone_table(temperature, first, last, seed):
     deviation = np.sqrt(temperature) * _TOP
     n = last - first + 1
     for k in range(n):
-        one = deviation * normal_at(seed, np.uint64(k))
-        two = deviation * normal_at(seed, np.uint64(n + k))
-        three = deviation * normal_at(seed, np.uint64(2 * n + k))
+        one = deviation * _nth_normal(seed, np.uint64(k))
+        two = deviation * _nth_normal(seed, np.uint64(n + k))
+        three = deviation * _nth_normal(seed, np.uint64(2 * n + k))
         _add_wave(one, two, three, waves[0], waves[1], waves[2], waves[3], totals)
     table = np.empty(768, np.uint8)
     for i in range(768):
@@ -175,7 +181,7 @@ def _fill_field(scale, seed, first, deviations, down, across, field):
     rows = np.zeros((n_down, width), np.float32)
     for i in range(n_down):
         for j in range(n_across):
-            drawn = normal_at(seed, np.uint64(first + i * n_across + j))
+            drawn = _nth_normal(seed, np.uint64(first + i * n_across + j))
             _add_scaled(scale * deviations[i, j] * drawn, across[j], rows[i])
     for y in range(field.shape[0]):
         _clear(field[y])
