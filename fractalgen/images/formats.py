@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["FORMATS", "MAX_SIDES", "SUFFIXES", "encode"]
+__all__ = ["FORMATS", "MAX_SIDES", "SUFFIXES", "encode", "is_image_name"]
 
 FORMATS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 """The formats that images are written in, and how their files' names end."""
@@ -34,6 +34,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 # The last bytes of a complete file.
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file, from its name, is an image and not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
 
 
 def encode(rgb: NDArray[np.uint8], format: str) -> bytes:  # noqa: A002 - the option's name

@@ -24,9 +24,12 @@ __all__ = ["Manifest", "Origin", "Record", "image_file", "params_text", "parse_i
 
 _IMAGE_FILE = re.compile(rf"({FAMILY_NAME.pattern})/([0-9]{{6}})\.(jpg|png|webp)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_PERCEPTUAL_HASH = re.compile(r"[0-9a-f]{16}")
 _COMMON = ("file", "family", "index", "size", "bytes", "pixel_sha256", "file_sha256")
 _GENERATED = {*_COMMON, "seed", "attempt", "params"}
 _COLLECTED = {*_COMMON, "origin"}
+_OF_ORIGIN = ("url", "licence", "author")
+_ORIGIN = {"path", "sha256", *_OF_ORIGIN}
 
 
 def image_file(family: str, index: int, extension: str) -> str:
@@ -57,16 +60,20 @@ class Origin:
     Attributes
     ----------
     path : str
-        Its path within the folder or archive, with forward slashes.
+        Its path within the folder or archive, with forward slashes, or its URL.
     sha256 : str
         Hash of the original file.
     url : str or None
         The archive's URL, if it was downloaded.
+    licence, author : str or None
+        As the source or the user names them; None if unknown.
     """
 
     path: str
     sha256: str
     url: str | None = None
+    licence: str | None = None
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,8 @@ class Record:
         The family's parameters as JSON text, which takes a tenth of the memory of a dictionary.
     origin : Origin or None
         Where a collected image came from.
+    perceptual_hash : str or None
+        The hash of a collected image that finds near duplicates, as 16 hexadecimal digits.
     """
 
     file: str
@@ -103,6 +112,7 @@ class Record:
     attempt: int | None = None
     params: str | None = None
     origin: Origin | None = None
+    perceptual_hash: str | None = None
 
     @property
     def key(self) -> Key:
@@ -150,8 +160,12 @@ class Record:
         if self.origin is None:
             return f'{_compact_json(head)[:-1]},"params":{self.params}}}'
         origin = {"path": self.origin.path, "sha256": self.origin.sha256}
-        if self.origin.url is not None:
-            origin["url"] = self.origin.url
+        for name in _OF_ORIGIN:
+            value = getattr(self.origin, name)
+            if value is not None:
+                origin[name] = value
+        if self.perceptual_hash is not None:
+            head["perceptual_hash"] = self.perceptual_hash
         return _compact_json({**head, "origin": origin})
 
     @classmethod
@@ -164,6 +178,9 @@ class Record:
         if not isinstance(data, dict):
             raise ValueError("not an image's record")
         collected = "origin" in data
+        alike = data.pop("perceptual_hash", None) if collected else None
+        if not (alike is None or (isinstance(alike, str) and _PERCEPTUAL_HASH.fullmatch(alike))):
+            raise ValueError("the perceptual hash is damaged")
         if set(data) != (_COLLECTED if collected else _GENERATED):
             raise ValueError("not an image's record: keys are missing or unknown")
         if not isinstance(data["file"], str):
@@ -190,7 +207,9 @@ class Record:
         hashes = data["pixel_sha256"], data["file_sha256"]
         width, height = size
         n_bytes = data["bytes"]
-        return cls(data["file"], width, height, n_bytes, *hashes, seed, attempt, params, origin)
+        return cls(
+            data["file"], width, height, n_bytes, *hashes, seed, attempt, params, origin, alike
+        )
 
 
 class Manifest:
@@ -337,8 +356,8 @@ def _is_hash(value: Any) -> bool:
 
 
 def _origin(data: Any) -> Origin:
-    if isinstance(data, dict) and {"path", "sha256"} <= set(data) <= {"path", "sha256", "url"}:
-        texts = [data["path"], data["sha256"], data.get("url", "")]
+    if isinstance(data, dict) and {"path", "sha256"} <= set(data) <= _ORIGIN:
+        texts = [data["path"], data["sha256"], *(data.get(name, "") for name in _OF_ORIGIN)]
         if all(isinstance(text, str) for text in texts) and _is_hash(data["sha256"]):
-            return Origin(data["path"], data["sha256"], data.get("url"))
+            return Origin(**data)
     raise ValueError("the origin is damaged")

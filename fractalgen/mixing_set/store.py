@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Overwriting:
     places: str
 
     @classmethod
-    def of(cls, requested: Recipe, places: Mapping[str, str]) -> "Overwriting":
+    def of(cls, requested: Recipe, places: Mapping[str, Sequence[str]]) -> "Overwriting":
         """Describe a call, so the next one can recognise it."""
         text = json.dumps(sorted(places.items()))
         return cls(requested, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())

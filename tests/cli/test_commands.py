@@ -364,6 +364,7 @@ def test_help_lists_every_command(run, arguments):
     assert result.exit_code == 0
     for name in (
         "build-set",
+        "collect",
         "escape-time",
         "ifs",
         "features",
