@@ -250,7 +250,7 @@ class Downloader:
 
     @contextlib.contextmanager
     def _answer(self, url: str, partial: _Partial) -> Iterator[tuple[requests.Response, Any]]:
-        """Send one request; translate what goes wrong, also within the block, into _TroubleError."""
+        """Send one request; translate what goes wrong, also in the block."""
         import requests
         import urllib3.exceptions
 

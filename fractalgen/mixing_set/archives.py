@@ -117,7 +117,7 @@ class _Zip:
                 yield Refusal(name, found)
             else:
                 read = lambda _, entry=found: self._read(entry)  # noqa: E731
-                yield Item(name, read, self._url)  # type: ignore[arg-type]
+                yield Item(name, read, self._url)
 
     def _judged(self, entry: zipfile.ZipInfo) -> zipfile.ZipInfo | str | None:
         """Return the entry of an image, why a member is refused, or None for what is neither."""
@@ -175,7 +175,7 @@ class _Tar:
         try:
             for member in self._archive:
                 # The class keeps all headers.
-                self._archive.members = []
+                self._archive.members = []  # type: ignore[attr-defined]
                 name = member.name
                 found = self._judged(member)
                 if found is not None:
