@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fractalgen.cli import options
-from fractalgen.cli.collect import print_collected
+from fractalgen.cli.collect import print_collected, print_refused
 from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, in_units, print_json, progress_bar
 
@@ -133,7 +133,6 @@ def run_build(
                 progress=drawing,
                 fetching=fetching,
             )
-    print_collected(summary, quiet=quiet or as_json)
     _print_problems(summary)
     if as_json:
         print_json(summary.as_json())
@@ -146,6 +145,7 @@ def run_build(
 def _print_problems(summary: Summary) -> None:
     from fractalgen.registry import first_few
 
+    print_refused(summary)
     if summary.refused:
         n = len(summary.refused)
         were = "1 of your own images was" if n == 1 else f"{n:,} of your own images were"
@@ -182,3 +182,4 @@ def _print_summary(summary: Summary) -> None:
         )
     for note in summary.notes:
         click.echo(note)
+    print_collected(summary)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fractalgen.mixing_set.build import Summary
     from fractalgen.mixing_set.collect import CollectOptions
 
-__all__ = ["COLLECT", "collect", "collect_options", "print_collected"]
+__all__ = ["COLLECT", "collect", "collect_options", "print_collected", "print_refused"]
 
 _MAX_SHOWN = 20  # refused images; more are shown by reason
 _MIN_BYTES = 1000
@@ -151,27 +151,40 @@ def collect(
     )
 
 
-def print_collected(summary: Summary, *, quiet: bool) -> None:
-    """Print refused images on stderr; licences and near duplicates on stdout unless `quiet`."""
+def print_refused(summary: Summary) -> None:
+    """Print refused images on stderr, by reason if there are many."""
     if len(summary.refused) <= _MAX_SHOWN:
         for one in summary.refused:
-            click.echo(f"Refused {click.format_filename(one.path)}: {one.reason}", err=True)
-    else:
-        width = max(len(f"{n:,}") for _, n, _ in summary.reasons)
-        for reason, n, first in summary.reasons[:_MAX_SHOWN]:
-            shown = click.format_filename(first)
-            click.echo(f"Refused {n:>{width},}: {reason} (such as {shown})", err=True)
-        if len(summary.reasons) > _MAX_SHOWN:
-            left = sum(n for _, n, _ in summary.reasons[_MAX_SHOWN:])
-            click.echo(f"Refused {left:,} for other reasons; --json lists all.", err=True)
-    if quiet:
+            click.echo(f"Refused {_shown(one.path)}: {one.reason}", err=True)
         return
-    if summary.near_duplicates:
+    width = max(len(f"{n:,}") for _, n, _ in summary.reasons)
+    for reason, n, first in summary.reasons[:_MAX_SHOWN]:
+        click.echo(f"Refused {n:>{width},}: {reason} (such as {_shown(first)})", err=True)
+    n_left = sum(n for _, n, _ in summary.reasons[_MAX_SHOWN:])
+    if n_left:
+        click.echo(f"Refused {n_left:>{width},} for other reasons; --json lists all.", err=True)
+
+
+def print_collected(summary: Summary) -> None:
+    """Print near duplicates and licences on stdout."""
+    n, n_left_out = len(summary.near_duplicates), summary.n_left_out
+    if n:
         new, like = summary.near_duplicates[0]
-        n, n_left_out = len(summary.near_duplicates), summary.n_left_out
         what = "1 image looks like another" if n == 1 else f"{n:,} images look like others"
-        left_out = f", and {n_left_out:,} of these were left out" if n_left_out else ""
-        click.echo(f"{what}{left_out}: such as {click.format_filename(new)} like {like}.")
+        were = "was" if n == 1 else "were"
+        left_out = f" and {were} left out" if n_left_out else ""
+        example = f"{_shown(new)} like {like}"
+        click.echo(f"{what}{left_out}: {'' if n == 1 else 'such as '}{example}.")
     if summary.licences:
-        listed = ", ".join(f"{n:,} {licence}" for licence, n in summary.licences)
-        click.echo(f"Licences of collected images: {listed}.")
+        click.echo("Licences of the collected images:")
+        width = max(len(f"{n:,}") for _, n in summary.licences)
+        for licence, number in summary.licences:
+            click.echo(f"  {number:>{width},}  {_shown(licence)}")
+
+
+def _shown(text: str) -> str:
+    """Return a text from outside without what a terminal would obey."""
+    name = click.format_filename(text)
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name
+    )

@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urls
 from fractalgen.errors import DownloadError, RunError
 from fractalgen.files.addresses import Permits, Resolver, anywhere, is_public, resolve
 from fractalgen.files.atomic import atomic_file
-from fractalgen.files.hosts import DEAD_AFTER, DeadHostError, Host, Hosts, origin
+from fractalgen.files.hosts import DeadHostError, Host, Hosts, origin
 from fractalgen.files.regular_file import file_hash
 from fractalgen.pool import Progress, Stopped
 
@@ -39,6 +39,7 @@ _MAX_PAUSE_SECONDS = 60.0
 _MAX_ROBOTS_BYTES = 500_000
 _ROBOTS_NAME = "fractalgen"
 
+_INTERRUPTED = "the transfer was interrupted"
 _REASONS = {
     "InvalidURL": "the URL is not valid",
     "LocationParseError": "the URL is not valid",
@@ -47,7 +48,6 @@ _REASONS = {
     "ConnectTimeout": "no answer",
     "ReadTimeout": "the server stopped answering",
     "SSLError": "the server's certificate is not valid",
-    "ChunkedEncodingError": "the transfer was interrupted",
 }
 _SECRET_KEYS = re.compile(r"key|token|sig|secret|pass|auth|credential", re.IGNORECASE)
 
@@ -86,13 +86,21 @@ class WebOptions:
 class _TroubleError(Exception):
     """A request failed.
 
-    `tries` is how many more times to try at most, and `at_host` whether the host is at fault.
+    `tries` is how many more times to try at most, `at_host` whether the host is at fault, and
+    `too_many` whether it has had too many requests.
     """
 
     def __init__(
-        self, reason: str, tries: int = 0, wait: float | None = None, *, at_host: bool = False
+        self,
+        reason: str,
+        tries: int = 0,
+        wait: float | None = None,
+        *,
+        at_host: bool = False,
+        too_many: bool = False,
     ) -> None:
         super().__init__(reason)
+        self.too_many = too_many
         self.reason = reason
         self.tries = tries
         self.wait = wait
@@ -201,12 +209,11 @@ class Downloader:
                 self._follow(url, partial, stopping)
                 return
             except DeadHostError as error:
-                reason = f"{error}; the host is skipped after {DEAD_AFTER} such links"
-                raise _TroubleError(reason) from None
+                raise _TroubleError(f"{error}; the host's other links are skipped") from None
             except _TroubleError as trouble:
                 if trouble.wait is not None and trouble.wait > _MAX_PAUSE_SECONDS:
                     reason = f"{trouble.reason} and asks to wait for {trouble.wait:,.0f} seconds"
-                    host.failed(reason, at_once=True)
+                    host.failed(reason, at_once=trouble.too_many)
                     raise _TroubleError(reason) from None
                 tries += 1
                 if tries > min(trouble.tries, self._options.retries):
@@ -271,12 +278,12 @@ class Downloader:
         except http_session.ForbiddenAddressError as error:
             raise _TroubleError(str(error)) from None
         except http_session.UnreachableError as error:
-            raise _TroubleError(str(error), tries=1, at_host=True) from None
+            raise _TroubleError(str(error), int(error.may_pass), at_host=True) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             if transfer is not None and transfer.overdue:
                 reason = "it arrives too slowly"
             elif transfer is not None:
-                reason = f"it was interrupted after {partial.n_bytes:,} bytes"
+                reason = _INTERRUPTED
             else:
                 reason = _reason(error)
             if transfer is not None:
@@ -310,7 +317,8 @@ class Downloader:
         elif status != 200:
             reason = f"the server answered {status} {response.reason or ''}".rstrip()
             if status == 429 or status >= 500:
-                raise _TroubleError(reason, 9, _retry_after(response), at_host=True)
+                wait, too_many = _retry_after(response), status == 429
+                raise _TroubleError(reason, 9, wait, at_host=True, too_many=too_many)
             raise _TroubleError(reason)
         else:
             partial.restart()
@@ -336,8 +344,7 @@ class Downloader:
         if transfer.overdue:
             raise _TroubleError("it arrives too slowly")
         if total is not None and partial.n_bytes < total:
-            reason = f"it was interrupted after {partial.n_bytes:,} of {total:,} bytes"
-            raise _TroubleError(reason, tries=9)
+            raise _TroubleError(_INTERRUPTED, tries=9)
 
     def _check_robots(self, host: Host, url: str, stopping: threading.Event) -> None:
         """Raise _TroubleError if robots.txt forbids a URL (RFC 9309)."""

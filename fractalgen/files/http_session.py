@@ -31,7 +31,17 @@ class ForbiddenAddressError(Exception):
 
 
 class UnreachableError(Exception):
-    """A host's name is not known, or nothing answers at its addresses; the message says which."""
+    """A host's name is not known, or nothing answers at its addresses; the message says which.
+
+    Attributes
+    ----------
+    may_pass : bool
+        Whether another attempt may succeed.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = True) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class Transfer:
@@ -173,8 +183,10 @@ def _pools(permits: Permits, resolve: Resolver, current: threading.local) -> dic
         host, port = connection._dns_host.strip("[]"), connection.port
         try:
             addresses = resolve(host, port)
-        except (OSError, UnicodeError):
-            raise UnreachableError("the host's name is not known") from None
+        except (OSError, UnicodeError) as error:
+            busy = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+            reason = "the name server does not answer" if busy else "the host's name is not known"
+            raise UnreachableError(reason, may_pass=busy) from None
         if not all(permits(address, port) for address in addresses):
             raise ForbiddenAddressError("a private or local address; --allow-private permits it")
         failure: OSError | None = None
