@@ -115,6 +115,7 @@ class _Partial:
     max_bytes: int
     progress: Progress | None = None
     n_bytes: int = 0
+    start_is_enough: bool = False
     validator: str = ""  # an ETag or a date, by which the server knows this version of the file
 
     def restart(self) -> None:
@@ -124,10 +125,10 @@ class _Partial:
         self.n_bytes, self.validator = 0, ""
 
     def add(self, data: bytes, total: int | None) -> None:
+        self.file.write(data)
         self.n_bytes += len(data)
         if self.n_bytes > self.max_bytes:
             raise _TroubleError(f"it is larger than {self.max_bytes:,} bytes")
-        self.file.write(data)
         if self.progress:
             self.progress(self.n_bytes, total)
 
@@ -331,7 +332,7 @@ class Downloader:
             partial.validator = ""  # the bytes of an answer are not those of the file
         length = response.headers.get("Content-Length", "")
         total = partial.n_bytes + int(length) if length.isdigit() and not unpack else None
-        if total is not None and total > partial.max_bytes:
+        if total is not None and total > partial.max_bytes and not partial.start_is_enough:
             raise _TroubleError(f"it is larger than {partial.max_bytes:,} bytes")
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
             if stopping.is_set():
@@ -361,14 +362,13 @@ class Downloader:
         rules = urllib.robotparser.RobotFileParser()
         file = io.BytesIO()
         try:
-            partial = _Partial(file, _MAX_ROBOTS_BYTES)
+            partial = _Partial(file, _MAX_ROBOTS_BYTES, start_is_enough=True)
             self._follow(f"{origin(url)}/robots.txt", partial, stopping, robots=False)
         except _TroubleError as trouble:
-            if trouble.at_host or not trouble.reason.startswith("the server answered 4"):
+            if trouble.at_host or trouble.tries:
                 raise
-            rules.parse([])
-        else:
-            rules.parse(file.getvalue().decode("utf-8-sig", "replace").splitlines())
+        # Nothing if there is no such file, and its beginning if it is too long.
+        rules.parse(file.getvalue().decode("utf-8-sig", "replace").splitlines())
         return rules
 
 

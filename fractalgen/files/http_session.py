@@ -57,9 +57,14 @@ class Transfer:
     def end_if_overdue(self) -> None:
         """Shut the connection down if the request takes too long."""
         allowed = self._patience + self.n_bytes / _BYTES_PER_SECOND
-        sock = getattr(self.connection, "sock", None)
-        if sock is not None and time.monotonic() - self._began > allowed:
+        if time.monotonic() - self._began > allowed:
             self.overdue = True
+            self.shut_down()
+
+    def shut_down(self) -> None:
+        """End the connection; the thread that waits for it gets an error or an end of file."""
+        sock = getattr(self.connection, "sock", None)
+        if sock is not None:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)  # of the TCP connection below TLS
 
@@ -117,7 +122,7 @@ class Session:
             For all other failures.
         """
         proxies = requests.utils.get_environ_proxies(url)
-        if proxies and self._permits is not anywhere:
+        if requests.utils.select_proxy(url, proxies) and self._permits is not anywhere:
             raise ForbiddenAddressError(
                 "a proxy is set, which makes it impossible to check addresses; --allow-private "
                 "uses the proxy"
@@ -147,9 +152,11 @@ class Session:
         self._transfers.discard(transfer)
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Close all connections; requests in progress fail."""
         self._closing.set()
         self._watch.join()
+        for transfer in tuple(self._transfers):
+            transfer.shut_down()
         self._session.close()
 
     def _end_overdue(self) -> None:

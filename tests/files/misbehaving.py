@@ -161,11 +161,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(b"<!DOCTYPE html><title>Not here</title>", Content_Type="image/png")
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Clients hang up."""
+
+
 @contextlib.contextmanager
 def misbehaving_server(files=None):
     """Run a server; its `address` is a URL, and `files` maps paths to contents."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), Handler) as server:
         server.files = dict(files or {})
         server.counts, server.requests, server.resumed = Counter(), [], []
         server.stopped = threading.Event()

@@ -108,14 +108,16 @@ def test_odd_urls(server):
 
 
 @pytest.mark.parametrize(
-    "address",
-    "127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.100.100.200 168.63.129.16 "
-    "0.0.0.0 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255 ::1 :: fe80::1%eth0 fc00::1 "
-    "fd00:ec2::254 fec0::1 ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 "
-    "2002:7f00:1:: 2001:db8::1 nonsense".split(),
+    "addresses",
+    [
+        "127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.100.100.200 168.63.129.16",
+        "0.0.0.0 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255 ::1 :: fe80::1%eth0 fc00::1",
+        "fd00:ec2::254 fec0::1 ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1",
+        "2002:7f00:1:: 2001:db8::1 nonsense",
+    ],
 )
-def test_addresses_that_are_not_public(address):
-    assert not is_public(address)
+def test_addresses_that_are_not_public(addresses):
+    assert not [address for address in addresses.split() if is_public(address)]
 
 
 @pytest.mark.parametrize(
@@ -178,12 +180,16 @@ def test_the_address_that_was_checked_is_connected_to(server):
 
 def test_one_private_address_among_public_ones_is_enough(server):
     look_up = lambda host, port: ["1.1.1.1", "127.0.0.1"]  # noqa: E731
-    with Downloader(WebOptions(), look_up=look_up) as downloader:
-        with pytest.raises(DownloadError, match="private or local"):
-            downloader.download(f"http://two.example:{server.port}/a", io.BytesIO())
+    with (
+        Downloader(WebOptions(), look_up=look_up) as downloader,
+        pytest.raises(DownloadError, match="private or local"),
+    ):
+        downloader.download(f"http://two.example:{server.port}/a", io.BytesIO())
 
 
 def test_a_proxy_is_used_only_where_addresses_need_no_check(server, monkeypatch):
+    monkeypatch.setenv("no_proxy", "example.org")
+    assert "private or local" in reason(f"{server.address}/a", allow_private=False)
     monkeypatch.setenv("http_proxy", server.address)
     server.files["http://elsewhere.example/a"] = b"through the proxy"
     url = "http://elsewhere.example/a"
@@ -204,6 +210,9 @@ def test_robots_txt_is_honoured(server):
     assert [path for path, _ in server.requests] == ["/robots.txt", "/a", "/b"]
     server.files["/robots.txt"] = b"User-agent: *\nCrawl-delay: 86400"
     assert "asks for 86,400 seconds" in reason(f"{server.address}/a")
+    server.files["/robots.txt"] = b"User-agent: *\nDisallow: /b\n" + b"# long\n" * 100_000
+    assert downloaded(f"{server.address}/a") == b"a"
+    assert reason(f"{server.address}/b") == "robots.txt forbids it"
     server.files["/robots.txt"] = b"User-agent: fractalgen\nDisallow: /"
     assert reason(f"{server.address}/to?/a") == "robots.txt forbids it"
 
