@@ -14,9 +14,10 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, in_units, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.build import Places, Summary
+    from fractalgen.mixing_set.build import Places
     from fractalgen.mixing_set.collect import CollectOptions
     from fractalgen.mixing_set.recipe import Recipe
+    from fractalgen.mixing_set.summary import Summary
 
 __all__ = ["build_set", "run_build"]
 
@@ -79,7 +80,7 @@ def build_set(
             "--repair takes its settings from the set; leave out the other options."
         )
 
-    from fractalgen.files.download import WebOptions
+    from fractalgen.files.downloader import WebOptions
     from fractalgen.mixing_set.collect import CollectOptions
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.recipe_file import read_recipe

@@ -11,8 +11,8 @@ from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.build import Summary
     from fractalgen.mixing_set.collect import CollectOptions
+    from fractalgen.mixing_set.summary import Summary
 
 __all__ = ["COLLECT", "collect", "collect_options", "print_collected", "print_refused"]
 
@@ -88,7 +88,7 @@ def collect_options(
     **web: Any,
 ) -> CollectOptions:
     """Return what the options of `COLLECT` say."""
-    from fractalgen.files.download import WebOptions
+    from fractalgen.files.downloader import WebOptions
     from fractalgen.mixing_set.collect import CollectOptions
 
     return CollectOptions(

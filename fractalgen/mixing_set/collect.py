@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fractalgen.errors import DownloadError, ImageError, SetError
-from fractalgen.files.download import WebOptions
+from fractalgen.files.downloader import WebOptions
 from fractalgen.files.regular_file import read_regular
 from fractalgen.images.decoding import MAX_BYTES, to_rgb
 from fractalgen.images.formats import FORMATS, encode

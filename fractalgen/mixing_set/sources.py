@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from fractalgen.errors import DownloadError, ImageError, NotRegularError, SetError
-from fractalgen.files.download import MAX_FILE_BYTES, Downloader, public_url, without_secrets
+from fractalgen.files.downloader import MAX_FILE_BYTES, Downloader
 from fractalgen.files.regular_file import open_regular
+from fractalgen.files.urls import public_url, without_secrets
 from fractalgen.images.decoding import MAX_BYTES, looks_like_image, read_image_file
 from fractalgen.images.formats import is_image_name
 from fractalgen.mixing_set.archives import archive_kind, open_archive

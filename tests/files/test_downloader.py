@@ -7,8 +7,9 @@ import pytest
 
 from fractalgen.errors import DownloadError
 from fractalgen.files.addresses import is_public, resolve
-from fractalgen.files.download import Downloader, WebOptions, public_url
+from fractalgen.files.downloader import Downloader, WebOptions
 from fractalgen.files.hosts import DEAD_AFTER
+from fractalgen.files.urls import public_url
 from tests.files.misbehaving import CONTENTS, misbehaving_server
 
 QUICK = {"allow_private": True, "backoff": 0.01, "timeout": 1.0}

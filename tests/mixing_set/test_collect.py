@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import SetError
-from fractalgen.files.download import WebOptions
+from fractalgen.files.downloader import WebOptions
 from fractalgen.mixing_set import archives, sources
 from fractalgen.mixing_set.build import build, repair
 from fractalgen.mixing_set.collect import CollectOptions

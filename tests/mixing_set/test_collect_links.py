@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import SetError
-from fractalgen.files.download import WebOptions
+from fractalgen.files.downloader import WebOptions
 from fractalgen.mixing_set.build import build
 from fractalgen.mixing_set.collect import CollectOptions
 from fractalgen.mixing_set.verify import verify
