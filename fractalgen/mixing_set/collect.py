@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fractalgen.color.gray import in_gray
 from fractalgen.errors import DownloadError, ImageError, SetError
 from fractalgen.files.downloader import WebOptions
 from fractalgen.files.regular_file import read_regular
@@ -140,7 +141,7 @@ def collect(
             if index_of.get((item.path, sha256)) in kept:
                 return _Candidate(item, sha256)
             with decoding:
-                return _converted(item, sha256, data, recipe.format)
+                return _converted(item, sha256, data, recipe)
         except ImageError as error:
             return Refusal(item.path, str(error))
         except DownloadError as error:
@@ -243,9 +244,14 @@ def _checked(data: bytes, item: Item) -> str:
     return sha256
 
 
-def _converted(item: Item, sha256: str, data: bytes, format: str) -> _Candidate:  # noqa: A002
-    """Decode an image; keep its file without metadata if it is 8-bit RGB, or encode it again."""
+def _converted(item: Item, sha256: str, data: bytes, recipe: Recipe) -> _Candidate:
+    """Decode an image; keep its file without metadata if it is 8-bit RGB, or encode it again.
+
+    In a grey set, all images are made grey.
+    """
     rgb, extension = to_rgb(data)
+    if recipe.gray:
+        rgb, extension = in_gray(rgb), None
     if extension is not None:
         stripped = without_metadata(data, extension)
         # Decoded again, because files can be laid out in ways that readers disagree about.
@@ -255,10 +261,10 @@ def _converted(item: Item, sha256: str, data: bytes, format: str) -> _Candidate:
             data = stripped
     if extension is None:
         try:
-            data = encode(rgb, format)
+            data = encode(rgb, recipe.format, gray=recipe.gray)
         except (OSError, ValueError) as error:
-            raise ImageError(f"it cannot be written as {format} ({error})") from None
-        extension = FORMATS[format]
+            raise ImageError(f"it cannot be written as {recipe.format} ({error})") from None
+        extension = FORMATS[recipe.format]
     height, width = rgb.shape[:2]
     pixel_sha256 = hashlib.sha256(rgb.data).hexdigest()
     alike = perceptual_hash(rgb)

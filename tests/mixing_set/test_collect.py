@@ -363,3 +363,15 @@ def test_odd_metadata_are_no_reason_to_refuse_where_warnings_are_errors(tmp_path
     assert summary.ok
     assert summary.n_drawn == 1
     assert verify(tmp_path / "set").ok
+
+
+def test_images_of_a_grey_set_become_grey(tmp_path):
+    (tmp_path / "mine").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "mine" / "a.png")
+    recipe = Recipe(SIZE, families=[FamilyRecipe.of("ifs", 1)], gray=True, format="png")
+    build(recipe, tmp_path / "set", collected={"extra": str(tmp_path / "mine")})
+    with Image.open(tmp_path / "set" / "extra" / "000000.png") as image:
+        assert image.mode == "L"
+        assert np.array_equal(np.asarray(image), np.asarray(Image.fromarray(pixels).convert("L")))
+    assert verify(tmp_path / "set").ok
