@@ -71,9 +71,9 @@ def build(
     workers : int or None
         Number of threads; None for one per CPU core.
     overwrite : bool
-        Redraw the requested families. If the size, the seed or the format differs from the set's,
-        remove all generated images first. No other files are removed. After an interruption the
-        same call resumes.
+        Redraw the requested families. If the size, the seed, the format or the colour differs from
+        the set's, or only one of the two is a class set, remove all generated images first. No
+        other files are removed. After an interruption the same call resumes.
     collected : mapping of str to str or list of str, optional
         Sources of your own images, by the set's folder to copy them to: folders, archives, lists of
         URLs, or URLs. Such a folder replaces a family of the same name.
@@ -256,6 +256,11 @@ def _joined(
         gone = [family for family in existing.families if family.name in replaced]
         folders = {folder for family in gone for folder in family.folders()}
         return requested.merged(existing.without(replaced)), folders | replaced
+    if existing.has_classes and all(family.collected for family in requested.families):
+        raise SetError(
+            f"{store.folder} is a class set, whose folders are its classes; collect into another "
+            "folder"
+        )
     if differences:
         way_out = "Use another folder, or --overwrite to replace the images."
         for difference in differences:

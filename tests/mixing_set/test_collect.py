@@ -375,3 +375,14 @@ def test_images_of_a_grey_set_become_grey(tmp_path):
         assert image.mode == "L"
         assert np.array_equal(np.asarray(image), np.asarray(Image.fromarray(pixels).convert("L")))
     assert verify(tmp_path / "set").ok
+
+
+def test_a_class_set_takes_no_collected_images(tmp_path):
+    (tmp_path / "mine").mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "mine" / "a.png")
+    families = [FamilyRecipe.of_classes("fractal-db", 2, 2)]
+    build(Recipe(SIZE, families=families), tmp_path / "set")
+    before = names_in(tmp_path / "set")
+    with pytest.raises(SetError, match="is a class set"):
+        build(Recipe(families=[]), tmp_path / "set", collected={"extra": str(tmp_path / "mine")})
+    assert names_in(tmp_path / "set") == before
