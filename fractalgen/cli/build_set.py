@@ -195,7 +195,7 @@ def _print_summary(summary: Summary) -> None:
     for family in summary.families:
         acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
         missing = f", {family.missing:,} missing" if family.missing else ""
-        drawn = "collected" if family.requested and family.acceptance is None else "drawn"
+        drawn = "collected" if family.collected else "drawn"
         click.echo(
             f"{family.name:<{width}}  {images(family.requested):>16}: "
             f"{family.drawn:,} {drawn}, {family.kept:,} kept{missing}{acceptance}"

@@ -45,7 +45,7 @@ class _TrainCommand(PlainCommand):
 def _chosen_method(args: Sequence[str]) -> str | None:
     """Return the last value of --method, or None."""
     chosen = None
-    for argument, following in zip(args, [*args[1:], ""], strict=True):
+    for argument, following in zip(args, [*args, ""][1:], strict=True):
         if argument == "--method":
             chosen = following
         elif argument.startswith("--method="):

@@ -458,6 +458,7 @@ class _Work:
                 len(records) - n_drawn,
                 len(records) / attempts if attempts else None,
                 sum(record.n_bytes for record in records),
+                family.collected,
             )
 
 

@@ -25,6 +25,8 @@ class FamilySummary:
         collected ones.
     n_bytes : int
         Total size of the requested images.
+    collected : bool
+        Whether the images are collected, not drawn.
     """
 
     name: str
@@ -33,6 +35,7 @@ class FamilySummary:
     kept: int
     acceptance: float | None
     n_bytes: int
+    collected: bool
 
     @property
     def missing(self) -> int:

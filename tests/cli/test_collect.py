@@ -16,6 +16,13 @@ def server():
         yield server
 
 
+def test_a_list_without_a_usable_url_collects_nothing(run, tmp_path):
+    (tmp_path / "list.csv").write_text("url\nhttp://127.0.0.1:9/x.png\nno-url\n")
+    result = run("collect", "list.csv")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0].endswith("0 images: 0 collected, 0 kept")
+
+
 def write_list(tmp_path, server, paths):
     (tmp_path / "list.txt").write_text("".join(f"{server.address}/{path}\n" for path in paths))
 

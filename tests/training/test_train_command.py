@@ -158,6 +158,12 @@ def test_a_set_that_is_absent_or_empty(train, tmp_path):
     assert "no images" in empty.stderr
 
 
+def test_the_set_is_ipmix_set_if_the_command_has_no_arguments(run):
+    result = run("train-with-set")
+    assert result.exit_code == 1
+    assert "ipmix-set does not exist" in result.stderr
+
+
 def test_a_checkpoint_that_is_truncated_is_not_lost(train, tmp_path):
     assert train("--out", "run", "--method", "vanilla").exit_code == 0
     checkpoint = tmp_path / "run" / "last.safetensors"

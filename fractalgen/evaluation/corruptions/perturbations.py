@@ -248,7 +248,10 @@ def _import_opencv() -> Any:
         return importlib.import_module("cv2")
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError):
-            advice = 'install it with: pip install "fractalgen-ipmix[train]"'
+            advice = (
+                "install the extra 'train': "
+                "pip install 'fractalgen-ipmix[train]', or '.[train]' in a checkout"
+            )
         else:
             advice = (
                 "if a system library such as libGL is missing, replace opencv-python by "

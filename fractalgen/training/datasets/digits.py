@@ -36,8 +36,8 @@ def _load(
         from sklearn.datasets import load_digits
     except ImportError:
         raise RunError(
-            "the digits come with scikit-learn, which is not installed; run "
-            "pip install 'fractalgen-ipmix[train]'"
+            "the digits need scikit-learn; install the extra 'train': "
+            "pip install 'fractalgen-ipmix[train]', or '.[train]' in a checkout"
         ) from None
     bundled = load_digits()
     pixels = _enlarged(bundled.images, size)
