@@ -147,7 +147,8 @@ class Augmenter(ABC):
         _check_room(bank_images, *pixels.shape[:2])
         plans = np.array([[checked_plan(plan, pixels.shape[:2], bank_images.shape)]], PLAN)
         if not self.uses_bank and _mixes_with_the_bank(plans[0, 0]):
-            raise ArgumentError(f"the plan mixes with an image, and {type(self).__name__} has none")
+            name = type(self).__name__
+            raise ArgumentError(f"the plan mixes with an image of a bank, and {name} has no bank")
         out = np.empty((1, 1, pixels.size), np.float32)
         mean, scale = np.zeros(3, np.float32), np.ones(3, np.float32)
         apply = _ENGINES[self.engine]

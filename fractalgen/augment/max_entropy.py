@@ -40,10 +40,12 @@ class RandomOp:
     def check_detail(self, at: str, detail: Sequence[object]) -> None:
         """Refuse a detail that is out of range."""
         name = f"detail{at}"
-        high = whole_number(f"{name}'s second", detail[1], self.min_detail, self.max_detail)
-        whole_number(f"{name}'s first", detail[0], 1, 1 if self.starts_at_one else high)
+        high = whole_number(
+            f"the second number of {name}", detail[1], self.min_detail, self.max_detail
+        )
+        whole_number(f"the first number of {name}", detail[0], 1, 1 if self.starts_at_one else high)
         if self.odd and high % 2 == 0:
-            raise ArgumentError(f"{name}'s second must be odd, not {high}")
+            raise ArgumentError(f"the second number of {name} must be odd, not {high}")
 
 
 def _normals(seed: int, n: int, start: int = 0) -> Values:

@@ -28,8 +28,8 @@ __all__ = ["build_set", "run_build"]
     "--recipe",
     metavar="NAME|FILE.toml",
     type=options.PLACE,
-    help="Draw the set that a recipe describes: one that 'fractalgen recipes' lists, or a file "
-    "with size, seed, format, and a table per family with n, start_index and options.  "
+    help="Draw the set that a recipe describes: one that 'fractalgen recipes' lists, or a TOML "
+    "file with size, seed, format, gray, and a table per family with n, start_index and options.  "
     "[default: ipmix: 6,000 escape-time, 3,000 ifs, 4,000 features]",
 )
 @click.option(
@@ -38,11 +38,12 @@ __all__ = ["build_set", "run_build"]
     type=int,
     help="Draw a class set for pre-training: N classes, in folders such as class-000123.",
 )
-@click.option("--instances", metavar="M", type=int, help="Images of each class.")
+@click.option("--instances", metavar="M", type=int, help="Number of images of each class.")
 @click.option(
     "--family",
     metavar="NAME",
-    help="Family of the classes: escape-time, ifs, radial-contours, visual-atoms or fractal-db.  "
+    help="Family that draws the classes: escape-time, ifs, radial-contours, visual-atoms or "
+    "fractal-db.  "
     "[default: fractal-db]",
 )
 @options.RECIPE
@@ -50,18 +51,18 @@ __all__ = ["build_set", "run_build"]
     "--features",
     metavar="SOURCE",
     type=options.PLACE,
-    help="Use your own images instead of drawing features: any SOURCE of 'fractalgen collect'.",
+    help="Use your own images instead of drawn features, from any SOURCE of 'fractalgen collect'.",
 )
 @click.option(
     "--extra",
     metavar="SOURCE",
     type=options.PLACE,
-    help="Add your own images, also from any SOURCE of 'fractalgen collect'.",
+    help="Add your own images, from any SOURCE of 'fractalgen collect'.",
 )
 @click.option(
     "--allow-private",
     is_flag=True,
-    help="Permit your sources to be at private and local addresses.",
+    help="Allow sources of your own images at private and local addresses.",
 )
 @click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' reports.")
 @options.BUILD

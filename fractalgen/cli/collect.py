@@ -20,31 +20,34 @@ _MAX_SHOWN = 20  # refused images; more are shown by reason
 _MIN_BYTES = 1000
 
 COLLECT = options.together(
-    click.option("--licence", "--license", help="Licence of images whose source names none."),
-    click.option("--author", help="Author of images whose source names none."),
+    click.option(
+        "--licence", "--license", help="Licence of images for which the source gives none."
+    ),
+    click.option("--author", help="Author of images for which the source gives none."),
     click.option(
         "--skip-near-duplicates",
         is_flag=True,
-        help="Leave out images that look like one in the folder.  [default: only report them]",
+        help="Leave out images that look like another one in the folder.  "
+        "[default: only report them]",
     ),
     click.option(
         "--max-bytes",
         type=click.IntRange(min=_MIN_BYTES),
-        help="Longest download.  [default: 64 MiB for an image of a list, else 8 GiB]",
+        help="Maximum size of a download.  [default: 64 MiB for an image of a list, else 8 GiB]",
     ),
     click.option(
         "--connections",
         type=click.IntRange(1, 256),
         default=16,
         show_default=True,
-        help="Downloads at the same time.",
+        help="Maximum number of downloads at the same time.",
     ),
     click.option(
         "--per-host",
         type=click.IntRange(1, 64),
         default=4,
         show_default=True,
-        help="Downloads from a host at the same time.",
+        help="Maximum number of downloads from one host at the same time.",
     ),
     click.option(
         "--delay",
@@ -52,7 +55,7 @@ COLLECT = options.together(
         type=click.FloatRange(0, 3600),
         default=0,
         show_default=True,
-        help="Time between two requests to a host; robots.txt can ask for more.",
+        help="Minimum time between two requests to a host; robots.txt can demand more.",
     ),
     click.option(
         "--timeout",
@@ -60,19 +63,19 @@ COLLECT = options.together(
         type=click.FloatRange(1, 3600),
         default=60,
         show_default=True,
-        help="Time that a download may take, plus a second for every 10 kB.",
+        help="Maximum time of a download; each 10 kB received adds a second.",
     ),
     click.option(
         "--retries",
         type=click.IntRange(0, 20),
         default=3,
         show_default=True,
-        help="Attempts after a failure that may pass.",
+        help="Number of retries after a temporary failure, such as a timeout.",
     ),
     click.option(
         "--allow-private",
         is_flag=True,
-        help="Permit private and local addresses, and a proxy from the environment.",
+        help="Allow private and local addresses, and the proxy that the environment sets.",
     ),
 )
 """How to collect."""
@@ -104,13 +107,13 @@ def collect_options(
     type=options.PATH,
     default="ipmix-set",
     show_default=True,
-    help="The set, created if necessary.",
+    help="The set to add to; created if necessary.",
 )
 @click.option(
     "--name",
     default="extra",
     show_default=True,
-    help="The set's folder for the images; 'features' takes the place of drawn features.",
+    help="Folder in the set for the images; images in 'features' replace drawn features.",
 )
 @COLLECT
 @options.WORKERS
@@ -127,14 +130,14 @@ def collect(
 ) -> None:
     """Collect your own images into a set.
 
-    SOURCE is a folder, an archive (zip, tar, tar.gz, tar.bz2, tar.xz), the URL of an image or of an
-    archive, or a list of URLs: one per line, or CSV with the column url, and optionally licence,
-    author and hash.
+    SOURCE is a folder, an image, an archive (zip, tar, tar.gz, tar.bz2, tar.xz), the URL of an
+    image or of an archive, or a list of URLs: one per line, or CSV with the column url, and
+    optionally licence, author and hash.
 
-    Images are decoded to check them, and stored as RGB without metadata. The manifest records
-    their origin, licence and author. The same command resumes after an interruption, and downloads
-    no image of a list again that the set has. What cannot be used is listed with its reason, and
-    the exit code is 1.
+    Each image is decoded to check it, and stored without metadata, as RGB or, in a grey set, as
+    grey. The manifest records its origin, licence and author. The same command resumes after an
+    interruption, and does not download images of a list again if the set has them. Images that
+    cannot be used are listed with the reason, and the exit code is then 1.
     """
     from fractalgen.cli.build_set import run_build
     from fractalgen.mixing_set.recipe import Recipe

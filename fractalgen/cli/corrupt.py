@@ -20,20 +20,22 @@ from fractalgen.images.formats import FORMATS
     metavar="NAME",
     default="generate",
     show_default=True,
-    help="Corruptions to make: a name that 'evaluate --corruptions' takes.",
+    help="Suite of corruptions: 'generate', the common corruptions, or 'cbar', C-bar's ten.",
 )
 @click.option(
     "--corruptions",
     type=options.NAMES,
     default=(),
-    help="Only these, such as snow,fog; 'all' adds those that no mean includes: speckle_noise, "
-    "gaussian_blur, spatter and saturate.  [default: those that the mean includes]",
+    help="Make only these corruptions, such as snow,fog. 'all' also makes the extra ones, which "
+    " no mean corruption error includes: speckle_noise, gaussian_blur, spatter and saturate.  "
+    "[default: all but the extra ones]",
 )
 @click.option(
     "--strengths",
     metavar="cifar|tiny|imagenet",
     help="Table of strengths: CIFAR-C's (32 pixels), Tiny-ImageNet-C's (64) or ImageNet-C's (224). "
-    "Lengths are scaled to the images' size.  [default: the nearest size's]",
+    "Its lengths in pixels are scaled to the size of the images.  [default: the table for the "
+    "nearest size]",
 )
 @click.option(
     "--layout",
@@ -58,10 +60,14 @@ from fractalgen.images.formats import FORMATS
     "--limit",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Corrupt only N test images, those that 'evaluate --limit N' measures.  [default: all]",
+    help="Corrupt only the N test images that 'evaluate --limit N' measures.  [default: all]",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed for the noise."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the corruptions.",
 )
 @options.DATA_DIR
 @options.WORKERS
@@ -85,9 +91,9 @@ def corrupt(
 ) -> None:
     """Write a data set's test images with common corruptions.
 
-    DATASET is a data set's name or folder:DIR, as for 'train-with-set --dataset'. OUT gets the
-    layout of CIFAR-C or ImageNet-C, so that other programs read it, and so does
-    'evaluate --corruptions OUT'. Each corruption has five severities.
+    DATASET is the name of a data set, or folder:DIR, as for 'train-with-set --dataset'. OUT gets
+    the layout of CIFAR-C or ImageNet-C, so other programs can read it, and so can 'evaluate
+    --corruptions OUT'. Each corruption has five severities.
 
     The same command resumes after an interruption; with other --corruptions it adds to OUT. OUT
     must be new, empty, or written with the same settings.

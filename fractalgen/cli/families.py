@@ -31,7 +31,8 @@ command resumes after an interruption."""
         default="any",
         help="Palette: a shipped palette's name, a .gpl file, or colours such as "
         "'#102030,#f0e0d0'. 'random' draws a new one for each image; 'any' mixes shipped and "
-        "random ones.  [default: any]",
+        "random ones, except for fractal-db (white on black) and feature-vis (the colours that the "
+        "network responds to).  [default: any]",
     ),
     options.BUILD,
 )

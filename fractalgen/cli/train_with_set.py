@@ -122,8 +122,8 @@ def _method_options(chosen: str) -> list[click.Option]:
     type=click.FloatRange(0, 0.9),
     default=0.0,
     show_default=True,
-    help="Share of the training images to leave out. 'fractalgen evaluate' then fits the "
-    "temperature of the confidences on them, and can measure on them.",
+    help="Share of the training images to leave out, for validation. 'fractalgen evaluate' then "
+    "fits the temperature of the confidences on them; '--images validation' measures on them.",
 )
 @click.option(
     "--seed",

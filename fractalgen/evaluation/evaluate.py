@@ -152,8 +152,8 @@ def _on(images: str, run: Run) -> Run:
         return run
     if run.data.validation is None:
         raise RunUsageError(
-            f"{run.folder} held out no training images; 'fractalgen train-with-set' does so with "
-            "--hold-out"
+            f"{run.folder} has no validation images; 'fractalgen train-with-set --hold-out' leaves "
+            "some out of training"
         )
     return dataclasses.replace(run, data=dataclasses.replace(run.data, test=run.data.validation))
 

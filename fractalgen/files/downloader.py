@@ -322,7 +322,9 @@ class Downloader:
             partial.validator = _validator(response)
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("identity", "gzip", "x-gzip", "deflate", ""):
-            raise _TroubleError(f"the server sent it in the encoding '{encoding[:20]}', unasked")
+            raise _TroubleError(
+                f"the server sent it in an encoding that was not requested, '{encoding[:20]}'"
+            )
         unpack = zlib.decompressobj(47) if encoding not in ("identity", "") else None
         if unpack:
             partial.validator = ""  # the bytes of an answer are not those of the file

@@ -132,8 +132,8 @@ class Recipe:
         if len({bool(family.classes) for family in self.families}) > 1:
             first = next(one.name for one in self.families if not one.classes)
             raise RecipeError(
-                f"{first} has no classes, but other families have: a class set and a set without "
-                "classes need a folder each",
+                f"{first} has no classes, but other families of the recipe have; draw images "
+                "with and without classes into two sets",
                 "classes",
             )
         end, owner = 0, ""

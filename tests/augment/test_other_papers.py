@@ -187,19 +187,24 @@ def test_the_operations_by_hand():
 @pytest.mark.parametrize(
     ("op", "field", "value", "message"),
     [
-        ("filter", "detail", (1, 4), "second must be odd, not 4"),
+        ("filter", "detail", (1, 4), "second number of detail.* must be odd, not 4"),
         (
             "filter",
             "detail",
             (1, 17),
-            r"detail\[0, 0\]'s second must be a whole number from 1 to 15",
+            r"second number of detail\[0, 0\] must be a whole number from 1 to 15",
         ),
-        ("filter", "detail", (2, 3), r"first must be a whole number from 1 to 1, not 2"),
+        (
+            "filter",
+            "detail",
+            (2, 3),
+            r"first number of .* must be a whole number from 1 to 1, not 2",
+        ),
         ("filter", "amount", 17.0, "amount.* of filter must be a number from 0 to 16"),
-        ("tone", "detail", (5, 4), r"first must be a whole number from 1 to 4, not 5"),
-        ("tone", "detail", (1, 10**6), "second must be a whole number from 1 to 1000"),
+        ("tone", "detail", (5, 4), r"first number of .* must be a whole number from 1 to 4, not 5"),
+        ("tone", "detail", (1, 10**6), "second number of .* must be a whole number from 1 to 1000"),
         ("tone", "amount", -0.1, "amount.* of tone must be"),
-        ("warp", "detail", (1, 1), "second must be a whole number from 2 to 1000"),
+        ("warp", "detail", (1, 1), "second number of .* must be a whole number from 2 to 1000"),
         ("warp", "amount", np.nan, "amount.* of warp must be"),
     ],
 )
@@ -221,7 +226,9 @@ def test_a_plan_that_mixes_needs_a_bank():
     mixing = [p for p in plans("PixMix", 50) if (used(p, "image_op")[0] == NO_OP).any()]
     assert pixmix.apply(mixing[0], image).shape == image.shape
     mixing[0]["bank_image"], mixing[0]["crop"] = 0, 0
-    with pytest.raises(ArgumentError, match="mixes with an image, and AugMix has none"):
+    with pytest.raises(
+        ArgumentError, match="mixes with an image of a bank, and AugMix has no bank"
+    ):
         fg.AugMix().apply(mixing[0], image)
 
 

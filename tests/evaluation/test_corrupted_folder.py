@@ -130,7 +130,7 @@ def test_other_peoples_files_are_never_overwritten(tmp_path, tree):
         ({"seed": 1}, "seed 0 instead of 1"),
         ({"table": "imagenet"}, "source"),
         ({"layout": "imagenet-c"}, "layout cifar-c instead of imagenet-c"),
-        ({"limit": 3}, "n 6 instead of 3"),
+        ({"limit": 3}, "with other settings: number of images 6 instead of 3; use another"),
         ({"data": data_set(IMAGES[::-1])}, "images"),
     ],
 )

@@ -232,7 +232,7 @@ def test_verify_allows_other_rounding_but_no_other_image(tmp_path):
 @needs_torch
 def test_a_channel_that_the_network_lacks_is_refused():
     params = dataclasses.replace(small(0).params, targets=(Target("scale2", 64, 1.0),))
-    with pytest.raises(RunError, match="has no channel 64 of a layer 'scale2'"):
+    with pytest.raises(RunError, match="has no channel 64 in a layer 'scale2'"):
         FeatureVis().render(params, 32)
 
 
@@ -271,7 +271,7 @@ def test_a_file_of_weights(tmp_path):
     assert store.redraw(record, 64).shape == (64, 64, 3)
     # Without a family's options, the recorded digest is what counts.
     other = dataclasses.replace(params, backbone="torchvision:squeezenet1_1#" + "0" * 16)
-    with pytest.raises(RunError, match="are not those of these images, or have changed"):
+    with pytest.raises(RunError, match="drawn with other weights of"):
         FeatureVis().render(other, 32)
     with pytest.raises(RunError, match=r"do not fit torchvision:resnet18"):
         FeatureVis(backbone="torchvision:resnet18", weights=str(path))

@@ -69,7 +69,7 @@ def test_pauses_that_a_server_asks_for_are_made(server):
         ("silent", "the server stopped answering"),
         ("endless", "it is larger than 1,000,000 bytes"),
         ("bomb", "it is larger than 1,000,000 bytes"),
-        ("brotli", "in the encoding 'br', unasked"),
+        ("brotli", "in an encoding that was not requested, 'br'"),
         ("circle", "it redirects in a circle"),
         ("spiral", "too many redirects"),
         ("to?ftp://127.0.0.1/a", "a redirect to ftp:, which is not http(s)"),

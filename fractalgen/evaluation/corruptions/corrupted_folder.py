@@ -43,6 +43,7 @@ ALL = "all"
 """Stands for all corruptions of a suite, with the extra ones."""
 
 _DESCRIPTION = "corruptions.json"
+_WORDS = {"n": "number of images"}  # for keys in that file
 _LABELS = "labels.npy"
 _PUBLISHED_QUALITY = 85  # of ImageNet-C's files
 _PUBLISHED = "jpeg"
@@ -153,7 +154,9 @@ def write_corruptions(
             raise RunUsageError(f"unknown {kind} '{value}': {nearest(value, list(known))}")
     if table is not None:
         if suite.with_table is None:
-            raise RunUsageError(f"the suite {suite.source} has one table of strengths")
+            raise RunUsageError(
+                f"{suite.source} has only one table of strengths; leave out --strengths"
+            )
         suite = suite.with_table(table)
     indices = choose_images(len(data.test), limit, seed)
     description = {
@@ -195,7 +198,7 @@ def _chosen(suite: Suite, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in (*known, ALL):
             hint = nearest(name, [*known, ALL])
-            raise RunUsageError(f"{suite.source} has no corruption '{name}': {hint}")
+            raise RunUsageError(f"unknown corruption '{name}': {hint}")
     if ALL in names:
         return known
     return tuple(name for name in known if name in names) if names else suite.names
@@ -234,9 +237,13 @@ def _claim(out: Path, description: dict[str, Any]) -> None:
     if not isinstance(kept, dict):
         raise RunError(f"{path} is damaged; use another folder")
     differing = [key for key in {**description, **kept} if kept.get(key) != description.get(key)]
+    if differing == ["images"]:
+        raise RunError(f"{out} was written from other test images; use another folder")
     if differing:
         changes = ", ".join(
-            f"{key} {kept.get(key)} instead of {description.get(key)}" for key in differing
+            f"{_WORDS.get(key, key)} {kept.get(key)} instead of {description.get(key)}"
+            for key in differing
+            if key != "images"  # their digest, which says nothing to a reader
         )
         raise RunError(f"{out} was written with other settings: {changes}; use another folder")
 

@@ -227,7 +227,7 @@ def _check_targets(params: FeatureVisParams) -> None:
         layer = network.convolutions.get(target.layer)
         if layer is None or target.channel >= layer.out_channels:
             raise RunError(
-                f"{params.backbone} has no channel {target.channel} of a layer "
+                f"{params.backbone} has no channel {target.channel} in a layer "
                 f"{shown(target.layer)}"
             )
 

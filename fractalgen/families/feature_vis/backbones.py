@@ -104,7 +104,9 @@ def identified(text: str, weights: str) -> str:
         if not re.fullmatch(r"\d{1,9}", name):
             raise ArgumentError(f"a random backbone's seed must be a number, not {shown(name)}")
         if weights:
-            raise ArgumentError("weights are for a torchvision or timm backbone; name one")
+            raise ArgumentError(
+                "weights are for a torchvision or timm backbone; choose one as backbone"
+            )
         return f"{RANDOM}:{int(name)}"
     if not digest:
         digest = open_backbone(text, weights).digest
@@ -129,9 +131,8 @@ def open_backbone(text: str, weights: str) -> Backbone:
         backbone = _opened(kind, name, weights)
     if digest and digest != backbone.digest:
         raise RunError(
-            f"the weights of {kind}:{name} are not those of these images, or have changed: their "
-            f"digest is {backbone.digest}, and {digest} is recorded; use the old weights, or "
-            "draw a new set"
+            f"these images were drawn with other weights of {kind}:{name}: the recorded digest is "
+            f"{digest}, not {backbone.digest}; use those weights, or draw a new set"
         )
     return backbone
 
