@@ -23,9 +23,9 @@ _LAYERMIX_MIXING = (*_PIXMIX_MIXING, *_PIXMIX_MIXING, "random-pixels", "random-e
 
 @dataclasses.dataclass(frozen=True)
 class PixMixConfig:
-    """The options of `fractalgen.PixMix`: by default those for CIFAR.
+    """The options of `fractalgen.PixMix`; the defaults are those of its public code for CIFAR.
 
-    For ImageNet the public code has ``beta=4, severity=1``.
+    For ImageNet, the public code uses ``beta=4, severity=1``.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class PixMixConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LayerMixConfig:
-    """The options of `fractalgen.LayerMix`: by default those of its public code for CIFAR.
+    """The options of `fractalgen.LayerMix`; the defaults are those of its public code for CIFAR.
 
     Parameters
     ----------
@@ -139,14 +139,15 @@ class PixMix(Augmenter):
 class LayerMix(PixMix):
     """Augment images by LayerMix; the arguments are those of `PixMix`.
 
-    One random operation is drawn for an image. The first layer is the changed image; the second
-    mixes it with another copy, changed by the same operation to another degree; the third mixes the
-    result with an image of the bank and changes it once more by the operation. The number of layers
-    is random. Values are rounded to 8 bits after each step.
+    Each image draws one random operation. The first layer is the image, changed by the operation.
+    The second layer mixes it with another copy, changed by the same operation to another degree.
+    The third layer mixes the result with an image of the bank, and changes it once more by the
+    operation. The number of layers is random. Values are rounded to 8 bits after each step.
 
-    This is what the public code has under another name; the function that its scripts call is not
-    in it. It differs from it in the image operations: here they are AugMix's, at AugMix's
-    strengths, without greyscale and without the second kinds of posterize and solarize.
+    The scripts of the public code call a function that is not published. This class follows a
+    published function of another name that fits the paper's description. The image operations
+    differ: here they are those of AugMix, at AugMix's strengths, without greyscale and without the
+    second kinds of posterize and solarize.
 
     Source: Ahmad et al., "LayerMix: Enhanced data augmentation through fractal integration for
     robust deep learning", 2025, arXiv 2501.04861.

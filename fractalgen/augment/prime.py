@@ -25,9 +25,9 @@ _TOP_SIGMA, _TOP_TEMPERATURE = 4.0, 0.01  # at that level, without a scale
 
 @dataclasses.dataclass(frozen=True)
 class PRIMEConfig:
-    """The options of `fractalgen.PRIME`: by default those of its public code for CIFAR.
+    """The options of `fractalgen.PRIME`; the defaults are those of its public code for CIFAR.
 
-    For ImageNet it has ``max_frequency=500, bandwidth=20, temperature=0.05, max_modes=500``.
+    For ImageNet, it uses ``max_frequency=500, bandwidth=20, temperature=0.05, max_modes=500``.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ class PRIME(Augmenter):
 
     Each chain applies random filters, tone curves and smooth warps; the chains are averaged by
     Dirichlet weights, then blended with the clean image by a Beta weight. Three things differ from
-    the public code: an image's strengths are drawn for it alone and not for the whole batch, the
-    middle of a filter is its centre (there it is one pixel further down and right), and values are
-    rounded to 8 bits after each operation.
+    the public code. Strengths are drawn for each image, not for the whole batch. The middle
+    of a filter is at its centre; in the public code it is one pixel further down and right. Values
+    are rounded to 8 bits after each operation.
 
     Source: Modas et al., "PRIME: A few primitives can boost robustness to common corruptions", ECCV
     2022.

@@ -201,7 +201,7 @@ def _print_summary(summary: Summary) -> None:
             f"{family.name:<{width}}  {images(family.requested):>16}: "
             f"{family.drawn:,} {drawn}, {family.kept:,} kept{missing}{acceptance}"
         )
-    rate = f", {summary.n_drawn / summary.seconds:,.0f} images/s" if summary.n_drawn else ""
+    rate = f", {summary.n_drawn / summary.seconds:,.1f} images/s" if summary.n_drawn else ""
     click.echo(
         f"{summary.folder}: {images(summary.n_images)}, {in_units(summary.n_bytes)}, "
         f"{summary.seconds:.1f} s{rate}"

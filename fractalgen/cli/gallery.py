@@ -27,7 +27,7 @@ from fractalgen.cli.output import images, in_units, progress_bar
 def gallery(
     set_folder: Path, output: Path | None, single_file: bool, overwrite: bool, quiet: bool
 ) -> None:
-    """Write a page to browse a set's images in.
+    """Write a web page that shows every image of a set.
 
     SET is the set's folder, by default ./ipmix-set. The page opens from disk, without a server. It
     links to the set's images, so keep the set where it is.

@@ -85,8 +85,8 @@ def _method_options(chosen: str) -> list[click.Option]:
     metavar="|".join(METHODS),
     default=DEFAULT_METHOD,
     show_default=True,
-    help="Training method; vanilla only crops and mirrors the images, and needs no set. "
-    "'--method NAME --help' also lists the method's own options.",
+    help="Training method. vanilla only crops and mirrors the images; vanilla, augmix and prime "
+    "need no set. '--method NAME --help' also lists the method's own options.",
 )
 @click.option(
     "--recipe",

@@ -66,7 +66,7 @@ FAMILIES.add_lazily(
 FAMILIES.add_lazily(
     "fractal-db",
     "fractalgen.families.fractal_db:FractalDB",
-    "Draw white point fractals.",
+    "Draw fractals as in FractalDB, white on black.",
 )
 FAMILIES.add_lazily(
     "flame",
@@ -105,8 +105,8 @@ def sample(
     index : int
         The image's number within its family, 0 to 2**63 - 1.
     class_, instance : int, optional
-        An instance of a class in place of an index, each 0 to 999,999: the image that a class set
-        of this seed has. Neither depends on how many classes or instances the set has.
+        Numbers of a class and of an instance of it, in place of an index, each 0 to 999,999. The
+        image is that of a class set with this seed, however many classes and instances it has.
     gray : bool
         Draw the image in grey.
     **options

@@ -61,13 +61,13 @@ class WebOptions:
     per_host : int
         Maximum number of requests to a host at the same time.
     delay : float
-        Seconds between two requests to a host; a longer one in robots.txt counts.
+        Minimum number of seconds between two requests to a host; robots.txt can demand more.
     timeout : float
-        Seconds that a request may take, and one more for each 10,000 bytes of the answer.
+        Maximum time of a request in seconds; each 10,000 bytes of the answer add a second.
     retries : int
-        How often to try again after a failure that may pass.
+        Number of retries after a temporary failure.
     backoff : float
-        Seconds before the first of these; doubled each time.
+        Seconds before the first retry; doubled for each further one.
     """
 
     allow_private: bool = False

@@ -37,11 +37,11 @@ class CollectOptions:
     Attributes
     ----------
     licence, author : str or None
-        Recorded for images whose source names none.
+        Licence and author to record for images for which the source gives none.
     skip_near_duplicates : bool
         Leave out images that look like one that the folder has.
     max_bytes : int or None
-        Longest download; None for 64 MiB for an image of a list, and 8 GiB for an archive.
+        Maximum size of a download; None for 64 MiB for an image of a list, 8 GiB for an archive.
     connections : int
         Maximum number of downloads at the same time.
     web : WebOptions

@@ -47,9 +47,9 @@ class Recipe:
         The number of images of each family, such as ``{"ifs": 100}``, or ``n``, ``start_index`` and
         the family's options, such as ``{"ifs": {"n": 100, "palette": "ember"}}``. By default the
         standard set of 13,000 images: 6,000 escape-time, 3,000 ifs and 4,000 features. For a class
-        set, the number of classes and of the instances of each, such as
-        ``{"ifs": {"classes": 10, "instances": 100}}``; of several families, all but one need a
-        ``start_class``, because classes are numbered through the whole set.
+        set, the number of classes and the number of instances of each class, such as
+        ``{"ifs": {"classes": 10, "instances": 100}}``. If there are several families, all but one
+        need a ``start_class``, because classes are numbered through the whole set.
     gray : bool, optional
         Draw in grey. By default as the existing set, or in colour.
 

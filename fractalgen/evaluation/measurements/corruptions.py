@@ -55,8 +55,9 @@ class CorruptionOptions(Options):
     corruptions: tuple[str, ...] = option(
         (GENERATE,),
         "Corrupted images: 'generate' makes the fifteen common corruptions at five severities, as "
-        "strong as published for images of this size; 'cbar' makes C-bar's ten, which "
-        "are unlike those; DIR is a folder like CIFAR-C, C-bar or ImageNet-C. Can be repeated.",
+        "strong as published for images of this size; 'cbar' makes the ten of C-bar, "
+        "which differ from those; DIR is a folder like CIFAR-C, C-bar or ImageNet-C. Can be "
+        "repeated.",
         metavar="|".join((*SUITES, "DIR", NONE)),
     )
 

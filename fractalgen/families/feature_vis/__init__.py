@@ -95,16 +95,16 @@ class FeatureVis:
         File of weights for a torchvision or timm model (.safetensors, .pt or .pth), used instead
         of downloading its published ones.
     layer : str
-        Layer whose channels to visualise. With "any", a random convolution of the first 60% for
-        each image.
+        Layer whose channels to visualise. With "any", each image takes a random convolution in the
+        first 60% of the network.
     canvas : int
-        Side of the canvas that is optimised, 16 to 512 pixels; images are drawn from its waves at
-        any size.
+        Side of the canvas on which an image is optimised, 16 to 512 pixels. The image consists of
+        waves, so it can be drawn at any size.
     steps : int
         Number of steps of the optimisation, 1 to 2048.
     palette : str
         What `fractalgen.color.palettes.resolve` understands. With "any", images keep the colours
-        that excite the channels.
+        that the channels respond to.
     """
 
     name: ClassVar[str] = "feature-vis"
