@@ -136,7 +136,8 @@ def _method_options(chosen: str) -> list[click.Option]:
     "--out",
     metavar="RUN",
     type=options.PATH,
-    help="Folder to write the run to.  [default: runs/DATASET-MODEL-SEED]",
+    help="Folder to write the run to.  [default: runs/DATASET-MODEL-SEED, with -METHOD "
+    "before -SEED unless it is ipmix]",
 )
 @options.DATA_DIR
 @click.option("--resume", is_flag=True, help="Continue the run in the output folder.")

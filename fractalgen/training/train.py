@@ -70,7 +70,8 @@ def train(
     config : Config, optional
         What to train. By default it is made from `options`.
     out : path, optional
-        The run's folder; ``runs/DATASET-MODEL-SEED`` if None.
+        The run's folder. If None, ``runs/DATASET-MODEL-SEED``, with ``-METHOD`` before ``-SEED``
+        unless it is ``ipmix``.
     mixing_set : path
         A mixing set, or any folder of images. Methods that need no set ignore it.
     data_dir : path
