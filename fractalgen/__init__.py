@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from fractalgen.families import FAMILIES, render, sample
     from fractalgen.families.base import ImageSpec
     from fractalgen.mixing_set.build import build
+    from fractalgen.mixing_set.export import export
+    from fractalgen.mixing_set.gallery import gallery
     from fractalgen.mixing_set.recipe import Recipe
+    from fractalgen.mixing_set.stats import stats
     from fractalgen.mixing_set.verify import verify
     from fractalgen.training.run import load_run
     from fractalgen.training.train import train
@@ -30,9 +33,12 @@ _HOMES = {
     "build": "fractalgen.mixing_set.build",
     "compare": "fractalgen.evaluation.compare",
     "evaluate": "fractalgen.evaluation.evaluate",
+    "export": "fractalgen.mixing_set.export",
+    "gallery": "fractalgen.mixing_set.gallery",
     "load_run": "fractalgen.training.run",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
+    "stats": "fractalgen.mixing_set.stats",
     "train": "fractalgen.training.train",
     "verify": "fractalgen.mixing_set.verify",
 }
@@ -49,9 +55,12 @@ __all__ = [
     "build",
     "compare",
     "evaluate",
+    "export",
+    "gallery",
     "load_run",
     "render",
     "sample",
+    "stats",
     "train",
     "verify",
 ]

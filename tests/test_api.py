@@ -93,6 +93,9 @@ def test_wrong_arguments_raise_one_kind_of_error(tmp_path):
         lambda: fg.IPMix(bank, k=2.5),
         lambda: fg.MixingSet(tmp_path / "nothing", size=16),
         lambda: fg.verify(tmp_path / "nothing"),
+        lambda: fg.stats(tmp_path / "nothing"),
+        lambda: fg.gallery(tmp_path / "nothing", tmp_path / "gallery"),
+        lambda: fg.export(tmp_path / "nothing", tmp_path / "out", layout="pixmicks"),
     ):
         with pytest.raises(fg.FractalgenError):
             call()
@@ -109,6 +112,9 @@ height: int = rgb.shape[0]
 summary = fg.build(fg.Recipe(families={"ifs": 2}), Path("set"), workers=2)
 drawn: int = summary.n_drawn
 sound: bool = fg.verify("set").ok
+duplicates: float = fg.stats("set", limit=10).total.near_duplicates
+page: Path = fg.gallery("set", "gallery", overwrite=True).page
+linked: int = fg.export("set", "pixmix", layout="pixmix").n_linked
 bank = fg.MixingSet("set", size=36)
 aug = fg.IPMix(bank, k=3, t=3)
 other = fg.IPMix(bank, fg.IPMixConfig(k=2))

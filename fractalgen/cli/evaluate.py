@@ -67,6 +67,13 @@ def _click_option(declared: Option) -> click.Option:
     help="Checkpoint to measure. 'best' was selected by test error, so its results are optimistic.",
 )
 @click.option(
+    "--images",
+    type=click.Choice(["test", "validation"]),
+    default="test",
+    show_default=True,
+    help="Images to measure on: the test images, or the training images that --hold-out left out.",
+)
+@click.option(
     "--limit",
     metavar="N",
     type=click.IntRange(min=1),
@@ -130,7 +137,7 @@ def evaluate(
     from fractalgen.training.hardware import Hardware, accelerator_for
     from fractalgen.training.run import load_run
 
-    general = {name: given.pop(name) for name in ("limit", "seed", "batch_size")}
+    general = {name: given.pop(name) for name in ("images", "limit", "seed", "batch_size")}
     options_from(given)
     accelerator = accelerator_for(Hardware(device=device, precision="float32"))
     run = load_run(run_folder, checkpoint=checkpoint, data_dir=data_dir)

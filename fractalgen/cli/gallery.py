@@ -36,7 +36,9 @@ def gallery(
 
     out = output or Path("gallery.html" if single_file else "gallery")
     with progress_bar("gallery", " images", quiet=quiet) as show:
-        summary = write(set_folder, out, single_file, show, overwrite=overwrite)
+        summary = write(
+            set_folder, out, single_file=single_file, overwrite=overwrite, progress=show
+        )
     if summary.left_out:
         first = summary.left_out[0]
         n = images(len(summary.left_out))

@@ -117,6 +117,15 @@ def _method_options(chosen: str) -> list[click.Option]:
     "[default: random weights]",
 )
 @click.option(
+    "--hold-out",
+    metavar="SHARE",
+    type=click.FloatRange(0, 0.9),
+    default=0.0,
+    show_default=True,
+    help="Share of the training images to leave out. 'fractalgen evaluate' then fits the "
+    "temperature of the confidences on them, and can measure on them.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
     default=0,

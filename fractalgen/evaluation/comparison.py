@@ -13,7 +13,10 @@ from fractalgen.evaluation.measurements.measurement import Figure
 
 __all__ = ["Cell", "Column", "Comparison", "Row"]
 
-_EXPLANATION = "In percent, ± sample deviation over seeds; lower is better unless it says so."
+_EXPLANATION = (
+    "In percent, except log-likelihoods, Brier scores and temperatures; ± sample deviation over "
+    "seeds; lower is better unless it says so."
+)
 _MISSING = "–"  # noqa: RUF001 - the sign for a figure that was not measured
 _GAP = "  "
 _REPR_WIDTH = 80
@@ -94,7 +97,7 @@ class Comparison:
         names = [_GAP + _name(row) for row in rows]
         name_width = max(len(name) for name in names)
         heads = [_head(column) for column in self.columns]
-        cells = [[_cell(row.cells[index]) for row in rows] for index in range(len(heads))]
+        cells = [[_cell(row, index) for row in rows] for index in range(len(heads))]
         widths = [
             max(map(len, (*head, *column))) for head, column in zip(heads, cells, strict=True)
         ]
@@ -116,7 +119,7 @@ class Comparison:
             if row.section != section:
                 section = row.section
                 lines.append(f"| **{_escaped(row.title)}** |" + " |" * n)
-            cells = " | ".join(_cell(cell) for cell in row.cells)
+            cells = " | ".join(_cell(row, index) for index in range(n))
             lines.append(f"| {_escaped(_name(row))} | {cells} |")
         notes = [f"- {_escaped(note)}" for note in self.notes]
         return "\n".join([*lines, "", _EXPLANATION, *(["", *notes] if notes else [])])
@@ -130,7 +133,7 @@ class Comparison:
 
 def _name(row: Row) -> str:
     indent = "  " if row.figure.detail else ""
-    return f"{indent}{row.figure.name}{', higher is better' * row.figure.higher_is_better}"
+    return f"{indent}{row.figure.name}{', higher is better' if row.figure.higher_is_better else ''}"
 
 
 def _head(column: Column) -> list[str]:
@@ -139,11 +142,15 @@ def _head(column: Column) -> list[str]:
     return [column.dataset, column.model, column.method, *column.details, seeds]
 
 
-def _cell(cell: Cell | None) -> str:
+def _cell(row: Row, index: int) -> str:
+    cell = row.cells[index]
     if cell is None:
         return _MISSING
-    mean = f"{100 * cell.mean:.2f}"
-    return mean if cell.deviation is None else f"{mean} ± {100 * cell.deviation:.2f}"
+    mean, deviation = (
+        None if value is None else row.figure.shown(value=value).removesuffix("%")
+        for value in (cell.mean, cell.deviation)
+    )
+    return f"{mean}" if deviation is None else f"{mean} ± {deviation}"
 
 
 def _blocks(widths: Sequence[int], name_width: int, width: int | None) -> list[list[int]]:

@@ -21,7 +21,9 @@ from fractalgen.evaluation.results import Results
 from fractalgen.registry import nearest
 from fractalgen.training.run import Run, load_run, versions_of
 
-__all__ = ["evaluate", "options_from"]
+__all__ = ["IMAGES", "evaluate", "options_from"]
+
+IMAGES = ("test", "validation")
 
 _LIBRARIES = ("numpy", "pillow", "torch", "torchvision")
 
@@ -29,6 +31,7 @@ _LIBRARIES = ("numpy", "pillow", "torch", "torchvision")
 def evaluate(
     run: Run | str | Path,
     *,
+    images: str = "test",
     limit: int | None = None,
     batch_size: int = 128,
     seed: int = 0,
@@ -51,6 +54,8 @@ def evaluate(
     ----------
     run : Run, str or Path
         A run, or its folder.
+    images : str
+        ``test``, or ``validation`` for the training images that the run held out.
     limit : int, optional
         Measure everything except the clean error on this many test images, the same for every run.
     batch_size : int
@@ -92,6 +97,7 @@ def evaluate(
     if not isinstance(run, Run):
         run = load_run(Path(run), data_dir=Path(data_dir))
     network = run.model if accelerator is None else run.model.to(accelerator.device)
+    run = _on(images, run)
     own_set = run.set_folder if run.set_folder is not None and run.set_folder.is_dir() else None
     model = EvaluatedModel(
         run=run,
@@ -107,7 +113,7 @@ def evaluate(
         tell=tell or _silent,
     )
     try:
-        return _measure(model, chosen)
+        return _measure(model, chosen, images)
     except torch.OutOfMemoryError:
         raise RunError(
             f"the device has too little memory for {batch_size} images at a time; "
@@ -138,7 +144,21 @@ def options_from(given: Mapping[str, Any]) -> dict[str, Options]:
     }
 
 
-def _measure(model: EvaluatedModel, options: Mapping[str, Options]) -> Results:
+def _on(images: str, run: Run) -> Run:
+    """Return the run with the images to measure on in place of its test images."""
+    if images not in IMAGES:
+        raise RunUsageError(f"images must be one of {', '.join(IMAGES)}, not '{images}'")
+    if images == "test":
+        return run
+    if run.data.validation is None:
+        raise RunUsageError(
+            f"{run.folder} held out no training images; 'fractalgen train-with-set' does so with "
+            "--hold-out"
+        )
+    return dataclasses.replace(run, data=dataclasses.replace(run.data, test=run.data.validation))
+
+
+def _measure(model: EvaluatedModel, options: Mapping[str, Options], images_of: str) -> Results:
     """Plan all measurements, then run them one by one and store their results."""
 
     def show(results: Results) -> str:
@@ -149,7 +169,7 @@ def _measure(model: EvaluatedModel, options: Mapping[str, Options]) -> Results:
         for key, measurement in MEASUREMENTS.items()
         for measure in measurement.plan(model, options[key])
     ]
-    measured = _without_entries(model, options)
+    measured = _without_entries(model, options, images_of)
     results = measured
     samples: Samples | None = None
     images: dict[str, Mapping[str, NDArray[np.uint8]]] = {}
@@ -164,14 +184,15 @@ def _measure(model: EvaluatedModel, options: Mapping[str, Options]) -> Results:
     return results
 
 
-def _without_entries(model: EvaluatedModel, options: Mapping[str, Options]) -> Results:
+def _without_entries(model: EvaluatedModel, options: Mapping[str, Options], images: str) -> Results:
     run = model.run
     distributions = [
         name
         for key, measurement in MEASUREMENTS.items()
         for name in measurement.distributions(options[key])
     ]
-    requested = {
+    requested: dict[str, Any] = {
+        "images": images,
         "limit": model.limit,
         "batch_size": model.batch_size,
         "seed": model.seed,

@@ -140,7 +140,8 @@ def _merged(existing: Results, measured: Results, key: str, entry: Entry) -> Res
 
 def _identity(results: Results) -> tuple[Any, ...]:
     of_options = [results.options.get(name, "unknown") for name in ("seed", "limit")]
-    return (results.checkpoint.get("sha256"), *of_options)
+    images = results.options.get("images", "test")
+    return (results.checkpoint.get("sha256"), *of_options, images)
 
 
 def _set_aside(folder: Path, existing: Results | None, measured: Results) -> str | None:
@@ -162,11 +163,13 @@ def _set_aside(folder: Path, existing: Results | None, measured: Results) -> str
 
 def _archive_names(existing: Results) -> list[str]:
     """Return suffixes that distinguish file names, the preferred one first."""
-    digest, seed, limit = _identity(existing)
+    digest, seed, limit, images = _identity(existing)
     parts = [existing.checkpoint.get("name", "unknown"), "all" if limit is None else limit, seed]
+    if images != "test":
+        parts.append(images)
     # A file's contents must not cause a path to another folder or a name that is too long.
     plain = [re.sub(r"[^0-9A-Za-z]+", "_", str(part))[:40] for part in (*parts, str(digest)[:8])]
-    return ["-".join(plain[:3]), "-".join(plain)]
+    return ["-".join(plain[:-1]), "-".join(plain)]
 
 
 def _free(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
@@ -183,7 +186,8 @@ def _free(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
 
 def _difference(existing: Results, measured: Results) -> str:
     """Say how the results in the file differ from the new ones, with a comma at the end."""
-    (digest, seed, limit), (new_digest, new_seed, new_limit) = map(_identity, (existing, measured))
+    digest, seed, limit, images = _identity(existing)
+    new_digest, new_seed, new_limit, new_images = _identity(measured)
     differences = []
     if digest != new_digest:
         name, epoch = (existing.checkpoint.get(key) for key in ("name", "epoch"))
@@ -199,6 +203,8 @@ def _difference(existing: Results, measured: Results) -> str:
             if limit is None or isinstance(limit, int)
             else "of an unknown number of images"
         )
+    if images != new_images:
+        differences.append(f"of the {images} images")
     if seed != new_seed:
         differences.append(f"of --seed {seed}")
     return "".join(f"{difference}, " for difference in differences)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fractalgen.evaluation.measurements import MEASUREMENTS
-from fractalgen.evaluation.measurements.measurement import Entry, Figure, Section, percent
+from fractalgen.evaluation.measurements.measurement import Entry, Figure, Section
 
 __all__ = ["RESULTS_VERSION", "Results"]
 
@@ -110,7 +110,9 @@ class Results:
 def _section(section: Section, *, details: bool) -> str:
     lines = [_title(section)]
     lines += [
-        f"  {figure.name:<{_NAME_WIDTH}}{percent(figure.value):>9}   {figure.better} is better"
+        f"  {figure.name:<{_NAME_WIDTH}}{figure.shown():>9}   {figure.better} is better".replace(
+            "   neither is better", ""
+        )
         for figure in section.figures
         if not figure.detail
     ]
@@ -136,7 +138,7 @@ def _fold(text: str, indent: str, first_indent: str = "") -> str:
 def _details(figures: Sequence[Figure]) -> list[str]:
     """Format many figures in columns."""
     width = max((len(figure.name) for figure in figures), default=0)
-    cells = [f"{figure.name:<{width}}{percent(figure.value, 1):>7}" for figure in figures]
+    cells = [f"{figure.name:<{width}}{figure.shown(1):>7}" for figure in figures]
     per_line = max(1, min(_MAX_DETAILS_PER_LINE, (_WIDTH - 4 + 2) // (width + 7 + 2)))
     return [
         "    " + "  ".join(cells[start : start + per_line])

@@ -73,6 +73,12 @@ FAMILIES.add_lazily(
     "Draw fractal flames.",
 )
 
+FAMILIES.add_lazily(
+    "feature-vis",
+    "fractalgen.families.feature_vis:FeatureVis",
+    "Visualise features of networks.",
+)
+
 _MAX_SEED = 2**63 - 1
 
 

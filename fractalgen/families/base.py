@@ -23,6 +23,7 @@ __all__ = [
     "check_size",
     "check_within",
     "is_contractive",
+    "is_exact",
     "log_uniform",
     "rounded",
     "sample_spec",
@@ -44,6 +45,11 @@ class Family(Protocol[P]):
     All randomness is in `sample_params`. `render` is a pure function of its arguments, so recorded
     parameters redraw an image without the options. A family whose kernels take long to compile can
     also have a class method `compilations`; see `fractalgen.families.compilation`.
+
+    A family that draws several images faster than each alone can have `batch_size() -> int`, and
+    `render_batch(params, size)`, which yields what `render` returns for each. One that needs more
+    than its parameters, such as a network, can have `prepare()`, which raises an error if that is
+    missing. One whose pixels depend on the processor has ``exact = False``.
 
     Attributes
     ----------
@@ -71,6 +77,11 @@ class Family(Protocol[P]):
 
     def render(self, params: P, size: int) -> NDArray[np.uint8]:
         """Draw the image as a (size, size, 3) uint8 RGB array."""
+
+
+def is_exact(family: Any) -> bool:
+    """Whether a family, or a class of one, draws the same pixels on every processor."""
+    return bool(getattr(family, "exact", True))
 
 
 @dataclass(frozen=True)

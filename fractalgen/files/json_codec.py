@@ -33,9 +33,8 @@ def from_json(kind: type[T], data: Any, where: str = "", *, exact: bool = True) 
     """Rebuild a dataclass from what `to_json` gave, after a trip through JSON.
 
     Fields can be dataclasses, tuples, lists, dictionaries with text keys, text, numbers, bools,
-    any of these or None, or Any. With `exact`, every field has to be there, and no other key.
-    Otherwise unknown keys are ignored, and fields with a default can be missing. Messages call the
-    whole `where`, or by the class's name.
+    any of these or None, or Any. Fields with a default can be missing. Unknown keys are refused
+    with `exact`, and ignored otherwise. Messages call the whole `where`, or by the class's name.
 
     Raises
     ------
@@ -79,10 +78,9 @@ def _decode_dataclass(kind: Any, data: Any, where: str, exact: bool) -> Any:
         raise ValueError(f"{where}: expected an object, found {shown(data)}")
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    odd = fields.keys() ^ data.keys()
-    if not exact:
-        missing = fields.keys() - data.keys()
-        odd = {name for name in missing if _is_required(fields[name])}
+    odd = {name for name in fields.keys() - data.keys() if _is_required(fields[name])}
+    if exact:
+        odd |= data.keys() - fields.keys()
     if odd:
         raise ValueError(f"{where}: missing or unknown: {', '.join(sorted(map(str, odd)))}")
     return kind(

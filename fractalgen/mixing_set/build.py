@@ -209,7 +209,8 @@ def build(
     )
     for family in requested.families:
         if not family.collected:
-            _ = family.family  # fail before anything is changed if it cannot be drawn
+            # Fail before anything is changed if it cannot be drawn.
+            getattr(family.family, "prepare", lambda: None)()
     store = Store(out)
     store.make_folder()
     with store.locked(), contextlib.ExitStack() as stack:

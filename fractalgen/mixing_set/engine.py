@@ -1,11 +1,15 @@
 """Draw the images of a recipe on this machine."""
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from fractalgen.families import render
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalgen.families.base import ImageSpec
 from fractalgen.families.compilation import Compilation, n_compilations
 from fractalgen.images.formats import FORMATS, encode
 from fractalgen.mixing_set.manifest import Record, image_file, params_text
@@ -42,7 +46,7 @@ class LocalEngine:
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers
-        self._pool: OrderedPool[Key, Record] | None = None
+        self._pool: OrderedPool[Sequence[Key], list[Record]] | None = None
 
     def draw(self, recipe: Recipe, keys: Sequence[Key], write: Write) -> Iterator[Record]:
         """Draw images and write their files; yield the record of each that is in place."""
@@ -54,39 +58,70 @@ class LocalEngine:
         keys = sorted(keys, key=lambda key: families.index(key[0]))
         with Compilation(families, n_workers) as compilation:
 
-            def draw_one(key: Key, stopping: threading.Event) -> Record:
-                compilation.wait_for(key[0])
-                return _draw(recipe, key, write, stopping)
+            def draw_some(keys: Sequence[Key], stopping: threading.Event) -> list[Record]:
+                compilation.wait_for(keys[0][0])
+                return _draw(recipe, keys, write, stopping)
 
-            with OrderedPool(draw_one, n_workers) as self._pool:
-                yield from self._pool.map(keys)
+            with OrderedPool(draw_some, n_workers) as self._pool:
+                for records in self._pool.map(_batches(recipe, keys)):
+                    yield from records
 
     def stop(self) -> list[Record]:
         """Stop at once, and return records of images that are in place."""
-        return self._pool.stop() if self._pool else []
+        return list(itertools.chain.from_iterable(self._pool.stop())) if self._pool else []
 
 
-def _draw(recipe: Recipe, key: Key, write: Write, stopping: threading.Event) -> Record:
-    """Draw an image, write its file and return its record; raise Stopped if the pool stops."""
+def _batches(recipe: Recipe, keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """Split keys, sorted by family, into those that are drawn together."""
+    for name, group in itertools.groupby(keys, key=lambda key: key[0]):
+        family = recipe.family(name)
+        n: int = getattr(family.family, "batch_size", lambda: 1)() if family else 1
+        own = list(group)
+        yield from (own[start : start + n] for start in range(0, len(own), n))
+
+
+def _draw(
+    recipe: Recipe, keys: Sequence[Key], write: Write, stopping: threading.Event
+) -> list[Record]:
+    """Draw images of a family, write their files and return their records.
+
+    Raises Stopped if the pool stops before the first file is written.
+    """
+    specs = []
+    for key in keys:
+        if stopping.is_set():
+            raise Stopped
+        specs.append(recipe.spec(*key))
     if stopping.is_set():
         raise Stopped
-    spec = recipe.spec(*key)
-    if stopping.is_set():
-        raise Stopped
-    rgb = render(spec, size=recipe.size)
-    data = encode(rgb, recipe.format)
-    record = Record(
-        image_file(*key, FORMATS[recipe.format]),
-        recipe.size,
-        recipe.size,
-        len(data),
-        hashlib.sha256(rgb.data).hexdigest(),
-        hashlib.sha256(data).hexdigest(),
-        recipe.seed,
-        spec.attempt,
-        params_text(spec.params),
-    )
-    if stopping.is_set():
-        raise Stopped
-    write(record.file, data)
-    return record
+    records: list[Record] = []
+    for spec, rgb in zip(specs, _rendered(recipe, specs), strict=True):
+        data = encode(rgb, recipe.format)
+        record = Record(
+            image_file(spec.family, spec.index, FORMATS[recipe.format]),
+            recipe.size,
+            recipe.size,
+            len(data),
+            hashlib.sha256(rgb.data).hexdigest(),
+            hashlib.sha256(data).hexdigest(),
+            recipe.seed,
+            spec.attempt,
+            params_text(spec.params),
+        )
+        if stopping.is_set():
+            if records:
+                break
+            raise Stopped
+        write(record.file, data)
+        records.append(record)
+    return records
+
+
+def _rendered(recipe: Recipe, specs: Sequence[ImageSpec]) -> Iterator[NDArray[np.uint8]]:
+    found = recipe.family(specs[0].family)
+    family: Any = found and found.family
+    params = [spec.params for spec in specs]
+    if hasattr(family, "render_batch"):
+        yield from family.render_batch(params, recipe.size)
+    else:
+        yield from (family.render(one, recipe.size) for one in params)

@@ -100,10 +100,10 @@ _Decoded: TypeAlias = tuple[_Entry, NDArray[np.uint8]]
 def gallery(
     folder: str | Path,
     out: str | Path,
-    single_file: bool = False,
-    progress: Progress | None = None,
     *,
+    single_file: bool = False,
     overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> GallerySummary:
     """Write a page that shows every image of a set.
 
@@ -116,10 +116,10 @@ def gallery(
         relative links.
     single_file : bool
         Write one HTML file, called `out`, that needs neither the set nor other files.
-    progress : callable, optional
-        Called with the number of images done and the total.
     overwrite : bool
         Replace an existing gallery.
+    progress : callable or None
+        Called with the number of images done and the total.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.color.palettes import resolve
-from fractalgen.errors import RecipeError
+from fractalgen.errors import FractalgenError, RecipeError
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import Family, ImageSpec, check_size, sample_spec
 from fractalgen.images.formats import FORMATS, MAX_SIDES
@@ -415,12 +415,21 @@ def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...
             raise RecipeError(f"{name}: {key} must be {kind}, not {shown(value)}", key)
     if "palette" in options:
         options["palette"] = resolve(options["palette"])
-    at_fault = None
     try:
-        for at_fault, value in options.items():  # one by one, to find the wrong one
-            family_type(**{at_fault: value})
-        at_fault = None
         family = family_type(**options)
     except ValueError as error:
-        raise RecipeError(f"{name}: {error}", at_fault) from None
+        at_fault, reason = _at_fault(family_type, options) or (None, error)
+        raise RecipeError(f"{name}: {reason}", at_fault) from None
     return tuple((key, getattr(family, key)) for key in known)
+
+
+def _at_fault(family_type: Any, options: Mapping[str, Any]) -> tuple[str, ValueError] | None:
+    """Return the first option that is wrong by itself, and why; None if they clash."""
+    for key, value in options.items():
+        try:
+            family_type(**{key: value})
+        except ValueError as error:  # noqa: PERF203 - there are few options
+            return key, error
+        except (FractalgenError, OSError):  # it needs another option
+            continue
+    return None

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fractalgen.errors import NotRegularError, PaletteError, RecipeError, UnknownNameError
+from fractalgen.errors import (
+    MissingPackageError,
+    NotRegularError,
+    PaletteError,
+    RecipeError,
+    RunError,
+    UnknownNameError,
+)
 from fractalgen.families import FAMILIES
 from fractalgen.files.regular_file import open_regular
 from fractalgen.images.formats import FORMATS
@@ -147,8 +154,10 @@ def _checked(path: Path, text: str, table: str | None, make: Callable[[], R]) ->
     """Call `make`; if it fails, add the file and the line of the key at fault to the message."""
     try:
         return make()
-    except (RecipeError, PaletteError, UnknownNameError) as error:
-        key = error.key if isinstance(error, RecipeError) else "palette"
+    except (RecipeError, PaletteError, UnknownNameError, RunError, MissingPackageError) as error:
+        key = error.key if isinstance(error, RecipeError) else None
+        if isinstance(error, PaletteError) or "palette" in str(error):
+            key = key or "palette"
         raise RecipeError(f"{_place(path, text, table, key)}: {error}", key) from None
 
 

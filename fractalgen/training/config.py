@@ -28,6 +28,7 @@ _RANGES = {
     "final_learning_rate": (0.0, 1e3),
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, 1.0),
+    "hold_out": (0.0, 0.9),
 }
 
 
@@ -55,6 +56,9 @@ class Config:
         Settings of SGD with Nesterov momentum.
     weights : str or None
         Source of the initial weights; None for random weights.
+    hold_out : float
+        Share of the training images, 0 to 0.9, that are not trained on. 'fractalgen evaluate' fits
+        the temperature of the confidences on them, or measures on them.
 
     Raises
     ------
@@ -74,6 +78,7 @@ class Config:
     final_learning_rate: float = 1e-6
     momentum: float = 0.9
     weights: str | None = None
+    hold_out: float = 0.0
 
     def __post_init__(self) -> None:
         try:
@@ -154,6 +159,7 @@ def configure(
     learning_rate: float | None = None,
     weight_decay: float | None = None,
     weights: str | None = None,
+    hold_out: float = 0.0,
     **options: Any,
 ) -> Config:
     """Make a run's configuration from a recipe and overrides.
@@ -164,7 +170,7 @@ def configure(
 
     Parameters
     ----------
-    dataset, seed, image_size, weights
+    dataset, seed, image_size, weights, hold_out
         See `Config`.
     model, epochs, batch_size, learning_rate, weight_decay
         See `Config`; None for the recipe's value.
@@ -207,6 +213,7 @@ def configure(
         learning_rate=learning_rate,
         weight_decay=defaults.weight_decay if weight_decay is None else weight_decay,
         weights=weights,
+        hold_out=hold_out,
     )
 
 

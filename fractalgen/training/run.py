@@ -38,7 +38,7 @@ from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import Config, differing_keys
 from fractalgen.training.datasets import load_data
-from fractalgen.training.datasets.data_set import ImageData
+from fractalgen.training.datasets.data_set import ImageData, held_out
 from fractalgen.training.models import create_model
 from fractalgen.version import __version__
 
@@ -203,6 +203,7 @@ def load_run(
     config = state.config
     if data is None:
         data = load_data(config.dataset, data_dir=Path(data_dir), image_size=config.image_size)
+        data = held_out(data, config.hold_out)
     model = create_model(config.model, len(data.classes), data.size)
     try:
         model.load_state_dict(dict(state.model))

@@ -25,7 +25,7 @@ from fractalgen.seeding import rng_for
 from fractalgen.training.checkpoints import Checkpoint, read_checkpoint
 from fractalgen.training.config import Config, configure, default_run_folder
 from fractalgen.training.datasets import FOLDER_PREFIX, load_data
-from fractalgen.training.datasets.data_set import ImageData
+from fractalgen.training.datasets.data_set import ImageData, held_out
 from fractalgen.training.hardware import (
     Hardware,
     accelerator_for,
@@ -193,6 +193,7 @@ def _prepared(
         image_size=config.image_size,
         progress=callbacks.fetching,
     )
+    data = held_out(data, config.hold_out)
     if config.batch_size > len(data.train):
         raise RunUsageError(
             f"a batch of {config.batch_size:,} is more than the {len(data.train):,} training "

@@ -20,6 +20,7 @@ from fractalgen.evaluation.metrics.classification import ALEXNET_CORRUPTION_ERRO
 from fractalgen.evaluation.metrics_file import read_results
 from fractalgen.methods.ipmix import IPMixMethod
 from fractalgen.seeding import rng_for
+from fractalgen.training.datasets.in_memory import InMemoryImages
 from tests.evaluation.shades import LEVELS, MEAN, SIZE, STD, NearestShade, a_run, flat
 
 NOTHING = {"corruptions": "none", "perturbations": "none", "ood": "none", "pgd_steps": 0}
@@ -63,7 +64,62 @@ def test_the_clean_figures(run):
     assert results.entries["clean"][0].n == 40
     assert results.entries["clean"][0].rms_calibration_error == pytest.approx(gap, abs=1e-5)
     assert sum(b.n for b in results.entries["clean"][0].reliability) == 40
-    assert list(results.entries) == ["clean"]
+    assert results.entries["clean"][0].expected_calibration_error == pytest.approx(gap, abs=1e-5)
+    assert results.entries["clean"][0].area_under_risk_coverage == 0
+    assert list(results.entries) == ["clean", "classes"]
+
+
+def test_errors_by_class(run):
+    """Five of the ten images of class 1 look like class 2, and one of class 0 like class 1."""
+    labels = run.data.test.labels
+    looks = labels.copy()
+    looks[np.flatnonzero(labels == 1)[:5]] = 2
+    looks[np.flatnonzero(labels == 0)[0]] = 1
+    test = InMemoryImages(flat(looks), labels, size=SIZE, padding=1, mirror=True)
+    changed = dataclasses.replace(run, data=dataclasses.replace(run.data, test=test))
+    (found,) = evaluate(changed, **NOTHING).entries["classes"]
+    assert found.errors == pytest.approx({"black": 0.1, "dark": 0.5, "light": 0, "white": 0})
+    assert found.confusion["dark"] == (0, 5, 5, 0)
+    assert (found.mistakes[0].label, found.mistakes[0].prediction) == ("dark", "light")
+    assert [one.n for one in found.mistakes] == [5, 1]
+
+
+def test_the_temperature_is_fitted_on_images_that_were_held_out(run):
+    """Half of the held-out images look like another class, so the network is far too certain."""
+    labels = np.arange(40) % 4
+    held = InMemoryImages(another_class(labels, 20), labels, size=SIZE, padding=1, mirror=True)
+    changed = dataclasses.replace(run, data=dataclasses.replace(run.data, validation=held))
+    results = evaluate(changed, **NOTHING)
+    (found,) = results.entries["temperature"]
+    assert found.temperature > 2
+    assert (found.n, found.n_held_out) == (40, 40)
+    # All test images are right, so less confidence is worse calibrated there.
+    assert found.expected_calibration_error > results.entries["clean"][0].expected_calibration_error
+
+
+def test_measures_on_the_images_that_were_held_out(run):
+    labels = np.arange(8) % 4
+    held = InMemoryImages(another_class(labels, 2), labels, size=SIZE, padding=1, mirror=True)
+    changed = dataclasses.replace(run, data=dataclasses.replace(run.data, validation=held))
+    results = evaluate(changed, images="validation", **NOTHING)
+    assert (results.n_test, results.entries["clean"][0].error) == (8, 0.25)
+    assert "temperature" not in results.entries
+    kept = []
+    evaluate(changed, tell=kept.append, **NOTHING)
+    assert "of the validation images" in kept[0]
+    assert (run.folder / "metrics-last-all-0-validation.json").is_file()
+
+
+def test_nothing_was_held_out(run):
+    with pytest.raises(RunUsageError, match="--hold-out"):
+        evaluate(run, images="validation", **NOTHING)
+
+
+def test_autoattack_crosses_to_the_next_shade(run):
+    pytest.importorskip("pyautoattack")
+    options = only(autoattack="linf", autoattack_epsilon=31.0)
+    (found,) = evaluate(run, limit=8, **options).entries["autoattack"]
+    assert (found.error, found.n) == (1, 8)
 
 
 def test_errors_on_published_corruptions(run, corrupted_folder):

@@ -10,7 +10,7 @@ from fractalgen.evaluation.metrics.detection import (
     aupr,
     auroc,
     fpr_at_95_tpr,
-    ood_scores,
+    softmax_scores,
 )
 
 few_levels = st.lists(st.integers(0, 5).map(lambda n: -n / 5), min_size=1, max_size=50)
@@ -55,7 +55,7 @@ def test_agreement_with_definitions(ood, test):
 
 
 def test_scores_are_negative_maximum_probabilities():
-    np.testing.assert_allclose(ood_scores(np.log([[0.2, 0.8], [0.5, 0.5]])), [-0.8, -0.5])
+    np.testing.assert_allclose(softmax_scores(np.log([[0.2, 0.8], [0.5, 0.5]])), [-0.8, -0.5])
 
 
 @pytest.mark.parametrize("measured", [auroc, aupr, fpr_at_95_tpr])

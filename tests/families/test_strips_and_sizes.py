@@ -8,7 +8,8 @@ import pytest
 
 from fractalgen.color.spaces import SRGB8_TO_LINEAR
 from fractalgen.families import render, sample
-from fractalgen.families.spectrum import Spectrum
+from fractalgen.families.spectrum import Spectrum, SpectrumParams
+from fractalgen.files.json_codec import from_json, to_json
 
 STRIPS = {
     "moire": "moire",
@@ -51,7 +52,7 @@ def test_another_size_shows_the_same_image(family):
 @pytest.mark.parametrize(("across", "along"), [(1.0, 1.0), (0.8, 1.8), (2.0, 1.2)])
 def test_amplitudes_in_an_image_fall_with_the_powers(across, along):
     """Fit the slopes of the amplitudes along the two axes of the frequencies."""
-    drawn = sample("spectrum", palette="#000000,#ffffff", seed=6).params
+    drawn = sample("spectrum", palette="#000000,#ffffff", marginals="gaussian", seed=6).params
     frequencies = np.arange(3, 100)
     slopes = []
     for stream in range(12):
@@ -62,3 +63,30 @@ def test_amplitudes_in_an_image_fall_with_the_powers(across, along):
         slopes.append(np.polyfit(np.log(frequencies), both.T, 1)[0])
     # Colours stop at the ends of the gradient, which adds a little to the high frequencies.
     np.testing.assert_allclose(np.mean(slopes, axis=0), [-across, -along], atol=0.25)
+
+
+def test_half_of_the_noise_is_sparse_and_the_option_decides():
+    drawn = [sample("spectrum", index=index).params for index in range(200)]
+    assert 70 < sum(bool(params.marginals) for params in drawn) < 130
+    for marginals, sparse in (("sparse", True), ("gaussian", False)):
+        options = {"seed": 3, "marginals": marginals}
+        drawn = [sample("spectrum", index=index, **options).params for index in range(20)]
+        assert all(bool(params.marginals) == sparse for params in drawn)
+
+
+def test_sparse_noise_has_more_outliers_than_gaussian_noise():
+    """Second differences are details; few of them are large in sparse noise."""
+    kurtoses = {"gaussian": [], "sparse": []}
+    for marginals, found in kurtoses.items():
+        options = {"palette": "#000000,#ffffff", "marginals": marginals}
+        for index in range(12):
+            light = render(sample("spectrum", index=index, **options), size=128)[..., 1]
+            details = np.diff(light.astype(float), 2, axis=0)
+            found.append((details**4).mean() / (details**2).mean() ** 2)
+    assert np.median(kurtoses["sparse"]) > 1.5 * np.median(kurtoses["gaussian"])
+
+
+def test_noise_recorded_before_there_were_marginals_is_gaussian():
+    data = to_json(sample("spectrum", marginals="gaussian").params)
+    del data["marginals"]
+    assert from_json(SpectrumParams, data) == sample("spectrum", marginals="gaussian").params

@@ -67,7 +67,7 @@ SOUND = {
         ({"pair": [1, 10**40]}, "Outer.pair[1]: 10000"),
         ({"pair": [1, float("nan")]}, "Outer.pair[1]: nan is out of range"),
         ({"some": {}}, "Outer.some: expected a list, found {}"),
-        ({"some": [{"name": "a"}]}, "Outer.some[0]: missing or unknown: share"),
+        ({"some": [{"share": 0.5}]}, "Outer.some[0]: missing or unknown: name"),
         ({"some": [3]}, "Outer.some[0]: expected an object, found 3"),
         ({"by_name": []}, "Outer.by_name: expected an object, found []"),
         ({"by_name": {"a": ["x"]}}, "Outer.by_name.a[0]: expected a number, found 'x'"),

@@ -267,7 +267,7 @@ def test_other_files_are_never_touched(small_set, tmp_path, out, single_file, me
         (tmp_path / file).write_text("mine")
     before = tree(tmp_path)
     with pytest.raises(SetError, match=message):
-        gallery(tmp_path / "set", tmp_path / out, single_file, overwrite=overwrite)
+        gallery(tmp_path / "set", tmp_path / out, single_file=single_file, overwrite=overwrite)
     assert tree(tmp_path) == before
 
 

@@ -21,7 +21,7 @@ from fractalgen.evaluation.measurements.measurement import (
 )
 from fractalgen.evaluation.metrics.classification import error_rate
 
-__all__ = ["Adversarial", "AdversarialEntry", "AdversarialOptions"]
+__all__ = ["NORMS", "Adversarial", "AdversarialEntry", "AdversarialOptions", "in_255ths"]
 
 NORMS = {"linf": "L-inf", "l2": "L2"}
 
@@ -112,12 +112,13 @@ class Adversarial(Measurement[AdversarialOptions, AdversarialEntry]):
         )
         return Section(
             "Adversarial images",
-            f"{NORMS.get(entry.norm, entry.norm)} {_in_255ths(entry.epsilon)}, "
-            f"{count_of(entry.steps, 'step')} of {_in_255ths(entry.step_size)}, "
+            f"{NORMS.get(entry.norm, entry.norm)} {in_255ths(entry.epsilon)}, "
+            f"{count_of(entry.steps, 'step')} of {in_255ths(entry.step_size)}, "
             f"{of_test_images(entry.n, n_test)}",
             (figure,),
         )
 
 
-def _in_255ths(size: float) -> str:
+def in_255ths(size: float) -> str:
+    """Format a share of the pixel range, such as ``2/255``."""
     return f"{round(255 * size, 3):g}/255"

@@ -17,9 +17,16 @@ from fractalgen.evaluation.measurements.measurement import (
 )
 from fractalgen.evaluation.metrics.calibration import (
     CalibrationBin,
+    adaptive_calibration_error,
+    expected_calibration_error,
     reliability_bins,
     rms_calibration_error,
     rms_calibration_error_public,
+)
+from fractalgen.evaluation.metrics.probabilities import (
+    area_under_risk_coverage,
+    brier_score,
+    negative_log_likelihood,
 )
 
 __all__ = ["Clean", "CleanEntry"]
@@ -40,6 +47,13 @@ class CleanEntry(Entry):
         Fifteen bins of equal width, without the empty ones.
     n : int
         Number of images.
+    expected_calibration_error, adaptive_calibration_error : float or None
+        Over fifteen bins of equal width and of equal mass. None, like those below, in results of
+        earlier versions.
+    negative_log_likelihood, brier_score : float or None
+        Proper scores of the probabilities; the Brier score is from 0 to 2.
+    area_under_risk_coverage : float or None
+        Mean error if only the most confident predictions are used.
     """
 
     error: float
@@ -47,6 +61,45 @@ class CleanEntry(Entry):
     rms_calibration_error_public: float
     reliability: tuple[CalibrationBin, ...]
     n: int
+    expected_calibration_error: float | None = None
+    adaptive_calibration_error: float | None = None
+    negative_log_likelihood: float | None = None
+    brier_score: float | None = None
+    area_under_risk_coverage: float | None = None
+
+
+_LATER_FIGURES = (
+    (
+        "expected_calibration_error",
+        "expected calibration error",
+        "Mean difference between confidence and accuracy, over fifteen bins of equal width.",
+        True,
+    ),
+    (
+        "adaptive_calibration_error",
+        "adaptive calibration error",
+        "The same over fifteen bins of equal mass.",
+        True,
+    ),
+    (
+        "negative_log_likelihood",
+        "negative log-likelihood",
+        "Cross entropy of the test images, in nats.",
+        False,
+    ),
+    (
+        "brier_score",
+        "Brier score",
+        "Squared distance of the probabilities from the label, from 0 to 2.",
+        False,
+    ),
+    (
+        "area_under_risk_coverage",
+        "area under risk and coverage",
+        "Mean error if only the most confident predictions are used, over all shares of them.",
+        True,
+    ),
+)
 
 
 class Clean(Measurement[Options, CleanEntry]):
@@ -71,12 +124,17 @@ class Clean(Measurement[Options, CleanEntry]):
             ),
             reliability=reliability_bins(clean.confidence, clean.correct),
             n=len(clean.labels),
+            expected_calibration_error=expected_calibration_error(clean.confidence, clean.correct),
+            adaptive_calibration_error=adaptive_calibration_error(clean.confidence, clean.correct),
+            negative_log_likelihood=negative_log_likelihood(model.clean_logits, clean.labels),
+            brier_score=brier_score(model.clean_logits, clean.labels),
+            area_under_risk_coverage=area_under_risk_coverage(clean.confidence, clean.correct),
         )
         return Measured(entry)
 
     def section(self, entry: CleanEntry, n_test: int) -> Section:
-        """Return the error and the two calibration errors."""
-        figures = (
+        """Return the error, the calibration errors and the scores of the probabilities."""
+        figures = [
             Figure(
                 "error",
                 "clean error",
@@ -97,5 +155,9 @@ class Clean(Measurement[Options, CleanEntry]):
                 entry.rms_calibration_error_public,
                 "The same without the most confident bin, as in published results of IPMix.",
             ),
-        )
-        return Section("Test images", count_of(entry.n, "image"), figures)
+        ]
+        for key, name, meaning, is_share in _LATER_FIGURES:
+            value = getattr(entry, key)
+            if value is not None:
+                figures.append(Figure(key, name, value, meaning, is_share=is_share))
+        return Section("Test images", count_of(entry.n, "image"), tuple(figures))

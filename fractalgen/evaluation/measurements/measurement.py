@@ -162,28 +162,38 @@ class Figure:
     name : str
         Name to show.
     value : float
-        A share from 0 to 1; can be above 1 if relative to AlexNet's.
+        A share from 0 to 1, which can be above 1 if relative to AlexNet's, or another number.
     meaning : str
         An explanation for newcomers; empty for details.
-    higher_is_better : bool
-        If False, lower is better.
+    higher_is_better : bool or None
+        If False, lower is better; if None, neither is.
     detail : bool
         Whether another figure summarises it.
     main : bool
         Whether it belongs to the headline figures.
+    is_share : bool
+        Whether to show the value in percent; otherwise as a number with two more decimals.
     """
 
     key: str
     name: str
     value: float
     meaning: str = ""
-    higher_is_better: bool = False
+    higher_is_better: bool | None = False
     detail: bool = False
     main: bool = False
+    is_share: bool = True
+
+    def shown(self, decimals: int = 2, value: float | None = None) -> str:
+        """Format the value, or another value of this figure."""
+        number = self.value if value is None else value
+        return percent(number, decimals) if self.is_share else f"{number:.{decimals + 2}f}"
 
     @property
     def better(self) -> str:
-        """``lower`` or ``higher``."""
+        """``lower``, ``higher`` or ``neither``."""
+        if self.higher_is_better is None:
+            return "neither"
         return "higher" if self.higher_is_better else "lower"
 
 

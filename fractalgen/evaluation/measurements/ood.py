@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,12 +28,12 @@ from fractalgen.evaluation.measurements.measurement import (
     percent,
 )
 from fractalgen.evaluation.measurements.natural_shift import SubsetFolder, read_subset
-from fractalgen.evaluation.metrics.detection import aupr, auroc, fpr_at_95_tpr, ood_scores
+from fractalgen.evaluation.metrics.detection import SCORES, aupr, auroc, fpr_at_95_tpr
 
 if TYPE_CHECKING:
     from fractalgen.evaluation.ood_images import OODImages
 
-__all__ = ["OOD", "OODEntry", "OODOptions"]
+__all__ = ["OOD", "OODEntry", "OODOptions", "Separation"]
 
 _TEST_IMAGES_PER_OOD_IMAGE = 5
 """The usual ratio; the area under precision and recall depends on it."""
@@ -56,14 +57,35 @@ class OODOptions(Options):
 
 
 @dataclass(frozen=True)
+class Separation:
+    """The areas under two curves, and the false positive rate at 95% recall, of one score."""
+
+    auroc: float
+    aupr: float
+    fpr95: float
+
+
+@dataclass(frozen=True)
 class OODEntry(Entry):
-    """How well the maximum softmax probability separates OOD (positive) from test images."""
+    """How well scores separate OOD (positive) from test images.
+
+    Attributes
+    ----------
+    auroc, aupr, fpr95 : float
+        With the maximum softmax probability.
+    n_test, n_ood : int
+        Numbers of images.
+    max_logit, energy : Separation or None
+        With the maximum logit and the energy; None in results of earlier versions.
+    """
 
     auroc: float
     aupr: float
     fpr95: float
     n_test: int
     n_ood: int
+    max_logit: Separation | None = None
+    energy: Separation | None = None
 
 
 class OOD(Measurement[OODOptions, OODEntry]):
@@ -131,7 +153,7 @@ class OOD(Measurement[OODOptions, OODEntry]):
         return _measured(source, folder.restricted(ood), folder.restricted(test))
 
     def section(self, entry: OODEntry, n_test: int) -> Section:
-        """Return the two areas and the false positive rate."""
+        """Return the two areas and the false positive rate; other scores are details."""
         chance = entry.n_ood / max(1, entry.n_test + entry.n_ood)
         figures = (
             Figure(
@@ -155,10 +177,22 @@ class OOD(Measurement[OODOptions, OODEntry]):
                 "Share of test images mistaken for OOD when 95% of the OOD images are found.",
             ),
         )
+        others = [
+            Figure(
+                f"{score}_{figure.key}",
+                f"{figure.name}, {score.replace('_', ' ')}",
+                getattr(separation, figure.key),
+                higher_is_better=figure.higher_is_better,
+                detail=True,
+            )
+            for score, separation in (("max_logit", entry.max_logit), ("energy", entry.energy))
+            if separation is not None
+            for figure in figures
+        ]
         return Section(
             f"OOD detection, {entry.source}",
             f"{entry.n_ood:,} OOD, {of_test_images(entry.n_test, n_test)}",
-            figures,
+            (*figures, *others),
         )
 
 
@@ -177,13 +211,17 @@ def _sources(model: EvaluatedModel, options: OODOptions) -> list[str]:
 
 
 def _measured(source: str, ood: NDArray[np.float32], test: NDArray[np.float32]) -> Measured:
-    ood_score, test_score = ood_scores(ood), ood_scores(test)
+    found = {name: _separation(score(ood), score(test)) for name, score in SCORES.items()}
     entry = OODEntry(
         source=source,
-        auroc=auroc(ood_score, test_score),
-        aupr=aupr(ood_score, test_score),
-        fpr95=fpr_at_95_tpr(ood_score, test_score),
-        n_test=len(test_score),
-        n_ood=len(ood_score),
+        **dataclasses.asdict(found["softmax"]),
+        n_test=len(test),
+        n_ood=len(ood),
+        max_logit=found["max_logit"],
+        energy=found["energy"],
     )
     return Measured(entry)
+
+
+def _separation(ood: NDArray[np.float64], test: NDArray[np.float64]) -> Separation:
+    return Separation(auroc(ood, test), aupr(ood, test), fpr_at_95_tpr(ood, test))

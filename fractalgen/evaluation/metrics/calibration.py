@@ -10,6 +10,8 @@ from fractalgen.evaluation.metrics import finite
 
 __all__ = [
     "CalibrationBin",
+    "adaptive_calibration_error",
+    "expected_calibration_error",
     "reliability_bins",
     "rms_calibration_error",
     "rms_calibration_error_public",
@@ -63,6 +65,37 @@ def rms_calibration_error_public(
     """
     terms = _squared_gaps(confidence, correct, bin_size)
     return float(np.sqrt(terms[:-1].sum()))
+
+
+def expected_calibration_error(
+    confidence: ArrayLike, correct: ArrayLike, *, n_bins: int = 15
+) -> float:
+    """Return the expected calibration error (ECE) over bins of equal width, from 0 to 1.
+
+    ECE = sum over bins b of (n_b / n) * |accuracy_b - mean confidence_b|, with the bins of
+    `reliability_bins`. Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated
+    probabilities using Bayesian binning", AAAI 2015; Guo et al., ICML 2017, for 15 bins.
+    """
+    bins = reliability_bins(confidence, correct, n_bins=n_bins)
+    n = sum(one.n for one in bins)
+    return sum(one.n / n * abs(one.accuracy - one.confidence) for one in bins)
+
+
+def adaptive_calibration_error(
+    confidence: ArrayLike, correct: ArrayLike, *, n_bins: int = 15
+) -> float:
+    """Return the calibration error over `n_bins` bins of equal mass, from 0 to 1.
+
+    As `expected_calibration_error`, but the predictions are sorted by confidence and split into
+    bins whose sizes differ by one at most. Source: Nguyen and O'Connor, EMNLP 2015, for the bins.
+    """
+    sure, right = _checked(confidence, correct)
+    if n_bins < 1:
+        raise ArgumentError(f"n_bins must be 1 or more, not {n_bins}")
+    order = np.argsort(sure, kind="stable")
+    parts = [part for part in np.array_split(order, n_bins) if len(part)]
+    gaps = [abs(float(right[part].sum() - sure[part].sum())) for part in parts]
+    return sum(gaps) / len(sure)
 
 
 def reliability_bins(

@@ -1,5 +1,6 @@
 """How well a score separates OOD images (positives) from test images."""
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from fractalgen.evaluation.metrics import finite, max_softmax
 
-__all__ = ["aupr", "auroc", "fpr_at_95_tpr", "ood_scores"]
+__all__ = [
+    "SCORES",
+    "aupr",
+    "auroc",
+    "energy_scores",
+    "fpr_at_95_tpr",
+    "max_logit_scores",
+    "softmax_scores",
+]
 
 
-def ood_scores(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def softmax_scores(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return the negative maximum softmax probability, from -1 (certain) to -1 / n_classes.
 
     Source: Hendrycks and Gimpel, "A baseline for detecting misclassified and out-of-distribution
@@ -18,6 +27,34 @@ def ood_scores(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """
     scores: NDArray[np.float64] = -max_softmax(logits)
     return scores
+
+
+def max_logit_scores(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the negative maximum logit.
+
+    Source: Hendrycks et al., "Scaling out-of-distribution detection for real-world settings",
+    ICML 2022.
+    """
+    scores: NDArray[np.float64] = -np.asarray(logits, np.float64).max(axis=1)
+    return scores
+
+
+def energy_scores(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the free energy -log(sum over classes of exp(logit)).
+
+    Source: Liu, Wang, Owens and Li, "Energy-based out-of-distribution detection", NeurIPS 2020,
+    at temperature 1.
+    """
+    outputs = np.asarray(logits, np.float64)
+    top = outputs.max(axis=1)
+    scores: NDArray[np.float64] = -(top + np.log(np.exp(outputs - top[:, None]).sum(axis=1)))
+    return scores
+
+
+SCORES = MappingProxyType(
+    {"softmax": softmax_scores, "max_logit": max_logit_scores, "energy": energy_scores}
+)
+"""Functions of logits (n, classes) whose results are larger for images that look OOD."""
 
 
 def auroc(ood: ArrayLike, test: ArrayLike) -> float:

@@ -28,6 +28,7 @@ from fractalgen.seeding import rng_for, seed_for
 
 if TYPE_CHECKING:
     from fractalgen.evaluation.evaluated_model import EvaluatedModel
+    from fractalgen.training.run import EpochRecord
 
 __all__ = ["Mistake", "Samples", "TrainingImage", "environment", "page", "samples_for", "scale_top"]
 
@@ -69,12 +70,17 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Samples:
-    """Images for the page, each uint8 of shape (size, size, 3); `of_sections` is by section key."""
+    """What the page shows besides the results.
+
+    Images are uint8 of shape (size, size, 3); `of_sections` is by section key. `history` is the
+    run's log.
+    """
 
     set_images: Sequence[_Image] = ()
     training_images: Sequence[TrainingImage] = ()
     mistakes: Sequence[Mistake] = ()
     of_sections: Mapping[str, Mapping[str, _Image]] = field(default_factory=dict)
+    history: Sequence[EpochRecord] = ()
 
 
 def page(results: Results, samples: Samples | None = None) -> str:
@@ -219,7 +225,7 @@ def samples_for(model: EvaluatedModel) -> Samples:
                 pixels = np.rint(np.clip(np.stack(mixed, axis=1), 0, 1) * 255).astype(np.uint8)
                 views = np.ascontiguousarray(pixels.transpose(0, 1, 3, 4, 2))
     training_images = [TrainingImage(*pair) for pair in zip(clean, views, strict=True)]
-    return Samples(set_images, training_images, mistakes)
+    return Samples(set_images, training_images, mistakes, history=run.history)
 
 
 def _data_uri(image: _Image) -> str:

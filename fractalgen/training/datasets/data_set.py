@@ -1,5 +1,6 @@
 """The interface of data sets for training and evaluation."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.pool import Progress
+from fractalgen.seeding import rng_for
 
-__all__ = ["DataSet", "Defaults", "ImageData", "Images"]
+__all__ = ["DataSet", "Defaults", "ImageData", "Images", "held_out"]
 
 
 class Images(Protocol):
@@ -51,6 +53,8 @@ class ImageData:
         Side of the images in pixels.
     mean, std : tuple of 3 floats
         Statistics of the channels of the training images, for values from 0 to 1.
+    validation : Images or None
+        Training images that are held out; see `held_out`. They are not in `train`.
     """
 
     name: str
@@ -60,12 +64,54 @@ class ImageData:
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    validation: Images | None = None
 
     def __repr__(self) -> str:
         return (
             f"<ImageData {self.name!r}: {len(self.train):,} training and {len(self.test):,} test "
             f"images of {self.size} x {self.size}, {len(self.classes):,} classes>"
         )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some of the images of a data set."""
+
+    images: Images
+    indices: NDArray[np.int64]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return self.images.labels[self.indices]
+
+    def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        return self.images.for_testing(self.indices[np.asarray(indices, np.int64)])
+
+    def for_training(
+        self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
+    ) -> NDArray[np.uint8]:
+        return self.images.for_training(self.indices[np.asarray(indices, np.int64)], seeds)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def held_out(data: ImageData, share: float) -> ImageData:
+    """Move a random share of the training images, from 0 to 0.9, to `validation`.
+
+    The choice depends only on the number of images, so it is the same in every run. At least one
+    image is moved unless `share` is 0, and each part keeps the order of the images. `mean` and
+    `std` stay those of all training images.
+    """
+    if share == 0:
+        return data
+    n_images = len(data.train)
+    order = rng_for(0, "held out", 0).permutation(n_images)
+    n_held_out = max(1, round(share * n_images))
+    chosen, rest = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])
+    return dataclasses.replace(
+        data, train=_Part(data.train, rest), validation=_Part(data.train, chosen)
+    )
 
 
 @dataclass(frozen=True)
