@@ -112,7 +112,7 @@ def of_fields(kind: Any, *, optional: bool = False) -> list[click.Option]:
     Fields are numbers, strings, booleans (``--x/--no-x``), sequences of strings (comma-separated
     names), or a word or such a sequence. An `optional` option is None unless it is given.
     """
-    about = {}
+    about: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         entries = re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(base) or "")
         about |= {name: " ".join(text.split()).replace("`", "") for name, text in entries}
@@ -120,7 +120,8 @@ def of_fields(kind: Any, *, optional: bool = False) -> list[click.Option]:
     made = []
     for field in dataclasses.fields(kind):
         flag = f"--{field.name.replace('_', '-')}"
-        text, shown = about.get(field.name, ""), str(field.default)
+        default: Any = field.default
+        text, shown = about.get(field.name, ""), str(default)
         lists = "Sequence" in str(hints[field.name]) or "tuple" in str(hints[field.name])
         parse: Any = type(field.default)
         if parse is bool:
@@ -128,7 +129,7 @@ def of_fields(kind: Any, *, optional: bool = False) -> list[click.Option]:
             flag = f"{flag}/--no-{flag[2:]}"
         elif lists:
             parse = _WordOrNames() if isinstance(field.default, str) else NAMES
-            shown = shown if isinstance(field.default, str) else ",".join(field.default)
+            shown = shown if isinstance(field.default, str) else ",".join(map(str, default))
         elif field.default is None:
             known = typing.get_args(hints[field.name])
             parse, shown = next(one for one in known if one is not type(None)), ""

@@ -10,7 +10,7 @@ from fractalgen.kernels.elementary import cos_turns, exp2, log2
 from fractalgen.kernels.jit import inlined
 from fractalgen.kernels.random_bits import bits_at, uniform_at
 
-__all__ = ["beta", "gamma", "integer", "next_bits", "uniform", "uniform_power"]
+__all__ = ["beta", "gamma", "integer", "next_bits", "normal_at", "uniform", "uniform_power"]
 
 _ONE = np.float32(1.0)
 _TWO = np.float32(2.0)
@@ -47,6 +47,14 @@ def integer(stream, n):
 def uniform_power(stream, exponent):
     """Draw u ** `exponent` for a uniform u, which is Beta(1 / exponent, 1) distributed."""
     return exp2(max(log2(uniform(stream) + _TINY) * exponent, np.float32(-126.0)))
+
+
+@inlined
+def normal_at(seed, n):
+    """Return the `n`-th standard normal float32 of the stream `seed`, both uint64."""
+    first = n + n
+    radius = np.sqrt(-_TWO * _LN_2 * log2(uniform_at(seed, first) + _TINY))
+    return radius * cos_turns(uniform_at(seed, first + _TAKE))
 
 
 @inlined
