@@ -58,7 +58,7 @@ def _method_options(chosen: str) -> list[click.Option]:
     from fractalgen.methods import find_method
 
     found: dict[str, click.Option] = {}
-    for name in sorted(METHODS, key=lambda name: name != chosen):
+    for name in sorted({*METHODS, chosen}, key=lambda name: name != chosen):
         for option in options.of_fields(find_method(name), optional=True):
             option.hidden = name != chosen
             found.setdefault(str(option.name), option)
@@ -82,10 +82,11 @@ def _method_options(chosen: str) -> list[click.Option]:
 )
 @click.option(
     "--method",
-    metavar="|".join(METHODS),
+    metavar="NAME[+NAME...]",
     default=DEFAULT_METHOD,
     show_default=True,
-    help="Training method; vanilla only crops and mirrors the images, and needs no set. "
+    help=f"Training method: {', '.join(METHODS)}; or several, such as augmix+mixup+cutmix. "
+    "vanilla only crops and mirrors the images. "
     "'--method NAME --help' also lists the method's own options.",
 )
 @click.option(
