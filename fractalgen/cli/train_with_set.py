@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fractalgen.cli import options
-from fractalgen.cli.group import PlainCommand
+from fractalgen.cli.group import PlainCommand, WrongUsage
+from fractalgen.errors import RunUsageError
 from fractalgen.methods import DEFAULT_METHOD, METHODS
 from fractalgen.training.datasets import DATASETS
 from fractalgen.training.models import MODELS
@@ -32,7 +33,10 @@ class _TrainCommand(PlainCommand):
         self._method_options = ()
         if chosen is not None or "--help" not in args:
             options.prepare_torch("train-with-set")
-            self._method_options = _method_options(chosen or DEFAULT_METHOD)
+            try:
+                self._method_options = _method_options(chosen or DEFAULT_METHOD)
+            except RunUsageError as error:
+                raise WrongUsage(str(error)) from None
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

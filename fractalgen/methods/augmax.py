@@ -71,7 +71,9 @@ class AugMaxMethod(AugMixConfig, Method):
         self, mixing_set: MixingSet | None, mean: Sequence[float], std: Sequence[float]
     ) -> Views:
         """Make the clean image, an AugMix view, and the results of other chains."""
-        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(AugMixConfig)}
+        options = {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(AugMixConfig)
+        }
         return functools.partial(
             _views,
             mixed=AugMix(**options),

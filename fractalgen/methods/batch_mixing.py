@@ -45,7 +45,7 @@ class MixUp(Method):
 
 @dataclass(frozen=True)
 class CutMix(Method):
-    """Train on images with a rectangle from another; its share of the pixels is that class's weight.
+    """Train on images with a rectangle from another, whose class has the weight of its area.
 
     One rectangle per batch; each image's partner is the one before it.
 

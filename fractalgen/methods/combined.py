@@ -163,7 +163,7 @@ def combined(kinds: tuple[type[Method], ...]) -> type[Combined]:
             metadata = {"source": (kind, field.name)}
             default = dataclasses.field(default=field.default, metadata=metadata)
             fields.append((own, hints[field.name], default))
-    made = dataclasses.make_dataclass(
+    made: Any = dataclasses.make_dataclass(
         f"Combined[{name}]",
         fields,
         bases=(Combined,),
@@ -182,7 +182,8 @@ def combined(kinds: tuple[type[Method], ...]) -> type[Combined]:
         recipe: made.options_in({kind.name: kind.recipes.get(recipe, {}) for kind in kinds})
         for recipe in recipes
     }
-    return made
+    found: type[Combined] = made
+    return found
 
 
 def _overrides(part: Method | type[Method], hook: str) -> bool:

@@ -60,9 +60,11 @@ class ManifoldMixup(Method):
         if mix.layer is None:
             views = tuple(mix(view) for view in batch.views)
             return super().forward(dataclasses.replace(batch, views=views), model)
-        handle = mix.layer.register_forward_hook(
-            lambda module, given, out: torch.cat([mix(part) for part in out.chunk(len(batch.views))])
-        )
+
+        def mixed(_module: nn.Module, _given: Any, out: torch.Tensor) -> torch.Tensor:
+            return torch.cat([mix(part) for part in out.chunk(len(batch.views))])
+
+        handle = mix.layer.register_forward_hook(mixed)
         try:  # a compiled network would not notice the new hook
             with torch.compiler.set_stance("force_eager"):
                 return super().forward(batch, model)

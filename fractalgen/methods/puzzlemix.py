@@ -16,7 +16,7 @@ from fractalgen.methods.method import Batch, Method
 from fractalgen.methods.min_cut import min_cut_labels
 from fractalgen.methods.saliency import gradient_saliency
 
-__all__ = ["PuzzleMix", "mask_of", "moves", "rearranged"]
+__all__ = ["PuzzleMix", "block_saliency", "mask_of", "moves", "rearranged"]
 
 _GRIDS = (2, 4, 8, 16)
 _MAX_MOVED = 8  # cells a side that are moved; 4 pixels each at 32
@@ -82,11 +82,15 @@ class PuzzleMix(Method):
         mask = mask_of(self, salient, salient[others], blocks, blocks[others], share)
         shows = torch.from_numpy(mask).to(first.device)
         mine, theirs = batch.views, tuple(view[partners] for view in batch.views)
-        n_moved = next(k for k in (_MAX_MOVED, 4, 2, 1) if k <= grid and not (height % k or width % k))
+        n_moved = next(
+            k for k in (_MAX_MOVED, 4, 2, 1) if k <= grid and not (height % k or width % k)
+        )
         if self.transport and n_moved > 1:
             cells = block_saliency(saliency, n_moved)
-            wide = functional.adaptive_max_pool2d
-            shown = [wide(part.float(), n_moved).cpu().numpy() for part in (~shows, shows)]
+            shown = [
+                functional.adaptive_max_pool2d(part.float(), n_moved).cpu().numpy()
+                for part in (~shows, shows)
+            ]
             to_mine = moves(cells, shown[0], self.distance)
             to_theirs = moves(cells[others], shown[1], self.distance)
             mine = tuple(rearranged(view, to_mine) for view in mine)
@@ -104,7 +108,8 @@ def block_saliency(saliency: torch.Tensor, grid: int) -> NDArray[np.float64]:
     blocks = functional.adaptive_avg_pool2d(saliency[:, None], grid)[:, 0].double().cpu().numpy()
     total = blocks.sum(axis=(1, 2), keepdims=True)
     even = np.full_like(blocks, 1 / grid**2)
-    return np.divide(blocks, total, out=even, where=total > 0)
+    shares: NDArray[np.float64] = np.divide(blocks, total, out=even, where=total > 0)
+    return shares
 
 
 def mask_of(
@@ -183,7 +188,7 @@ def moves(
 def rearranged(images: torch.Tensor, sources: NDArray[np.int64]) -> torch.Tensor:
     """Return images whose cells come from the cells that `moves` names."""
     n, channels, height, width = images.shape
-    grid = int(round(sources.shape[1] ** 0.5))
+    grid = round(sources.shape[1] ** 0.5)
     tall, wide = height // grid, width // grid
     cells = images.reshape(n, channels, grid, tall, grid, wide).permute(0, 2, 4, 1, 3, 5)
     flat = cells.reshape(n, grid * grid, channels, tall, wide)

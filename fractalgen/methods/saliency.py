@@ -45,7 +45,7 @@ def _sums(grey: torch.Tensor, radius: int) -> torch.Tensor:
 
 @contextlib.contextmanager
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode: no dropout, and batch statistics neither used nor kept."""
+    """Put a network into evaluation mode: no dropout, no batch's statistics used or kept."""
     was_training = network.training
     network.eval()
     try:
