@@ -1,6 +1,7 @@
 """Puzzle Mix: the salient parts of two images, moved so that both fit into one."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import nn
 from torch.nn import functional
 
-from fractalgen.arguments import real_number, true_or_false
+from fractalgen.arguments import real_number, true_or_false, whole_number
 from fractalgen.methods.method import Batch, Method
 from fractalgen.methods.min_cut import min_cut_labels
 from fractalgen.methods.saliency import gradient_saliency
@@ -19,7 +20,7 @@ from fractalgen.methods.saliency import gradient_saliency
 __all__ = ["PuzzleMix", "block_saliency", "mask_of", "moves", "rearranged"]
 
 _GRIDS = (2, 4, 8, 16)
-_MAX_MOVED = 8  # cells a side that are moved; 4 pixels each at 32
+_MOVED = (8, 4, 2, 1)  # cells a side that are moved; 8 have 4 pixels each at 32
 _VALUES = 4.0  # the range of normalised pixel values, about
 _MIN_PROBABILITY = 1e-8
 
@@ -28,32 +29,36 @@ _MIN_PROBABILITY = 1e-8
 class PuzzleMix(Method):
     """Train on images put together from the most salient blocks of two.
 
-    A grid of 2 to 16 blocks a side is chosen for each batch. A minimum cut then decides for each
-    block which of the two images shows there, and an assignment moves the salient blocks of each
+    A grid of 2 to 16 blocks a side is chosen for each batch. A minimum cut then decides how much of
+    which of the two images shows in each block, and an assignment moves the salient parts of each
     image to where it shows.
 
     Source: Kim et al., "Puzzle Mix: Exploiting saliency and local statistics for optimal mixup",
-    ICML 2020. Differences: blocks have two labels, not three, so the cut is exact; the assignment
-    is exact, too; neighbours cost nothing where they belong to the same image; and no adversarial
-    noise is added.
+    ICML 2020. Differences: cut and assignment are exact; colours are compared across borders by the
+    means of blocks; at most 8 x 8 parts are moved; no adversarial noise is added, and the clean
+    images are not trained on, too.
 
     Attributes
     ----------
     alpha : float
         Both parameters of the Beta distribution of the partner's share, 0.01 to 1000.
+    n_labels : int
+        Number of weights that a block can have, evenly from 0 to 1; 2 to 4.
     smoothness : float
         Cost of a border between the images, 0 to 100; the paper's beta.
     contrast : float
-        Additional cost of a border where the colours differ, 0 to 100; the paper's gamma.
+        Cost of different colours across borders, 0 to 100, in proportion to `smoothness`; the
+        paper's gamma.
     prior : float
-        Cost of blocks beyond an image's share, 0 to 100; the paper's eta.
+        Cost of departures from the shares, 0 to 100; the paper's eta.
     distance : float
-        Cost of moving a block, 0 to 100; the paper's xi.
+        Cost of moving a part across the image, 0 to 100; the paper's xi.
     transport : bool
-        Move the blocks.
+        Move the parts.
     """
 
     alpha: float = 1.0
+    n_labels: int = 3
     smoothness: float = 1.2
     contrast: float = 0.5
     prior: float = 0.2
@@ -64,6 +69,7 @@ class PuzzleMix(Method):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", real_number("alpha", self.alpha, 0.01, 1000))
+        object.__setattr__(self, "n_labels", whole_number("n_labels", self.n_labels, 2, 4))
         for name in ("smoothness", "contrast", "prior", "distance"):
             object.__setattr__(self, name, real_number(name, getattr(self, name), 0, 100))
         object.__setattr__(self, "transport", true_or_false("transport", self.transport))
@@ -76,31 +82,29 @@ class PuzzleMix(Method):
         grid = _GRIDS[rng.integers(len(_GRIDS))]
         share = float(rng.beta(self.alpha, self.alpha))
         partners = torch.from_numpy(rng.permutation(n)).to(first.device)
-        blocks = functional.adaptive_avg_pool2d(first, grid).double().cpu().numpy()
-        salient = block_saliency(saliency, grid)
         others = partners.cpu().numpy()
-        mask = mask_of(self, salient, salient[others], blocks, blocks[others], share)
-        shows = torch.from_numpy(mask).to(first.device)
-        mine, theirs = batch.views, tuple(view[partners] for view in batch.views)
-        n_moved = next(
-            k for k in (_MAX_MOVED, 4, 2, 1) if k <= grid and not (height % k or width % k)
-        )
-        if self.transport and n_moved > 1:
+        colors = functional.adaptive_avg_pool2d(first, grid).double().cpu().numpy() / _VALUES
+        salient = block_saliency(saliency, grid)
+        mask = mask_of(self, salient, salient[others], colors, colors[others], share)
+        theirs = torch.from_numpy(mask.astype(np.float32)).to(first.device)
+        mine, views = batch.views, tuple(view[partners] for view in batch.views)
+        n_moved = next(side for side in _MOVED if not (height % side or width % side))
+        if self.transport:
             cells = block_saliency(saliency, n_moved)
             shown = [
-                functional.adaptive_max_pool2d(part.float(), n_moved).cpu().numpy()
-                for part in (~shows, shows)
+                functional.adaptive_max_pool2d((part > 0).float(), n_moved).cpu().numpy()
+                for part in (1 - theirs, theirs)
             ]
-            to_mine = moves(cells, shown[0], self.distance)
-            to_theirs = moves(cells[others], shown[1], self.distance)
-            mine = tuple(rearranged(view, to_mine) for view in mine)
-            theirs = tuple(rearranged(view, to_theirs) for view in theirs)
-        pixels = functional.interpolate(shows[:, None].float(), (height, width)) > 0.5
-        views = tuple(torch.where(pixels, b, a) for a, b in zip(mine, theirs, strict=True))
-        area = pixels.float().mean(dim=(1, 2, 3))[:, None]
-        weights = batch.class_weights
-        targets = weights * (1 - area) + weights[partners] * area
-        return dataclasses.replace(batch, views=views, targets=targets)
+            sources = moves(cells, shown[0], self.distance)
+            mine = tuple(rearranged(view, sources) for view in mine)
+            sources = moves(cells[others], shown[1], self.distance)
+            views = tuple(rearranged(view, sources) for view in views)
+        weight = functional.interpolate(theirs[:, None], (height, width))
+        mixed = tuple((1 - weight) * a + weight * b for a, b in zip(mine, views, strict=True))
+        area = weight.mean(dim=(1, 2, 3))[:, None]
+        targets = batch.class_weights
+        targets = targets * (1 - area) + targets[partners] * area
+        return dataclasses.replace(batch, views=mixed, targets=targets)
 
 
 def block_saliency(saliency: torch.Tensor, grid: int) -> NDArray[np.float64]:
@@ -119,12 +123,13 @@ def mask_of(
     my_colors: NDArray[np.float64],
     their_colors: NDArray[np.float64],
     share: float,
-) -> NDArray[np.bool_]:
-    """Return where the partner shows, bool (n, grid, grid).
+) -> NDArray[np.float64]:
+    """Return the partner's weight in each block, shape (n, grid, grid).
 
-    A block costs the saliency of the image that it hides, and the prior's -log of the `share` of
-    the one that it shows. A border between the images costs `smoothness` and, in proportion to the
-    difference of the colours across it, `contrast`.
+    With g blocks a side, a weight w costs the saliency that it hides, w mine + (1 - w) theirs;
+    prior / g^2 times -log of its binomial probability for the `share`; and at every border
+    s (dw^2 + contrast times the difference of the colours that meet), s = smoothness / 16 g. The
+    difference of colours is that of the images that show, to first order in the weights.
 
     Parameters
     ----------
@@ -133,27 +138,37 @@ def mask_of(
     mine, theirs : ndarray, shape (n, grid, grid)
         Shares of the saliency of the two images.
     my_colors, their_colors : ndarray, shape (n, channels, grid, grid)
-        Means of the blocks, normalised.
+        Mean colours of the blocks, with a range of about 1.
     share : float
         Of the partner.
     """
-    grid = mine.shape[-1]
-    prior = options.prior / grid**2
-    shows_mine = theirs - prior * np.log(1 - share + _MIN_PROBABILITY)
-    shows_theirs = mine - prior * np.log(share + _MIN_PROBABILITY)
-    right, down = (
-        (options.smoothness + options.contrast * _seam(my_colors, their_colors, axis)) / (16 * grid)
-        for axis in (3, 2)
-    )
-    return min_cut_labels(shows_mine, shows_theirs, right, down)
+    grid, top = mine.shape[-1], options.n_labels - 1
+    scale = options.smoothness / (16 * grid)
+    colors = (my_colors, their_colors)
+    hides = [theirs.copy(), mine.copy()]  # what it costs to show mine, and theirs
+    borders = []
+    for axis in (2, 1):
+        before, after = ((slice(None),) * axis + (part,) for part in (slice(-1), slice(1, None)))
+        seams = [[_seam(a, b, axis + 1) for b in colors] for a in colors]
+        factor = scale * options.contrast / 2
+        for image in (0, 1):
+            hides[image][before] += factor * (seams[image][0] + seams[image][1])
+            hides[image][after] += factor * (seams[0][image] + seams[1][image])
+        excess = seams[0][1] + seams[1][0] - seams[0][0] - seams[1][1]
+        borders.append(np.maximum(scale + factor * excess, 0) / top**2)
+    costs = []
+    for label in range(top + 1):
+        weight = label / top
+        chance = math.comb(top, label) * share**label * (1 - share) ** (top - label)
+        prior = -options.prior / grid**2 * math.log(chance + _MIN_PROBABILITY)
+        costs.append((1 - weight) * hides[0] + weight * hides[1] + prior)
+    return min_cut_labels(np.stack(costs, axis=1), *borders) / top
 
 
 def _seam(a: NDArray[np.float64], b: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     """Return the mean difference of colours when neighbours along an axis are of a and b."""
-    before, after = (slice(None, -1), slice(1, None))
-    at = [(slice(None),) * axis + (part,) for part in (before, after)]
-    differences = np.abs(a[at[0]] - b[at[1]]) + np.abs(b[at[0]] - a[at[1]])
-    mean: NDArray[np.float64] = differences.mean(axis=1) / 2 / _VALUES
+    before, after = ((slice(None),) * axis + (part,) for part in (slice(-1), slice(1, None)))
+    mean: NDArray[np.float64] = np.abs(a[before] - b[after]).mean(axis=1)
     return mean
 
 
