@@ -42,20 +42,22 @@ def _draw_family(
     size: int | None,
     seed: int | None,
     format: str | None,  # noqa: A002 - the option's name
+    gray: bool | None,
     workers: int | None,
     overwrite: bool,
     quiet: bool,
     as_json: bool,
     **family_options: Any,
 ) -> None:
-    from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+    from fractalgen.mixing_set.family_recipe import FamilyRecipe
+    from fractalgen.mixing_set.recipe import Recipe
 
     name = str(click.get_current_context().command.name)
     if n is None:
         built_in = Recipe().family(name)
         n = built_in.n if built_in else 1000
     family = FamilyRecipe.of(name, n, start_index, **family_options)
-    recipe = Recipe(size, seed, format, [family])
+    recipe = Recipe(size, seed, format, [family], gray)
     run_build(recipe, out, workers=workers, overwrite=overwrite, quiet=quiet, as_json=as_json)
 
 

@@ -221,6 +221,12 @@ RECIPE = together(
         help="Image format. JPEG uses quality 95; PNG and WebP are lossless.  [default: the "
         "existing set's, else jpeg]",
     ),
+    click.option(
+        "--gray/--color",
+        default=None,
+        help="Draw in grey; such JPEG and PNG files are smaller.  [default: the existing set's, "
+        "else color]",
+    ),
 )
 """Settings that apply to a whole set."""
 
@@ -230,7 +236,7 @@ BUILD = together(
         "--overwrite",
         is_flag=True,
         help="Replace existing images of the requested families, or all drawn images if the size, "
-        "seed or format changes. After an interruption the same command resumes.",
+        "seed, format or colour changes. After an interruption the same command resumes.",
     ),
     QUIET,
     JSON,

@@ -50,18 +50,17 @@ def uniform_power(stream, exponent):
 
 
 @inlined
-def normal_at(seed, n):
-    """Return the `n`-th standard normal float32 of the stream `seed`, both uint64."""
-    first = n + n
-    radius = np.sqrt(-_TWO * _LN_2 * log2(uniform_at(seed, first) + _TINY))
-    return radius * cos_turns(uniform_at(seed, first + _TAKE))
-
-
-@inlined
 def _normal(stream):
     """Draw a standard normal number by the Box-Muller method."""
     radius = np.sqrt(-_TWO * _LN_2 * log2(uniform(stream) + _TINY))
     return radius * cos_turns(uniform(stream))
+
+
+@inlined
+def normal_at(seed, n):
+    """Return a standard normal number from the `n`-th and next uniform numbers of a stream."""
+    radius = np.sqrt(-_TWO * _LN_2 * log2(uniform_at(seed, n) + _TINY))
+    return radius * cos_turns(uniform_at(seed, n + _TAKE))
 
 
 @inlined

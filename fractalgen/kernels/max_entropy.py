@@ -18,11 +18,16 @@ _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _TOP = np.float32(255.0)
-_PERIOD = 510  # of a sine's place in the tone curve, in values
 _TWO_PERIODS = np.float32(1.0 / 510.0)
 _LN_2 = np.float32(0.69314718)
 _PI = np.float32(3.1415927)
 _FOUR_PER_PI_CUBED = np.float32(4.0 / np.pi**3)
+
+
+@inlined
+def _nth_normal(seed, n):
+    """Return a stream's `n`-th normal number, which takes two of its uniform ones."""
+    return normal_at(seed, n + n)
 
 
 @inlined
@@ -65,7 +70,7 @@ def filter_image(sigma, side, seed, width, box, source, target):
     margin = side // 2
     weights = np.empty(side * side, np.float32)
     for i in range(side * side):
-        weights[i] = sigma * normal_at(seed, np.uint64(i))
+        weights[i] = sigma * _nth_normal(seed, np.uint64(i))
     weights[side * margin + margin] += _ONE
     padded = np.zeros((height + 2 * margin, row + 6 * margin), np.float32)
     for y in range(height):
@@ -94,8 +99,9 @@ def _add_wave(one, two, three, sine, cosine, step_sine, step_cosine, totals):
 
 @kernel
 def _fill_waves(frequency, sine, cosine):
+    per_value = np.float32(frequency) * _TWO_PERIODS
     for v in range(256):
-        turns = np.float32(np.int32(frequency * v % _PERIOD)) * _TWO_PERIODS
+        turns = np.float32(np.int32(v)) * per_value
         sine[v] = sin_turns(turns)
         cosine[v] = cos_turns(turns)
 
@@ -113,9 +119,9 @@ def tone_table(temperature, first, last, seed):
     deviation = np.sqrt(temperature) * _TOP
     n = last - first + 1
     for k in range(n):
-        one = deviation * normal_at(seed, np.uint64(k))
-        two = deviation * normal_at(seed, np.uint64(n + k))
-        three = deviation * normal_at(seed, np.uint64(2 * n + k))
+        one = deviation * _nth_normal(seed, np.uint64(k))
+        two = deviation * _nth_normal(seed, np.uint64(n + k))
+        three = deviation * _nth_normal(seed, np.uint64(2 * n + k))
         _add_wave(one, two, three, waves[0], waves[1], waves[2], waves[3], totals)
     table = np.empty(768, np.uint8)
     for i in range(768):
@@ -154,15 +160,17 @@ def _fill_deviations(cut, height, width, deviations):
 
 
 @kernel
+def _fill_sine(per_pixel, sine):
+    for x in range(sine.size):
+        sine[x] = sin_turns(np.float32(np.int32(x)) * per_pixel)
+
+
+@kernel
 def _fill_sines(sines):
     """Fill row k with sin(pi (k + 1) x) at places x from 0 to 1."""
     n, side = sines.shape
-    period = 2 * (side - 1)
-    per_period = _ONE / np.float32(period)
     for k in range(n):
-        for x in range(side):
-            turns = np.float32(np.int32((k + 1) * x % period)) * per_period
-            sines[k, x] = sin_turns(turns)
+        _fill_sine(np.float32(k + 1) / np.float32(2 * (side - 1)), sines[k])
 
 
 @kernel
@@ -173,7 +181,7 @@ def _fill_field(scale, seed, first, deviations, down, across, field):
     rows = np.zeros((n_down, width), np.float32)
     for i in range(n_down):
         for j in range(n_across):
-            drawn = normal_at(seed, np.uint64(first + i * n_across + j))
+            drawn = _nth_normal(seed, np.uint64(first + i * n_across + j))
             _add_scaled(scale * deviations[i, j] * drawn, across[j], rows[i])
     for y in range(field.shape[0]):
         _clear(field[y])
