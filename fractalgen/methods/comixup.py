@@ -77,10 +77,13 @@ class CoMixup(Method):
         first = batch.views[0]
         n, (height, width), device = len(first), first.shape[-2:], first.device
         saliency = block_saliency(gradient_saliency(network, first, batch.targets), self.grid)
-        chosen = np.empty((n, self.grid, self.grid), np.int64)
-        for start in range(0, n, self.group):
-            part = slice(start, start + self.group)
-            chosen[part] = start + assigned(self, saliency[part], rng)
+        chosen = np.arange(n)[:, None, None] // self.group * self.group  # a group's first image
+        chosen = np.tile(chosen, (1, self.grid, self.grid))
+        n_whole = n - n % self.group
+        for part, size in ((slice(n_whole), self.group), (slice(n_whole, n), n - n_whole)):
+            if len(saliency[part]):
+                groups = saliency[part].reshape(-1, size, self.grid, self.grid)
+                chosen[part] += assigned(self, groups, rng).reshape(-1, self.grid, self.grid)
         blocks = torch.from_numpy(chosen).to(device)
         pixels = functional.interpolate(blocks[:, None].double(), (height, width))[:, 0].long()
         rows = torch.arange(height, device=device)[:, None]
@@ -97,53 +100,56 @@ class CoMixup(Method):
 def assigned(
     options: CoMixup, saliency: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return the image that shows in each block of each output, shape (n, grid, grid).
+    """Return which image of its group each block of each output shows.
 
-    `saliency` has the shape (n, grid, grid), each image's adding up to 1. With g blocks a side, an
-    image costs -saliency in a block, prior / g^2 times -log of its share, smoothness / g^2 for each
-    neighbour that shows another image, and, if it shows in more than threshold g^2 blocks of the
-    other outputs, 2 diversity / g^2 times that number.
+    `saliency` and the result have the shape (n_groups, n, grid, grid); each image's saliency adds
+    up to 1. With g blocks a side, an image costs -saliency in a block, prior / g^2 times -log of
+    its share, smoothness / g^2 for each neighbour that shows another image, and, if it shows in
+    more than threshold g^2 blocks of the other outputs, 2 diversity / g^2 times that number.
     """
-    n, grid, _ = saliency.shape
+    n_groups, n, grid, _ = saliency.shape
     n_blocks = grid * grid
-    shares = rng.dirichlet(np.full(n, options.alpha))
-    costs = -saliency.transpose(1, 2, 0)
-    costs = costs - options.prior / n_blocks * np.log(shares + _MIN_PROBABILITY)
+    shares = rng.dirichlet(np.full(n, options.alpha), n_groups)
+    costs = -saliency.transpose(0, 2, 3, 1)
+    prior = -options.prior / n_blocks * np.log(shares + _MIN_PROBABILITY)
+    costs = costs + prior[:, None, None]
     chosen = rng.integers(0, n, saliency.shape)
-    counts = np.bincount(chosen.ravel(), minlength=n)
+    images = np.arange(n)
+    counts = (chosen.reshape(n_groups, -1, 1) == images).sum(axis=1)
     for _ in range(_ROUNDS):
         for output in range(n):
-            counts -= np.bincount(chosen[output].ravel(), minlength=n)
+            counts -= (chosen[:, output].reshape(n_groups, -1, 1) == images).sum(axis=1)
             often = np.where(counts > options.threshold * n_blocks, counts, 0)
-            penalty = 2 * options.diversity / n_blocks * often
-            chosen[output] = settled(costs + penalty, options.smoothness / n_blocks)
-            counts += np.bincount(chosen[output].ravel(), minlength=n)
+            penalty = 2 * options.diversity / n_blocks * often[:, None, None]
+            chosen[:, output] = settled(costs + penalty, options.smoothness / n_blocks)
+            counts += (chosen[:, output].reshape(n_groups, -1, 1) == images).sum(axis=1)
     return chosen
 
 
 def settled(costs: NDArray[np.float64], border: float) -> NDArray[np.int64]:
-    """Return a label for each block such that no change of one block alone costs less.
+    """Return a label for each block of each grid; no change of one block alone would cost less.
 
     Source: Besag, "On the statistical analysis of dirty pictures", JRSS B 1986, iterated
     conditional modes, here on the black and the white squares of a chessboard in turn.
 
     Parameters
     ----------
-    costs : ndarray, shape (height, width, n_labels)
+    costs : ndarray, shape (n, height, width, n_labels)
         Of each label in each block.
     border : float
         Cost of neighbours whose labels differ.
     """
-    height, width, n_labels = costs.shape
-    labels: NDArray[np.int64] = costs.argmin(axis=2)
+    n, height, width, n_labels = costs.shape
+    labels: NDArray[np.int64] = costs.argmin(axis=3)
     black = np.add.outer(np.arange(height), np.arange(width)) % 2 == 0
+    same = np.zeros((n, height + 2, width + 2, n_labels))
     still = 0
     while still < 2:
-        same = np.pad(np.eye(n_labels)[labels], ((1, 1), (1, 1), (0, 0)))
-        beside = same[:-2, 1:-1] + same[2:, 1:-1] + same[1:-1, :-2] + same[1:-1, 2:]
+        same[:, 1:-1, 1:-1] = labels[..., None] == np.arange(n_labels)
+        beside = same[:, :-2, 1:-1] + same[:, 2:, 1:-1] + same[:, 1:-1, :-2] + same[:, 1:-1, 2:]
         total = costs - border * beside
-        best = total.argmin(axis=2)[..., None]
-        gain = np.take_along_axis(total, labels[..., None], 2) - np.take_along_axis(total, best, 2)
+        best = total.argmin(axis=3)[..., None]
+        gain = np.take_along_axis(total, labels[..., None], 3) - np.take_along_axis(total, best, 3)
         change = black & (gain[..., 0] > _MIN_GAIN)
         labels = np.where(change, best[..., 0], labels)
         black = ~black

@@ -115,7 +115,7 @@ def test_targets_say_what_share_of_the_pixels_shows(method, size):
 def test_no_change_of_one_block_costs_less(rng):
     for _ in range(5):
         costs, border = rng.normal(size=(4, 3, 5)), 0.7
-        labels = settled(costs, border)
+        labels = settled(np.stack([costs, -costs]), border)[0]
 
         def price(labels, costs=costs, border=border):
             borders = (np.diff(labels, axis=0) != 0).sum() + (np.diff(labels, axis=1) != 0).sum()
@@ -129,8 +129,8 @@ def test_no_change_of_one_block_costs_less(rng):
 
 
 def test_no_image_fills_the_outputs():
-    saliency = np.full((10, 4, 4), 1 / 16)
-    saliency[0] = 1.0  # everyone would show this one
+    saliency = np.full((1, 10, 4, 4), 1 / 16)
+    saliency[:, 0] = 1.0  # everyone would show this one
     free = assigned(CoMixup(diversity=0.0), saliency, np.random.default_rng(0))
     assert np.all(free == 0)
     varied = assigned(CoMixup(), saliency, np.random.default_rng(0))
