@@ -93,7 +93,9 @@ class CoMixup(Method):
             view.permute(0, 2, 3, 1)[pixels, rows, columns].permute(0, 3, 1, 2)
             for view in batch.views
         )
-        shares = functional.one_hot(pixels.flatten(1), n).float().mean(dim=1)
+        ones = torch.ones(n, height * width, device=device)
+        shares = torch.zeros(n, n, device=device).scatter_add_(1, pixels.flatten(1), ones)
+        shares /= height * width
         return dataclasses.replace(batch, views=views, targets=shares @ batch.class_weights)
 
 
