@@ -1,0 +1,115 @@
+"""A comparison from its plan to its table: train and evaluate what is missing, then compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fractalgen.errors import FractalgenError, RunUsageError
+from fractalgen.evaluation.compare import compare
+from fractalgen.evaluation.comparison import Comparison
+from fractalgen.experiments.execution import Machine, execute
+from fractalgen.experiments.grid import Experiment, Grid
+from fractalgen.experiments.state import Decision, Found, Step, decide, digest_of, look
+from fractalgen.files.lock import locked
+
+__all__ = ["Outcome", "run_grid"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a comparison came to.
+
+    Attributes
+    ----------
+    experiments : tuple of Experiment
+        All runs.
+    comparison : Comparison or None
+        The figures of the runs that are measured; None if none is.
+    failures : dict of str to str
+        Why runs failed, by their names.
+    """
+
+    experiments: tuple[Experiment, ...]
+    comparison: Comparison | None
+    failures: dict[str, str]
+
+
+def run_grid(
+    grid: Grid, machine: Machine | None = None, tell: Callable[[str], None] = lambda _: None
+) -> Outcome:
+    """Train and evaluate what is missing of a grid, and compare all runs.
+
+    Call it again after an interruption, even a ``kill -9``: finished runs are not touched, and
+    unfinished ones resume after their last epoch. A run that fails does not end the others.
+
+    Parameters
+    ----------
+    grid : Grid
+        What to compare.
+    machine : Machine, optional
+        How to compute.
+    tell : callable
+        Called with lines of text for the user.
+
+    Raises
+    ------
+    RunUsageError
+        If an option is wrong, or a run's folder holds another run; nothing was changed.
+    SetError
+        If another process works in the same folder.
+    """
+    machine = machine or Machine()
+    experiments = grid.experiments()
+    machine.slots()  # fails before the hours and not after
+    grid.out.mkdir(parents=True, exist_ok=True)
+    with locked(grid.out):
+        failures: dict[str, str] = {}
+        decisions = _decisions(experiments, failures)
+        _check_refusals(experiments, decisions)
+        missing = []
+        for experiment in experiments:
+            decision = decisions.get(experiment.name)
+            if decision is not None and decision.step is not Step.DONE:
+                missing.append((experiment, decision.step is not Step.EVALUATE))
+                tell(f"{experiment.name}: {decision.step.value} ({decision.reason})")
+            elif decision is None:
+                tell(f"{experiment.name}: failed: {failures[experiment.name]}")
+        n_done = sum(decision.step is Step.DONE for decision in decisions.values())
+        tell(f"{len(experiments)} runs, {n_done} done, {len(missing)} to do")
+        failures |= execute(missing, machine, grid.out, tell)
+    measured = [one.folder for one in experiments if one.name not in failures]
+    return Outcome(experiments, compare(measured) if measured else None, failures)
+
+
+def _decisions(
+    experiments: Sequence[Experiment], failures: dict[str, str]
+) -> dict[str, Decision]:
+    """Decide on each experiment; add those whose files cannot be read to `failures`."""
+    digests = {each: digest_of(each) for each in {one.set_folder for one in experiments} if each}
+    decisions = {}
+    for experiment in experiments:
+        try:
+            found: Found = look(experiment, digests)
+        except (FractalgenError, OSError) as error:
+            failures[experiment.name] = str(error)
+        else:
+            decisions[experiment.name] = decide(experiment, found)
+    return decisions
+
+
+def _check_refusals(
+    experiments: Sequence[Experiment], decisions: dict[str, Decision]
+) -> None:
+    refused = [
+        (experiment.folder, decision.reason)
+        for experiment in experiments
+        if (decision := decisions.get(experiment.name)) and decision.step is Step.REFUSE
+    ]
+    if refused:
+        (folder, reason), *others = refused
+        more = f" (and {len(others)} more like it)" if others else ""
+        raise RunUsageError(
+            f"{folder} {reason}{more}; nothing was changed: use the same options to continue it, "
+            "or another --out"
+        )
