@@ -55,9 +55,7 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
         raise RunUsageError("no runs were given to compare")
     columns = _columns(results)
     logged = {} if isinstance(runs, Mapping) else {run: _times(run) for run in results}
-    measured = {
-        run: {**found.sections(), **logged.get(run, {})} for run, found in results.items()
-    }
+    measured = {run: {**found.sections(), **logged.get(run, {})} for run, found in results.items()}
     notes = tuple(_notes(columns, results, measured))
     return Comparison(columns, _rows(columns, measured), notes)
 

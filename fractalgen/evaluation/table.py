@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,7 +128,9 @@ class Table:
 
     def to_markdown(self) -> str:
         """Return the table in Markdown, with the best figures in bold."""
-        heads = ["<br>".join(markdown_escaped(part) for part in head if part) for head in self.heads]
+        heads = [
+            "<br>".join(markdown_escaped(part) for part in head if part) for head in self.heads
+        ]
         n = len(heads)
         lines = [f"**{markdown_escaped(self.title)}**", ""] if self.title else []
         lines += [f"| {markdown_escaped(self.corner)} | ".replace("|  |", "| |")]
@@ -154,6 +157,8 @@ class Table:
         for number in range(n_lines):
             corner = _latex(self.corner) if number == n_lines - 1 else ""
             heads = [_latex(column[number]) for column in columns]
+            if number < n_lines - 1:
+                heads = [_spanned(head, len(list(same))) for head, same in itertools.groupby(heads)]
             lines.append(" & ".join([corner, *heads]) + r" \\")
         lines.append("\\midrule")
         for place, block in enumerate(self.blocks):
@@ -186,6 +191,11 @@ def markdown_escaped(text: str) -> str:
 
 def _latex(text: str) -> str:
     return "".join(_LATEX.get(sign, sign) for sign in text)
+
+
+def _spanned(head: str, n: int) -> str:
+    """Return a head that spans columns."""
+    return head if n == 1 else f"\\multicolumn{{{n}}}{{c}}{{{head}}}"
 
 
 def _text(cell: Number | None) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from fractalgen.errors import FractalgenError, RunUsageError
+from fractalgen.errors import FractalgenError, RunError, RunUsageError
 from fractalgen.evaluation.compare import compare
 from fractalgen.evaluation.comparison import Comparison
 from fractalgen.experiments.execution import Machine, execute
 from fractalgen.experiments.grid import Experiment, Grid
 from fractalgen.experiments.state import Decision, Found, Step, decide, digest_of, look
 from fractalgen.files.lock import locked
+from fractalgen.training.datasets import DATASETS, load_data
 
 __all__ = ["Outcome", "run_grid"]
 
@@ -75,6 +77,7 @@ def run_grid(
                 tell(f"{experiment.name}: {decision.step.value} ({decision.reason})")
             elif decision is None:
                 tell(f"{experiment.name}: failed: {failures[experiment.name]}")
+        missing = _with_data(missing, machine.data_dir, failures, tell)
         n_done = sum(decision.step is Step.DONE for decision in decisions.values())
         tell(f"{len(experiments)} runs, {n_done} done, {len(missing)} to do")
         failures |= execute(missing, machine, grid.out, tell)
@@ -82,25 +85,42 @@ def run_grid(
     return Outcome(experiments, compare(measured) if measured else None, failures)
 
 
-def _decisions(
-    experiments: Sequence[Experiment], failures: dict[str, str]
-) -> dict[str, Decision]:
+def _decisions(experiments: Sequence[Experiment], failures: dict[str, str]) -> dict[str, Decision]:
     """Decide on each experiment; add those whose files cannot be read to `failures`."""
     digests = {each: digest_of(each) for each in {one.set_folder for one in experiments} if each}
     decisions = {}
     for experiment in experiments:
         try:
             found: Found = look(experiment, digests)
-        except (FractalgenError, OSError) as error:
+        except (FractalgenError, OSError) as error:  # noqa: PERF203
             failures[experiment.name] = str(error)
         else:
             decisions[experiment.name] = decide(experiment, found)
     return decisions
 
 
-def _check_refusals(
-    experiments: Sequence[Experiment], decisions: dict[str, Decision]
-) -> None:
+def _with_data(
+    missing: Sequence[tuple[Experiment, bool]],
+    data_dir: Path,
+    failures: dict[str, str],
+    tell: Callable[[str], None],
+) -> list[tuple[Experiment, bool]]:
+    """Load each published data set once, so that it is downloaded once; leave out what has none."""
+    reasons: dict[str, str] = {}
+    for name in {experiment.config.dataset: None for experiment, _ in missing}:
+        if name in DATASETS:
+            try:
+                load_data(name, data_dir=data_dir)
+            except RunError as error:
+                reasons[name] = str(error)
+                tell(f"{name}: {error}")
+    for experiment, _ in missing:
+        if experiment.config.dataset in reasons:
+            failures[experiment.name] = reasons[experiment.config.dataset]
+    return [each for each in missing if each[0].name not in failures]
+
+
+def _check_refusals(experiments: Sequence[Experiment], decisions: dict[str, Decision]) -> None:
     refused = [
         (experiment.folder, decision.reason)
         for experiment in experiments

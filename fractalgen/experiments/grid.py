@@ -96,7 +96,9 @@ class Grid:
     out: Path = Path("comparison")
 
     def __post_init__(self) -> None:
-        names = [variant.text if variant.set_folder is None else variant for variant in self.variants]
+        names = [
+            variant.text if variant.set_folder is None else variant for variant in self.variants
+        ]
         for what, values in (
             ("method", names),
             ("data set", self.datasets),
@@ -116,7 +118,9 @@ class Grid:
         if _FRACTALS in measure["ood"]:
             measure["set_folder"] = self.sets[0]
         found = [
-            Experiment(variant, config, folder, self.out / RUNS / _name(config, variant, folder), measure)
+            Experiment(
+                variant, config, folder, self.out / RUNS / _name(config, variant, folder), measure
+            )
             for seed in self.seeds
             for dataset in self.datasets
             for model in self.models

@@ -88,7 +88,9 @@ def decide(experiment: Experiment, found: Found) -> Decision:
     if found.epoch < wanted.epochs:
         return Decision(Step.RESUME, f"after epoch {found.epoch} of {wanted.epochs}")
     unlike = _unlike(experiment, found)
-    return Decision(Step.EVALUATE, unlike) if unlike else Decision(Step.DONE, "trained and measured")
+    return (
+        Decision(Step.EVALUATE, unlike) if unlike else Decision(Step.DONE, "trained and measured")
+    )
 
 
 def _unlike(experiment: Experiment, found: Found) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import inspect
@@ -83,7 +84,9 @@ class Variant:
     @property
     def text(self) -> str:
         """The variant as `parse` reads it."""
-        return ":".join([self.method, *(f"{name}={_written(value)}" for name, value in self.options)])
+        return ":".join(
+            [self.method, *(f"{name}={_written(value)}" for name, value in self.options)]
+        )
 
     def config(self, common: Mapping[str, Any]) -> Config:
         """Return a run's configuration; the variant's own options come before `common`.
@@ -116,11 +119,10 @@ def _scalar(text: str) -> Any:
     words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
     if text.lower() in words:
         return words[text.lower()]
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
+    if re.fullmatch(r"[+-]?[0-9]+", text):
+        return int(text)
+    with contextlib.suppress(ValueError):
+        return float(text)
     return text
 
 

@@ -1,7 +1,7 @@
 """The process of one experiment: train or resume, evaluate, and end with the process above it.
 
-Its standard input has the job as a line of JSON and then stays open; at its end, which comes even if
-the parent is killed, the process ends. Its standard output has an event per line, as JSON.
+Its standard input has the job as a line of JSON and then stays open; when it closes, which happens
+even if the parent is killed, the process ends. Its standard output has an event per line, as JSON.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def work(job: Mapping[str, Any], tell: _Tell) -> None:
 
 
 def _wait_for_lock(folder: Path) -> None:
-    """Wait for the process of an earlier comparison, which ends soon after its parent was killed."""
+    """Wait for the process of an earlier comparison, which ends soon after its parent."""
     from fractalgen.errors import SetError
     from fractalgen.files.lock import locked
 
@@ -102,7 +102,7 @@ def _wait_for_lock(folder: Path) -> None:
         try:
             with locked(folder):
                 return
-        except SetError:
+        except SetError:  # noqa: PERF203
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)
