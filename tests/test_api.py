@@ -14,7 +14,7 @@ from fractalgen import errors
 PACKAGE = Path(fg.__file__).parent
 # Interruptions, signals between threads, and Click's own exceptions are no errors of a user's.
 NOT_FOR_USERS = {"BuildInterrupted", "DamagedError", "Failure", "Stopped"}
-NEED_TORCH = {"evaluate", "load_run", "train"}
+NEED_TORCH = {"evaluate", "inspect", "load_run", "train", "train_and_compare"}
 
 
 def run(code, *, cwd):

@@ -41,6 +41,7 @@ COMMANDS = {
     "train-with-set": "train_with_set:train_with_set",
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
+    "inspect": "inspect:inspect",
 }
 """The module and function (or class) of each command, in the order of the help page."""
 

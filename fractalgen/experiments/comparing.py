@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fractalgen.errors import FractalgenError, RunError, RunUsageError
 from fractalgen.evaluation.compare import compare
 from fractalgen.evaluation.comparison import Comparison
 from fractalgen.experiments.execution import Machine, execute
 from fractalgen.experiments.grid import Experiment, Grid
+from fractalgen.experiments.layout import layout
+from fractalgen.experiments.metrics import find_metrics, measured_for
+from fractalgen.experiments.outputs import write_outputs
 from fractalgen.experiments.state import Decision, Found, Step, decide, digest_of, look
+from fractalgen.experiments.variant import Variant
 from fractalgen.files.lock import locked
 from fractalgen.training.datasets import DATASETS, load_data
 
-__all__ = ["Outcome", "run_grid"]
+__all__ = ["Outcome", "run_grid", "train_and_compare"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,74 @@ class Outcome:
     experiments: tuple[Experiment, ...]
     comparison: Comparison | None
     failures: dict[str, str]
+
+
+def train_and_compare(
+    methods: Sequence[str],
+    *,
+    dataset: str | Sequence[str] = "digits",
+    model: str | Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    sets: Sequence[str | Path] = ("ipmix-set",),
+    metrics: Sequence[str] = (),
+    measure: Mapping[str, Any] | None = None,
+    out: str | Path = "comparison",
+    machine: Machine | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    **common: Any,
+) -> Outcome:
+    """Train and evaluate methods where that is missing, and compare them.
+
+    It does what ``fractalgen compare --methods`` does, and writes the same files to `out`.
+
+    Parameters
+    ----------
+    methods : sequence of str
+        Methods with their options, such as ``"ipmix:jsd=false"``; see
+        `fractalgen.experiments.variant.Variant.parse`.
+    dataset, model : str or sequence of str
+        Data sets and networks; a model of None is the data set's own.
+    seeds : sequence of int
+        Seeds of the runs.
+    sets : sequence of path
+        Mixing sets.
+    metrics : sequence of str
+        Names in `fractalgen.experiments.metrics.METRICS` for the table. If given, only what they
+        need is measured.
+    measure : dict, optional
+        Options of `fractalgen.evaluate`, such as ``{"limit": 500, "pgd_steps": 0}``.
+    out : path
+        Folder for the runs and the tables.
+    machine, tell
+        See `run_grid`.
+    **common
+        Options of `fractalgen.training.config.configure` for all runs, such as ``epochs``.
+
+    Returns
+    -------
+    Outcome
+        Its `comparison` has all figures.
+
+    Raises
+    ------
+    RunUsageError
+        If an option is wrong, or a run's folder holds another run.
+    """
+    shown = find_metrics(metrics)
+    grid = Grid(
+        tuple(Variant.parse(text) for text in methods),
+        (dataset,) if isinstance(dataset, str) else tuple(dataset),
+        (model,) if model is None or isinstance(model, str) else tuple(model),
+        tuple(seeds),
+        tuple(map(str, sets)),
+        common,
+        {**(measured_for(shown) if shown else {}), **(measure or {})},
+        Path(out),
+    )
+    outcome = run_grid(grid, machine, tell)
+    tables = layout("metrics", outcome.experiments, outcome.comparison, outcome.failures, metrics)
+    write_outputs(grid.out, outcome.comparison, tables, outcome.failures)
+    return outcome
 
 
 def run_grid(

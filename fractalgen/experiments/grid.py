@@ -128,6 +128,7 @@ class Grid:
             for config in [self._config(variant, dataset, model, seed)]
             for folder in self._sets_of(variant)
         ]
+        _check_unlike(found)
         return tuple(_apart(found))
 
     def _config(self, variant: Variant, dataset: str, model: str | None, seed: int) -> Config:
@@ -171,6 +172,16 @@ def _name(config: Config, variant: Variant, set_folder: Path | None) -> str:
     return "-".join([*(slug(part) for part in parts), str(config.seed)])
 
 
+def _check_unlike(experiments: Iterable[Experiment]) -> None:
+    seen: dict[str, Experiment] = {}
+    for one in experiments:
+        other = seen.setdefault(_identity(one), one)
+        if other is not one:
+            raise RunUsageError(
+                f"'{other.variant.text}' and '{one.variant.text}' are the same run; leave out one"
+            )
+
+
 def _apart(experiments: Iterable[Experiment]) -> list[Experiment]:
     """Add a digest to the folders of different runs that would have the same name."""
     found = list(experiments)
@@ -187,5 +198,9 @@ def _apart(experiments: Iterable[Experiment]) -> list[Experiment]:
 
 
 def _digest(experiment: Experiment) -> str:
+    return hashlib.sha256(_identity(experiment).encode()).hexdigest()[:8]
+
+
+def _identity(experiment: Experiment) -> str:
     what = [experiment.config.as_json(), str(experiment.set_folder)]
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
+    return json.dumps(what, sort_keys=True)

@@ -81,7 +81,8 @@ def layout(
     if kind == "models":
         return _by_model(groups, chosen, figures)
     if kind == "crossed":
-        return (_crossed(groups, chosen, figures),)
+        parts = _by_network(groups).items()
+        return tuple(_crossed(", ".join(names), own, chosen, figures) for names, own in parts)
     return (_by_metric(groups, chosen, figures, corner),)
 
 
@@ -99,6 +100,14 @@ def _groups(experiments: Sequence[Experiment], failures: Mapping[str, str]) -> l
         shown = name.rstrip("/").rpartition("/")[2] if len(sets[variant]) > 1 else ""
         groups.append(_Group(dataset, model, variant, shown, runs, len(members) - len(runs)))
     return groups
+
+
+def _by_network(groups: Sequence[_Group]) -> dict[tuple[str, str], list[_Group]]:
+    """Return the groups of each data set and model."""
+    parts: dict[tuple[str, str], list[_Group]] = {}
+    for group in groups:
+        parts.setdefault((group.dataset, group.model), []).append(group)
+    return parts
 
 
 class _Figures:
@@ -155,11 +164,8 @@ class _Figures:
 def _by_metric(
     groups: Sequence[_Group], metrics: Sequence[Metric], figures: _Figures, corner: str
 ) -> Table:
-    parts: dict[tuple[str, str], list[_Group]] = {}
-    for group in groups:
-        parts.setdefault((group.dataset, group.model), []).append(group)
     blocks = []
-    for (dataset, model), members in parts.items():
+    for (dataset, model), members in _by_network(groups).items():
         columns = [figures.numbers(members, metric) for metric in metrics]
         lines = tuple(
             Line(group.label, tuple(column[place] for column in columns))
@@ -212,7 +218,9 @@ def _mean_line(rows: Sequence[Sequence[_Group]], metric: Metric, figures: _Figur
     return Line("Mean", tuple(shown))
 
 
-def _crossed(groups: Sequence[_Group], metrics: Sequence[Metric], figures: _Figures) -> Table:
+def _crossed(
+    title: str, groups: Sequence[_Group], metrics: Sequence[Metric], figures: _Figures
+) -> Table:
     """Return rows and columns by the two parts of the variants' labels."""
     columns = list(dict.fromkeys(_parts(group)[1] for group in groups))
     numbers = [figures.numbers(groups, metric) for metric in metrics]
@@ -234,7 +242,7 @@ def _crossed(groups: Sequence[_Group], metrics: Sequence[Metric], figures: _Figu
         for row in rows
     )
     heads = tuple((column, figures.head(metric)) for column in columns for metric in metrics)
-    return Table(heads, (Block(None, lines),))
+    return Table(heads, (Block(None, lines),), title=title)
 
 
 def _parts(group: _Group) -> tuple[str, str]:
