@@ -178,7 +178,10 @@ def _with_data(
     failures: dict[str, str],
     tell: Callable[[str], None],
 ) -> list[tuple[Experiment, bool]]:
-    """Load each published data set once, so that it is downloaded once; leave out what has none."""
+    """Load each published data set once, so that it is downloaded once; leave out what has none.
+
+    Runs whose mixing set does not exist are left out, too.
+    """
     reasons: dict[str, str] = {}
     for name in {experiment.config.dataset: None for experiment, _ in missing}:
         if name in DATASETS:
@@ -187,9 +190,15 @@ def _with_data(
             except RunError as error:
                 reasons[name] = str(error)
                 tell(f"{name}: {error}")
-    for experiment, _ in missing:
+    for experiment, train in missing:
+        folder = experiment.set_folder
         if experiment.config.dataset in reasons:
             failures[experiment.name] = reasons[experiment.config.dataset]
+        elif folder is not None and train and not folder.exists():
+            failures[experiment.name] = (
+                f"{folder} does not exist; 'fractalgen build-set {folder}' draws a mixing set"
+            )
+            tell(f"{experiment.name}: failed: {failures[experiment.name]}")
     return [each for each in missing if each[0].name not in failures]
 
 
