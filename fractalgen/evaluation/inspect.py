@@ -141,10 +141,12 @@ def project(features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     Source: van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 2008.
     """
     from sklearn.manifold import TSNE as ScikitTSNE  # noqa: N811 - the file has that name
+    from threadpoolctl import threadpool_limits
 
     perplexity = min(30.0, (len(features) - 1) / 3)
     method = ScikitTSNE(init="pca", perplexity=perplexity, random_state=seed)
-    places = np.asarray(method.fit_transform(features), np.float64)
+    with threadpool_limits(1):  # sums would depend on the number of threads
+        places = np.asarray(method.fit_transform(features), np.float64)
     low, high = places.min(axis=0), places.max(axis=0)
     scaled: NDArray[np.float64] = (places - (low + high) / 2) / max(float((high - low).max()), 1e-9)
     return scaled + 0.5

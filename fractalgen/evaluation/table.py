@@ -119,10 +119,9 @@ class Table:
                 shown = (indent + line.name).ljust(name_width)
                 for index in columns:
                     cell = line.cells[index]
-                    text = _text(cell).rjust(widths[index])
-                    if bold and cell is not None and cell.is_best:
-                        text = f"{_BOLD}{text}{_PLAIN}"
-                    shown += _GAP + text
+                    text = _text(cell)
+                    shown += _GAP + " " * (widths[index] - len(text))
+                    shown += f"{_BOLD}{text}{_PLAIN}" if bold and _is_best(cell) else text
                 lines.append(shown)
         return "\n".join(lines)
 
@@ -141,8 +140,7 @@ class Table:
                 lines.append(f"| **{markdown_escaped(block.title)}** |" + " |" * n)
             for line in block.lines:
                 cells = [
-                    f"**{_text(cell)}**" if cell is not None and cell.is_best else _text(cell)
-                    for cell in line.cells
+                    f"**{_text(cell)}**" if _is_best(cell) else _text(cell) for cell in line.cells
                 ]
                 lines.append(f"| {markdown_escaped(line.name)} | {' | '.join(cells)} |")
         return "\n".join(lines)
@@ -167,9 +165,7 @@ class Table:
                 lines.append(f"\\multicolumn{{{n + 1}}}{{l}}{{{_latex(block.title)}}}" + r" \\")
             for line in block.lines:
                 cells = [
-                    f"\\textbf{{{_latex(_text(cell))}}}"
-                    if cell is not None and cell.is_best
-                    else _latex(_text(cell))
+                    f"\\textbf{{{_latex(_text(cell))}}}" if _is_best(cell) else _latex(_text(cell))
                     for cell in line.cells
                 ]
                 lines.append(" & ".join([_latex(line.name), *cells]) + r" \\")
@@ -200,6 +196,10 @@ def _spanned(head: str, n: int) -> str:
 
 def _text(cell: Number | None) -> str:
     return MISSING if cell is None else cell.text
+
+
+def _is_best(cell: Number | None) -> bool:
+    return cell is not None and cell.is_best
 
 
 def _split(widths: Sequence[int], name_width: int, width: int | None) -> list[list[int]]:

@@ -21,9 +21,7 @@ def test_every_preset_is_a_grid(name):
     preset = PRESETS[name]
     assert {text.partition(":")[0] for text in preset.methods.values()} <= THE_PAPERS
     registered = {
-        label: text
-        for label, text in preset.methods.items()
-        if text.partition(":")[0] in METHODS
+        label: text for label, text in preset.methods.items() if text.partition(":")[0] in METHODS
     }
     variants = tuple(Variant.parse(text) for text in registered.values())
     datasets = preset.datasets or ("folder:photos",)
@@ -42,15 +40,21 @@ def test_the_help_page_lists_every_preset():
 
 
 def test_options_of_table_10():
-    methods = [Variant.parse(text).config({}).method for text in PRESETS["table10"].methods.values()]
-    assert {(method.k, method.t) for method in methods} == {(k, t) for k in (2, 3, 4) for t in (2, 3)}
+    texts = PRESETS["table10"].methods.values()
+    methods = [Variant.parse(text).config({}).method for text in texts]
+    assert {(method.k, method.t) for method in methods} == {
+        (k, t) for k in (2, 3, 4) for t in (2, 3)
+    }
 
 
 def test_table_8_has_a_row_for_each_recipe_or_for_each_set_of_the_user():
     preset = PRESETS["table8"]
     assert [one.label for one in preset.variants()] == list(preset.recipes)
     own = preset.variants(("here/mine", "other"))
-    assert [(one.label, one.set_folder) for one in own] == [("mine", "here/mine"), ("other", "other")]
+    assert [(one.label, one.set_folder) for one in own] == [
+        ("mine", "here/mine"),
+        ("other", "other"),
+    ]
 
 
 def test_recipes_of_table_8_ship():
