@@ -11,6 +11,7 @@ from benchmarks import (
     features,
     ifs,
     image_ops,
+    other_papers,
     training,
 )
 from benchmarks.vectors import processor
@@ -30,6 +31,7 @@ def main() -> None:
         *whole_commands,
         *bank.rows(),
         *augment.rows(),
+        *other_papers.rows(),
         *image_ops.rows(),
         *training.rows(),
     ]

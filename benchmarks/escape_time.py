@@ -96,7 +96,9 @@ def compare(n_runs: int = 5) -> list[tuple[float, float, float]]:
         traps = np.array([numbers], dtype)
 
         def ours(view=view, traps=traps):
-            follow_orbits(view, *formula.steps, False, MAX_ITER, shapes, traps, 16.0, 0, 1, records)
+            follow_orbits(
+                view, *formula.steps, False, MAX_ITER, shapes, traps, 16.0, 0, 0, 1, records
+            )
             measure_orbits(records, formula.power)
 
         def plain(x=x, y=y, width=width, step=step):

@@ -5,6 +5,7 @@ curve or a point batch after another. They colour nothing and choose no paramete
 """
 
 import math
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from benchmarks.timing import Row, paired_seconds
 from benchmarks.vectors import vector_bits
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import sample_spec
+from fractalgen.kernels.affine_systems import scatter
 from fractalgen.kernels.curves import draw_curves
 from fractalgen.kernels.flames import play_flame
 from fractalgen.kernels.leaves import paint_leaves
@@ -85,6 +87,26 @@ def plain_contours(params: Any) -> None:
     np.asarray(image.reduce(4))
 
 
+def plain_fractal_db(params: Any) -> None:
+    """Move one point 100,000 times in plain Python, then paste a patch of 3 x 3 at each place."""
+    rng = random.Random(0)
+    maps = list(params.maps)
+    chances = np.cumsum(params.weights).tolist()
+    x = y = 0.0
+    places = []
+    for _ in range(100_000):
+        a, b, c, d, e, f = rng.choices(maps, cum_weights=chances)[0]
+        x, y = a * x + b * y + c, d * x + e * y + f
+        places.append((x, y))
+    spots = np.array(places)
+    spots -= spots.min(axis=0)
+    spots *= (SIZE - 7) / spots.max()
+    image = np.zeros((SIZE, SIZE), np.uint8)
+    patch = np.array([params.patch >> bit & 1 for bit in range(9)], np.uint8).reshape(3, 3) * 255
+    for column, row in spots.astype(int).tolist():
+        image[row + 2 : row + 5, column + 2 : column + 5] |= patch
+
+
 def plain_flame(params: Any) -> None:
     """Move 10,000 points a hundred times by one variation, and take the histogram's logarithm."""
     rng = np.random.default_rng(0)
@@ -108,6 +130,7 @@ BASELINES: dict[str, tuple[Callable[[Any], None], str, Any]] = {
     "spectrum": (plain_spectrum, "NumPy's FFT, three channels", spectral_noise),
     "radial-contours": (plain_contours, "Pillow, at four times the size", draw_curves),
     "visual-atoms": (plain_contours, "Pillow, at four times the size", draw_curves),
+    "fractal-db": (plain_fractal_db, "Python, point by point", scatter),
     "flame": (plain_flame, "NumPy, one variation, grey, 1 M points", play_flame),
 }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from fractalgen.version import __version__
 
 if TYPE_CHECKING:
-    from fractalgen.augment import IPMix, IPMixConfig
+    from fractalgen.augment import PRIME, AugMix, IPMix, IPMixConfig, LayerMix, PixMix
     from fractalgen.bank import MixingSet
     from fractalgen.errors import FractalgenError
     from fractalgen.evaluation.compare import compare
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from fractalgen.training.train import train
 
 _HOMES = {
+    "AugMix": "fractalgen.augment",
     "FAMILIES": "fractalgen.families",
     "FractalgenError": "fractalgen.errors",
     "IPMix": "fractalgen.augment",
     "IPMixConfig": "fractalgen.augment",
     "ImageSpec": "fractalgen.families.base",
+    "LayerMix": "fractalgen.augment",
     "MixingSet": "fractalgen.bank",
+    "PRIME": "fractalgen.augment",
+    "PixMix": "fractalgen.augment",
     "Recipe": "fractalgen.mixing_set.recipe",
     "build": "fractalgen.mixing_set.build",
     "compare": "fractalgen.evaluation.compare",
@@ -49,11 +53,15 @@ _HOMES = {
 
 __all__ = [
     "FAMILIES",
+    "PRIME",
+    "AugMix",
     "FractalgenError",
     "IPMix",
     "IPMixConfig",
     "ImageSpec",
+    "LayerMix",
     "MixingSet",
+    "PixMix",
     "Recipe",
     "__version__",
     "build",

@@ -10,7 +10,7 @@ import numpy as np
 from fractalgen.errors import ArgumentError
 from fractalgen.registry import nearest, shown
 
-__all__ = ["one_of", "real_number", "some_of", "three_numbers", "whole_number"]
+__all__ = ["one_of", "real_number", "some_of", "three_numbers", "true_or_false", "whole_number"]
 
 _MAX_NUMBER = 1e6
 _MIN_SCALE = 1e-6
@@ -39,6 +39,13 @@ def real_number(name: str, value: Any, low: float, high: float) -> float:
         return float(value)
     given = shown(float(value) if isinstance(value, np.floating) else value)
     raise ArgumentError(f"{name} must be a number from {low:g} to {high:g}, not {given}")
+
+
+def true_or_false(name: str, value: Any) -> bool:
+    """Return a bool; other values are refused."""
+    if not isinstance(value, bool):
+        raise ArgumentError(f"{name} must be True or False, not {shown(value)}")
+    return value
 
 
 def one_of(name: str, value: Any, known: Sequence[str]) -> str:

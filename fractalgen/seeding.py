@@ -21,10 +21,10 @@ _MASK_64 = (1 << 64) - 1
 _GAMMA = 0x9E3779B97F4A7C15
 
 
-def rng_for(seed: int, family: str, index: int) -> np.random.Generator:
+def rng_for(seed: int, family: str, *numbers: int) -> np.random.Generator:
     """Make the generator from which one image's parameters are drawn.
 
-    An image's stream depends only on these three values: not on other images, their order, the
+    An image's stream depends only on these values: not on other images, their order, the
     number of workers, or which families exist.
 
     Parameters
@@ -33,8 +33,8 @@ def rng_for(seed: int, family: str, index: int) -> np.random.Generator:
         The set's seed, 0 or more.
     family : str
         The family's name; its SHA-256 gives the family's part of the spawn key.
-    index : int
-        The image's number within its family, 0 or more.
+    *numbers : int
+        The image's number within its family, 0 or more; or several numbers, below 2**32.
 
     Returns
     -------
@@ -44,11 +44,12 @@ def rng_for(seed: int, family: str, index: int) -> np.random.Generator:
     Raises
     ------
     ArgumentError
-        If `seed` or `index` is negative.
+        If one of them is negative.
     """
-    if seed < 0 or index < 0:
-        raise ArgumentError(f"seed and index must be 0 or more, not {seed} and {index}")
-    sequence = np.random.SeedSequence(seed, spawn_key=(_family_id(family), index))
+    if seed < 0 or min(numbers) < 0:
+        given = " and ".join(map(str, (seed, *numbers)))
+        raise ArgumentError(f"seed and index must be 0 or more, not {given}")
+    sequence = np.random.SeedSequence(seed, spawn_key=(_family_id(family), *numbers))
     return np.random.Generator(np.random.PCG64(sequence))
 
 

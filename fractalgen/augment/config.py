@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.arguments import one_of, real_number, some_of, whole_number
-from fractalgen.augment.image_ops import PAPER_IMAGE_OPS
+from fractalgen.augment.image_ops import NAMED_OPS
 from fractalgen.errors import ArgumentError
 from fractalgen.kernels.plan_layout import (
     FRAMEWORKS,
@@ -22,7 +22,16 @@ from fractalgen.kernels.plan_layout import (
 )
 from fractalgen.registry import shown
 
-__all__ = ["COMPATS", "LEVELS", "PATCH_SHAPES", "PATCH_SIZES", "IPMixConfig", "tables"]
+__all__ = [
+    "COMPATS",
+    "LEVELS",
+    "PATCH_SHAPES",
+    "PATCH_SIZES",
+    "IPMixConfig",
+    "choices_of",
+    "settings_of",
+    "tables",
+]
 
 PATCH_SIZES: dict[str, tuple[int | str, ...]] = {
     "cifar": (4, 8, 16, "image"),
@@ -31,8 +40,16 @@ PATCH_SIZES: dict[str, tuple[int | str, ...]] = {
 PATCH_SHAPES = ("square", "scar")
 LEVELS = ("image", "patch", "pixel")
 COMPATS = ("paper", "official")
-_IMAGE_OPS = {"paper": PAPER_IMAGE_OPS, "all": IMAGE_OPS}
 _MAX_SIDE = 1 << 30
+# What IPMix has no options for: the lowest level, and the maximum-entropy operations.
+_SETTINGS = {
+    "min_level": 0.1,
+    "filter_sides": (3, 7),
+    "max_frequency": 10,
+    "max_modes": 10,
+    "filter_scale": 0.25,
+    "tone_scale": 1.0,
+}
 # The public code mixes with copies only in its ImageNet setup, recognised by these sizes.
 _SIZES_WITH_COPIES = frozenset(PATCH_SIZES["imagenet"]) - {"image"}
 
@@ -54,7 +71,8 @@ class IPMixConfig:
         Any of ``add``, ``multiply``, ``random-pixels``, ``random-elements``.
     image_ops : str or sequence of str
         ``"paper"`` (ten operations, none of which is a corruption of ImageNet-C), ``"all"``
-        (fifteen), or a list of names.
+        (fifteen), or a list of names; only a list can have ``filter``, ``tone`` and ``warp``, the
+        maximum-entropy operations of PRIME.
     patch_shapes : sequence of str
         Any of ``square`` and ``scar`` (long and thin).
     levels : sequence of str
@@ -103,7 +121,7 @@ class IPMixConfig:
             "k": whole_number("k", self.k, 1, MAX_WIDTH),
             "t": whole_number("t", self.t, 1, MAX_DEPTH),
             "mixing_ops": some_of("mixing_ops", self.mixing_ops, MIXING_OPS),
-            "image_ops": one_of("image_ops", self.image_ops, tuple(_IMAGE_OPS))
+            "image_ops": one_of("image_ops", self.image_ops, tuple(NAMED_OPS))
             if isinstance(self.image_ops, str)
             else some_of("image_ops", self.image_ops, IMAGE_OPS),
             "patch_shapes": some_of("patch_shapes", self.patch_shapes, PATCH_SHAPES),
@@ -135,36 +153,48 @@ def tables(
             f"no patch size is left for images of {height} x {width} at the levels "
             f"{', '.join(config.levels)}; use other patch_sizes, or add 'image' to them"
         )
-    image_ops = _named_or_given(config.image_ops, _IMAGE_OPS)
-    choices = Choices(
-        np.array(patches + whole, np.int64),
-        np.array([MIXING_OPS.index(name) for name in config.mixing_ops], np.int64),
+    image_ops = _named_or_given(config.image_ops, NAMED_OPS)
+    choices = choices_of(image_ops, config.mixing_ops, patches + whole)
+    official = config.compat == "official"
+    settings = settings_of(
+        n_images=n_images,
+        image_size=image_size,
+        width=config.k,
+        min_depth=0 if official else 1,
+        depth=config.t,
+        framework=FRAMEWORKS.index(config.framework),
+        wraps=official,
+        copies=not official or _SIZES_WITH_COPIES.issubset(sizes),
+        image_level="image" in config.levels,
+        p_level=choices.patch_sizes.size > 0,
+        square="square" in config.patch_shapes,
+        scar="scar" in config.patch_shapes,
+        one_image=official,
+        boxed_pixels=official,
+        alpha=config.alpha,
+        beta=config.beta,
+        severity=config.severity,
+    )
+    return choices, settings
+
+
+def choices_of(
+    image_ops: Sequence[str], mixing_ops: Sequence[str] = (), patch_sizes: Sequence[int] = ()
+) -> Choices:
+    """Return the choices of a step, with operations by their numbers."""
+    return Choices(
+        np.array(patch_sizes, np.int64),
+        np.array([MIXING_OPS.index(name) for name in mixing_ops], np.int64),
         np.array([IMAGE_OPS.index(name) for name in image_ops], np.int64),
     )
-    official = config.compat == "official"
-    fields = {
-        "n_images": n_images,
-        "image_size": image_size,
-        "width": config.k,
-        "min_depth": 0 if official else 1,
-        "depth": config.t,
-        "framework": FRAMEWORKS.index(config.framework),
-        "wraps": official,
-        "copies": not official or _SIZES_WITH_COPIES.issubset(sizes),
-        "image_level": "image" in config.levels,
-        "p_level": choices.patch_sizes.size > 0,
-        "square": "square" in config.patch_shapes,
-        "scar": "scar" in config.patch_shapes,
-        "one_image": official,
-        "boxed_pixels": official,
-        "alpha": config.alpha,
-        "beta": config.beta,
-        "severity": config.severity,
-    }
+
+
+def settings_of(**fields: Any) -> NDArray[np.void]:
+    """Return settings, an array of one record; those that are not given are IPMix's or zero."""
     settings = np.zeros(1, SETTINGS)
-    for name, value in fields.items():
+    for name, value in (_SETTINGS | fields).items():
         settings[name] = value
-    return choices, settings
+    return settings
 
 
 def _named_or_given(value: str | Sequence[Any], named: dict[str, Any]) -> Sequence[Any]:

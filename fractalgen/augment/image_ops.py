@@ -1,16 +1,20 @@
-"""IPMix's operations on whole images with Pillow: the reference for the kernels."""
+"""The operations on whole images with Pillow and NumPy: the reference for the kernels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from fractalgen.arguments import one_of
+from fractalgen.augment import max_entropy
+from fractalgen.augment.max_entropy import RandomOp
 from fractalgen.kernels.plan_layout import IMAGE_OPS
 
 __all__ = [
     "IMAGE_OPS",
+    "NAMED_OPS",
     "PAPER_IMAGE_OPS",
     "REFERENCES",
     "amount_of",
@@ -45,6 +49,7 @@ class Reference:
     # Takes a level in (0, 10], a sign (1 or -1), and the image's width and height.
     amount: Callable[[float, int, tuple[int, int]], float]
     whole: bool = False  # whether amounts are whole numbers
+    random: RandomOp | None = None  # applied in place of `apply`
 
 
 def _without_amount(function: Callable[[Image.Image], Image.Image]) -> Reference:
@@ -74,6 +79,11 @@ def _enhancement(enhancer: Callable[[Image.Image], Any]) -> Reference:
         lambda image, amount: enhancer(image).enhance(amount),
         lambda level, *_: level / 10 * 1.8 + 0.1,
     )
+
+
+def _random(op: RandomOp, per_level: float) -> Reference:
+    """Amounts grow with the level; plans may hold larger ones, up to the operation's own limit."""
+    return Reference(lambda image, _: image, lambda level, *_: per_level * level, random=op)
 
 
 def _transformed(image: Image.Image, matrix: _Matrix) -> Image.Image:
@@ -116,7 +126,18 @@ REFERENCES: dict[str, Reference] = {
     "contrast": _enhancement(ImageEnhance.Contrast),
     "brightness": _enhancement(ImageEnhance.Brightness),
     "sharpness": _enhancement(ImageEnhance.Sharpness),
+    # The deviation of a filter's weights, the variance of a tone curve's, and the share of a warp's
+    # range of temperatures.
+    "filter": _random(max_entropy.FILTER, 0.4),
+    "tone": _random(max_entropy.TONE, 0.001),
+    "warp": _random(max_entropy.WARP, 0.1),
 }
+
+NAMED_OPS: dict[str, tuple[str, ...]] = {
+    "paper": PAPER_IMAGE_OPS,
+    "all": tuple(name for name in IMAGE_OPS if REFERENCES[name].random is None),
+}
+"""The sets of operations that have a name."""
 
 
 def amount_of(op: str, level: float, sign: int, size: tuple[int, int]) -> float:
@@ -133,11 +154,27 @@ def amount_range(op: str, size: tuple[int, int]) -> tuple[float, float, bool]:
         for sign in (1, -1)
     ]
     low, high = min(ends), max(ends)
+    if reference.random:
+        high = reference.random.max_amount
     if reference.whole:
         return low, high, True
     return low - _ROUNDING * abs(low), high + _ROUNDING * high, False
 
 
-def apply_image_op(image: Image.Image, op: str, amount: float) -> Image.Image:
-    """Return a new RGB image; pixels from outside of `image` are black."""
-    return REFERENCES[one_of("op", op, IMAGE_OPS)].apply(image, amount)
+def apply_image_op(
+    image: Image.Image,
+    op: str,
+    amount: float,
+    detail: tuple[int, int] | None = None,
+    seed: int = 0,
+) -> Image.Image:
+    """Return a new RGB image; pixels from outside of `image` are black.
+
+    `detail` and `seed` are for random operations; see `fractalgen.augment.max_entropy`.
+    """
+    reference = REFERENCES[one_of("op", op, IMAGE_OPS)]
+    if reference.random is None:
+        return reference.apply(image, amount)
+    pixels = np.asarray(image)
+    changed = reference.random.apply(pixels, amount, detail or reference.random.usual, seed)
+    return Image.fromarray(changed)

@@ -1,52 +1,18 @@
 """IPMix: mix training images with a bank of images at the image, patch and pixel level."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.arguments import one_of, three_numbers, whole_number
-from fractalgen.augment import reference
+from fractalgen.augment.augmenter import Augmenter, Bank
 from fractalgen.augment.config import IPMixConfig, tables
-from fractalgen.augment.images import (
-    MAX_VIEWS,
-    as_batch,
-    as_pixels,
-    as_seed,
-    as_seeds,
-    checked_out,
-    like_input,
-    read_only,
-)
-from fractalgen.augment.plan import PLAN, checked_plan
-from fractalgen.errors import ArgumentError, ArgumentTypeError
-from fractalgen.kernels.ipmix import apply_plans, draw_plans
-from fractalgen.pool import ThreadTeam
-from fractalgen.registry import nearest, shown
+from fractalgen.kernels.plan_layout import Choices
 
 __all__ = ["Bank", "IPMix"]
 
-# All engines take the same arguments and apply the same plans.
-_ENGINES: dict[str, Callable[..., None]] = {
-    "compiled": apply_plans,
-    "reference": reference.apply_plans,
-}
-_LAYOUTS = ("NHWC", "NCHW")
-_MAX_SIDE = (1 << 31) - 1
-_OPTIONS = tuple(field.name for field in dataclasses.fields(IPMixConfig))
 
-
-class Bank(Protocol):
-    """The images to mix with, such as `fractalgen.MixingSet`."""
-
-    @property
-    def array(self) -> NDArray[np.uint8]:
-        """All images, of shape (n, size, size, 3)."""
-
-
-class IPMix:
+class IPMix(Augmenter):
     """Augment images with Algorithm 1 of IPMix; their labels stay the same.
 
     Source: Huang et al., "IPMix: Label-Preserving Data Augmentation Method for Training Robust
@@ -74,6 +40,8 @@ class IPMix:
         If an option is out of range, or the bank is empty, not square or not uint8.
     """
 
+    config_type: ClassVar[type[IPMixConfig]] = IPMixConfig
+
     def __init__(
         self,
         bank: Bank | NDArray[np.uint8],
@@ -83,184 +51,9 @@ class IPMix:
         threads: int | None = None,
         **options: Any,
     ) -> None:
-        if config is not None and not isinstance(config, IPMixConfig):
-            raise ArgumentTypeError(f"config must be an IPMixConfig, not {shown(config)}")
-        for name in options:
-            if name not in _OPTIONS:
-                hint = nearest(name, list(_OPTIONS))
-                raise ArgumentTypeError(f"IPMix has no option '{name}': {hint}")
-        self.bank = bank
-        self.engine = one_of("engine", engine, tuple(_ENGINES))
-        self.config = dataclasses.replace(config or IPMixConfig(), **options)
-        self._team = ThreadTeam(threads)
-        self._images()
+        super().__init__(bank, config, options, engine, threads)
 
-    def __repr__(self) -> str:
-        bank = shown(self.bank) if isinstance(self.bank, np.ndarray) else repr(self.bank)
-        return f"IPMix({bank}, {self.config}, engine={self.engine!r})"
-
-    def sample_plan(self, rng: np.random.Generator, image_shape: tuple[int, ...]) -> np.void:
-        """Draw the plan of one view.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of one 64-bit seed.
-        image_shape : tuple of int
-            Starts with height and width, which can be at most those of the bank.
-
-        Returns
-        -------
-        record of dtype `fractalgen.augment.plan.PLAN`
-            `fractalgen.augment.plan.to_json` converts it to readable JSON.
-        """
-        if not isinstance(rng, np.random.Generator):
-            raise ArgumentTypeError(f"rng must be a numpy.random.Generator, not {shown(rng)}")
-        try:
-            height, width, *_ = image_shape
-        except (TypeError, ValueError):
-            raise ArgumentError(
-                f"image_shape must be (height, width) or longer, not {shown(image_shape)}"
-            ) from None
-        height, width = (
-            whole_number(f"image_shape[{axis}]", side, 1, _MAX_SIDE)
-            for axis, side in enumerate((height, width))
-        )
-        seeds = rng.integers(0, 1 << 64, 1, dtype=np.uint64)
-        plan: np.void = self._plans(self._images(), seeds, 1, height, width)[0, 0]
-        return plan
-
-    def apply(self, plan: np.void, image: Any) -> Any:
-        """Apply a plan from `sample_plan` or `from_json`; otherwise like `__call__`.
-
-        ArgumentError names a field that is out of range or does not fit the image or the bank.
-        """
-        pixels, bank_images = as_pixels(image), self._images()
-        _check_room(bank_images, *pixels.shape[:2])
-        plans = np.array([[checked_plan(plan, pixels.shape[:2], bank_images.shape)]], PLAN)
-        out = np.empty((1, 1, pixels.size), np.float32)
-        mean, scale = np.zeros(3, np.float32), np.ones(3, np.float32)
-        apply = _ENGINES[self.engine]
-        apply(plans, read_only(pixels)[None], bank_images, mean, scale, False, 0, out)
-        return like_input(out.reshape(pixels.shape), image)
-
-    def __call__(self, image: Any, seed: int) -> Any:
-        """Augment one image.
-
-        Parameters
-        ----------
-        image : PIL image, ndarray or tensor
-            Arrays are uint8 of shape (height, width, 3). Tensors are uint8, or float from 0 to 1,
-            of shape (3, height, width). Not changed.
-        seed : int
-            A 64-bit seed; the same seed and image give the same result.
-
-        Returns
-        -------
-        ndarray or tensor of float32
-            Values in [0, 1], in the layout of `image`; (height, width, 3) for a PIL image.
-        """
-        pixels = as_pixels(image)
-        return like_input(self.batch(pixels[None], [as_seed("seed", seed)])[0], image)
-
-    def batch(
-        self,
-        images: NDArray[np.uint8],
-        seeds: Any,
-        *,
-        views: int | None = None,
-        mean: Sequence[float] = (0.0, 0.0, 0.0),
-        std: Sequence[float] = (1.0, 1.0, 1.0),
-        layout: str = "NHWC",
-        out: NDArray[np.float32] | None = None,
-    ) -> NDArray[np.float32]:
-        """Augment a batch on all threads.
-
-        An image's result depends only on the image and its seed.
-
-        Parameters
-        ----------
-        images : ndarray of uint8, shape (batch, height, width, 3)
-            Not changed.
-        seeds : array-like of int, shape (batch,)
-            64-bit seeds.
-        views : int, optional
-            Number of different views per image. If given, the result has it as its first axis.
-        mean, std : sequence of 3 floats
-            Normalise each channel to (value - mean) / std, for values in [0, 1]. Must be finite;
-            `std` must be above 0.
-        layout : str
-            ``"NHWC"`` or ``"NCHW"``.
-        out : ndarray of float32, optional
-            C-contiguous, of the result's shape; filled and returned.
-
-        Returns
-        -------
-        ndarray of float32
-            Shape ([views,] batch, height, width, 3), or ([views,] batch, 3, height, width).
-        """
-        images = as_batch(images)
-        planar = one_of("layout", layout, _LAYOUTS) == "NCHW"
-        if views is not None:
-            views = whole_number("views", views, 1, MAX_VIEWS)
-        seeds = as_seeds(seeds, len(images))
-        shift = np.array(three_numbers("mean", mean), np.float32)
-        scale = (1.0 / np.array(three_numbers("std", std, scale=True))).astype(np.float32)
-        n, height, width, _ = images.shape
-        shape: tuple[int, ...] = (n, 3, height, width) if planar else (n, height, width, 3)
-        if views is not None:
-            shape = (views, *shape)
-        out = checked_out(out, shape)
-        flat = np.asarray(out).reshape(views or 1, n, height * width * 3)
-        images, bank_images = read_only(images), self._images()
-        apply = _ENGINES[self.engine]
-
-        def work(start: int, stop: int) -> None:
-            plans = self._plans(bank_images, seeds[start:stop], len(flat), height, width)
-            apply(plans, images, bank_images, shift, scale, planar, start, flat)
-
-        self._team.run(work, n)
-        return out
-
-    def _images(self) -> NDArray[np.uint8]:
-        """Return the bank's images, checked every time because callers can change the array."""
-        array = getattr(self.bank, "array", self.bank)
-        if not isinstance(array, np.ndarray):
-            given = shown(self.bank)
-            raise ArgumentTypeError(f"the bank must be a MixingSet or an array, not {given}")
-        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
-            raise ArgumentError(
-                "the bank must be uint8 of shape (n, size, size, 3), not "
-                f"{array.dtype} of shape {array.shape}"
-            )
-        n_images, height, width, _ = array.shape
-        if height != width:
-            raise ArgumentError(f"the bank's images must be square, not {height} x {width}")
-        if not n_images:
-            raise ArgumentError("the bank holds no images")
-        return read_only(array)
-
-    def _plans(
-        self,
-        bank_images: NDArray[np.uint8],
-        seeds: NDArray[np.uint64],
-        views: int,
-        height: int,
-        width: int,
-    ) -> NDArray[np.void]:
-        """Draw plans, shape (views, n)."""
-        _check_room(bank_images, height, width)
-        n_images, image_size = bank_images.shape[:2]
-        choices, settings = tables(self.config, height, width, n_images, image_size)
-        plans = np.zeros((views, len(seeds)), PLAN)
-        draw_plans(plans, seeds, height, width, choices, settings)
-        return plans
-
-
-def _check_room(bank_images: NDArray[np.uint8], height: int, width: int) -> None:
-    """Check that images are no larger than the bank's."""
-    if bank_images.shape[1] < height or bank_images.shape[2] < width:
-        raise ArgumentError(
-            f"images of {height} x {width} need a bank of at least that size, not "
-            f"{bank_images.shape[1]} x {bank_images.shape[2]}"
-        )
+    def _tables(
+        self, height: int, width: int, n_images: int, image_size: int
+    ) -> tuple[Choices, NDArray[np.void]]:
+        return tables(self.config, height, width, n_images, image_size)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fractalgen.arguments import one_of, real_number, whole_number
-from fractalgen.augment.image_ops import amount_range
+from fractalgen.augment.image_ops import REFERENCES, amount_range
 from fractalgen.augment.reference import MIXINGS
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.kernels.plan_layout import (
@@ -30,7 +30,8 @@ __all__ = ["FRAMEWORKS", "MIXING_OPS", "PLAN", "checked_plan", "from_json", "to_
 _ANY_SIZE = ((1 << 31) - 1,) * 2
 _ANY_BANK = ((1 << 63) - 1, (1 << 32) - 2, (1 << 32) - 2)
 _MAX_WEIGHT = 1.0001  # of all chains together; the weights are rounded
-_STEP_FIELDS = ("mixing", "image_op", "amount", "box", "factors", "mask_seed")
+_RANDOM_OPS = tuple(name for name in IMAGE_OPS if REFERENCES[name].random is not None)
+_STEP_FIELDS = ("mixing", "image_op", "amount", "detail", "op_seed", "box", "factors", "mask_seed")
 
 
 def checked_plan(
@@ -83,6 +84,10 @@ def _check_step(at: str, values: dict[str, Any], size: Sequence[int]) -> None:
         amount = real_number(name, values["amount"], low, high)
         if whole and amount != int(amount):
             raise ArgumentError(f"{name} must be whole, from {low:g} to {high:g}, not {amount}")
+        random = REFERENCES[IMAGE_OPS[image_op]].random
+        if random is not None:
+            random.check_detail(at, values["detail"])
+            whole_number(f"op_seed{at}", values["op_seed"], 0, (1 << 64) - 1)
     if mixing == NO_OP:
         return
     top, left, height, width = values["box"]
@@ -121,6 +126,9 @@ def _step_to_json(plan: np.void, chain: int, step: int) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if image_op != NO_OP:
         out |= {"image_op": IMAGE_OPS[image_op], "amount": float(plan["amount"][chain, step])}
+        if IMAGE_OPS[image_op] in _RANDOM_OPS:
+            out["detail"] = plan["detail"][chain, step].tolist()
+            out["op_seed"] = int(plan["op_seed"][chain, step])
     if mixing != NO_OP:
         out |= {
             "mixing": MIXING_OPS[mixing],
@@ -167,11 +175,15 @@ def _step_from_json(at: str, data: Any) -> dict[str, Any]:
     mixes, operates = (isinstance(data, dict) and key in data for key in ("mixing", "image_op"))
     keys = ("mixing", "box", "factors", "mask_seed") if mixes else ()
     keys = ("image_op", "amount", *keys) if operates or not mixes else keys
+    if operates and data["image_op"] in _RANDOM_OPS:
+        keys = (*keys, "detail", "op_seed")
     step = {"mixing": NO_OP, "image_op": NO_OP} | _parts(f"its step {at}", data, keys)
     if mixes:
         step["mixing"] = MIXING_OPS.index(one_of(f"mixing{at}", step["mixing"], MIXING_OPS))
         step["box"] = _items(f"box{at}", step["box"], 4)
         step["factors"] = _items(f"factors{at}", step["factors"], 2)
+    if "detail" in keys:
+        step["detail"] = _items(f"detail{at}", step["detail"], 2)
     if "image_op" in keys:
         step["image_op"] = IMAGE_OPS.index(one_of(f"image_op{at}", step["image_op"], IMAGE_OPS))
     return step

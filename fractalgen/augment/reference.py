@@ -96,10 +96,10 @@ def apply_plan(plan: np.void, image: Pixels, bank_image: Pixels) -> NDArray[np.f
 def _next(
     plan: np.void, at: tuple[int, int], current: Pixels, image: Pixels, fractal: Pixels
 ) -> Pixels:
-    op, amount, mixing = plan["image_op"][at], float(plan["amount"][at]), plan["mixing"][at]
+    mixing = plan["mixing"][at]
     if mixing == NO_OP:
-        return _with_op(current, op, amount)
-    partner = fractal if op == NO_OP else _with_op(image, op, amount)
+        return _with_op(plan, at, current)
+    partner = fractal if plan["image_op"][at] == NO_OP else _with_op(plan, at, image)
     top, left, height, width = plan["box"][at]
     patch = np.s_[top : top + height, left : left + width]
     places = np.arange(image[..., 0].size, dtype=np.uint64).reshape(image.shape[:2])[patch]
@@ -110,8 +110,13 @@ def _next(
     return out
 
 
-def _with_op(image: Pixels, op: int, amount: float) -> Pixels:
-    pixels: Pixels = np.asarray(apply_image_op(Image.fromarray(image), IMAGE_OPS[op], amount))
+def _with_op(plan: np.void, at: tuple[int, int], image: Pixels) -> Pixels:
+    op, amount = IMAGE_OPS[plan["image_op"][at]], float(plan["amount"][at])
+    low, high = plan["detail"][at].tolist()
+    seed = int(plan["op_seed"][at])
+    pixels: Pixels = np.asarray(
+        apply_image_op(Image.fromarray(image), op, amount, (low, high), seed)
+    )
     return pixels
 
 

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from fractalgen.errors import BankError
 from fractalgen.images.formats import SUFFIXES
 
-__all__ = ["MANIFEST_FILE", "SET_FILE", "ImageFile", "content_key", "list_images"]
+__all__ = ["CLASSES_FILE", "MANIFEST_FILE", "SET_FILE", "ImageFile", "content_key", "list_images"]
 
 SET_FILE = "set.json"
 MANIFEST_FILE = "manifest.jsonl"
+CLASSES_FILE = "classes.jsonl"
 _MAX_FOLDERS = 200_000
 _HASH_FIELD = b'"file_sha256":"'
 _NAME_FIELD = b'{"file":"'

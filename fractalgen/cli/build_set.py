@@ -13,8 +13,8 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, in_units, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.build import Summary
     from fractalgen.mixing_set.recipe import Recipe
+    from fractalgen.mixing_set.summary import Summary
 
 __all__ = ["build_set", "run_build"]
 
@@ -28,6 +28,19 @@ __all__ = ["build_set", "run_build"]
     help="Draw the set that a recipe describes: one that 'fractalgen recipes' lists, or a file "
     "with size, seed, format, and a table per family with n, start_index and options.  "
     "[default: ipmix: 6,000 escape-time, 3,000 ifs, 4,000 features]",
+)
+@click.option(
+    "--classes",
+    metavar="N",
+    type=int,
+    help="Draw a class set for pre-training: N classes, in folders such as class-000123.",
+)
+@click.option("--instances", metavar="M", type=int, help="Images of each class.")
+@click.option(
+    "--family",
+    metavar="NAME",
+    help="Family of the classes: escape-time, ifs, radial-contours, visual-atoms or fractal-db.  "
+    "[default: fractal-db]",
 )
 @options.RECIPE
 @click.option(
@@ -54,6 +67,10 @@ def build_set(
     size: int | None,
     seed: int | None,
     format: str | None,  # noqa: A002 - the option's name
+    gray: bool | None,
+    classes: int | None,
+    instances: int | None,
+    family: str | None,
     **shared: Any,
 ) -> None:
     """Draw a complete mixing set.
@@ -65,22 +82,36 @@ def build_set(
     converted otherwise; transparent parts become black. Damaged images, animations and huge
     images are rejected and listed.
     """
-    settings = {"size": size, "seed": seed, "format": format}
-    given = any(value is not None for value in (*settings.values(), recipe))
+    settings: dict[str, Any] = {"size": size, "seed": seed, "format": format, "gray": gray}
+    of_classes = {"--classes": classes, "--instances": instances, "--family": family}
+    given = any(value is not None for value in (*settings.values(), *of_classes.values(), recipe))
     if repairing and (given or shared["overwrite"]):
         raise click.UsageError(
             "--repair takes its settings from the set; leave out the other options."
         )
 
+    for option, value in of_classes.items():
+        if value is None:
+            continue
+        if recipe:
+            raise click.UsageError(f"Use either --recipe or {option}, not both.")
+        for needed in ("--classes", "--instances"):
+            if of_classes[needed] is None:
+                raise click.UsageError(f"{option} needs {needed} too.")
+
+    from fractalgen.mixing_set.family_recipe import FamilyRecipe
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.recipe_file import read_recipe
     from fractalgen.mixing_set.shipped_recipes import recipe_path
 
     requested = None
     if recipe:
-        requested = read_recipe(recipe_path(recipe), size=size, seed=seed, format=format)
+        requested = read_recipe(recipe_path(recipe), **settings)
+    elif classes is not None and instances is not None:
+        name = family or "fractal-db"
+        requested = Recipe(**settings, families=[FamilyRecipe.of_classes(name, classes, instances)])
     elif not repairing:
-        requested = Recipe(size, seed, format)
+        requested = Recipe(**settings)
     places = {"features": features, "extra": extra}
     collected = {name: place for name, place in places.items() if place is not None}
     run_build(requested, out, collected=collected, **shared)

@@ -1,8 +1,5 @@
 """The commands of the families, made from the registry."""
 
-import dataclasses
-import inspect
-import re
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +42,22 @@ def _draw_family(
     size: int | None,
     seed: int | None,
     format: str | None,  # noqa: A002 - the option's name
+    gray: bool | None,
     workers: int | None,
     overwrite: bool,
     quiet: bool,
     as_json: bool,
     **family_options: Any,
 ) -> None:
-    from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+    from fractalgen.mixing_set.family_recipe import FamilyRecipe
+    from fractalgen.mixing_set.recipe import Recipe
 
     name = str(click.get_current_context().command.name)
     if n is None:
         built_in = Recipe().family(name)
         n = built_in.n if built_in else 1000
     family = FamilyRecipe.of(name, n, start_index, **family_options)
-    recipe = Recipe(size, seed, format, [family])
+    recipe = Recipe(size, seed, format, [family], gray)
     run_build(recipe, out, workers=workers, overwrite=overwrite, quiet=quiet, as_json=as_json)
 
 
@@ -81,23 +80,11 @@ class FamilyCommand(PlainCommand):
         if not self._is_complete:
             self._is_complete = True
             known = {param.name for param in self.params}
-            own = [option for option in _own_options(str(self.name)) if option.name not in known]
+            own = [
+                option
+                for option in options.of_fields(FAMILIES[str(self.name)])
+                if option.name not in known
+            ]
             place = next(i for i, param in enumerate(self.params) if param.name == "workers")
             self.params[place:place] = own
         return super().get_params(ctx)
-
-
-def _own_options(family: str) -> list[click.Option]:
-    """Make an option for each field of a family, with the help text from its docstring."""
-    kind: Any = FAMILIES[family]
-    about = dict(re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(kind) or ""))
-    return [
-        click.Option(
-            [f"--{field.name.replace('_', '-')}"],
-            type=type(field.default),
-            default=field.default,
-            show_default=True,
-            help=" ".join(about.get(field.name, "").split()),
-        )
-        for field in dataclasses.fields(kind)
-    ]

@@ -39,6 +39,7 @@ COMMANDS = {
     "render": "render:render",
     "show-ipmix": "show_ipmix:show_ipmix",
     "train-with-set": "train_with_set:train_with_set",
+    "corrupt": "corrupt:corrupt",
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
     "inspect": "inspect:inspect",

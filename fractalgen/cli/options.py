@@ -1,5 +1,9 @@
 """Options and arguments that several commands share."""
 
+import dataclasses
+import inspect
+import re
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -21,6 +25,7 @@ __all__ = [
     "RECIPE",
     "SET",
     "WORKERS",
+    "of_fields",
     "prepare_torch",
     "together",
 ]
@@ -89,6 +94,55 @@ class _Names(click.ParamType):  # type: ignore[type-arg] # generic in later rele
 
 
 NAMES = _Names()
+
+
+class _WordOrNames(_Names):
+    """A single word, or comma-separated names and whole numbers."""
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        names = super().convert(value, param, ctx)
+        if len(names) == 1 and "," not in str(value) and not names[0].isdigit():
+            return names[0]
+        return tuple(int(name) if name.isdigit() else name for name in names)
+
+
+def of_fields(kind: Any, *, optional: bool = False) -> list[click.Option]:
+    """Make an option for each field of a dataclass, with the help text from its docstring.
+
+    Fields are numbers, strings, booleans (``--x/--no-x``), sequences of strings (comma-separated
+    names), or a word or such a sequence. An `optional` option is None unless it is given.
+    """
+    about: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        entries = re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(base) or "")
+        about |= {name: " ".join(text.split()).replace("`", "") for name, text in entries}
+    hints = typing.get_type_hints(kind)
+    made = []
+    for field in dataclasses.fields(kind):
+        flag = f"--{field.name.replace('_', '-')}"
+        default: Any = field.default
+        text, shown = about.get(field.name, ""), str(default)
+        lists = "Sequence" in str(hints[field.name]) or "tuple" in str(hints[field.name])
+        parse: Any = type(field.default)
+        if parse is bool:
+            shown = flag[2:] if field.default else f"no-{flag[2:]}"
+            flag = f"{flag}/--no-{flag[2:]}"
+        elif lists:
+            parse = _WordOrNames() if isinstance(field.default, str) else NAMES
+            shown = shown if isinstance(field.default, str) else ",".join(map(str, default))
+        elif field.default is None:
+            known = typing.get_args(hints[field.name])
+            parse, shown = next(one for one in known if one is not type(None)), ""
+        made.append(
+            click.Option(
+                [flag],
+                type=parse,
+                default=None if optional else field.default,
+                show_default=not optional,
+                help=f"{text}  [default: {shown}]" if optional and shown else text,
+            )
+        )
+    return made
 
 
 def prepare_torch(command: str) -> None:
@@ -160,6 +214,12 @@ RECIPE = together(
         help="Image format. JPEG uses quality 95; PNG and WebP are lossless.  [default: the "
         "existing set's, else jpeg]",
     ),
+    click.option(
+        "--gray/--color",
+        default=None,
+        help="Draw in grey; such JPEG and PNG files are smaller.  [default: the existing set's, "
+        "else color]",
+    ),
 )
 """Settings that apply to a whole set."""
 
@@ -169,7 +229,7 @@ BUILD = together(
         "--overwrite",
         is_flag=True,
         help="Replace existing images of the requested families, or all drawn images if the size, "
-        "seed or format changes. After an interruption the same command resumes.",
+        "seed, format or colour changes. After an interruption the same command resumes.",
     ),
     QUIET,
     JSON,

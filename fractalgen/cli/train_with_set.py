@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,52 +17,55 @@ from fractalgen.training.models import MODELS
 if TYPE_CHECKING:
     from fractalgen.training.run import Run
 
-_IPMIX = options.together(
-    click.option(
-        "--jsd/--no-jsd",
-        default=None,
-        help="IPMix: train on the clean image and two mixed views with the Jensen-Shannon "
-        "consistency loss, or on one mixed view.  [default: jsd]",
-    ),
-    click.option("--k", type=int, help="IPMix: number of chains.  [default: 3]"),
-    click.option("--t", type=int, help="IPMix: maximum steps per chain.  [default: 3]"),
-    click.option(
-        "--beta",
-        type=float,
-        help="IPMix: strength of the mixing operations; smaller mixes more.  [default: the "
-        "recipe's]",
-    ),
-    click.option(
-        "--severity",
-        type=float,
-        help="IPMix: maximum level of the image operations, 0.1 to 10.  [default: the recipe's]",
-    ),
-    click.option(
-        "--framework",
-        metavar="chain|linear|input",
-        help="IPMix: how to combine the chains: in parallel (chain), as a single chain (linear), "
-        "or each on the last one's result (input).  [default: chain]",
-    ),
-    click.option(
-        "--levels",
-        type=options.NAMES,
-        help="IPMix: levels to mix at: image, patch, pixel.  [default: all]",
-    ),
-    click.option(
-        "--mixing-ops",
-        type=options.NAMES,
-        help="IPMix: mixing operations: add, multiply, random-pixels, random-elements.  "
-        "[default: all]",
-    ),
-    click.option(
-        "--patch-shapes",
-        type=options.NAMES,
-        help="IPMix: patch shapes: square, scar (long and thin).  [default: both]",
-    ),
-)
+
+class _TrainCommand(PlainCommand):
+    """Adds an option for each field of the chosen method, and loads the methods only when needed.
+
+    The other methods' options are parsed too, so that `configure` can say which method has them.
+    """
+
+    _method_options: Sequence[click.Parameter] = ()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find the method's name, and parse all arguments by its options."""
+        chosen = _chosen_method(args)
+        self._method_options = ()
+        if chosen is not None or "--help" not in args:
+            options.prepare_torch("train-with-set")
+            self._method_options = _method_options(chosen or DEFAULT_METHOD)
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the command's parameters, with those of the methods after --weight-decay."""
+        params = super().get_params(ctx)
+        place = 1 + [param.name for param in params].index("weight_decay")
+        return [*params[:place], *self._method_options, *params[place:]]
 
 
-@click.command("train-with-set", cls=PlainCommand)
+def _chosen_method(args: Sequence[str]) -> str | None:
+    """Return the last value of --method, or None."""
+    chosen = None
+    for argument, following in zip(args, [*args[1:], ""], strict=True):
+        if argument == "--method":
+            chosen = following
+        elif argument.startswith("--method="):
+            chosen = argument.partition("=")[2]
+    return chosen
+
+
+def _method_options(chosen: str) -> list[click.Option]:
+    """Make the options of all methods; those that the chosen one lacks are hidden."""
+    from fractalgen.methods import find_method
+
+    found: dict[str, click.Option] = {}
+    for name in sorted(METHODS, key=lambda name: name != chosen):
+        for option in options.of_fields(find_method(name), optional=True):
+            option.hidden = name != chosen
+            found.setdefault(str(option.name), option)
+    return list(found.values())
+
+
+@click.command("train-with-set", cls=_TrainCommand)
 @options.SET
 @click.option(
     "--dataset",
@@ -81,7 +85,8 @@ _IPMIX = options.together(
     metavar="|".join(METHODS),
     default=DEFAULT_METHOD,
     show_default=True,
-    help="Training method; vanilla only crops and mirrors the images, and needs no set.",
+    help="Training method; vanilla only crops and mirrors the images, and needs no set. "
+    "'--method NAME --help' also lists the method's own options.",
 )
 @click.option(
     "--recipe",
@@ -100,7 +105,6 @@ _IPMIX = options.together(
 )
 @click.option("--learning-rate", type=float, help="Peak learning rate.  [default: the recipe's]")
 @click.option("--weight-decay", type=float, help="Weight decay of SGD.  [default: the recipe's]")
-@_IPMIX
 @click.option(
     "--image-size",
     type=click.IntRange(8, 1024),

@@ -28,6 +28,7 @@ __all__ = [
     "Predictions",
     "Progress",
     "batches_of",
+    "choose_images",
     "evaluating",
 ]
 
@@ -114,10 +115,7 @@ class EvaluatedModel:
 
     def chosen(self, n_images: int) -> NDArray[np.int64]:
         """Choose up to `limit` images; return their indices in ascending order."""
-        if self.limit is None or self.limit >= n_images:
-            return np.arange(n_images)
-        order = rng_for(self.seed, "evaluated images", 0).permutation(n_images)
-        return np.sort(order[: self.limit])
+        return choose_images(n_images, self.limit, self.seed)
 
     @property
     def subset(self) -> NDArray[np.int64] | None:
@@ -184,6 +182,17 @@ class EvaluatedModel:
     def clean(self) -> Predictions:
         """The predictions for all original test images."""
         return Predictions.of(self.clean_logits, self.data.test.labels)
+
+
+def choose_images(n_images: int, limit: int | None, seed: int) -> NDArray[np.int64]:
+    """Choose up to `limit` of some images; return their indices in ascending order.
+
+    A smaller limit chooses a part of a larger one's images.
+    """
+    if limit is None or limit >= n_images:
+        return np.arange(n_images)
+    order = rng_for(seed, "evaluated images", 0).permutation(n_images)
+    return np.sort(order[:limit])
 
 
 def batches_of(

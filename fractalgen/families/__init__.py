@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fractalgen.errors import ArgumentError
@@ -80,36 +81,53 @@ FAMILIES.add_lazily(
 )
 
 _MAX_SEED = 2**63 - 1
+_MAX_NUMBER = 999_999  # of a class or an instance, which has six digits in a set
 
 
-def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> ImageSpec:
+def sample(
+    family: str,
+    *,
+    seed: int = 0,
+    index: int = 0,
+    class_: int | None = None,
+    instance: int | None = None,
+    gray: bool = False,
+    **options: Any,
+) -> ImageSpec:
     """Sample the parameters of one image.
 
     Parameters
     ----------
     family : str
-        ``"escape-time"``, ``"ifs"`` or ``"features"``.
+        One of `FAMILIES`, such as ``"escape-time"``.
     seed : int
         The set's seed, 0 to 2**63 - 1.
     index : int
         The image's number within its family, 0 to 2**63 - 1.
+    class_, instance : int, optional
+        An instance of a class in place of an index, each 0 to 999,999: the image that a class set
+        of this seed has. Neither depends on how many classes or instances the set has.
+    gray : bool
+        Draw the image in grey.
     **options
         Options of the family, such as ``palette="ember"``.
 
     Returns
     -------
     ImageSpec
-        The parameters, with the family, the seed and the index.
+        The parameters, with the family, the seed and the numbers.
 
     Raises
     ------
     UnknownNameError
         If the family or palette is unknown.
     ArgumentError
-        If `seed`, `index` or an option is out of range, or the family lacks the option.
+        If a number or an option is out of range, the family lacks the option, or it has no
+        classes.
     """
     from fractalgen.arguments import whole_number
     from fractalgen.families.base import sample_spec
+    from fractalgen.families.classes import class_family, sample_instance
 
     kind: Any = FAMILIES[family]
     known = [one.name for one in dataclasses.fields(kind)]
@@ -118,7 +136,19 @@ def sample(family: str, *, seed: int = 0, index: int = 0, **options: Any) -> Ima
             raise ArgumentError(f"{family} has no option '{option}': {nearest(option, known)}")
     seed = whole_number("seed", seed, 0, _MAX_SEED)
     index = whole_number("index", index, 0, _MAX_SEED)
-    return sample_spec(kind(**options), seed, index)
+    if type(gray) is not bool:
+        raise ArgumentError(f"gray must be True or False, not {shown(gray)}")
+    if class_ is None and instance is None:
+        return replace(sample_spec(kind(**options), seed, index), gray=gray)
+    if class_ is None or instance is None:
+        given, lacking = ("instance", "class_") if class_ is None else ("class_", "instance")
+        raise ArgumentError(f"{given} needs {lacking} too: an image of a class has both numbers")
+    if index:
+        raise ArgumentError("an image of a class has an instance, not an index; leave index out")
+    class_family(family)
+    class_ = whole_number("class_", class_, 0, _MAX_NUMBER)
+    instance = whole_number("instance", instance, 0, _MAX_NUMBER)
+    return replace(sample_instance(kind(**options), seed, class_, instance), gray=gray)
 
 
 def render(spec: ImageSpec, *, size: int = 256) -> NDArray[np.uint8]:
@@ -134,15 +164,17 @@ def render(spec: ImageSpec, *, size: int = 256) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray of uint8, shape (size, size, 3)
-        RGB.
+        RGB; the channels are the same if the image is grey.
 
     Raises
     ------
     ArgumentError
         If `spec` is not an ImageSpec, or `size` is out of range.
     """
+    from fractalgen.color.gray import in_gray
     from fractalgen.families.base import ImageSpec, check_size
 
     if not isinstance(spec, ImageSpec):
         raise ArgumentError(f"spec must be an ImageSpec, as sample() returns, not {shown(spec)}")
-    return FAMILIES[spec.family]().render(spec.params, check_size(size))
+    rgb = FAMILIES[spec.family]().render(spec.params, check_size(size))
+    return in_gray(rgb) if spec.gray else rgb

@@ -1,6 +1,8 @@
 """The protocol of a family, and how its parameters are drawn and checked."""
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -22,11 +24,14 @@ __all__ = [
     "check_direction",
     "check_size",
     "check_within",
+    "first_accepted",
     "is_contractive",
     "is_exact",
+    "jittered",
     "log_uniform",
     "rounded",
     "sample_spec",
+    "turned",
 ]
 
 P = TypeVar("P")
@@ -44,7 +49,8 @@ class Family(Protocol[P]):
 
     All randomness is in `sample_params`. `render` is a pure function of its arguments, so recorded
     parameters redraw an image without the options. A family whose kernels take long to compile can
-    also have a class method `compilations`; see `fractalgen.families.compilation`.
+    also have a class method `compilations`; see `fractalgen.families.compilation`. A family whose
+    images can be variations of one another also has `vary`; see `fractalgen.families.classes`.
 
     A family that draws several images faster than each alone can have `batch_size() -> int`, and
     `render_batch(params, size)`, which yields what `render` returns for each. One that needs more
@@ -54,7 +60,7 @@ class Family(Protocol[P]):
     Attributes
     ----------
     version : int
-        Starts at 1. Increment it whenever the same options, seed and index would give a different
+        Starts at 1. Increment it whenever the same options, seed and numbers would give a different
         image: different parameters, or different pixels for the same parameters. It is part of a
         recipe's digest, and a set of one version is never resumed with another.
     """
@@ -93,11 +99,15 @@ class ImageSpec:
     family : str
         Name of the family.
     seed, index : int
-        The set's seed and the image's number within its family.
+        The set's seed, and the image's number within its family or class.
     attempt : int
         Number of the draw, from 1, that the family accepted.
     params : Any
         The family's frozen dataclass of parameters.
+    class_ : int or None
+        The class of which the image is an instance, with the number `index`; None without classes.
+    gray : bool
+        Whether the image is drawn in grey.
     """
 
     family: str
@@ -105,6 +115,16 @@ class ImageSpec:
     index: int
     attempt: int
     params: Any = field(repr=False)
+    class_: int | None = None
+    gray: bool = False
+
+    def __repr__(self) -> str:
+        number = f"index={self.index}"
+        if self.class_ is not None:
+            number = f"class_={self.class_}, instance={self.index}"
+        gray = ", gray=True" if self.gray else ""
+        head = f"family={self.family!r}, seed={self.seed}, {number}, attempt={self.attempt}"
+        return f"ImageSpec({head}{gray})"
 
 
 def sample_spec(family: Family[Any], seed: int, index: int) -> ImageSpec:
@@ -113,11 +133,17 @@ def sample_spec(family: Family[Any], seed: int, index: int) -> ImageSpec:
     The last of `MAX_ATTEMPTS` draws is used even if it is not accepted, so the call always ends.
     """
     rng = rng_for(seed, family.name, index)
+    attempt, params = first_accepted(family, lambda: family.sample_params(rng))
+    return ImageSpec(family.name, seed, index, attempt, params)
+
+
+def first_accepted(family: Family[P], draw: Callable[[], P]) -> tuple[int, P]:
+    """Draw until the family accepts the parameters; return the number of draws, and the last."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        params = family.sample_params(rng)
+        params = draw()
         if attempt == MAX_ATTEMPTS or family.accepts(params):
             break
-    return ImageSpec(family.name, seed, index, attempt, params)
+    return attempt, params
 
 
 def rounded(value: float) -> float:
@@ -132,6 +158,20 @@ def rounded(value: float) -> float:
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """Draw log-uniformly from [low, high], both positive; rounded to nine digits."""
     return rounded(low * (high / low) ** rng.random())
+
+
+def jittered(rng: np.random.Generator, value: float, share: float) -> float:
+    """Multiply by a factor from 1 - `share` to 1 + `share`; rounded to nine digits."""
+    return rounded(value * rng.uniform(1.0 - share, 1.0 + share))
+
+
+def turned(
+    rng: np.random.Generator, cosine: float, sine: float, most: float
+) -> tuple[float, float]:
+    """Turn a direction, given as cosine and sine, by at most `most` radians either way."""
+    angle = rng.uniform(-most, most)
+    c, s = math.cos(angle), math.sin(angle)
+    return rounded(cosine * c - sine * s), rounded(cosine * s + sine * c)
 
 
 # Recorded parameters can be edited by hand. Families draw well within the ranges that they check;

@@ -5,15 +5,15 @@ Sources: Kataoka et al., "Replacing labeled real-image datasets with auto-genera
 """
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.color.palettes import choose, resolve
 from fractalgen.color.spaces import hex_to_linear, linear_to_srgb
-from fractalgen.families.base import check_colors, check_within, log_uniform, rounded
+from fractalgen.families.base import check_colors, check_within, jittered, log_uniform, rounded
 from fractalgen.kernels.curves import draw_curves, orbit_points, polygon_points
 from fractalgen.kernels.probes import probe_light
 
@@ -95,6 +95,7 @@ class RadialContours:
 
     name: ClassVar[str] = "radial-contours"
     version: ClassVar[int] = 1
+    max_classes: ClassVar[int] = 21_000
     params_type: ClassVar[type[RadialContoursParams]] = RadialContoursParams
 
     palette: str = "any"
@@ -126,6 +127,15 @@ class RadialContours:
             colors=_sample_colors(rng, self.palette),
         )
 
+    def vary(self, params: RadialContoursParams, rng: np.random.Generator) -> RadialContoursParams:
+        """Resize, move and turn the polygons a little; draw other colours."""
+        return replace(
+            _vary_drawing(params, rng, self.palette),
+            shared_noise=jittered(rng, params.shared_noise, 0.2),
+            own_noise=jittered(rng, params.own_noise, 0.2),
+            twist=jittered(rng, params.twist, 0.1),
+        )
+
     def accepts(self, params: RadialContoursParams) -> bool:
         """Refuse drawings in which few lines stand out from what is beside them."""
         return _has_lines(self.render(params, _PROBE_SIZE))
@@ -153,6 +163,7 @@ class VisualAtoms:
 
     name: ClassVar[str] = "visual-atoms"
     version: ClassVar[int] = 1
+    max_classes: ClassVar[int] = 5_000
     params_type: ClassVar[type[VisualAtomsParams]] = VisualAtomsParams
 
     palette: str = "any"
@@ -188,6 +199,16 @@ class VisualAtoms:
             colors=_sample_colors(rng, self.palette),
         )
 
+    def vary(self, params: VisualAtomsParams, rng: np.random.Generator) -> VisualAtomsParams:
+        """Resize, move and turn the circles a little; draw other colours."""
+        first, second = params.amplitudes
+        return replace(
+            _vary_drawing(params, rng, self.palette),
+            amplitudes=(jittered(rng, first, 0.15), jittered(rng, second, 0.15)),
+            twist=(jittered(rng, params.twist[0], 0.1), jittered(rng, params.twist[1], 0.1)),
+            inner=jittered(rng, params.inner, 0.2),
+        )
+
     def accepts(self, params: VisualAtomsParams) -> bool:
         """Refuse drawings in which few lines stand out from what is beside them."""
         return _has_lines(self.render(params, _PROBE_SIZE))
@@ -204,6 +225,7 @@ class VisualAtoms:
 
 
 Params = RadialContoursParams | VisualAtomsParams
+D = TypeVar("D", RadialContoursParams, VisualAtomsParams)
 
 
 def _check_drawing(params: Params) -> None:
@@ -222,6 +244,21 @@ def _sample_stretch(rng: np.random.Generator, least: float) -> Pair:
 
 def _sample_center(rng: np.random.Generator) -> Pair:
     return rounded(rng.uniform(0.38, 0.62)), rounded(rng.uniform(0.38, 0.62))
+
+
+def _vary_drawing(params: D, rng: np.random.Generator, palette: str) -> D:
+    """Vary what all drawings have: the lines, the place, the turn and the colours."""
+    across, along = params.stretch
+    return replace(
+        params,
+        lines=max(1, round(params.lines * rng.uniform(0.9, 1.1))),
+        radius=jittered(rng, params.radius, 0.15),
+        width=jittered(rng, params.width, 0.25),
+        turn=rounded((params.turn + rng.uniform(-0.04, 0.04)) % 1.0),
+        stretch=(jittered(rng, across, 0.1), jittered(rng, along, 0.1)),
+        center=_sample_center(rng),
+        colors=_sample_colors(rng, palette),
+    )
 
 
 def _sample_colors(rng: np.random.Generator, palette: str) -> tuple[str, ...]:

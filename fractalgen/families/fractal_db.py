@@ -15,6 +15,7 @@ from fractalgen.arguments import one_of
 from fractalgen.color.palettes import choose, resolve
 from fractalgen.color.spaces import hex_to_oklab
 from fractalgen.errors import ArgumentError
+from fractalgen.families.affine_classes import vary_system
 from fractalgen.families.base import AffineMap, check_colors, check_within, is_contractive
 from fractalgen.kernels.affine_systems import (
     COUNT_SHIFT,
@@ -45,6 +46,7 @@ _MAX_FILL = 0.6
 _MAX_SOLIDITY = 0.45
 # The maps shrink areas to shares that add up to this: less gives dust, more gives clouds.
 _AREA_RANGE = (0.45, 1.0)
+_EXTENT = 0.92  # of the attractor, in sides of the image
 _GREY = ("#000000", "#ffffff")
 
 
@@ -90,6 +92,7 @@ class FractalDB:
 
     name: ClassVar[str] = "fractal-db"
     version: ClassVar[int] = 1
+    max_classes: ClassVar[int] = 21_000
     params_type: ClassVar[type[FractalDBParams]] = FractalDBParams
 
     palette: str = "any"
@@ -104,21 +107,39 @@ class FractalDB:
         maps = _sample_maps(rng)
         weights = np.empty(len(maps), np.int64)
         choose_by_area(maps, weights)
-        frame(maps, weights, np.array([0.5, 0.5]), np.array([0.92, 0.92]))
-        colors = _GREY
-        if self.palette != "any":
-            drawn = choose(self.palette, rng).colors
-            lightness = [lab[0] for lab in hex_to_oklab(drawn)]
-            pair = (drawn[int(np.argmin(lightness))], drawn[int(np.argmax(lightness))])
-            colors = pair if rng.random() < 0.7 else pair[::-1]
+        frame(maps, weights, np.array([0.5, 0.5]), np.array([_EXTENT, _EXTENT]))
+        colors = self._sample_colors(rng)
         a, b, c, d, e, f = maps.T.tolist()
         return FractalDBParams(
             maps=tuple(zip(a, b, c, d, e, f, strict=True)),
             weights=tuple(weights.tolist()),
-            patch=16 | int(rng.integers(512)) if self.brush == "patch" else 16,
+            patch=self._sample_patch(rng),
             stream=int(rng.integers(2**63)),
             colors=colors,
         )
+
+    def vary(self, params: FractalDBParams, rng: np.random.Generator) -> FractalDBParams:
+        """Vary and mirror the maps; draw another patch and other colours."""
+        maps, weights = vary_system(params.maps, rng, (0.5, 0.5), (_EXTENT, _EXTENT))
+        return FractalDBParams(
+            maps=maps,
+            weights=weights,
+            colors=self._sample_colors(rng),
+            patch=self._sample_patch(rng),
+            stream=int(rng.integers(2**63)),
+        )
+
+    def _sample_patch(self, rng: np.random.Generator) -> int:
+        return 16 | int(rng.integers(512)) if self.brush == "patch" else 16
+
+    def _sample_colors(self, rng: np.random.Generator) -> tuple[str, str]:
+        """Draw the darkest and the lightest colour of a palette."""
+        if self.palette == "any":
+            return _GREY
+        drawn = choose(self.palette, rng).colors
+        lightness = [lab[0] for lab in hex_to_oklab(drawn)]
+        pair = (drawn[int(np.argmin(lightness))], drawn[int(np.argmax(lightness))])
+        return pair if rng.random() < 0.7 else pair[::-1]
 
     def accepts(self, params: FractalDBParams) -> bool:
         """Refuse fractals that fill too little of a small probe, and solid clouds."""

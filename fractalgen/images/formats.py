@@ -32,28 +32,43 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "webp": {"lossless": True, "quality": 20, "method": 0},
 }
 
+_GRAY_OPTIONS: dict[str, dict[str, Any]] = {"jpeg": {"quality": 95}, "png": _OPTIONS["png"]}
+
 # The last bytes of a complete file.
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
 
 
-def encode(rgb: NDArray[np.uint8], format: str) -> bytes:  # noqa: A002 - the option's name
+def encode(
+    rgb: NDArray[np.uint8],
+    format: str,  # noqa: A002 - the option's name
+    *,
+    gray: bool = False,
+) -> bytes:
     """Encode an RGB image of shape (height, width, 3).
 
     ``"jpeg"`` has quality 95 and chroma at full resolution; ``"png"`` and ``"webp"`` are
-    lossless. No text, date or version is inside.
+    lossless. With `gray`, the channels are the same, and JPEG and PNG store one of them. No text,
+    date or version is inside.
     """
     from PIL import Image
 
     image = Image.fromarray(rgb)
-    data = _encoded_in_memory_file(image, format) if format in _ENDS else b""
+    options = _OPTIONS[format]
+    if gray and format in _GRAY_OPTIONS:
+        image, options = image.getchannel(0), _GRAY_OPTIONS[format]
+    data = _encoded_in_memory_file(image, format, options) if format in _ENDS else b""
     if data and data.endswith(_ENDS[format]):
         return data
     buffer = io.BytesIO()
-    image.save(buffer, format=format, **_OPTIONS[format])
+    image.save(buffer, format=format, **options)
     return buffer.getvalue()
 
 
-def _encoded_in_memory_file(image: Image.Image, format: str) -> bytes:  # noqa: A002
+def _encoded_in_memory_file(
+    image: Image.Image,
+    format: str,  # noqa: A002
+    options: dict[str, Any],
+) -> bytes:
     """Encode into a file that has a descriptor, for which Pillow releases the GIL.
 
     The result is empty if the system has no such files, and truncated, without an error from
@@ -63,6 +78,6 @@ def _encoded_in_memory_file(image: Image.Image, format: str) -> bytes:  # noqa: 
         return b""
     with os.fdopen(os.memfd_create("image"), "w+b", buffering=0) as file:
         with contextlib.suppress(OSError):
-            image.save(file, format=format, **_OPTIONS[format])
+            image.save(file, format=format, **options)
         file.seek(0)
         return file.read()

@@ -10,7 +10,7 @@ from fractalgen.kernels.elementary import cos_turns, exp2, log2
 from fractalgen.kernels.jit import inlined
 from fractalgen.kernels.random_bits import bits_at, uniform_at
 
-__all__ = ["beta", "gamma", "integer", "next_bits", "uniform", "uniform_power"]
+__all__ = ["beta", "gamma", "integer", "next_bits", "normal_at", "uniform", "uniform_power"]
 
 _ONE = np.float32(1.0)
 _TWO = np.float32(2.0)
@@ -54,6 +54,13 @@ def _normal(stream):
     """Draw a standard normal number by the Box-Muller method."""
     radius = np.sqrt(-_TWO * _LN_2 * log2(uniform(stream) + _TINY))
     return radius * cos_turns(uniform(stream))
+
+
+@inlined
+def normal_at(seed, n):
+    """Return a standard normal number from the `n`-th and next uniform numbers of a stream."""
+    radius = np.sqrt(-_TWO * _LN_2 * log2(uniform_at(seed, n) + _TINY))
+    return radius * cos_turns(uniform_at(seed, n + _TAKE))
 
 
 @inlined

@@ -18,12 +18,15 @@ __all__ = [
     "log2",
     "nearest_integer",
     "sin_turns",
+    "to_byte",
 ]
 
 _HALF = np.float32(0.5)
 _QUARTER = np.float32(0.25)
 _ONE = np.float32(1.0)
 _TWO = np.float32(2.0)
+_ZERO = np.float32(0.0)
+_WHITE = np.float32(255.0)
 _TINY = np.float32(1e-30)
 # Adding and subtracting 1.5 * 2**23 rounds a float32 of magnitude below 2**22 to an integer.
 _ROUND = np.float32(12582912.0)
@@ -66,6 +69,12 @@ _A7 = np.float32(-0.00074306)
 def nearest_integer(x):
     """Round a float32 of magnitude below 2**22 to the nearest integer, ties to even."""
     return (x + _ROUND) - _ROUND
+
+
+@inlined
+def to_byte(x):
+    """Clip a float32 to 0 to 255 and truncate it to uint8."""
+    return np.uint8(np.int32(min(max(x, _ZERO), _WHITE)))
 
 
 @inlined

@@ -19,6 +19,7 @@ from fractalgen.kernels.image_ops_tones import (
     sharpness,
 )
 from fractalgen.kernels.jit import inlined, inlined_early
+from fractalgen.kernels.max_entropy import deform, filter_image, tone_table
 from fractalgen.kernels.plan_layout import ImageOp
 
 __all__ = ["amount_of", "apply_image_op"]
@@ -51,6 +52,12 @@ def amount_of(op, level, sign, height, width):
         or op == ImageOp.SHARPNESS
     ):
         amount = level / 10.0 * 1.8 + 0.1
+    elif op == ImageOp.FILTER:
+        amount = 0.4 * level
+    elif op == ImageOp.TONE:
+        amount = 0.001 * level
+    elif op == ImageOp.WARP:
+        amount = level / 10.0
     return np.float32(amount)
 
 
@@ -58,15 +65,17 @@ def amount_of(op, level, sign, height, width):
 def apply_image_op(
     op: int,
     amount: float,
+    detail: NDArray[np.int32],
+    seed: int,
     box: NDArray[np.int32],
     source: NDArray[np.uint8],
     target: NDArray[np.uint8],
 ) -> None:
     """Apply an `ImageOp` to an image, and write the part of the result inside `box`.
 
-    The amount is a float32 from `amount_of`; rotations are up to 45 degrees. `box` is top, left,
-    height and width. Both images are C-contiguous and share no memory; `target` may also change
-    outside of the box.
+    The amount is a float32 from `amount_of`; rotations are up to 45 degrees. For `detail` and
+    `seed`, uint64, of random operations see `PLAN`. `box` is top, left, height and width. Both
+    images are C-contiguous and share no memory; `target` may also change outside of the box.
     """
     height, width = source.shape[0], source.shape[1]
     here = source.reshape(source.size)
@@ -89,12 +98,21 @@ def apply_image_op(
     if op == ImageOp.MIRROR:
         mirror(width, box, here, there)
         return
+    if op == ImageOp.FILTER:
+        filter_image(factor, np.int64(detail[1]), seed, width, box, here, there)
+        return
+    if op == ImageOp.WARP:
+        deform(factor, np.int64(detail[1]), seed, height, width, box, here, there)
+        return
     if op == ImageOp.SHARPNESS and factor != _ONE:
         sharpness(factor, width, box, here, there)
         return
     evenly = op == ImageOp.EQUALIZE
-    by_table = evenly or op == ImageOp.AUTOCONTRAST
-    table = level_table(evenly, here) if by_table else _NO_TABLE
+    by_levels = evenly or op == ImageOp.AUTOCONTRAST
+    by_table = by_levels or op == ImageOp.TONE
+    table = level_table(evenly, here) if by_levels else _NO_TABLE
+    if op == ImageOp.TONE:
+        table = tone_table(factor, np.int64(detail[0]), np.int64(detail[1]), seed)
     by_grey = op == ImageOp.CONTRAST or op == ImageOp.BRIGHTNESS
     grey = mean_luma(here) if op == ImageOp.CONTRAST else np.int32(0)
     # Posterize, solarize and invert; by default all bits are kept and none inverted.

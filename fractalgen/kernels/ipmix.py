@@ -1,4 +1,4 @@
-"""Apply IPMix plans to images, a whole batch in one call.
+"""Apply plans to images, a whole batch in one call.
 
 An image-level operation writes from one buffer to another, a patch is mixed in place, and a partner
 is computed only where the patch needs it. The chains' images stay bytes until all are done; then
@@ -73,7 +73,9 @@ def _run_chains(plan, image, whole, buffers, places):
                 alone = mixing == NO_OP
                 to = partner if not alone else buffers[other if current == one else one]
                 source = buffers[current if alone else _ORIGINAL]
-                apply_image_op(image_op, amount, whole if alone else box, source, to)
+                detail, op_seed = plan["detail"][chain, step], plan["op_seed"][chain, step]
+                where = whole if alone else box
+                apply_image_op(image_op, amount, detail, op_seed, where, source, to)
                 if alone:
                     current = other if current == one else one
                     continue

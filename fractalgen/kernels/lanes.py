@@ -14,6 +14,7 @@ __all__ = [
     "LANES",
     "NO_HIT",
     "N_RECORDS",
+    "N_RECORDS_WITH_AVERAGES",
     "OUTSIDE",
     "STRIDE",
     "TILE_COLUMNS",
@@ -28,20 +29,26 @@ TILE_ROWS, TILE_COLUMNS = 4, 16
 # Unsigned, so that Numba does not check whether an index counts from an array's end.
 LANES = np.uint64(TILE_ROWS * TILE_COLUMNS)
 # Where each quantity's run starts in the state: first those that move with a lane, then the results
-# of a stride, its iterates and their distances from a trap, one run per step.
-N_MOVED = 10
+# of a stride, its iterates after two earlier ones, and their distances from a trap, one run per
+# step.
+N_MOVED = 14
 RE, IM, C_RE, C_IM, COUNT, BEST, HIT_COUNT, HIT_RE, HIT_IM, HIT_TRAP = (
-    np.uint64(run) * LANES for run in range(N_MOVED)
+    np.uint64(run) * LANES for run in range(10)
 )
-SAVED_RE, SAVED_IM, NEXT_COUNT, ORBIT_RE, ORBIT_IM, DISTANCE, _END = (
+# For averages: the sum of their terms, the last term, and the iterate before the current one.
+SUM, LAST_TERM, OLD_RE, OLD_IM = (np.uint64(run) * LANES for run in range(10, N_MOVED))
+SAVED_RE, SAVED_IM, NEXT_COUNT, EARLIER_RE, ORBIT_RE, EARLIER_IM, ORBIT_IM, DISTANCE, _END = (
     np.uint64(N_MOVED + run) * LANES
-    for run in (0, 1, 2, 3, 3 + STRIDE, 3 + 2 * STRIDE, 3 + 3 * STRIDE)
+    for run in (0, 1, 2, 3, 5, 5 + STRIDE, 7 + STRIDE, 7 + 2 * STRIDE, 7 + 3 * STRIDE)
 )
 
 # The fields of an orbit's record: iterations until it escaped and |z|^2 there (-1 and 0 if it did
 # not); the nearest hit's squared distance, its iteration, and its place in the trap's frame.
 ESCAPE_COUNT, MAGNITUDE, TRAP_DISTANCE, TRAP_COUNT, TRAP_U, TRAP_V = range(6)
 N_RECORDS = 6
+# Two more where an average is asked for: that of all its terms, and of all but the last.
+AVERAGE, AVERAGE_BEFORE = range(6, 8)
+N_RECORDS_WITH_AVERAGES = 8
 
 OUTSIDE = 1000.0  # the real part of a lane that is done without having escaped
 NO_HIT = 1e30  # recorded as the squared distance where no iterate came within reach
@@ -92,6 +99,10 @@ def fill_tile(s, view, julia, first_row, first_column, stride, n_rows, n_columns
         s[HIT_RE + lane] = real(0.0)
         s[HIT_IM + lane] = real(0.0)
         s[HIT_TRAP + lane] = real(0.0)
+        s[SUM + lane] = real(0.0)
+        s[LAST_TERM + lane] = real(0.0)
+        s[OLD_RE + lane] = real(0.0)
+        s[OLD_IM + lane] = real(0.0)
 
 
 @inlined_early

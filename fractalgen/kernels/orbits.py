@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 from fractalgen.kernels.formulas import apply_formula
 from fractalgen.kernels.jit import inlined, inlined_early, kernel
 from fractalgen.kernels.lanes import (
+    AVERAGE,
+    AVERAGE_BEFORE,
     BEST,
     COUNT,
     DISTANCE,
@@ -52,6 +54,7 @@ from fractalgen.kernels.lanes import (
     fill_tile,
     move_lane,
 )
+from fractalgen.kernels.orbit_averages import NO_AVERAGE, add_terms, record_averages
 from fractalgen.kernels.trap_shapes import hide_from, keep_nearest, locate_hits, measure_distances
 
 __all__ = ["BAILOUT", "follow_orbits"]
@@ -83,7 +86,7 @@ def _retire_lanes(s, bailout, max_count):
 
 
 @kernel
-def _record(s, bailout, max_count, shapes, traps):
+def _record(s, bailout, max_count, shapes, traps, average):
     """Write the lanes' records over their distances, one run per field."""
     real = s.dtype.type
     out = DISTANCE
@@ -98,10 +101,26 @@ def _record(s, bailout, max_count, shapes, traps):
         s[out + np.uint64(TRAP_DISTANCE) * LANES + lane] = s[BEST + lane]
         s[out + np.uint64(TRAP_COUNT) * LANES + lane] = s[HIT_COUNT + lane]
     locate_hits(s, shapes, traps)
+    if average != NO_AVERAGE:
+        at = out + np.uint64(AVERAGE) * LANES
+        record_averages(s, at, out + np.uint64(AVERAGE_BEFORE) * LANES)
 
 
 @inlined_early
-def _run(s, power, absolute, conjugate, bailout, max_count, shapes, traps, reach, hide_first, few):
+def _run(
+    s,
+    power,
+    absolute,
+    conjugate,
+    bailout,
+    max_count,
+    shapes,
+    traps,
+    reach,
+    hide_first,
+    average,
+    few,
+):
     """Iterate until no more than `few` lanes are alive."""
     real = s.dtype.type
     for lane in range(LANES):
@@ -111,6 +130,8 @@ def _run(s, power, absolute, conjugate, bailout, max_count, shapes, traps, reach
     n_alive = np.int32(LANES)
     while n_alive > few:
         apply_formula(s, power, absolute, conjugate, bailout)
+        if average != NO_AVERAGE:
+            add_terms(s, average)
         for t in range(shapes.size):
             measure_distances(s, shapes[t], traps[t], reach)
             if hide_first and n_strides == 0:
@@ -145,6 +166,7 @@ def follow_orbits(
     shapes: NDArray[np.int64],
     traps: NDArray[Any],
     reach: float,
+    average: int,
     first_row: int,
     stride: int,
     records: NDArray[np.float32],
@@ -170,11 +192,14 @@ def follow_orbits(
         Julia set, and from z_2 on in a Mandelbrot set, whose z_1 is the sample itself.
     reach : float
         Traps see iterates with a squared magnitude below this, which is below the bailout's.
+    average : int
+        What to average along the orbits: a number of stripes up to 7, or
+        `fractalgen.kernels.orbit_averages.TRIANGLE`, `CURVATURE` or `NO_AVERAGE`.
     first_row : int
         The grid's row that is the first in `records`.
     stride : int
         Take every `stride`-th row and column.
-    records : float32 array, shape (6, rows, columns)
+    records : float32 array, shape (6 or, with an average, 8, rows, columns)
         Filled with the fields that `fractalgen.kernels.lanes` lists. Where no iterate came within
         reach, the squared distance is 1e30 and the rest is 0.
     """
@@ -225,8 +250,21 @@ def follow_orbits(
                 s[RE + lane] = real(OUTSIDE)
         few = 0 if no_tile_left else _FEW
         new = is_tile and not julia
-        _run(s, power, absolute, conjugate, bailout, max_count, shapes, traps, within, new, few)
-        _record(s, bailout, max_count, shapes, traps)
+        _run(
+            s,
+            power,
+            absolute,
+            conjugate,
+            bailout,
+            max_count,
+            shapes,
+            traps,
+            within,
+            new,
+            average,
+            few,
+        )
+        _record(s, bailout, max_count, shapes, traps, average)
         if is_tile:
             for record in range(n_records):
                 for row in range(n_high):

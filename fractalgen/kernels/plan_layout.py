@@ -23,6 +23,7 @@ __all__ = [
     "Framework",
     "ImageOp",
     "MixingOp",
+    "Scheme",
 ]
 
 MAX_WIDTH = 8
@@ -64,6 +65,9 @@ class ImageOp(_Code):
     CONTRAST = enum.auto()
     BRIGHTNESS = enum.auto()
     SHARPNESS = enum.auto()
+    FILTER = enum.auto()
+    TONE = enum.auto()
+    WARP = enum.auto()
 
 
 class MixingOp(_Code):
@@ -87,6 +91,14 @@ class Framework(_Code):
     INPUT = enum.auto()
 
 
+class Scheme(_Code):
+    """How the steps of a plan are drawn: chains of random steps, or as the papers say."""
+
+    CHAINS = enum.auto()
+    PIXMIX = enum.auto()
+    LAYERMIX = enum.auto()
+
+
 IMAGE_OPS = ImageOp.names()
 MIXING_OPS = MixingOp.names()
 FRAMEWORKS = Framework.names()
@@ -107,6 +119,10 @@ PLAN = np.dtype(
         ("mixing", np.int32, _STEPS),
         ("image_op", np.int32, _STEPS),
         ("amount", np.float32, _STEPS),  # what `image_op` is told
+        # For random operations: the frequencies of a tone curve, from and to; 1 and the side of a
+        # filter or the number of modes of a warp; and their stream of random numbers.
+        ("detail", np.int32, (*_STEPS, 2)),
+        ("op_seed", np.uint64, _STEPS),
         ("box", np.int32, (*_STEPS, 4)),  # the patch's top, left, height and width
         ("factors", np.float32, (*_STEPS, 2)),  # a and b of `mixing`
         ("mask_seed", np.uint64, _STEPS),  # the stream of a random mask
@@ -116,6 +132,7 @@ PLAN = np.dtype(
 
 SETTINGS = np.dtype(
     [
+        ("scheme", np.int64),
         ("n_images", np.int64),
         ("image_size", np.int64),
         ("width", np.int64),
@@ -133,6 +150,13 @@ SETTINGS = np.dtype(
         ("alpha", np.float32),
         ("beta", np.float32),
         ("severity", np.float32),
+        ("min_level", np.float32),  # of the image operations
+        ("filter_sides", np.int64, (2,)),  # smallest and largest
+        ("max_frequency", np.int64),  # of tone curves
+        ("bandwidth", np.int64),  # frequencies in a tone curve; 0 for all up to a random one
+        ("max_modes", np.int64),  # of warps
+        ("filter_scale", np.float32),  # a factor of the filters' amounts
+        ("tone_scale", np.float32),
     ],
     align=True,
 )

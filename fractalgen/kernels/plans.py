@@ -1,23 +1,27 @@
-"""Draw IPMix plans from 64-bit seeds.
+"""Draw plans from 64-bit seeds.
 
-Source: Huang et al., "IPMix: Label-Preserving Data Augmentation Method for Training Robust
-Classifiers", NeurIPS 2023, Algorithm 1; comments name what follows its public code instead.
+Sources: Huang et al., "IPMix: Label-Preserving Data Augmentation Method for Training Robust
+Classifiers", NeurIPS 2023, Algorithm 1 (comments name what follows its public code instead);
+AugMix and PRIME are its chains without mixing; for PixMix and LayerMix see `fractalgen.PixMix` and
+`fractalgen.LayerMix`.
 """
 
 import numpy as np
 
 from fractalgen.kernels.distributions import beta, gamma, integer, next_bits, uniform
+from fractalgen.kernels.elementary import cos_turns
 from fractalgen.kernels.image_ops import amount_of
-from fractalgen.kernels.jit import kernel
+from fractalgen.kernels.jit import inlined, kernel
 from fractalgen.kernels.mixing import sample_factors
-from fractalgen.kernels.plan_layout import NO_OP, Framework
+from fractalgen.kernels.plan_layout import NO_OP, Framework, ImageOp, Scheme
 
 __all__ = ["sample_plan"]
 
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
-_MIN_LEVEL = np.float32(0.1)
+_TEN = np.float32(10.0)
+_LEAST_MODES = 2  # of a warp
 
 
 @kernel
@@ -50,12 +54,45 @@ def _sample_box(box, stream, size, height, width, settings):
     box[3] = wide
 
 
+@inlined
+def _arcsine(stream):
+    """Draw a Beta(1/2, 1/2) number, which is near 0 or 1 more often than between."""
+    return (_ONE - cos_turns(_HALF * uniform(stream))) * _HALF
+
+
 @kernel
-def _sample_image_op(stream, image_ops, severity, height, width):
-    op = image_ops[integer(stream, image_ops.size)]
-    level = _MIN_LEVEL + (severity - _MIN_LEVEL) * uniform(stream)
+def _sample_random_op(plan, chain, step, op, stream, settings):
+    """Draw what the maximum-entropy operations have beside an amount."""
+    detail = plan["detail"][chain, step]
+    plan["op_seed"][chain, step] = next_bits(stream)
+    detail[0] = 1
+    if op == ImageOp.FILTER:
+        least, most = settings["filter_sides"][0], settings["filter_sides"][1]
+        detail[1] = least + 2 * integer(stream, (most - least) // 2 + 1)
+        plan["amount"][chain, step] *= settings["filter_scale"]
+    elif op == ImageOp.TONE:
+        last = 1 + integer(stream, settings["max_frequency"])
+        plan["amount"][chain, step] *= settings["tone_scale"]
+        if settings["bandwidth"] > 0:
+            detail[0] = 1 + integer(stream, last)
+            last = min(detail[0] + settings["bandwidth"] - 1, last)
+        detail[1] = last
+    else:
+        most = _LEAST_MODES + 1 + integer(stream, settings["max_modes"] - _LEAST_MODES)
+        modes = np.int64(_arcsine(stream) * np.float32(most + 1 - _LEAST_MODES))
+        detail[1] = min(_LEAST_MODES + modes, most)
+        plan["amount"][chain, step] = settings["severity"] / _TEN * _arcsine(stream)
+
+
+@kernel
+def _sample_amount(plan, chain, step, op, stream, height, width, settings):
+    least = settings["min_level"]
+    level = least + (settings["severity"] - least) * uniform(stream)
     sign = _ONE if uniform(stream) < _HALF else -_ONE
-    return op, amount_of(op, level, sign, height, width)
+    plan["image_op"][chain, step] = op
+    plan["amount"][chain, step] = amount_of(op, level, sign, height, width)
+    if op == ImageOp.FILTER or op == ImageOp.TONE or op == ImageOp.WARP:
+        _sample_random_op(plan, chain, step, op, stream, settings)
 
 
 @kernel
@@ -64,10 +101,8 @@ def _sample_step(plan, chain, step, stream, p_level, height, width, choices, set
     plan["mixing"][chain, step] = NO_OP
     copies = p_level and settings["copies"] == 1 and uniform(stream) < _HALF
     if copies or not p_level:
-        severity = settings["severity"]
-        op, amount = _sample_image_op(stream, choices.image_ops, severity, height, width)
-        plan["image_op"][chain, step] = op
-        plan["amount"][chain, step] = amount
+        op = choices.image_ops[integer(stream, choices.image_ops.size)]
+        _sample_amount(plan, chain, step, op, stream, height, width, settings)
     if p_level:
         size = choices.patch_sizes[integer(stream, choices.patch_sizes.size)]
         mixing = choices.mixing_ops[integer(stream, choices.mixing_ops.size)]
@@ -75,6 +110,62 @@ def _sample_step(plan, chain, step, stream, p_level, height, width, choices, set
         _sample_box(plan["box"][chain, step], stream, size, height, width, settings)
         sample_factors(plan["factors"][chain, step], stream, mixing, settings["beta"])
         plan["mask_seed"][chain, step] = next_bits(stream)
+
+
+@kernel
+def _start_chain(plan, height, width):
+    """Make the plan one chain without steps, and its steps' patches the whole image."""
+    plan["framework"] = Framework.LINEAR
+    plan["n_chains"] = 1
+    plan["skip"] = _ONE
+    plan["weights"][0] = _ONE
+    for step in range(plan["mixing"].shape[1]):
+        plan["image_op"][0, step] = NO_OP
+        plan["mixing"][0, step] = NO_OP
+        plan["box"][0, step, 2] = height
+        plan["box"][0, step, 3] = width
+
+
+@kernel
+def _sample_whole_mixing(plan, step, stream, choices, settings):
+    mixing = choices.mixing_ops[integer(stream, choices.mixing_ops.size)]
+    plan["mixing"][0, step] = mixing
+    sample_factors(plan["factors"][0, step], stream, mixing, settings["beta"])
+    plan["mask_seed"][0, step] = next_bits(stream)
+
+
+@kernel
+def _sample_pixmix(plan, stream, height, width, choices, settings):
+    """Draw up to `depth` rounds, which mix with the bank's image or a changed copy."""
+    _start_chain(plan, height, width)
+    step = 0
+    if uniform(stream) < _HALF:
+        op = choices.image_ops[integer(stream, choices.image_ops.size)]
+        _sample_amount(plan, 0, step, op, stream, height, width, settings)
+        step += 1
+    for _ in range(integer(stream, settings["depth"] + 1)):
+        if uniform(stream) < _HALF:
+            op = choices.image_ops[integer(stream, choices.image_ops.size)]
+            _sample_amount(plan, 0, step, op, stream, height, width, settings)
+        _sample_whole_mixing(plan, step, stream, choices, settings)
+        step += 1
+    plan["depth"][0] = step
+
+
+@kernel
+def _sample_layermix(plan, stream, height, width, choices, settings):
+    """Draw one to `depth` layers: a changed image, another of its kind, the bank's and a change."""
+    _start_chain(plan, height, width)
+    layers = 1 + integer(stream, settings["depth"])
+    op = choices.image_ops[integer(stream, choices.image_ops.size)]
+    _sample_amount(plan, 0, 0, op, stream, height, width, settings)
+    if layers > 1:
+        _sample_amount(plan, 0, 1, op, stream, height, width, settings)
+        _sample_whole_mixing(plan, 1, stream, choices, settings)
+    if layers > 2:
+        _sample_whole_mixing(plan, 2, stream, choices, settings)
+        _sample_amount(plan, 0, 3, op, stream, height, width, settings)
+    plan["depth"][0] = layers + (1 if layers > 2 else 0)
 
 
 @kernel
@@ -92,6 +183,12 @@ def sample_plan(plan, seed, image_seed, height, width, choices, settings):
     stream[0] = seed  # its first three numbers are left out
     plan["framework"] = settings["framework"]
     plan["wraps"] = settings["wraps"]
+    if settings["scheme"] == Scheme.PIXMIX:
+        _sample_pixmix(plan, stream, height, width, choices, settings)
+        return
+    if settings["scheme"] == Scheme.LAYERMIX:
+        _sample_layermix(plan, stream, height, width, choices, settings)
+        return
     linear = settings["framework"] == Framework.LINEAR
     n_chains = 1 if linear else settings["width"]
     plan["n_chains"] = n_chains

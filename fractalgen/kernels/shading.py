@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.kernels.jit import inlined, kernel
-from fractalgen.kernels.orbit_fields import ANGLE, DISTANCE, HIT, SMOOTH
+from fractalgen.kernels.orbit_fields import ANGLE, AVERAGE, DISTANCE, HIT, SMOOTH
 
 __all__ = ["BLENDS", "shade"]
 
@@ -74,12 +74,13 @@ def _light_row(heights, heights_below, strength, light_x, light_y, lit):
 
 
 @inlined
-def _moved(phase, weights, distance, smooth, hit, angle):
+def _moved(phase, weights, distance, smooth, hit, angle, average):
     """Return a position along a gradient."""
     position = phase + weights[DISTANCE] * distance
     position += weights[SMOOTH] * smooth
     position += weights[HIT] * hit
-    return position + weights[ANGLE] * angle
+    position += weights[ANGLE] * angle
+    return position + weights[AVERAGE] * average
 
 
 @kernel
@@ -91,8 +92,9 @@ def _find_entries(escaped, coordinates, heights, weights, phases, n_entries, ent
     mask = np.int32(n_entries - 1)
     scale = np.float32(n_entries)
     smooth, hit, angle = coordinates[SMOOTH], coordinates[HIT], coordinates[ANGLE]
+    average = coordinates[AVERAGE]
     for x in range(heights.size):
-        fields = heights[x], smooth[x], hit[x], angle[x]
+        fields = heights[x], smooth[x], hit[x], angle[x], average[x]
         base = _moved(phases[_BASE], weights[_BASE], *fields)
         interior = _moved(phases[_INTERIOR], weights[_INTERIOR], *fields)
         trap = _moved(phases[_TRAP], weights[_TRAP], *fields)
@@ -185,12 +187,12 @@ def shade(
 ) -> None:
     """Colour every sample, average the samples of each pixel, and write sRGB to `out`.
 
-    `fields`, of shape (4 or more, rows, side), are what `fractalgen.kernels.orbit_fields` measures:
-    the samples of `out`, and one more row below unless the image ends there. `ranges` (4, 2) are
-    their minima and maxima, `tables` (4, n) their coordinates in [0, 1] at n values evenly spaced
-    over these ranges.
+    `fields`, of shape (4 or, with an average, 5, rows, side), are what
+    `fractalgen.kernels.orbit_fields` measures: the samples of `out`, and one more row below unless
+    the image ends there. `ranges` (5, 2) are their minima and maxima, `tables` (5, n) their
+    coordinates in [0, 1] at n values evenly spaced over these ranges.
 
-    `weights` (3, 4) say how far each field moves along the gradient in the base layer, in the trap
+    `weights` (3, 5) say how far each field moves along the gradient in the base layer, in the trap
     layer, and for samples that did not escape, which use the base's gradient; `phases` (3,) say
     where each starts, high enough that no position falls below 1. `gradients` (2, 3, m) are the
     base's and the trap layer's, in linear light, cyclic, with m a power of two.
@@ -208,7 +210,7 @@ def shade(
     strength = relief * np.float32(side)
     heights = np.empty(side, np.float32)
     heights_below = np.empty(side, np.float32)
-    coordinates = np.zeros((4, side), np.float32)  # unused fields stay at 0
+    coordinates = np.zeros((5, side), np.float32)  # unused fields stay at 0
     lit = np.ones(side, np.float32)
     opacity = np.empty(side, np.float32)
     entries = np.empty((2, side), np.int32)
@@ -218,8 +220,8 @@ def shade(
     samples = np.empty(side, np.float32)
     totals = np.zeros((3, size), np.float32)
     levels = np.empty(size, np.int32)
-    pairs = np.empty((4, tables.shape[1] - 1, 2), np.float32)
-    for field in range(4):
+    pairs = np.empty((5, tables.shape[1] - 1, 2), np.float32)
+    for field in range(fields.shape[0]):
         _pair_up(tables[field], pairs[field])
     last = fields.shape[1] - 1
     for row in range(-1, out.shape[0] * supersample):
@@ -235,7 +237,7 @@ def shade(
         )
         if row < 0:
             continue
-        for field in (SMOOTH, HIT, ANGLE):
+        for field in (SMOOTH, HIT, ANGLE, AVERAGE):
             used = max(abs(weights[0, field]), abs(weights[1, field]), abs(weights[2, field]))
             if used > _ZERO:
                 _normalize_row(

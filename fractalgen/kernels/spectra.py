@@ -1,8 +1,9 @@
 """Noise with a given power spectrum, by an inverse fast Fourier transform.
 
-The transform is radix 2, decimation in time, along the first axis with the second as vectorised
-loop. A library's transform would give other last digits on other processors. Source: Cooley and
-Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965.
+The transform is decimation in time, along the first axis with the second as vectorised loop: the
+odd factor of the length as a sum, the rest with radix 2. A library's transform would give other
+last digits on other processors. Source: Cooley and Tukey, "An algorithm for the machine calculation
+of complex Fourier series", 1965.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from fractalgen.kernels.elementary import cos_turns, direction, exp2, log2, sin_
 from fractalgen.kernels.jit import kernel
 from fractalgen.kernels.random_bits import uniform_at
 
-__all__ = ["spectral_noise", "transform"]
+__all__ = ["input_order", "spectral_noise", "transform", "transpose_rows"]
 
 _BLOCK = 32
 _HIGHEST = 32768  # frequency; each has its own random phase, whatever the size
@@ -31,14 +32,48 @@ def _butterfly(low_re, low_im, high_re, high_im, cosine, sine):
 
 
 @kernel
+def _odd_factor(n):
+    while n > 1 and n % 2 == 0:
+        n //= 2
+    return n
+
+
+@kernel
+def _add_turned(source_re, source_im, cosine, sine, re, im):
+    for i in range(re.size):
+        re[i] += source_re[i] * cosine - source_im[i] * sine
+        im[i] += source_re[i] * sine + source_im[i] * cosine
+
+
+@kernel
+def _sum_odd(re, im, odd):
+    """Transform each `odd` rows in turn by the definition."""
+    old_re = np.empty((odd, re.shape[1]), np.float32)
+    old_im = np.empty((odd, re.shape[1]), np.float32)
+    for top in range(0, re.shape[0], odd):
+        old_re[:] = re[top : top + odd]
+        old_im[:] = im[top : top + odd]
+        re[top : top + odd] = np.float32(0.0)
+        im[top : top + odd] = np.float32(0.0)
+        for j in range(odd):
+            for k in range(odd):
+                cosine, sine = direction(j * k % odd / odd)
+                turned = np.float32(cosine), np.float32(sine)
+                row = top + j
+                _add_turned(old_re[k], old_im[k], turned[0], turned[1], re[row], im[row])
+
+
+@kernel
 def transform(re: NDArray[np.float32], im: NDArray[np.float32]) -> None:
     """Transform along the first axis, in place: sum over k of z[k] exp(2 pi i k j / n).
 
-    `re` and `im` are float32 of shape (n, m), n a power of two; row k of the input stands where the
-    bits of k, reversed, say.
+    `re` and `im` are float32 of shape (n, m); row k of the input stands where `input_order` says.
+    It is fast if n has a small odd factor.
     """
     n = re.shape[0]
-    half = 1
+    half = _odd_factor(n)
+    if half > 1:
+        _sum_odd(re, im, half)
     while half < n:
         for k in range(half):
             wide_cosine, wide_sine = direction(k / (2 * half))
@@ -51,14 +86,22 @@ def transform(re: NDArray[np.float32], im: NDArray[np.float32]) -> None:
 
 
 @kernel
-def _reversed_bits(n):
+def input_order(n: int) -> NDArray[np.int64]:
+    """Return the row in which `transform` expects each of `n` inputs.
+
+    With n = odd * 2**bits, input k stands at the last `bits` bits of k, reversed, times `odd`, plus
+    the bits before them.
+    """
+    odd = _odd_factor(n)
     order = np.zeros(n, np.int64)
     size = 1
-    while size < n:
+    while size < n // odd:
         for i in range(size):
             order[i] *= 2
             order[size + i] = order[i] + 1
         size *= 2
+    for i in range(n - 1, -1, -1):
+        order[i] = order[i % size] * odd + i // size
     return order
 
 
@@ -73,7 +116,7 @@ def _fill_row(stream, code, power, codes, powers, re, im):
 
 
 @kernel
-def _transpose_rows(source, order, target):
+def transpose_rows(source, order, target):
     """Write target[order[column], row] = source[row, column]."""
     n = source.shape[0]
     for top in range(0, n, _BLOCK):
@@ -98,7 +141,7 @@ def spectral_noise(stream: int, across: float, along: float, fields: NDArray[np.
         Written; n is a power of two up to 32768. A larger n shows the same waves and finer ones.
     """
     n = fields.shape[1]
-    order = _reversed_bits(n)
+    order = input_order(n)
     powers_across = np.empty(n, np.float32)
     powers_along = np.empty(n, np.float32)
     codes = np.empty(n, np.uint64)
@@ -117,6 +160,6 @@ def spectral_noise(stream: int, across: float, along: float, fields: NDArray[np.
     re[0, 0] = np.float32(0.0)
     im[0, 0] = np.float32(0.0)
     transform(re, im)
-    _transpose_rows(re, order, fields[0])
-    _transpose_rows(im, order, fields[1])
+    transpose_rows(re, order, fields[0])
+    transpose_rows(im, order, fields[1])
     transform(fields[0], fields[1])

@@ -22,6 +22,10 @@ METHODS: Registry[str] = Registry("method")
 
 METHODS.add("ipmix", "fractalgen.methods.ipmix:IPMixMethod")
 METHODS.add("vanilla", "fractalgen.methods.vanilla:Vanilla")
+METHODS.add("augmix", "fractalgen.methods.augmix:AugMixMethod")
+METHODS.add("pixmix", "fractalgen.methods.pixmix:PixMixMethod")
+METHODS.add("layermix", "fractalgen.methods.layermix:LayerMixMethod")
+METHODS.add("prime", "fractalgen.methods.prime:PRIMEMethod")
 
 
 def find_method(name: str) -> type[Method]:

@@ -1,24 +1,28 @@
 """Build a set: find what is missing, draw it, record it."""
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from fractalgen.errors import ArgumentError, SetError, UnknownNameError
+from fractalgen.bank.folder import CLASSES_FILE
+from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameError
+from fractalgen.mixing_set.class_list import write_class_list
 from fractalgen.mixing_set.collect import Refusal, Source, collect, open_source
+from fractalgen.mixing_set.description import Description, Overwriting
 from fractalgen.mixing_set.engine import Engine, LocalEngine
-from fractalgen.mixing_set.manifest import parse_image_file
-from fractalgen.mixing_set.recipe import FamilyRecipe, Key, Recipe
-from fractalgen.mixing_set.store import Description, Overwriting, Store
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.keys import Key, parse_image_file
+from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
+from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.summary import FamilySummary, Summary
 from fractalgen.mixing_set.verify import Findings, inspect
 from fractalgen.pool import Progress, check_workers
 from fractalgen.registry import first_few, shown
 from fractalgen.version import __version__
 
-__all__ = ["BuildInterrupted", "FamilySummary", "Summary", "build", "repair"]
+__all__ = ["BuildInterrupted", "build", "repair"]
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -28,120 +32,6 @@ class BuildInterrupted(KeyboardInterrupt):
         super().__init__(n_done, n_total)
         self.n_done = n_done
         self.n_total = n_total
-
-
-@dataclass(frozen=True)
-class FamilySummary:
-    """One family's part of a build.
-
-    Attributes
-    ----------
-    name : str
-        The family.
-    requested, drawn, kept : int
-        Requested images, those that this build drew or copied, and those that already existed.
-        The others are missing.
-    acceptance : float or None
-        Share of parameter draws that were accepted, over the requested images; None for
-        collected ones.
-    n_bytes : int
-        Total size of the requested images.
-    """
-
-    name: str
-    requested: int
-    drawn: int
-    kept: int
-    acceptance: float | None
-    n_bytes: int
-
-    @property
-    def missing(self) -> int:
-        """Requested images that do not exist."""
-        return self.requested - self.drawn - self.kept
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, strings and numbers."""
-        return {
-            "images": self.requested,
-            "drawn": self.drawn,
-            "kept": self.kept,
-            "missing": self.missing,
-            "acceptance": self.acceptance and round(self.acceptance, 4),
-            "bytes": self.n_bytes,
-        }
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A finished build.
-
-    Attributes
-    ----------
-    folder : str
-        The set's folder.
-    families : tuple of FamilySummary
-        The requested families.
-    seconds : float
-        Wall-clock time.
-    n_removed : int
-        Images removed because of ``overwrite``.
-    n_missing : int
-        Missing images of the set, including those that this build did not request.
-    refused : tuple of Refusal
-        Collected images that cannot be used.
-    unrepaired : tuple of str
-        Collected images that are missing or altered, because their originals were not given.
-    notes : tuple of str
-        Notes for the user.
-    """
-
-    folder: str
-    families: tuple[FamilySummary, ...]
-    seconds: float
-    n_removed: int = 0
-    n_missing: int = 0
-    refused: tuple[Refusal, ...] = ()
-    unrepaired: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def n_images(self) -> int:
-        """Number of requested images."""
-        return sum(family.requested for family in self.families)
-
-    @property
-    def n_drawn(self) -> int:
-        """Number of images drawn or copied by this build."""
-        return sum(family.drawn for family in self.families)
-
-    @property
-    def n_bytes(self) -> int:
-        """Total size of the requested images."""
-        return sum(family.n_bytes for family in self.families)
-
-    @property
-    def ok(self) -> bool:
-        """Whether no image was refused and every broken one was repaired."""
-        return not self.refused and not self.unrepaired
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, strings and numbers."""
-        return {
-            "folder": self.folder,
-            "ok": self.ok,
-            "images": self.n_images,
-            "drawn": self.n_drawn,
-            "removed": self.n_removed,
-            "missing": self.n_missing,
-            "seconds": round(self.seconds, 3),
-            "images_per_second": round(self.n_drawn / self.seconds, 1) if self.n_drawn else None,
-            "bytes": self.n_bytes,
-            "families": {family.name: family.as_json() for family in self.families},
-            "refused": [{"path": one.path, "reason": one.reason} for one in self.refused],
-            "unrepaired": list(self.unrepaired),
-            "notes": list(self.notes),
-        }
 
 
 def build(
@@ -218,7 +108,7 @@ def build(
         existing = store.recipe
         requested = requested.with_settings_of(existing)
         if existing is None and not store.records:
-            store.check_unused(family.name for family in requested.families)
+            store.check_unused(requested.folders())
         overwriting = store.overwriting
         if overwrite:
             again = Overwriting.of(requested, places)
@@ -226,11 +116,12 @@ def build(
             resumes = existing and again == overwriting and not existing.differences(requested)
             overwrite, overwriting = not resumes, again
         joined, replaced = _joined(existing, requested, store, overwrite=overwrite)
+        requested = _with_equal_classes(requested, joined)
         sources = {
             name: stack.enter_context(open_source(place, store.folder, fetching))
             for name, place in places.items()
         }
-        store.prepare({family.name for family in joined.families} | replaced)
+        store.prepare({*joined.folders()} | replaced)
         store.check_nothing_foreign(requested)
         n_removed = store.remove(replaced) if replaced else 0
         work = _Work(store, joined, requested, overwriting, workers, progress)
@@ -277,7 +168,7 @@ def repair(
             family = recipe.family(name)
             if family is None or not family.collected:
                 raise SetError(f"{out} has no collected images in {name}; leave out --repair")
-        store.prepare([family.name for family in recipe.families])
+        store.prepare([*recipe.folders()])
         findings = inspect(store, recipe, workers)
         _check_drawable(store, recipe, findings)
         sources = {
@@ -295,19 +186,21 @@ def repair(
 def _joined(
     existing: Recipe | None, requested: Recipe, store: Store, *, overwrite: bool
 ) -> tuple[Recipe, set[str]]:
-    """Merge the requested recipe with the existing one; return it, and the families to remove.
+    """Merge the requested recipe with the existing one; return it, and the folders to remove.
 
-    With `overwrite`, the requested families are redrawn. If the size, the seed or the format
-    differs, every generated image is removed, because a set has only one of each.
+    With `overwrite`, the requested families are redrawn. If the size, the seed, the format or the
+    colour differs, or only one of the two is a class set, every generated image is removed.
     """
     if existing is None:  # a manifest alone does not say which set its images belong to
         return requested, {name for name, _ in store.records}
     differences = existing.differences(requested)
     if overwrite:
         replaced = {family.name for family in requested.families}
-        if any(difference.key in ("size", "seed", "format") for difference in differences):
+        if any(difference.key in WHOLE_SET for difference in differences):
             replaced |= {family.name for family in existing.families if not family.collected}
-        return requested.merged(existing.without(replaced)), replaced
+        gone = [family for family in existing.families if family.name in replaced]
+        folders = {folder for family in gone for folder in family.folders()}
+        return requested.merged(existing.without(replaced)), folders | replaced
     if differences:
         way_out = "Use another folder, or --overwrite to replace the images."
         for difference in differences:
@@ -318,7 +211,22 @@ def _joined(
                 )
         listed = "; ".join(map(str, differences))
         raise SetError(f"{store.folder} holds a different set: {listed}. {way_out}")
-    return existing.merged(requested), set()
+    try:
+        return existing.merged(requested), set()
+    except RecipeError as error:  # two families with the same classes
+        raise SetError(
+            f"{store.folder} has other classes: {error}; or use another folder"
+        ) from None
+
+
+def _with_equal_classes(requested: Recipe, joined: Recipe) -> Recipe:
+    """Return the request, with all classes and instances that the set of its families then has."""
+    if not requested.has_classes:
+        return requested
+    families = [joined.family(one.name) or one for one in requested.families]
+    for family in families:
+        family.check_distinct()
+    return dataclasses.replace(requested, families=tuple(families))
 
 
 class _Work:
@@ -355,7 +263,11 @@ class _Work:
         store = self.store
         missing = list(store.missing(self.requested))
         drawn_with = self._drawn_with(missing)
+        if store.has_class_list and not self.recipe.has_classes:
+            store.path(CLASSES_FILE).unlink(missing_ok=True)
         store.describe(Description(self.recipe, drawn_with, self.overwriting))
+        if self.recipe.has_classes:
+            write_class_list(store.folder, self.recipe)
         self._total = len(missing) + sum(len(source.names()) for source in sources.values())
         self._step()
         try:
@@ -366,7 +278,7 @@ class _Work:
         except KeyboardInterrupt:
             raise BuildInterrupted(self._done, self._total) from None
         finally:
-            store.remove_empty_folders(family.name for family in self.recipe.families)
+            store.remove_empty_folders(self.recipe.folders())
         recipe = self.recipe.with_collected(store.records)
         self.recipe = recipe.without([one.name for one in recipe.families if not one.ranges])
         store.describe(Description(self.recipe, drawn_with, self._unfinished_overwriting()))
@@ -446,8 +358,8 @@ class _Work:
 
     def _family_summaries(self) -> Iterator[FamilySummary]:
         for family in self.requested.with_collected(self.store.records).families:
-            keys = [(family.name, index) for index in family.indices()]
-            records = [self.store.records[key] for key in keys if self.store.has(key, self.recipe)]
+            there = (key for key in family.image_keys() if self.store.has(key, self.recipe))
+            records = [self.store.records[key] for key in there]
             attempts = sum(record.attempt or 0 for record in records)
             n_drawn = self.store.n_added[family.name]
             yield FamilySummary(
@@ -470,9 +382,9 @@ def _about_too_few(work: _Work, recipe: Recipe, places: Mapping[str, str]) -> It
 
 def _check_drawable(store: Store, recipe: Recipe, findings: Findings) -> None:
     """Raise SetError if this fractalgen would redraw broken images differently."""
-    broken = {parse_image_file(file)[0] for file in findings.broken}
+    broken = {file.partition("/")[0] for file in findings.broken}
     for family in recipe.families:
-        if family.name in broken and not family.collected:
+        if not family.collected and not broken.isdisjoint(family.folders()):
             try:
                 _ = family.family
             except (ValueError, UnknownNameError) as error:
@@ -488,5 +400,6 @@ def _unrepaired(work: _Work, findings: Findings) -> tuple[str, ...]:
     return tuple(
         file
         for file in findings.broken
-        if (key := parse_image_file(file))[0] in collected and not work.store.has(key, work.recipe)
+        if file.partition("/")[0] in collected
+        and not work.store.has(parse_image_file(file), work.recipe)
     )

@@ -17,8 +17,9 @@ from fractalgen.files.download import download, without_secrets
 from fractalgen.files.regular_file import open_regular, read_regular
 from fractalgen.images.decoding import MAX_BYTES, read_image_file, to_rgb
 from fractalgen.images.formats import FORMATS, SUFFIXES, encode
-from fractalgen.mixing_set.manifest import Origin, Record, image_file
-from fractalgen.mixing_set.recipe import MAX_INDEX, Recipe
+from fractalgen.mixing_set.keys import MAX_INDEX, image_file
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.record import Origin, Record
 from fractalgen.mixing_set.store import Store
 from fractalgen.pool import OrderedPool, Progress, default_workers
 

@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 from fractalgen.arguments import whole_number
 from fractalgen.errors import ImageError, RecipeError, SetError
 from fractalgen.images.decoding import read_rgb
-from fractalgen.mixing_set.recipe import MAX_INDEX, Recipe
+from fractalgen.mixing_set.keys import MAX_INDEX
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
 from fractalgen.registry import nearest
 
@@ -31,12 +32,14 @@ def contact_sheet(
 ) -> Image.Image:
     """Lay out random images of a set in rows and columns.
 
+    In a class set, each row has images of one class.
+
     Parameters
     ----------
     folder : str or Path
         The set's folder; the set can be unfinished.
     family : str or None
-        Show only images of this family.
+        Show only images of this family, or of this class's folder.
     n : int
         Number of images; fewer if the set has fewer.
     columns : int
@@ -67,18 +70,23 @@ def contact_sheet(
     tile = whole_number("tile", tile, 8, _MAX_SIDE)
     store = Store.open(folder)
     folder = store.folder
-    names = [one.name for one in (store.recipe or Recipe(families=())).families]
-    if family is not None and family not in names:
+    recipe = store.recipe or Recipe(families=())
+    names = [one.name for one in recipe.families]
+    folders = set(recipe.folders())
+    if family is not None and family not in names and family not in folders:
         hint = nearest(family, names)
         raise RecipeError(f"{folder} has no family called '{family}': {hint}")
     files = [
         record.file
         for record in store.manifest.in_order()
-        if family in (None, record.key[0]) and store.path(record.file).is_file()
+        if family in (None, record.family, record.key[0]) and store.path(record.file).is_file()
     ]
     if not files:
         raise SetError(f"{folder} has no images yet")
-    chosen = random.Random(seed).sample(files, min(n, len(files)))
+    if recipe.has_classes:
+        chosen = _rows_of_classes(files, n, columns, random.Random(seed))
+    else:
+        chosen = random.Random(seed).sample(files, min(n, len(files)))
     columns = min(columns, len(chosen))
     rows = -(-len(chosen) // columns)
     gap = max(1, round(tile * _GAP_SHARE))
@@ -91,6 +99,20 @@ def contact_sheet(
         corner = (gap + column * (tile + gap), gap + row * (tile + gap))
         page.paste(_thumbnail(store.path(file), tile), corner)
     return page
+
+
+def _rows_of_classes(files: list[str], n: int, columns: int, rng: random.Random) -> list[str]:
+    """Choose classes, and images of each for one row; the classes stay in order."""
+    groups: dict[str, list[str]] = {}
+    for file in files:
+        groups.setdefault(file.partition("/")[0], []).append(file)
+    columns = min(columns, n, *map(len, groups.values()))
+    rows = min(max(1, n // columns), len(groups))
+    return [
+        file
+        for folder in sorted(rng.sample(sorted(groups), rows))
+        for file in rng.sample(groups[folder], columns)
+    ]
 
 
 def _thumbnail(path: Path, tile: int) -> Image.Image:

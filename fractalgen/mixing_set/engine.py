@@ -9,11 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.color.gray import in_gray
+from fractalgen.families import FAMILIES, render
 from fractalgen.families.base import ImageSpec
 from fractalgen.families.compilation import Compilation, n_compilations
 from fractalgen.images.formats import FORMATS, encode
-from fractalgen.mixing_set.manifest import Record, image_file, params_text
-from fractalgen.mixing_set.recipe import Key, Recipe
+from fractalgen.mixing_set.keys import Key, image_file
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.record import Record, params_text
 from fractalgen.pool import OrderedPool, Stopped, default_workers
 
 __all__ = ["Engine", "LocalEngine", "Write"]
@@ -54,12 +57,13 @@ class LocalEngine:
             return
         n_workers = min(self._workers or default_workers(recipe.size), len(keys))
         # Families whose kernels are compiled first are drawn first.
-        families = sorted({name for name, _ in keys}, key=n_compilations)
-        keys = sorted(keys, key=lambda key: families.index(key[0]))
+        name_of = {folder: _family_name(recipe, folder) for folder in {key[0] for key in keys}}
+        families = sorted(set(name_of.values()), key=n_compilations)
+        keys = sorted(keys, key=lambda key: families.index(name_of[key[0]]))
         with Compilation(families, n_workers) as compilation:
 
             def draw_some(keys: Sequence[Key], stopping: threading.Event) -> list[Record]:
-                compilation.wait_for(keys[0][0])
+                compilation.wait_for(name_of[keys[0][0]])
                 return _draw(recipe, keys, write, stopping)
 
             with OrderedPool(draw_some, n_workers) as self._pool:
@@ -71,10 +75,15 @@ class LocalEngine:
         return list(itertools.chain.from_iterable(self._pool.stop())) if self._pool else []
 
 
+def _family_name(recipe: Recipe, folder: str) -> str:
+    found = recipe.family_of(folder)
+    return found.name if found else folder
+
+
 def _batches(recipe: Recipe, keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     """Split keys, sorted by family, into those that are drawn together."""
-    for name, group in itertools.groupby(keys, key=lambda key: key[0]):
-        family = recipe.family(name)
+    for folder, group in itertools.groupby(keys, key=lambda key: key[0]):
+        family = recipe.family_of(folder)
         n: int = getattr(family.family, "batch_size", lambda: 1)() if family else 1
         own = list(group)
         yield from (own[start : start + n] for start in range(0, len(own), n))
@@ -95,10 +104,10 @@ def _draw(
     if stopping.is_set():
         raise Stopped
     records: list[Record] = []
-    for spec, rgb in zip(specs, _rendered(recipe, specs), strict=True):
-        data = encode(rgb, recipe.format)
+    for key, spec, rgb in zip(keys, specs, _rendered(recipe, specs), strict=True):
+        data = encode(rgb, recipe.format, gray=recipe.gray)
         record = Record(
-            image_file(spec.family, spec.index, FORMATS[recipe.format]),
+            image_file(*key, FORMATS[recipe.format]),
             recipe.size,
             recipe.size,
             len(data),
@@ -107,6 +116,8 @@ def _draw(
             recipe.seed,
             spec.attempt,
             params_text(spec.params),
+            class_family=None if spec.class_ is None else spec.family,
+            gray=spec.gray,
         )
         if stopping.is_set():
             if records:
@@ -118,10 +129,9 @@ def _draw(
 
 
 def _rendered(recipe: Recipe, specs: Sequence[ImageSpec]) -> Iterator[NDArray[np.uint8]]:
-    found = recipe.family(specs[0].family)
-    family: Any = found and found.family
-    params = [spec.params for spec in specs]
-    if hasattr(family, "render_batch"):
-        yield from family.render_batch(params, recipe.size)
-    else:
-        yield from (family.render(one, recipe.size) for one in params)
+    kind: Any = FAMILIES[specs[0].family]
+    if not hasattr(kind, "render_batch"):
+        yield from (render(spec, size=recipe.size) for spec in specs)
+        return
+    for rgb in kind().render_batch([spec.params for spec in specs], recipe.size):
+        yield in_gray(rgb) if recipe.gray else rgb

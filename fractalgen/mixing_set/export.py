@@ -10,8 +10,8 @@ from fractalgen.errors import SetError
 from fractalgen.files.atomic import is_leftover, remove_leftovers, write_atomically
 from fractalgen.files.lock import LOCK_FILE, locked
 from fractalgen.files.regular_file import file_hash, read_regular
-from fractalgen.mixing_set.manifest import Record
 from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.verify import inspect
 from fractalgen.pool import Progress
@@ -37,7 +37,7 @@ class Layout:
 
     def file(self, record: Record) -> str:
         """Return the path of an image, such as ``fractals/images/ifs-000017.jpg``."""
-        folder = self.folders.get(record.key[0], self.others)
+        folder = self.folders.get(record.family, self.others)
         return f"{folder}/{record.file.replace('/', '-')}"
 
 
@@ -170,7 +170,7 @@ def export(
 def _sound_records(store: Store, checking: Progress | None) -> list[Record]:
     """Return the records of a complete, undamaged set; SetError for another."""
     recipe = store.recipe or Recipe(families=())
-    store.check_folders([family.name for family in recipe.families])
+    store.check_folders([*recipe.folders()])
     store.manifest.require_sound()
     broken = inspect(store, recipe, progress=checking).broken
     if broken:
@@ -178,7 +178,7 @@ def _sound_records(store: Store, checking: Progress | None) -> list[Record]:
             f"{store.folder} lacks images, or has damaged ones: {first_few(broken)}. "
             f"'fractalgen verify {store.folder}' lists them"
         )
-    records = [one for one in store.manifest.in_order() if recipe.family(one.key[0])]
+    records = [one for one in store.manifest.in_order() if recipe.family_of(one.key[0])]
     if not records:
         raise SetError(f"{store.folder} has no images yet")
     return records

@@ -26,7 +26,7 @@ from fractalgen.errors import ImageError, SetError
 from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
 from fractalgen.images.decoding import read_square
 from fractalgen.mixing_set.image_measures import edge_density
-from fractalgen.mixing_set.manifest import Record
+from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.store import Store
 from fractalgen.pool import OrderedPool, Progress, default_workers
 

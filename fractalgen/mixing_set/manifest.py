@@ -1,196 +1,19 @@
 """The manifest: one record per image, appended as a line once the image's file is written."""
 
 import contextlib
-import json
+import itertools
 import os
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fractalgen.errors import SetError
-from fractalgen.families import FAMILIES, render
-from fractalgen.families.base import ImageSpec
-from fractalgen.files.atomic import write_atomically
-from fractalgen.files.json_codec import from_json
-from fractalgen.files.regular_file import check_no_links, read_regular, require_regular
-from fractalgen.mixing_set.recipe import FAMILY_NAME, Key, Recipe, family_order
+from fractalgen.files.atomic import atomic_file
+from fractalgen.files.regular_file import check_no_links, open_regular, require_regular
+from fractalgen.mixing_set.family_recipe import family_order
+from fractalgen.mixing_set.keys import Key
+from fractalgen.mixing_set.record import Record
 
-__all__ = ["Manifest", "Origin", "Record", "image_file", "params_text", "parse_image_file"]
-
-_IMAGE_FILE = re.compile(rf"({FAMILY_NAME.pattern})/([0-9]{{6}})\.(jpg|png|webp)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_COMMON = ("file", "family", "index", "size", "bytes", "pixel_sha256", "file_sha256")
-_GENERATED = {*_COMMON, "seed", "attempt", "params"}
-_COLLECTED = {*_COMMON, "origin"}
-
-
-def image_file(family: str, index: int, extension: str) -> str:
-    """Return an image's path within its set, such as ``ifs/000017.jpg``."""
-    return f"{family}/{index:06d}.{extension}"
-
-
-def parse_image_file(file: str) -> Key:
-    """Return the family and the index in an image's path within its set.
-
-    Raises
-    ------
-    ValueError
-        If it is not such a path. Paths that lead out of the set are refused.
-    """
-    match = _IMAGE_FILE.fullmatch(file)
-    if match:
-        return match[1], int(match[2])
-    if file.startswith(("/", "\\")) or "\\" in file or ":" in file or ".." in file.split("/"):
-        raise ValueError(f"the path {file!r} leads out of the set")
-    raise ValueError(f"{file!r} is not the path of an image in a set")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a collected image came from.
-
-    Attributes
-    ----------
-    path : str
-        Its path within the folder or archive, with forward slashes.
-    sha256 : str
-        Hash of the original file.
-    url : str or None
-        The archive's URL, if it was downloaded.
-    """
-
-    path: str
-    sha256: str
-    url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The manifest's record of one image.
-
-    Attributes
-    ----------
-    file : str
-        Path within the set.
-    width, height : int
-        In pixels.
-    n_bytes : int
-        Size of the file.
-    pixel_sha256 : str
-        Hash of the (height, width, 3) uint8 RGB array before it was encoded.
-    file_sha256 : str
-        Hash of the file.
-    seed, attempt : int or None
-        As in `ImageSpec`; None for a collected image.
-    params : str or None
-        The family's parameters as JSON text, which takes a tenth of the memory of a dictionary.
-    origin : Origin or None
-        Where a collected image came from.
-    """
-
-    file: str
-    width: int
-    height: int
-    n_bytes: int
-    pixel_sha256: str
-    file_sha256: str
-    seed: int | None = None
-    attempt: int | None = None
-    params: str | None = None
-    origin: Origin | None = None
-
-    @property
-    def key(self) -> Key:
-        """The family's name and the index."""
-        return parse_image_file(self.file)
-
-    def fits(self, recipe: Recipe) -> bool:
-        """Whether the image has the recipe's seed and size, or was collected."""
-        mine = (self.seed, self.width, self.height)
-        return self.origin is not None or mine == (recipe.seed, recipe.size, recipe.size)
-
-    def spec(self) -> ImageSpec:
-        """Return the specification that redraws the image.
-
-        Raises
-        ------
-        ValueError
-            If the image was collected, or its parameters do not fit the family.
-        """
-        family, index = self.key
-        if self.params is None or self.seed is None or self.attempt is None:
-            raise ValueError(f"{self.file} was collected, not drawn")
-        params = from_json(FAMILIES[family]().params_type, json.loads(self.params))
-        return ImageSpec(family, self.seed, index, self.attempt, params)
-
-    def redraw(self, size: int) -> NDArray[np.uint8]:
-        """Redraw the image from its parameters, `size` pixels a side; raises as `spec` does."""
-        try:
-            return render(self.spec(), size=size)
-        except (ArithmeticError, LookupError, TypeError) as error:  # from values out of range
-            raise ValueError(f"{type(error).__name__}: {error}") from None
-
-    def to_line(self) -> str:
-        """Return the manifest's line, without a newline."""
-        family, index = self.key
-        head: dict[str, Any] = {"file": self.file, "family": family, "index": index}
-        if self.origin is None:
-            head |= {"seed": self.seed, "attempt": self.attempt}
-        head |= {
-            "size": [self.width, self.height],
-            "bytes": self.n_bytes,
-            "pixel_sha256": self.pixel_sha256,
-            "file_sha256": self.file_sha256,
-        }
-        if self.origin is None:
-            return f'{_compact_json(head)[:-1]},"params":{self.params}}}'
-        origin = {"path": self.origin.path, "sha256": self.origin.sha256}
-        if self.origin.url is not None:
-            origin["url"] = self.origin.url
-        return _compact_json({**head, "origin": origin})
-
-    @classmethod
-    def from_line(cls, line: str) -> "Record":
-        """Parse a line of the manifest; ValueError gives the reason if it is not a record."""
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError):
-            raise ValueError("not JSON") from None
-        if not isinstance(data, dict):
-            raise ValueError("not an image's record")
-        collected = "origin" in data
-        if set(data) != (_COLLECTED if collected else _GENERATED):
-            raise ValueError("not an image's record: keys are missing or unknown")
-        if not isinstance(data["file"], str):
-            raise ValueError("the file is not text")
-        if parse_image_file(data["file"]) != (data["family"], data["index"]):
-            raise ValueError(f"the path {data['file']!r} belongs to another image")
-        size = data["size"]
-        if not (isinstance(size, list) and len(size) == 2 and all(map(_is_count, size))):
-            raise ValueError("the size is not two whole numbers")
-        if not (_is_count(data["bytes"]) and _is_hash(data["pixel_sha256"])):
-            raise ValueError("the bytes or the hash of the pixels are damaged")
-        if not _is_hash(data["file_sha256"]):
-            raise ValueError("the hash of the file is damaged")
-        seed = attempt = params = origin = None
-        if collected:
-            origin = _origin(data["origin"])
-        else:
-            seed, attempt = data["seed"], data["attempt"]
-            if not (_is_count(seed) and _is_count(attempt)):
-                raise ValueError("the seed or the attempt is not a whole number")
-            if not isinstance(data["params"], dict):
-                raise ValueError("the params are not an object")
-            params = _compact_json(data["params"])
-        hashes = data["pixel_sha256"], data["file_sha256"]
-        width, height = size
-        n_bytes = data["bytes"]
-        return cls(data["file"], width, height, n_bytes, *hashes, seed, attempt, params, origin)
+__all__ = ["Manifest"]
 
 
 class Manifest:
@@ -200,7 +23,7 @@ class Manifest:
     ----------
     path : Path
         The file.
-    records : dict from (family, index) to Record, optional
+    records : dict from (folder, index) to Record, optional
         Its records.
 
     Attributes
@@ -233,21 +56,22 @@ class Manifest:
         manifest = cls(path)
         check_no_links(path.parent, [path.name])
         try:
-            data = read_regular(path)
+            file = open_regular(path)
         except FileNotFoundError:
             return manifest
         bad_lines = []
-        lines = data.split(b"\n")
-        tail = lines.pop()
-        for number, line in enumerate(lines, 1):
-            record = _record_or_fault(line)
-            if isinstance(record, Record):
-                manifest.records[record.key] = record
-            else:
-                bad_lines.append((number, record))
+        with file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    manifest.torn = True
+                    break
+                manifest._length += len(line)
+                record = _record_or_fault(line[:-1])
+                if isinstance(record, Record):
+                    manifest.records[record.key] = record
+                else:
+                    bad_lines.append((number, record))
         manifest.bad_lines = tuple(bad_lines)
-        manifest.torn = bool(tail)
-        manifest._length = len(data) - len(tail)
         return manifest
 
     def require_sound(self) -> None:
@@ -260,16 +84,27 @@ class Manifest:
             )
 
     def in_order(self) -> list[Record]:
-        """Return the records by family, in the registry's order, and index."""
+        """Return the records by folder, families in the registry's order, and index."""
         keys = sorted(self.records, key=lambda key: (family_order(key[0]), key[1]))
         return [self.records[key] for key in keys]
 
     def write(self) -> None:
         """Replace the file atomically by the sorted records."""
-        data = "".join(record.to_line() + "\n" for record in self.in_order()).encode()
-        if not self.path.exists() or read_regular(self.path) != data:
-            write_atomically(self.path, data, durable=True)
-        self.bad_lines, self.torn, self._length = (), False, len(data)
+        records = self.in_order()
+        if not self._has_lines(records):
+            with atomic_file(self.path, durable=True) as file:
+                for record in records:
+                    file.write(_line(record))
+        self.bad_lines, self.torn, self._length = (), False, self.path.stat().st_size
+
+    def _has_lines(self, records: Iterable[Record]) -> bool:
+        """Whether the file has these records, in this order, and nothing else."""
+        try:
+            with open_regular(self.path) as file:
+                lines = itertools.zip_longest(file, map(_line, records))
+                return all(mine == theirs for mine, theirs in lines)
+        except FileNotFoundError:
+            return False
 
     @contextlib.contextmanager
     def appending(self) -> Iterator[None]:
@@ -292,7 +127,7 @@ class Manifest:
         If a full disk or a Ctrl-C interrupts the write, the partial line is removed.
         """
         assert self._descriptor is not None
-        data = (record.to_line() + "\n").encode()
+        data = _line(record)
         written = 0
         try:
             while written < len(data):
@@ -306,6 +141,10 @@ class Manifest:
         self.records[record.key] = record
 
 
+def _line(record: Record) -> bytes:
+    return (record.to_line() + "\n").encode()
+
+
 def _record_or_fault(line: bytes) -> Record | str:
     try:
         return Record.from_line(line.decode())
@@ -313,32 +152,3 @@ def _record_or_fault(line: bytes) -> Record | str:
         return "not text"
     except ValueError as error:
         return str(error)
-
-
-def params_text(params: Any) -> str:
-    """Return a dataclass as compact JSON text, five times as fast as `to_json`."""
-    return _PARAMS_ENCODER.encode(params)
-
-
-# `vars` returns the fields of a dataclass without slots, in order.
-_PARAMS_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=vars)
-
-
-def _compact_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _is_hash(value: Any) -> bool:
-    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
-
-
-def _origin(data: Any) -> Origin:
-    if isinstance(data, dict) and {"path", "sha256"} <= set(data) <= {"path", "sha256", "url"}:
-        texts = [data["path"], data["sha256"], data.get("url", "")]
-        if all(isinstance(text, str) for text in texts) and _is_hash(data["sha256"]):
-            return Origin(data["path"], data["sha256"], data.get("url"))
-    raise ValueError("the origin is damaged")

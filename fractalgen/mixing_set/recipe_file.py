@@ -18,7 +18,8 @@ from fractalgen.errors import (
 from fractalgen.families import FAMILIES
 from fractalgen.files.regular_file import open_regular
 from fractalgen.images.formats import FORMATS
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.registry import nearest, shown
 
 if sys.version_info >= (3, 11):
@@ -35,6 +36,7 @@ _ALLOWED = {
     "size": "a whole number of pixels",
     "seed": "a whole number",
     "format": "text in quotes, " + ", ".join(FORMATS),
+    "gray": "true or false",
 }
 _KEYS = tuple(_ALLOWED)
 _MAX_BYTES = 1 << 20
@@ -47,6 +49,7 @@ def read_recipe(
     size: int | None = None,
     seed: int | None = None,
     format: str | None = None,  # noqa: A002 - the option's name
+    gray: bool | None = None,
 ) -> Recipe:
     """Read a recipe file.
 
@@ -54,8 +57,9 @@ def read_recipe(
     ----------
     path : str or Path
         A TOML file with a table per family, which holds ``n`` and optionally ``start_index`` and
-        the family's options. ``description``, ``size``, ``seed`` and ``format`` are optional.
-        Paths of palette files are relative to the recipe::
+        the family's options. For a class set, ``classes``, ``instances`` and optionally
+        ``start_class`` take the place of the first two. ``description``, ``size``, ``seed``,
+        ``format`` and ``gray`` are optional. Paths of palette files are relative to the recipe::
 
             size = 256
 
@@ -63,7 +67,7 @@ def read_recipe(
             n = 600
             palette = "ember"
 
-    size, seed, format : optional
+    size, seed, format, gray : optional
         Override those of the file.
 
     Raises
@@ -93,9 +97,9 @@ def read_recipe(
     if not tables:
         raise RecipeError(f"{path} requests no images; add a table such as [ifs] with n = 100")
     families = tuple(_family(path, text, name, table) for name, table in tables.items())
-    given = {"size": size, "seed": seed, "format": format}
+    given = {"size": size, "seed": seed, "format": format, "gray": gray}
     settings = top | {key: value for key, value in given.items() if value is not None}
-    return Recipe(**settings, families=families)
+    return _checked(path, text, None, lambda: Recipe(**settings, families=families))
 
 
 def read_description(path: Path) -> str:
@@ -135,19 +139,27 @@ def _family(path: Path, text: str, name: str, table: dict[str, Any]) -> FamilyRe
         hint = nearest(name, list(FAMILIES))
         raise RecipeError(f"{where}: unknown family {shown(name)}: {hint}")
     known = [field.name for field in dataclasses.fields(FAMILIES[name])]  # type: ignore[arg-type]
-    keys = ["n", "start_index", *known]
+    of_classes = "classes" in table or "instances" in table
+    needed = (
+        {"classes": "classes", "instances": "instances of each class"}
+        if of_classes
+        else {"n": "images"}
+    )
+    keys = [*needed, "start_class" if of_classes else "start_index", *known]
     for key in table:
         if key not in keys:
             where = _place(path, text, name, key)
             raise RecipeError(f"{where}: {name} has no key {shown(key)}: {nearest(key, keys)}")
-    if "n" not in table:
-        where = _place(path, text, name, None)
-        raise RecipeError(f"{where}: {name} needs n, the number of images")
+    for key, what in needed.items():
+        if key not in table:
+            where = _place(path, text, name, None)
+            raise RecipeError(f"{where}: {name} needs {key}, the number of {what}")
     options = dict(table)
     palette = options.get("palette")
     if isinstance(palette, str) and palette.endswith(".gpl"):
         options["palette"] = str(path.parent / palette)
-    return _checked(path, text, name, lambda: FamilyRecipe.of(name, **options))
+    make = FamilyRecipe.of_classes if of_classes else FamilyRecipe.of
+    return _checked(path, text, name, lambda: make(name, **options))
 
 
 def _checked(path: Path, text: str, table: str | None, make: Callable[[], R]) -> R:

@@ -15,7 +15,8 @@ from fractalgen.bank.folder import list_images
 from fractalgen.errors import ImageError, SetError, unreadable
 from fractalgen.images.decoding import read_image_file, to_rgb
 from fractalgen.mixing_set.image_measures import HASH_BITS, MEASURES, perceptual_hash
-from fractalgen.mixing_set.recipe import MAX_INDEX
+from fractalgen.mixing_set.keys import MAX_INDEX
+from fractalgen.mixing_set.store import Store
 from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
 __all__ = ["NEAR_DISTANCE", "Group", "Spread", "Stats", "nearest_distances", "stats"]
@@ -167,7 +168,8 @@ def stats(
     """Measure the images in a set, or in any folder, and compute the statistics of each group.
 
     A group is a direct subfolder with all images below it, such as a set's family or a data set's
-    class. Images that lie in `folder` itself are a group of their own, with the folder's name.
+    class; in a class set, it is a family with all its classes. Images that lie in `folder` itself
+    are a group of their own, with the folder's name.
 
     Parameters
     ----------
@@ -224,9 +226,15 @@ def stats(
 def _grouped(folder: Path, limit: int | None) -> dict[str, list[str]]:
     """Return the names of each group's images, at most `limit`."""
     groups: dict[str, list[str]] = {}
+    described = Store(folder).read_description()
+    family_of = {
+        name: family.name
+        for family in (described.recipe.families if described else ())
+        for name in family.folders()
+    }
     for image in list_images(folder):
         subfolder = image.name.partition("/")[0] if "/" in image.name else ""
-        groups.setdefault(subfolder, []).append(image.name)
+        groups.setdefault(family_of.get(subfolder, subfolder), []).append(image.name)
     own = folder.resolve().name
     own = "." if own in groups else own or "."
     return {

@@ -1,19 +1,16 @@
 """A set on disk: a folder with images, a manifest, and a description of the set."""
 
 import contextlib
-import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
+from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.errors import DamagedSetError, RecipeError, SetError
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import check_size
@@ -21,85 +18,14 @@ from fractalgen.files.atomic import remove_leftovers, write_atomically
 from fractalgen.files.lock import locked
 from fractalgen.files.regular_file import check_no_links, read_regular
 from fractalgen.images.formats import FORMATS
-from fractalgen.mixing_set.manifest import Manifest, Record, image_file, parse_image_file
-from fractalgen.mixing_set.recipe import Key, Recipe
+from fractalgen.mixing_set.description import SET_VERSION, Description, Overwriting
+from fractalgen.mixing_set.keys import Key, image_file, parse_image_file
+from fractalgen.mixing_set.manifest import Manifest
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.record import Record
 from fractalgen.registry import first_few
-from fractalgen.version import __version__
 
-__all__ = ["SET_VERSION", "Description", "Overwriting", "Store"]
-
-SET_VERSION = 1
-_LICENCE = "CC0-1.0"
-_LICENCE_OF_COLLECTED = "as their origin says"
-
-
-@dataclass(frozen=True)
-class Overwriting:
-    """An overwriting in progress: earlier images are removed, and not all new ones exist yet.
-
-    Attributes
-    ----------
-    requested : Recipe
-        The requested images.
-    places : str
-        SHA-256 of the sources of its collected images.
-    """
-
-    requested: Recipe
-    places: str
-
-    @classmethod
-    def of(cls, requested: Recipe, places: Mapping[str, str]) -> "Overwriting":
-        """Describe a call, so the next one can recognise it."""
-        text = json.dumps(sorted(places.items()))
-        return cls(requested, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
-
-
-@dataclass(frozen=True)
-class Description:
-    """The contents of ``set.json``.
-
-    Attributes
-    ----------
-    recipe : Recipe
-        The images that the set should have; an unfinished set has fewer.
-    drawn_with : tuple of str
-        The releases of fractalgen that drew it.
-    overwriting : Overwriting or None
-        The overwriting in progress.
-    """
-
-    recipe: Recipe
-    drawn_with: tuple[str, ...] = (__version__,)
-    overwriting: Overwriting | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, strings and numbers."""
-        data: dict[str, Any] = {
-            "recipe": self.recipe.as_json(),
-            "digest": self.recipe.digest,
-            "versions": {"set": SET_VERSION, "fractalgen": list(self.drawn_with)},
-            "licence": {
-                family.name: _LICENCE_OF_COLLECTED if family.collected else _LICENCE
-                for family in self.recipe.families
-            },
-        }
-        if self.overwriting:
-            requested = self.overwriting.requested.as_json()
-            data["overwriting"] = {"asked": requested, "places": self.overwriting.places}
-        return data
-
-    @classmethod
-    def from_json(cls, data: Any) -> "Description":
-        """Rebuild a description from `as_json`; other data raise an error of any type."""
-        again = data.get("overwriting")
-        return cls(
-            Recipe.from_json(data["recipe"]),
-            tuple(data["versions"]["fractalgen"]),
-            None
-            if again is None
-            else Overwriting(Recipe.from_json(again["asked"]), again["places"]),
-        )
+__all__ = ["Store"]
 
 
 class Store:
@@ -174,7 +100,7 @@ class Store:
 
     @property
     def records(self) -> dict[Key, Record]:
-        """The manifest's records, by family and index."""
+        """The manifest's records, by folder and index."""
         return self.manifest.records
 
     @property
@@ -188,6 +114,11 @@ class Store:
     def overwriting(self) -> Overwriting | None:
         """The overwriting in progress."""
         return self.description.overwriting if self.description else None
+
+    @property
+    def has_class_list(self) -> bool:
+        """Whether ``classes.jsonl`` belongs to the set, because the set has classes."""
+        return self.description is not None and self.description.recipe.has_classes
 
     def path(self, file: str) -> Path:
         """Return the path of a file in the set."""
@@ -267,43 +198,43 @@ class Store:
             write_atomically(self.folder / SET_FILE, text.encode(), durable=True)
             self.description = description
 
-    def check_unused(self, families: Iterable[str]) -> None:
+    def check_unused(self, folders: Iterable[str]) -> None:
         """Raise SetError if a folder that is not a set has files where images would go."""
-        for family in families:
-            path = self.folder / family
+        for name in folders:
+            path = self.folder / name
             if path.exists() and (not path.is_dir() or os.listdir(path)):  # noqa: PTH208
                 raise SetError(
                     f"{path} already exists and does not belong to a set; use a new folder"
                 )
 
-    def check_folders(self, families: Collection[str]) -> None:
-        """Raise SetError if a family's folder is a file, or a link, which may lead anywhere."""
-        check_no_links(self.folder, sorted(families))
-        for family in families:
-            path = self.folder / family
+    def check_folders(self, folders: Collection[str]) -> None:
+        """Raise SetError if a folder of images is a file, or a link, which may lead anywhere."""
+        check_no_links(self.folder, sorted(folders))
+        for name in folders:
+            path = self.folder / name
             if path.exists() and not path.is_dir():
                 raise SetError(f"{path} is not a folder; move it away first")
 
-    def prepare(self, families: Collection[str]) -> None:
-        """Check and scan the families' folders, and remove the leftovers of a killed build."""
-        self.check_folders(families)
-        for name in (".", *families):
+    def prepare(self, folders: Collection[str]) -> None:
+        """Check and scan folders of images, and remove the leftovers of a killed build."""
+        self.check_folders(folders)
+        for name in (".", *folders):
             remove_leftovers(self.folder / name)
-        self.scan(families)
+        self.scan(folders)
 
-    def scan(self, families: Iterable[str]) -> None:
-        """Find the regular files in the families' folders."""
+    def scan(self, folders: Iterable[str]) -> None:
+        """Find the regular files in folders of images."""
         self.on_disk = {}
-        for family in families:
+        for name in folders:
             try:
-                entries = os.scandir(self.folder / family)
+                entries = os.scandir(self.folder / name)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             with entries:
                 for entry in entries:
                     if entry.is_file(follow_symlinks=False):
                         size = entry.stat(follow_symlinks=False).st_size
-                        self.on_disk[f"{family}/{entry.name}"] = size
+                        self.on_disk[f"{name}/{entry.name}"] = size
 
     def check_nothing_foreign(self, requested: Recipe) -> None:
         """Raise SetError if a foreign file has the name of a requested image.
@@ -311,11 +242,16 @@ class Store:
         An unrecorded file is not foreign if the set's recipe draws it: a crash left it.
         """
         recorded = {record.file for record in self.records.values()}
+        listed = self.folder / CLASSES_FILE
+        if requested.has_classes and not self.has_class_list and os.path.lexists(listed):
+            raise SetError(
+                f"{listed} already exists but is not part of this set; move it away first"
+            )
         foreign = [
             file
             for family in requested.families
-            for index in family.indices()
-            if (file := image_file(family.name, index, FORMATS[requested.format])) in self.on_disk
+            for key in family.image_keys()
+            if (file := image_file(*key, FORMATS[requested.format])) in self.on_disk
             and file not in recorded
             and not self._draws(file)
         ]
@@ -328,16 +264,16 @@ class Store:
     def _draws(self, file: str) -> bool:
         """Whether a file has the name of an image that the set's recipe draws."""
         try:
-            name, index = parse_image_file(file)
+            key = parse_image_file(file)
         except ValueError:
             return False
         if self.description is None:
             return False
         recipe = self.description.recipe
-        family = recipe.family(name)
-        if family is None or family.collected or index not in family:
+        family = recipe.family_of(key[0])
+        if family is None or family.collected or key not in family:
             return False
-        return file == image_file(name, index, FORMATS[recipe.format])
+        return file == image_file(*key, FORMATS[recipe.format])
 
     def has(self, key: Key, recipe: Recipe) -> bool:
         """Whether an image of a recipe is recorded, and its file has the recorded size."""
@@ -352,9 +288,9 @@ class Store:
         """Yield the key of every missing image that a recipe draws."""
         for family in recipe.families:
             if not family.collected:
-                for index in family.indices():
-                    if not self.has((family.name, index), recipe):
-                        yield family.name, index
+                for key in family.image_keys():
+                    if not self.has(key, recipe):
+                        yield key
 
     def write(self, file: str, data: bytes) -> None:
         """Write an image's file atomically; safe to call from several threads."""
@@ -371,47 +307,45 @@ class Store:
         """Record an image whose file has been written."""
         self.manifest.append(record)
         self.on_disk[record.file] = record.n_bytes
-        self.n_added[record.key[0]] += 1
+        self.n_added[record.family] += 1
 
     def forget(self, files: Iterable[str], recipe: Recipe) -> None:
         """Treat files as missing, and drop bad lines and records that the recipe lacks."""
         for file in files:
             self.on_disk.pop(file, None)
-        for name, index in tuple(self.records):
-            family = recipe.family(name)
-            if family is None or index not in family:
-                del self.records[name, index]
+        for key in tuple(self.records):
+            family = recipe.family_of(key[0])
+            if family is None or key not in family:
+                del self.records[key]
         if self.manifest.bad_lines:
             self.manifest.write()
 
-    def remove(self, families: Collection[str]) -> int:
-        """Remove only the families' images; return how many were recorded.
+    def remove(self, folders: Collection[str]) -> int:
+        """Remove only the images in some folders; return how many were recorded.
 
         These are the recorded files, and unrecorded ones that the set's recipe draws, which a
         crash left.
         """
-        check_no_links(self.folder, sorted(families))
-        removed = {key: record for key, record in self.records.items() if key[0] in families}
+        check_no_links(self.folder, sorted(folders))
+        removed = {key: record for key, record in self.records.items() if key[0] in folders}
         files = {record.file for record in removed.values()}
         files |= {
-            file
-            for file in self.on_disk
-            if file.partition("/")[0] in families and self._draws(file)
+            file for file in self.on_disk if file.partition("/")[0] in folders and self._draws(file)
         }
         for file in files:
             (self.folder / file).unlink(missing_ok=True)
             self.on_disk.pop(file, None)
-        self.remove_empty_folders(families)
+        self.remove_empty_folders(folders)
         for key in removed:
             del self.records[key]
         self.manifest.write()
         return len(removed)
 
-    def remove_empty_folders(self, families: Iterable[str]) -> None:
-        """Remove empty folders of families, because ImageFolder rejects classes without images."""
-        for family in families:
+    def remove_empty_folders(self, folders: Iterable[str]) -> None:
+        """Remove empty folders, because ImageFolder rejects classes without images."""
+        for name in folders:
             with contextlib.suppress(OSError):
-                (self.folder / family).rmdir()
+                (self.folder / name).rmdir()
 
     def redraw(self, record: Record, size: int) -> NDArray[np.uint8]:
         """Redraw an image from its recorded parameters, `size` pixels a side.
@@ -432,7 +366,7 @@ class Store:
                 f"{record.file} was collected, not drawn, so it cannot be redrawn from parameters; "
                 f"its original is {record.origin.path}"
             )
-        if record.key[0] not in FAMILIES:
+        if record.family not in FAMILIES:
             raise SetError(f"this fractalgen does not have the family of {record.file}")
         try:
             return record.redraw(size)

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fractalgen.arguments import whole_number
-from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
+from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import is_exact
 from fractalgen.files.regular_file import read_regular
 from fractalgen.images.decoding import read_rgb
 from fractalgen.images.formats import FORMATS
-from fractalgen.mixing_set.manifest import Record, image_file
-from fractalgen.mixing_set.recipe import MAX_INDEX, Recipe
+from fractalgen.mixing_set.class_list import check_class_list
+from fractalgen.mixing_set.keys import MAX_INDEX, image_file
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.store import Store
 from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
@@ -162,7 +164,7 @@ def verify(
     workers = check_workers(workers)
     store = Store.open(folder)
     recipe = store.recipe or Recipe(families=())
-    store.check_folders([family.name for family in recipe.families])
+    store.check_folders([*recipe.folders()])
     findings = inspect(store, recipe, workers, progress)
     broken = set(findings.broken)
     sound = [
@@ -186,7 +188,7 @@ def inspect(
     store: Store, recipe: Recipe, workers: int | None = None, progress: Progress | None = None
 ) -> Findings:
     """Check every image's file against its recorded hash."""
-    store.scan(family.name for family in recipe.families)
+    store.scan(recipe.folders())
     expected = dict(_expected(store, recipe))
     faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
     for file, record in expected.items():
@@ -200,6 +202,9 @@ def inspect(
                 faults[fault].append(record.file)
             if progress:
                 progress(number, len(records))
+    fault = check_class_list(store.folder, recipe)
+    if fault:
+        faults[fault].append(CLASSES_FILE)
     faults["foreign"] = sorted(_foreign(store.folder, recipe, expected.keys()))
     return Findings(**{kind: tuple(files) for kind, files in faults.items()})
 
@@ -207,18 +212,18 @@ def inspect(
 def _expected(store: Store, recipe: Recipe) -> Iterator[tuple[str, Record | None]]:
     """Yield the file and the record of every image that the set should have."""
     for family in recipe.families:
-        indices = set(family.indices())
+        keys = family.image_keys()
         if family.collected:  # while they are collected, the manifest is ahead of the recipe
-            indices |= {index for name, index in store.records if name == family.name}
-        for index in sorted(indices):
-            record = store.records.get((family.name, index))
+            keys = iter(sorted({*keys, *(key for key in store.records if key[0] == family.name)}))
+        for key in keys:
+            record = store.records.get(key)
             if record is not None:
                 yield record.file, record
                 continue
             # The format of a collected image is only known from its record.
             kinds = FORMATS.values() if family.collected else ()
-            files = [image_file(family.name, index, kind) for kind in kinds]
-            usual = image_file(family.name, index, FORMATS[recipe.format])
+            files = [image_file(*key, kind) for kind in kinds]
+            usual = image_file(*key, FORMATS[recipe.format])
             yield next((file for file in files if file in store.on_disk), usual), None
 
 
@@ -239,16 +244,18 @@ def _fault(store: Store, recipe: Recipe, record: Record, _: threading.Event) -> 
 
 def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterator[str]:
     """Yield foreign folders and visible files, which readers of the set don't expect."""
-    families = [family.name for family in recipe.families]
+    folders = dict.fromkeys(recipe.folders())
     own_files = {SET_FILE, MANIFEST_FILE, *expected}
-    for family in (None, *families):
-        if family is not None and not (folder / family).is_dir():
+    if recipe.has_classes:
+        own_files.add(CLASSES_FILE)
+    for place in (None, *folders):
+        if place is not None and not (folder / place).is_dir():
             continue
-        with os.scandir(folder / (family or ".")) as entries:
+        with os.scandir(folder / (place or ".")) as entries:
             for entry in entries:
-                name = f"{family}/{entry.name}" if family else entry.name
+                name = f"{place}/{entry.name}" if place else entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if name not in families:
+                    if name not in folders:
                         yield name + "/"
                 elif name not in own_files and not entry.name.startswith("."):
                     yield name

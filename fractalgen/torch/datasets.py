@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from fractalgen.arguments import three_numbers, whole_number
+from fractalgen.augment.augmenter import Augmenter
 from fractalgen.augment.images import MAX_VIEWS, as_pixels, as_seed
-from fractalgen.augment.ipmix import IPMix
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
 from fractalgen.seeding import seed_for
@@ -30,7 +30,7 @@ class _Seeded:
 
     def __init__(
         self,
-        aug: IPMix,
+        aug: Augmenter,
         *,
         views: int | None = None,
         seed: int = 0,
@@ -91,7 +91,7 @@ class IPMixDataset(_Seeded, Dataset):  # type: ignore[misc, type-arg, unused-ign
         Its items are (image, label) or longer tuples. Images are PIL images, uint8 arrays
         (height, width[, 3]), or tensors ([3, ]height, width), uint8 or float from 0 to 1.
         Grey images become RGB.
-    aug : IPMix
+    aug : IPMix, AugMix, PixMix, LayerMix or PRIME
         The augmenter. In a worker process it uses one thread, unless its `threads` was set.
     views : int, optional
         Number of augmented views per image. By default an item is (augmented image, label). With
@@ -105,7 +105,7 @@ class IPMixDataset(_Seeded, Dataset):  # type: ignore[misc, type-arg, unused-ign
     def __init__(
         self,
         dataset: Any,
-        aug: IPMix,
+        aug: Augmenter,
         *,
         views: int | None = None,
         seed: int = 0,
@@ -186,7 +186,7 @@ def normalized_tensor(
     return torch.from_numpy(planes)
 
 
-def checked_augmenter(aug: Any) -> IPMix:
+def checked_augmenter(aug: Any) -> Augmenter:
     """Return `aug` if it augments batches."""
     if not callable(getattr(aug, "batch", None)):
         raise ArgumentTypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")

@@ -8,8 +8,8 @@ from PIL import Image
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from fractalgen.augment.augmenter import Augmenter
 from fractalgen.augment.images import as_pixels
-from fractalgen.augment.ipmix import IPMix
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
 from fractalgen.torch.datasets import checked_augmenter
@@ -34,7 +34,7 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
 
     Parameters
     ----------
-    aug : IPMix
+    aug : IPMix, AugMix, PixMix, LayerMix or PRIME
         The augmenter. In a worker process it uses one thread, unless its `threads` was set.
     dtype : torch.dtype
         ``torch.float32`` for values from 0 to 1, or ``torch.uint8`` for values rounded to 0 to 255,
@@ -43,7 +43,7 @@ class IPMixTransform(v2.Transform):  # type: ignore[misc, unused-ignore]
 
     _transformed_types = (Image.Image, tv_tensors.Image, _is_plain_tensor)
 
-    def __init__(self, aug: IPMix, *, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, aug: Augmenter, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         if dtype not in (torch.float32, torch.uint8):
             raise ArgumentError(f"dtype must be torch.float32 or torch.uint8, not {shown(dtype)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fractalgen.augment.image_ops import IMAGE_OPS, amount_range
+from fractalgen.augment.image_ops import IMAGE_OPS, REFERENCES, amount_range
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import FRAMEWORKS, MIXING_OPS, PLAN, checked_plan, from_json, to_json
 from tests.augment.conftest import smooth_images
@@ -78,9 +78,9 @@ def test_hostile_plans_are_refused_by_name_or_applied_as_the_reference_does():
         (at("depth", 0, -1), r"depth\[0\] must be"),
         (at("mixing", (0, 1), 4), r"mixing\[0, 1\] must be a whole number from -1 to 3, not 4"),
         (at("mixing", (0, 1), -2), r"mixing\[0, 1\] must be"),
-        (at("image_op", (0, 0), 15), r"image_op\[0, 0\] must be a whole number from 0 to 14"),
+        (at("image_op", (0, 0), 18), r"image_op\[0, 0\] must be a whole number from 0 to 17"),
         (at("image_op", (0, 0), -1), r"image_op\[0, 0\] must be .* not -1"),  # does nothing
-        (at("image_op", (0, 1), -2), r"image_op\[0, 1\] must be .* from -1 to 14, not -2"),
+        (at("image_op", (0, 1), -2), r"image_op\[0, 1\] must be .* from -1 to 17, not -2"),
         (at("amount", (0, 0), INF), r"amount\[0, 0\] of rotate must be a number from -30 to 30"),
         (at("amount", (0, 0), 31), r"amount\[0, 0\] of rotate must be .* not 31"),
         (at("amount", (0, 1), NAN), r"amount\[0, 1\] of shear-x must be .* from -0\.3 to 0\.3"),
@@ -180,6 +180,7 @@ def test_amounts_at_the_ends_of_their_ranges_are_applied_as_by_the_reference(nam
         rounded = np.round(amount, 4)  # without what is added for roundings
         plan = sound_plan(skip=1.0, **at("depth", 0, 1))
         plan["image_op"][0, 0], plan["amount"][0, 0] = IMAGE_OPS.index(name), rounded
+        plan["detail"][0, 0] = REFERENCES[name].random.usual if REFERENCES[name].random else 0
         one, two = (
             IPMix(images, engine=engine).apply(plan, image) * 255
             for engine in ("compiled", "reference")

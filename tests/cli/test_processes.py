@@ -12,7 +12,8 @@ import pytest
 from llvmlite.binding import get_host_cpu_features
 
 from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.verify import verify
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")
@@ -62,6 +63,23 @@ def test_killed_at_random_moments_and_begun_again_the_set_is_the_same(start, tre
     assert last.communicate()[1] == ""
     assert last.returncode == 0
     assert tree(out) == tree(whole)
+
+
+@posix
+def test_a_class_set_killed_and_begun_again_is_the_same(start, tree, tmp_path):
+    counts = ("--classes", 20, "--instances", 25, "--family", "ifs", "--size", SIZE)
+    out = tmp_path / "out"
+    for aim in (1, 150):
+        process = start("build-set", "out", *counts, "--workers", 2)
+        assert wait_for(lambda aim=aim: len(list(out.glob("class-*/*.jpg"))) >= aim, process)
+        process.kill()
+        process.communicate()
+        assert len((out / "classes.jsonl").read_text().splitlines()) == 20
+        assert len(list(out.glob("class-*/*.jpg"))) < 500, "killed too late"
+    assert start("build-set", "out", *counts).wait() == 0
+    assert start("build-set", "whole", *counts).wait() == 0
+    assert tree(out) == tree(tmp_path / "whole")
+    assert start("verify", "out", "--redraw", 5).wait() == 0
 
 
 @posix

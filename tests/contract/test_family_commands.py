@@ -14,6 +14,7 @@ SHARED = {
     "size",
     "seed",
     "format",
+    "gray",
     "workers",
     "palette",
     "overwrite",

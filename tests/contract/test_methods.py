@@ -15,6 +15,8 @@ if importlib.util.find_spec("torch") is None:
 
 import torch
 
+from fractalgen.cli.options import of_fields
+from fractalgen.cli.train_with_set import train_with_set
 from fractalgen.methods.method import Batch, Method
 from fractalgen.training.config import Config, configure
 
@@ -67,6 +69,16 @@ def test_it_is_a_frozen_dataclass_that_says_its_name(method):
 def test_its_options_survive_json(method):
     config = configure(method=method.name)
     assert Config.from_json(json.loads(json.dumps(config.as_json()))) == config
+
+
+def test_every_field_is_an_option_of_the_command_with_a_help_text(method):
+    taken = {param.name for param in train_with_set.params}
+    options = of_fields(type(method), optional=True)
+    assert [option.name for option in options] == [one.name for one in dataclasses.fields(method)]
+    for option in options:
+        assert option.name not in taken
+        assert option.help.split("  [default")[0]
+        assert option.default is None
 
 
 def test_same_seeds_give_the_same_views_one_by_one_and_after_pickling(method):

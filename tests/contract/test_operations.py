@@ -38,7 +38,13 @@ def test_the_references_are_those_of_the_layout():
 
 @pytest.mark.parametrize("name", IMAGE_OPS)
 def test_an_image_operation_has_a_kernel(name):
-    plan = one_step(image_op=IMAGE_OPS.index(name), amount=amount_of(name, 8.0, 1, (SIZE, SIZE)))
+    random = REFERENCES[name].random
+    plan = one_step(
+        image_op=IMAGE_OPS.index(name),
+        amount=amount_of(name, 8.0, 1, (SIZE, SIZE)),
+        detail=random.usual if random else (0, 0),
+        op_seed=5,
+    )
     ours, theirs = by_both_engines(plan)
     assert np.mean(np.abs(ours - theirs) <= 1.01) >= 0.999
     assert np.abs(ours - IMAGE).mean() > 1

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fractalgen.errors import RunError
 from fractalgen.evaluation.corruptions.perturbations import (
     FRAMES,
     NOISE,
@@ -12,7 +13,7 @@ from fractalgen.evaluation.corruptions.perturbations import (
     tilted,
     warp,
 )
-from tests.evaluation.test_corruptions import smooth_images
+from tests.evaluation.test_generated import smooth_images
 
 IMAGES = smooth_images(6, 32, seed=1)
 INDICES = np.arange(6) + 40
@@ -116,3 +117,23 @@ def test_tilt_foreshortens_in_perspective():
     x, z = cosine * x - sine * z, sine * x + cosine * z  # after the vertical one
     image = tilted(60, size) @ np.array([0, 10, 1])
     np.testing.assert_allclose(image[:2] / image[2], [100 * x / (100 + z), 100 * y / (100 + z)])
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (ModuleNotFoundError("No module named 'cv2'"), "fractalgen-ipmix[train]"),
+        (ImportError("libGL.so.1: cannot open shared object file"), "opencv-python-headless"),
+    ],
+)
+def test_a_missing_library_is_named_with_what_to_install(monkeypatch, error, advice):
+    import importlib
+
+    def fail(name):
+        raise error
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(RunError) as caught:
+        sequences(smooth_images(1, 32), [0], "tilt", 0)
+    assert str(error) in str(caught.value)
+    assert advice in str(caught.value)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS, GROUPS
+from fractalgen.evaluation.corruptions.common import CORRUPTIONS, GROUPS
 from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
 from fractalgen.evaluation.corruptions.published import (
     C_BAR,

@@ -111,7 +111,7 @@ def test_supersampling_averages_finer_samples(many):
     fine = orbit_fields(params, 64)
     coarse = EscapeTime(supersample=1).render(replace(params, supersample=1), 32)
     smooth = EscapeTime().render(replace(params, supersample=2), 32)
-    assert fine.shape == (6, 64, 64)
+    assert fine.shape[1:] == (64, 64)
     assert not np.array_equal(coarse, smooth)
 
 

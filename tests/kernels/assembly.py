@@ -34,6 +34,9 @@ from numba.core.dispatcher import Dispatcher
 import fractalgen.kernels
 from benchmarks.assembly import findings, inner_loops, listing
 from fractalgen.augment.ipmix import IPMix
+from fractalgen.evaluation.corruptions.cbar import CIFAR_LEVELS, IMAGENET_LEVELS, corrupted
+from fractalgen.evaluation.corruptions.common import CORRUPTIONS, EXTRA
+from fractalgen.evaluation.corruptions.common import corrupted as corrupted_commonly
 from fractalgen.families import FAMILIES, render, sample
 from fractalgen.families.base import is_exact
 from fractalgen.kernels.plan_layout import PLAN, SETTINGS, Choices
@@ -77,6 +80,12 @@ _UNROLLED = "vectors, but no loop is left"
 _ONE_SYSTEM = "a few maps"
 _A_FEW_COLORS = "a few colours"
 _A_FEW_POINTS = "a few points an image"
+_INTERLEAVED = "three channels a pixel"
+_CORRUPTION = (read_only(u1, 4), u8[::1], f4, u1[:, :, :, ::1])
+_ONCE_A_BATCH = "once a batch"
+_PIXEL_BY_PIXEL = "looks up pixels one by one"
+_CALLS_FILTERS = "calls filters"
+_IMAGES, _SEEDS = u1[:, :, :, ::1], u8[::1]
 
 EXPECTED = {
     "affine_systems.choose_by_area": scalar(_ONE_SYSTEM, (f8[:, ::1], i8[::1])),
@@ -90,6 +99,55 @@ EXPECTED = {
     ),
     "affine_systems.scatter": vector((f8[:, ::1], i8[::1], i4[::1], i8, u8, i8, u8[::1])),
     "affine_systems.trace": scalar("chaos game"),
+    "cbar_noise._amplitudes": scalar("once a batch"),
+    "cbar_noise._field": scalar("exchanges axes, adds one by one"),
+    "cbar_noise._gradients": scalar("64-bit random bits"),
+    "cbar_noise._mix_row": scalar(_INTERLEAVED),
+    "cbar_noise._octave_row": scalar(_LOOK_UPS),
+    "cbar_noise._phase_row": vector(),
+    "cbar_noise.blue_noise_sample": scalar("exchanges axes", _CORRUPTION),
+    "cbar_noise.brownish_noise": scalar("exchanges axes", _CORRUPTION),
+    "cbar_noise.perlin_noise": scalar("calls rows", _CORRUPTION),
+    "cbar_overlays._cut_row": scalar("64-bit random bits"),
+    "cbar_overlays._fade_row": scalar(_INTERLEAVED),
+    "cbar_overlays._light_row": scalar(_LOOK_UPS),
+    "cbar_overlays._line_row": vector(),
+    "cbar_overlays._paint_row": scalar(_INTERLEAVED),
+    "cbar_overlays._ray_row": vector(),
+    "cbar_overlays._truncate_row": vector(),
+    "cbar_overlays._whiten_row": scalar(_INTERLEAVED),
+    "cbar_overlays.checkerboard_cutout": scalar("calls rows", _CORRUPTION),
+    "cbar_overlays.inverse_sparkles": scalar("calls rows", _CORRUPTION),
+    "cbar_overlays.lines": scalar("calls rows", _CORRUPTION),
+    "cbar_overlays.sparkles": scalar("calls rows", _CORRUPTION),
+    "cbar_splines._add_scaled": vector(),
+    "cbar_splines._load": scalar("exchanges axes"),
+    "cbar_splines._prefilter": scalar("calls rows"),
+    "cbar_splines._rotation_taps": scalar("once a batch"),
+    "cbar_splines._scale": vector(),
+    "cbar_splines._zoom_taps": scalar("once a batch"),
+    "cbar_splines.circular_motion_blur": scalar("exchanges axes", _CORRUPTION),
+    "cbar_splines.transverse_chromatic_abberation": scalar(_LOOK_UPS, _CORRUPTION),
+    "cbar_warps._add_scaled": vector(),
+    "cbar_warps._blur_rows": scalar("calls rows"),
+    "cbar_warps._caustic_row": vector(),
+    "cbar_warps._caustic_step": vector(),
+    "cbar_warps._fill_water": scalar("exchanges axes"),
+    "cbar_warps._twist": scalar("once a batch"),
+    "cbar_warps._wave_row": vector(),
+    "cbar_warps.caustic_refraction": scalar(_LOOK_UPS, _CORRUPTION),
+    "cbar_warps.pinch_and_twirl": scalar(_LOOK_UPS, _CORRUPTION),
+    "cbar_warps.ripple": scalar(_LOOK_UPS, _CORRUPTION),
+    "cbar_waves._plasma_row": scalar(_INTERLEAVED),
+    "cbar_waves._plasma_step": vector(),
+    "cbar_waves._ring_row": vector(),
+    "cbar_waves._sine_row": vector(),
+    "cbar_waves.add_grey_row": scalar(_INTERLEAVED),
+    "cbar_waves.cocentric_sine_waves": scalar("calls rows", _CORRUPTION),
+    "cbar_waves.copy_images": scalar("moves bytes"),
+    "cbar_waves.plasma_noise": scalar("calls rows", _CORRUPTION),
+    "cbar_waves.positions": scalar("once a batch"),
+    "cbar_waves.single_frequency_greyscale": scalar("calls rows", _CORRUPTION),
     "charts.cell_seeds": scalar("a few seeds an image"),
     "charts.nearest_seed_row": vector(),
     "charts.polar_row": vector(),
@@ -115,10 +173,61 @@ EXPECTED = {
     "probes._count_visits": scalar("a small image", (u8[::1], i8)),
     "orbits.follow_orbits": vector(
         *(
-            (real[::1], i8, b1, b1, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, f4[:, :, ::1])
+            (real[::1], i8, b1, b1, b1, i8, i8[::1], real[:, ::1], f8, i8, i8, i8, f4[:, :, ::1])
             for real in (f4, f8)
         )
     ),
+    "corruption_blurs.defocus_blur": scalar(
+        _CALLS_FILTERS, (_IMAGES, i8[::1], i8[::1], f4[::1], _IMAGES), calls=3
+    ),
+    "corruption_blurs.disk_taps": scalar(_ONCE_A_BATCH, (f4, f4)),
+    "corruption_blurs.gaussian_blur": scalar(_CALLS_FILTERS, (_IMAGES, f4, _IMAGES), calls=3),
+    "corruption_blurs.glass_blur": scalar(
+        _PIXEL_BY_PIXEL, (_IMAGES, _SEEDS, f4, i8, i8, _IMAGES), calls=6
+    ),
+    "corruption_blurs.motion_blur": scalar(
+        _CALLS_FILTERS, (_IMAGES, _SEEDS, i8, f4, _IMAGES), calls=4
+    ),
+    "corruption_blurs.motion_taps": scalar("a few numbers an image"),
+    "corruption_blurs.zoom_axis": scalar("a row"),
+    "corruption_blurs.zoom_blur": vector((_IMAGES, i8[::1], i8[::1], _IMAGES)),
+    "corruption_digital._warp": scalar(_PIXEL_BY_PIXEL),
+    "corruption_digital.contrast": vector((_IMAGES, f4, _IMAGES)),
+    "corruption_digital.elastic_transform": vector((_IMAGES, _SEEDS, f4, f4, f4, _IMAGES)),
+    "corruption_digital.saturate": scalar("three channels", (_IMAGES, f4, f4, _IMAGES), calls=2),
+    "corruption_noise.add_noise": vector((_IMAGES, _SEEDS, f4, f4, _IMAGES)),
+    "corruption_noise.fill_normal": vector(),
+    "corruption_noise.image_seeds": vector((u8, i8[::1])),
+    "corruption_noise.impulse_noise": scalar(
+        "chooses bytes by 64-bit numbers", (_IMAGES, _SEEDS, f4, _IMAGES)
+    ),
+    "corruption_noise.poisson_table": scalar("one number after another", (f8,)),
+    "corruption_noise.shot_noise": scalar(
+        _LOOK_UPS,
+        (_IMAGES, _SEEDS, f4, i8[::1], u4[:, ::1], types.Array(types.int16, 2, "C"), _IMAGES),
+    ),
+    "corruption_spatter._emboss": scalar(_PIXEL_BY_PIXEL),
+    "corruption_spatter._equalize": scalar("histogram"),
+    "corruption_spatter._light_edges": scalar(_PIXEL_BY_PIXEL),
+    "corruption_spatter.chamfer_distances": scalar("one pixel after another"),
+    "corruption_spatter.find_edges": scalar(_PIXEL_BY_PIXEL),
+    "corruption_spatter.spatter": vector((_IMAGES, _SEEDS, f4, f4, f4, f4, f4, b1, _IMAGES)),
+    "corruption_weather.brightness": scalar("three channels", (_IMAGES, f4, _IMAGES), calls=2),
+    "corruption_weather.fog": scalar("three channels", (_IMAGES, _SEEDS, f4, f4, _IMAGES), calls=3),
+    "corruption_weather.frost": scalar(
+        _PIXEL_BY_PIXEL, (_IMAGES, _SEEDS, _IMAGES, f4, f4, f4, _IMAGES), calls=2
+    ),
+    "corruption_weather.plasma": scalar("every other node of every other row"),
+    "corruption_weather.snow": scalar(
+        _PIXEL_BY_PIXEL, (_IMAGES, _SEEDS, f4, f4, i8, i8, f4, i8, f4, f4, _IMAGES), calls=5
+    ),
+    "frost_textures._grow": scalar("stroke by stroke"),
+    "frost_textures.draw_texture": scalar("once", (u8, f4[::1], f4[::1], u1[:, :, ::1])),
+    "image_filters.blur": vector(loops=2),
+    "image_filters.filter_taps": vector(),
+    "image_filters.gaussian_weights": scalar(_ONCE_A_BATCH),
+    "image_filters.load": vector(),
+    "image_filters.store": vector(),
     "filter_banks.respond": vector(
         (u8, f4[::1], i8, i8, f4[:, ::1], i8[::1], f4[:, :, ::1], f4[:, ::1], i8, i8, f4[:, :, ::1])
     ),
@@ -137,6 +246,7 @@ EXPECTED = {
     "noise.noise_row": vector(loops=2),
     "noise.normal_lattice": scalar("a few nodes an image"),
     "noise.pixel_centers": vector(),
+    "orbit_averages.add_terms": vector(loops=3),
     "orbit_fields.field_ranges": scalar("chooses, then compares", (f4[:, :, ::1], f4[:, ::1])),
     "orbit_fields.histogram": scalar("histogram", (f4[:, ::1], f4, f4, i8[::1])),
     "orbit_fields.measure_orbits": vector((f4[:, :, ::1], i8), loops=2),
@@ -148,7 +258,12 @@ EXPECTED = {
     ),
     "color_spaces.opponents_to_rgb": vector((f4[:, :, ::1], f4[:, ::1], u1[:, :, ::1])),
     "plans._sample_box": scalar(_FROM_PLANS),
-    "plans._sample_image_op": scalar(_FROM_PLANS),
+    "plans._sample_amount": scalar(_FROM_PLANS),
+    "plans._sample_layermix": scalar(_FROM_PLANS),
+    "plans._sample_pixmix": scalar(_FROM_PLANS, calls=2),
+    "plans._sample_random_op": scalar(_FROM_PLANS),
+    "plans._sample_whole_mixing": scalar(_FROM_PLANS),
+    "plans._start_chain": scalar(_FROM_PLANS),
     "plans._sample_step": scalar(_FROM_PLANS),
     "plans.sample_plan": scalar(_FROM_PLANS, calls=2),
     "shading._add_samples": vector(),
@@ -202,6 +317,19 @@ EXPECTED = {
     "ipmix.draw_plans": scalar(
         _FROM_PLANS, (_PLAN[:, ::1], u8[::1], i8, i8, _CHOICES, _SETTINGS[::1])
     ),
+    "max_entropy._add_scaled": vector(),
+    "max_entropy._add_wave": vector(),
+    "max_entropy._clear": scalar("sets bytes"),
+    "max_entropy._fill_deviations": scalar("folds modes, one after another"),
+    "max_entropy._fill_field": scalar("mode by mode"),
+    "max_entropy._fill_sine": vector(),
+    "max_entropy._fill_sines": scalar("mode by mode"),
+    "max_entropy._fill_waves": vector(),
+    "max_entropy._to_bytes": vector(),
+    "max_entropy._to_floats": vector(),
+    "max_entropy.deform": scalar("fetches pixels from anywhere"),
+    "max_entropy.filter_image": scalar("row by row"),
+    "max_entropy.tone_table": vector(),
     "mixing._add": vector(),
     "mixing._draw_mask": vector(),
     "mixing._fill_powers": vector(),
@@ -249,18 +377,21 @@ EXPECTED = {
     "rings.ring_rows": vector((f4[:, ::1], i8, i8, f4[:, ::1])),
     "spectra._butterfly": vector(),
     "spectra._fill_row": vector(),
-    "spectra._reversed_bits": scalar("once an image"),
-    "spectra._transpose_rows": scalar("transposes"),
+    "spectra._add_turned": vector(),
+    "spectra._odd_factor": scalar("one number"),
+    "spectra._sum_odd": scalar("moves rows"),
+    "spectra.input_order": scalar("once an image", (i8,)),
+    "spectra.transpose_rows": scalar("transposes"),
     "spectra.spectral_noise": scalar("once a row", (u8, f4, f4, f4[:, :, ::1])),
     "spectra.transform": scalar("calls butterflies", (f4[:, ::1], f4[:, ::1])),
     "wavelets._add_both": vector(),
     "wavelets._energy": scalar("sums in one order"),
-    "wavelets._join_row": vector(),
+    "wavelets._join_row": scalar("every other value"),
     "wavelets._lift_row": scalar("calls sums"),
     "wavelets._lift_rows": scalar("calls sums"),
     "wavelets._raise_row": vector(),
     "wavelets._scale_row": vector(),
-    "wavelets._split_row": vector(),
+    "wavelets._split_row": scalar("every other value"),
     "wavelets.analyze": scalar("row by row", (f4[:, ::1], i8)),
     "wavelets.reshape_marginals": scalar("row by row", (f4[:, ::1], i8, f4[:, :, ::1])),
     "wavelets.synthesize": scalar("row by row", (f4[:, ::1], i8)),
@@ -339,6 +470,11 @@ def _use_kernels() -> list[tuple[str, str]]:
     augment = IPMix(np.zeros((2, 36, 36, 3), np.uint8))
     augment.batch(np.zeros((8, 32, 32, 3), np.uint8), range(8))
     augment(np.zeros((32, 32, 3), np.uint8), seed=0)
+    for name in (*CIFAR_LEVELS, *IMAGENET_LEVELS):
+        levels = CIFAR_LEVELS if name in CIFAR_LEVELS else IMAGENET_LEVELS
+        corrupted(levels, np.zeros((1, 16, 16, 3), np.uint8), [0], name, 1, 0)
+    for name in (*CORRUPTIONS, *EXTRA):
+        corrupted_commonly(np.zeros((2, 32, 32, 3), np.uint8), range(2), name, 1, 0)
     return [(name, str(one)) for name, kernel in kernels().items() for one in kernel.signatures]
 
 

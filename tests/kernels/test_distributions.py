@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fractalgen.kernels.distributions import beta, gamma, integer, uniform_power
+from fractalgen.kernels.distributions import beta, gamma, integer, normal_at, uniform_power
 from fractalgen.kernels.jit import kernel
 
 N = 40_000
@@ -39,6 +39,12 @@ def _integers(seed, n, out):
         out[i] = integer(stream, n)
 
 
+@kernel
+def _normals(seed, out):
+    for i in range(out.size):
+        out[i] = normal_at(seed, np.uint64(2 * i))
+
+
 def quantiles(values):
     return np.quantile(values, [0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98])
 
@@ -73,3 +79,10 @@ def test_integers_are_even(n):
     counts = np.bincount(out, minlength=n)
     assert len(counts) == n
     np.testing.assert_allclose(counts, N / n, rtol=0.06)
+
+
+def test_normal_numbers_have_numpys_quantiles():
+    out = np.empty(N, np.float32)
+    _normals(np.uint64(9), out)
+    expected = np.random.default_rng(0).normal(size=400_000)
+    np.testing.assert_allclose(quantiles(out), quantiles(expected), atol=0.04)

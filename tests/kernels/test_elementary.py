@@ -108,3 +108,16 @@ def test_a_direction_is_cosine_and_sine_in_double_precision():
     _directions(turns, out)
     expected = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
     np.testing.assert_allclose(out, expected, atol=2e-14)
+
+
+@kernel
+def _bytes(values, out):
+    for i in range(values.size):
+        out[i] = elementary.to_byte(values[i])
+
+
+def test_a_byte_is_clipped_and_truncated():
+    values = np.array([-300.0, -0.9, 0.9, 127.999, 254.999, 255.0, 1e9, np.inf], np.float32)
+    out = np.empty(values.size, np.uint8)
+    _bytes(values, out)
+    assert out.tolist() == [0, 0, 0, 127, 254, 255, 255, 255]

@@ -10,6 +10,8 @@ from fractalgen.kernels.image_ops import amount_of, apply_image_op
 
 KINDS = ("noise", "gradient", "constant", "two values", "clouds")
 GUARD = 64
+SEED = 12345
+DETAILS = {"filter": (1, 5), "tone": (3, 40), "warp": (1, 23)}
 
 
 def image(kind, height, width, seed):
@@ -36,7 +38,10 @@ def compiled(op, amount, pixels, box=None):
     target = memory[GUARD:-GUARD].reshape(pixels.shape)
     before = pixels.copy()
     box = np.array(box or (0, 0, *pixels.shape[:2]), np.int32)
-    apply_image_op(IMAGE_OPS.index(op), np.float32(amount), box, pixels, target)
+    detail = np.array(DETAILS.get(op, (0, 0)), np.int32)
+    apply_image_op(
+        IMAGE_OPS.index(op), np.float32(amount), detail, np.uint64(SEED), box, pixels, target
+    )
     np.testing.assert_array_equal(pixels, before)
     assert (memory[:GUARD] == 77).all()
     assert (memory[-GUARD:] == 77).all()
@@ -46,7 +51,8 @@ def compiled(op, amount, pixels, box=None):
 def check(op, amount, pixels):
     amount = float(np.float32(amount))
     ours = compiled(op, amount, pixels).astype(int)
-    theirs = np.asarray(reference.apply_image_op(Image.fromarray(pixels), op, amount))
+    detail = DETAILS.get(op)
+    theirs = np.asarray(reference.apply_image_op(Image.fromarray(pixels), op, amount, detail, SEED))
     differing = (abs(ours - theirs) > 1).any(axis=2)
     assert differing.mean() <= 0.001, f"{op} by {amount}: {np.argwhere(differing)[:9]}"
 
@@ -86,7 +92,7 @@ def test_small_and_narrow_images(op):
 
 
 @pytest.mark.parametrize(
-    "op", [op for op in IMAGE_OPS if op not in ("rotate", "shear-x", "shear-y")]
+    "op", [op for op in IMAGE_OPS if op not in ("rotate", "shear-x", "shear-y", *DETAILS)]
 )
 def test_operations_without_fractions_of_pixels_are_exact(op):
     pixels = image("clouds", 61, 83, 5)

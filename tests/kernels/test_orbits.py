@@ -57,7 +57,7 @@ def follow(formula, constant, *, side, width=3.0, x=-0.3, y=0.1, max_iter=60, dt
     records = np.empty((N_RECORDS, side, side), np.float32)
     traps = np.array([TRAP], dtype)
     follow_orbits(
-        view, *STEPS[formula], constant is not None, max_iter, POINT, traps, REACH, 0, 1, records
+        view, *STEPS[formula], constant is not None, max_iter, POINT, traps, REACH, 0, 0, 1, records
     )
     return view, records
 
@@ -100,8 +100,8 @@ def test_a_sample_does_not_depend_on_the_others():
     view[:6] = [-2.0, -1.5, 0.0625, 0, 0, 0.0625]
     corner[:6] = [-2.0 + 20 * 0.0625, -1.5 + 9 * 0.0625, 0.0625, 0, 0, 0.0625]
     traps = np.array([TRAP])
-    follow_orbits(view, *SQUARE, False, 300, POINT, traps, REACH, 0, 1, all_records)
-    follow_orbits(corner, *SQUARE, False, 300, POINT, traps, REACH, 0, 1, part)
+    follow_orbits(view, *SQUARE, False, 300, POINT, traps, REACH, 0, 0, 1, all_records)
+    follow_orbits(corner, *SQUARE, False, 300, POINT, traps, REACH, 0, 0, 1, part)
     np.testing.assert_array_equal(part, all_records[:, 9:25, 20:36])
 
 
@@ -111,7 +111,7 @@ def test_a_part_of_the_grid_holds_the_whole_grids_samples(first_row, stride):
     view, whole = follow("power-2", None, side=41, max_iter=100)
     part = np.empty((N_RECORDS, 11, -(-41 // stride)), np.float32)
     traps = np.array([TRAP])
-    follow_orbits(view, *SQUARE, False, 100, POINT, traps, REACH, first_row, stride, part)
+    follow_orbits(view, *SQUARE, False, 100, POINT, traps, REACH, 0, first_row, stride, part)
     expected = whole[:, first_row::stride, ::stride]
     np.testing.assert_array_equal(part[:, : expected.shape[1]], expected[:, :11])
 
@@ -135,7 +135,7 @@ def test_iterations_end_where_they_are_told_to(max_iter):
     view = np.array([0.26, 0, 0, 0, 0, 0, 0, 0.0])
     records = np.empty((N_RECORDS, 1, 1), np.float32)
     for limit, count in ((max_iter, -1), (expected, expected), (expected - 1, -1)):
-        follow_orbits(view, *SQUARE, False, limit, POINT, np.array([TRAP]), REACH, 0, 1, records)
+        follow_orbits(view, *SQUARE, False, limit, POINT, np.array([TRAP]), REACH, 0, 0, 1, records)
         assert records[lanes.ESCAPE_COUNT, 0, 0] == count
 
 
@@ -145,9 +145,9 @@ def test_of_a_pair_the_nearer_trap_counts():
     traps = np.array([TRAP, (0.0, 0.0, 1.0, 0.0, 0.7, 9.0)])
     view = np.array([-2, -1.5, 3 / side, 0, 0, 3 / side, 0, 0])
     both, one, other = (np.empty((N_RECORDS, side, side), np.float32) for _ in range(3))
-    follow_orbits(view, *SQUARE, False, 60, shapes, traps, REACH, 0, 1, both)
-    follow_orbits(view, *SQUARE, False, 60, shapes[:1], traps[:1], REACH, 0, 1, one)
-    follow_orbits(view, *SQUARE, False, 60, shapes[1:], traps[1:], REACH, 0, 1, other)
+    follow_orbits(view, *SQUARE, False, 60, shapes, traps, REACH, 0, 0, 1, both)
+    follow_orbits(view, *SQUARE, False, 60, shapes[:1], traps[:1], REACH, 0, 0, 1, one)
+    follow_orbits(view, *SQUARE, False, 60, shapes[1:], traps[1:], REACH, 0, 0, 1, other)
     d = lanes.TRAP_DISTANCE
     np.testing.assert_array_equal(both[d], np.minimum(one[d], other[d]))
     assert 0.05 < (one[d] < other[d]).mean() < 0.95

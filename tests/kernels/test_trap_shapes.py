@@ -60,7 +60,7 @@ def runs(state, first, n=1):
 
 def state_at(x, y, *, dtype=np.float64, best=NO_HIT, count=5.0):
     """Return a state whose orbits stay at the same places through a stride."""
-    state = np.zeros(40 * N, dtype)
+    state = np.zeros(64 * N, dtype)
     runs(state, ORBIT_RE, STRIDE)[:] = x
     runs(state, ORBIT_IM, STRIDE)[:] = y
     runs(state, BEST)[:] = best

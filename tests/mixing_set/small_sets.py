@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 
 SIZE = 24
 

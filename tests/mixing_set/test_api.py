@@ -9,7 +9,8 @@ from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameE
 from fractalgen.mixing_set.build import build, repair
 from fractalgen.mixing_set.contact_sheet import contact_sheet
 from fractalgen.mixing_set.engine import LocalEngine
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree

@@ -9,7 +9,8 @@ from fractalgen.errors import SetError
 from fractalgen.families import render
 from fractalgen.files.lock import locked
 from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree

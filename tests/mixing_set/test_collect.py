@@ -14,7 +14,8 @@ from PIL import Image
 from fractalgen.errors import SetError
 from fractalgen.mixing_set import collect as collecting
 from fractalgen.mixing_set.build import build, repair
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.verify import verify
 from tests.images.test_decoding import odd_metadata
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree

@@ -17,9 +17,10 @@ from fractalgen.color import palettes
 from fractalgen.errors import SetError
 from fractalgen.images.decoding import read_square
 from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.gallery import gallery
 from fractalgen.mixing_set.manifest import Manifest
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
 from tests.mixing_set.small_sets import names_in, tree
 

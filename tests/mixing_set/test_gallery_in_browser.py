@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.gallery import gallery
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.recipe import Recipe
 from tests.evaluation.test_report_in_browser import FLAGS, LEAST_CONTRAST
 
 playwright = pytest.importorskip("playwright.sync_api")

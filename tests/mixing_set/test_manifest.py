@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalgen.errors import SetError
-from fractalgen.mixing_set.manifest import Manifest, Origin, Record
+from fractalgen.mixing_set.manifest import Manifest
+from fractalgen.mixing_set.record import Origin, Record
 
 hashes = st.binary().map(lambda data: hashlib.sha256(data).hexdigest())
 counts = st.integers(0, 2**60)

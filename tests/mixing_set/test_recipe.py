@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fractalgen.errors import RecipeError, UnknownNameError
 from fractalgen.families import sample
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe, merge_ranges
+from fractalgen.mixing_set.family_recipe import FamilyRecipe, merge_ranges
+from fractalgen.mixing_set.recipe import Recipe
 
 pairs = st.tuples(st.integers(0, 60), st.integers(0, 60))
 

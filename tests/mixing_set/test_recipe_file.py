@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fractalgen.errors import RecipeError
 from fractalgen.families import FAMILIES
-from fractalgen.mixing_set.recipe import FamilyRecipe, Recipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.recipe_file import read_description, read_recipe
 
 

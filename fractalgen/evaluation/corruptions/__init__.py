@@ -41,19 +41,38 @@ class Suite:
     corrupt : callable
         Called as ``corrupt(images, indices, name, severity, seed)`` with images, uint8 of shape
         (n, size, size, 3), and their indices in the data set. A result depends only on its image,
-        its index and the last three arguments. Must be a module-level function, for worker
-        processes.
+        its index and the last three arguments. Several threads call it at once.
     distributions : tuple of str
         The Python distributions on which the pixels depend, if installed.
-    start_worker : callable
-        Called in each worker process before it corrupts images.
     version : int
         Increment it when the same arguments and distributions give different pixels.
+    larger : tuple of int and Suite, optional
+        A size, and the suite that replaces this one for images of at least this size.
+    extra : tuple of str
+        Corruptions that it can make too, but that no mean includes.
+    strengths : callable, optional
+        Returns what to call the strengths for images of a size, if there are several.
+    with_table : callable, optional
+        Returns this suite with the strengths of one table for all sizes, by its name.
     """
 
     source: str
     names: tuple[str, ...]
     corrupt: Callable[[NDArray[np.uint8], NDArray[np.int64], str, int, int], NDArray[np.uint8]]
     distributions: tuple[str, ...]
-    start_worker: Callable[[], None]
     version: int
+    larger: "tuple[int, Suite] | None" = None
+
+    def at(self, size: int) -> "Suite":
+        """Return the suite for images of `size` x `size` pixels."""
+        if self.larger is None or size < self.larger[0]:
+            return self
+        return self.larger[1].at(size)
+
+    extra: tuple[str, ...] = ()
+    strengths: Callable[[int], str] | None = None
+    with_table: Callable[[str], "Suite"] | None = None
+
+    def source_at(self, size: int) -> str:
+        """Return the suite's name with that of its strengths, so unlike figures never mix."""
+        return self.source if self.strengths is None else f"{self.source}, {self.strengths(size)}"

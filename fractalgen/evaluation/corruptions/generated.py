@@ -1,29 +1,17 @@
-"""Generated corrupted images: made in several processes, and cached in the format of CIFAR-10-C.
-
-Threads would not work, because imagecorruptions uses a random stream that all threads share.
-"""
+"""Generated corrupted images: made in several threads, and cached in the format of CIFAR-10-C."""
 
 from __future__ import annotations
 
-import collections
 import contextlib
-import functools
 import hashlib
 import importlib.metadata
 import io
 import json
 import math
-import multiprocessing
-import multiprocessing.connection
-import os
 import re
 import shutil
-import signal
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.evaluation.corruptions import SEVERITIES, Suite
-from fractalgen.evaluation.corruptions.imagenet_c import IMAGENET_C
+from fractalgen.evaluation.corruptions.cbar import C_BAR
+from fractalgen.evaluation.corruptions.common import COMMON
 from fractalgen.files.atomic import atomic_file, write_atomically
 from fractalgen.files.cache_folder import default_folder
 from fractalgen.files.regular_file import file_hash
-from fractalgen.pool import default_workers
+from fractalgen.pool import OrderedPool, default_workers
 from fractalgen.registry import Registry
 
 if TYPE_CHECKING:
@@ -48,6 +37,7 @@ __all__ = [
     "GeneratedCorruption",
     "corrupted_parts",
     "rebatched",
+    "versions_of_suite",
 ]
 
 GENERATE = "generate"
@@ -55,15 +45,12 @@ GENERATE = "generate"
 SUITES: Registry[Suite] = Registry("suite of corruptions")
 """The suites, by the value of --corruptions."""
 
-SUITES.add(GENERATE, IMAGENET_C)
+SUITES.add(GENERATE, COMMON)
+SUITES.add("cbar", C_BAR)
 
 _PIXELS_PER_PART = 1 << 18
-_MIN_SIZE = 32  # smaller images take as long as these
-_MAX_WORKERS = 16
+_PARTS_AHEAD = 2
 _MAX_CACHED_BYTES = 8 << 30
-
-# Starting a process that imports everything takes about this long.
-_WORTH_PROCESSES_SECONDS = 8.0
 
 # The cache must not fill the disk.
 _MIN_FREE_BYTES = 1 << 30
@@ -142,8 +129,9 @@ class GeneratedCorruption:
         Its name contains a digest of everything that the pixels depend on, so nothing stale is
         read.
         """
-        versions = _versions(self.suite.distributions)
-        described = [self.suite.source, self.suite.version, self.seed, images.shape, versions]
+        versions = versions_of_suite(self.suite)
+        source = self.suite.source_at(images.shape[1])
+        described = [source, self.suite.version, self.seed, images.shape, versions]
         digest = hashlib.sha256(json.dumps(described).encode())
         digest.update(np.asarray(self.indices, np.int64).tobytes())
         digest.update(np.ascontiguousarray(images).data)
@@ -177,8 +165,9 @@ def rebatched(batches: Iterable[NDArray[np.uint8]], batch_size: int) -> Iterator
 
 
 class _Part(NamedTuple):
+    images: NDArray[np.uint8]
+    indices: NDArray[np.int64]
     severity: int
-    some: slice
 
 
 def corrupted_parts(
@@ -188,86 +177,34 @@ def corrupted_parts(
     name: str,
     seed: int,
     workers: int | None = None,
-    worth_seconds: float = _WORTH_PROCESSES_SECONDS,
+    severities: Sequence[int] = SEVERITIES,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield images with one corruption, all at severity 1, then all at severity 2, ...
+    """Yield images with one corruption, all at the first severity, then all at the second, ...
 
-    `read` returns the images in a slice of `indices`. If the first images suggest that the rest
-    takes longer than `worth_seconds`, `workers` processes are started, by default one per CPU core.
+    `read` returns the images in a slice of `indices`. There are `workers` threads, by default one
+    per CPU core.
     """
-    size = max(_MIN_SIZE, read(slice(1)).shape[1])
-    step = max(1, _PIXELS_PER_PART // size**2)
-    waiting = collections.deque(
-        _Part(severity, slice(start, start + step))
-        for severity in SEVERITIES
-        for start in range(0, len(indices), step)
-    )
-    workers = min(default_workers(), _MAX_WORKERS) if workers is None else workers
-    first = True
-    while waiting:
-        began = time.monotonic()
-        part = waiting.popleft()
-        yield suite.corrupt(read(part.some), indices[part.some], name, part.severity, seed)
-        left = (time.monotonic() - began) * len(waiting)
-        # The time of the first part includes imports and compilation.
-        if workers > 1 and left > worth_seconds and not first:
-            yield from _by_processes(suite, read, indices, name, seed, waiting, workers)
-            workers = 1  # the rest cannot be done in processes either
-        first = False
-
-
-def _by_processes(
-    suite: Suite,
-    read: Callable[[slice], NDArray[np.uint8]],
-    indices: NDArray[np.int64],
-    name: str,
-    seed: int,
-    waiting: collections.deque[_Part],
-    workers: int,
-) -> Iterator[NDArray[np.uint8]]:
-    """Take parts from `waiting` and yield their results; parts that were not yielded stay there.
-
-    Parts stay only if processes cannot be started, such as from a script without a
-    ``__name__ == "__main__"`` guard.
-    """
-    # A forked copy of a process with threads, such as PyTorch's, may hang.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start_worker, initargs=(suite,)
-    )
-    begun: collections.deque[Future[NDArray[np.uint8]]] = collections.deque()
-    try:
-        while waiting:
-            for severity, some in list(waiting)[len(begun) : 2 * workers]:
-                arguments = (np.asarray(read(some)), indices[some], name, severity, seed)
-                begun.append(pool.submit(suite.corrupt, *arguments))
-            done = begun.popleft().result()
-            waiting.popleft()
-            yield done
-    except BrokenProcessPool:
+    if not len(indices):
         return
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    step = max(1, _PIXELS_PER_PART // read(slice(1)).shape[1] ** 2)
+
+    def parts() -> Iterator[_Part]:
+        for severity in severities:
+            for start in range(0, len(indices), step):
+                some = slice(start, start + step)
+                yield _Part(read(some), indices[some], severity)
+
+    def corrupt(part: _Part, _stopping: threading.Event) -> NDArray[np.uint8]:
+        return suite.corrupt(part.images, part.indices, name, part.severity, seed)
+
+    with OrderedPool(corrupt, workers or default_workers(), _PARTS_AHEAD) as pool:
+        yield from pool.map(parts())
 
 
-def _start_worker(suite: Suite) -> None:
-    """Leave interruptions to the parent, and exit when the parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    suite.start_worker()
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)
-
-
-@functools.cache
-def _versions(distributions: tuple[str, ...]) -> dict[str, str]:
+def versions_of_suite(suite: Suite) -> dict[str, str]:
+    """Return the installed versions of the distributions on which a suite's pixels depend."""
     versions = {}
-    for distribution in distributions:
+    for distribution in suite.distributions:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[distribution] = importlib.metadata.version(distribution)
     return versions

@@ -5,16 +5,18 @@ Robustness to Common Corruptions and Perturbations", ICLR 2019, except that imag
 beyond their borders, not black.
 """
 
+import importlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.errors import ArgumentError
-from fractalgen.evaluation.corruptions.imagenet_c import import_opencv
+from fractalgen.errors import ArgumentError, RunError
 from fractalgen.seeding import rng_for
 
 __all__ = [
+    "DISTRIBUTIONS",
     "FRAMES",
     "NOISE",
     "PERTURBATIONS",
@@ -31,6 +33,15 @@ FRAMES = 31
 
 NOISE = frozenset({"gaussian_noise", "shot_noise"})
 """Sequences of unrelated frames: each frame is compared with the first one."""
+
+DISTRIBUTIONS = (
+    "numpy",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+    "opencv-python",
+    "opencv-python-headless",
+)
+"""The Python distributions on which the pixels depend, if installed."""
 
 _MIDDLE = FRAMES // 2
 _WATER = np.array([175.0, 238.0, 238.0]) / 255.0
@@ -77,7 +88,7 @@ def _shot_noise(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
 
 def _motion_blur(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Blur in a direction that starts at random and turns by half a circle."""
-    opencv = import_opencv()
+    opencv = _import_opencv()
     sigma = 1.8 * min(len(image) / 32, 5 / 3)
     radius = int(np.ceil(10 / 3 * sigma))
     distances = np.linspace(0, radius, 4 * radius + 1)
@@ -115,7 +126,7 @@ def _zoom_blur(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
 
 def _spatter(image: NDArray[np.uint8], rng: np.random.Generator) -> _Frames:
     """Let drops of water run down."""
-    opencv = import_opencv()
+    opencv = _import_opencv()
     size = len(image)
     per_frame = size / 128
     height = size + int(np.ceil(per_frame * FRAMES)) + 1
@@ -214,7 +225,7 @@ def warp(image: NDArray[np.uint8], matrices: Sequence[_Matrix]) -> NDArray[np.ui
     A (3, 3) matrix maps an image's points, in pixels from its centre, to their new positions.
     Colours are interpolated bilinearly.
     """
-    opencv = import_opencv()
+    opencv = _import_opencv()
     size = len(image)
     from_corner = shifted((size - 1) / 2, (size - 1) / 2)
     to_corner = shifted(-(size - 1) / 2, -(size - 1) / 2)
@@ -230,6 +241,23 @@ def warp(image: NDArray[np.uint8], matrices: Sequence[_Matrix]) -> NDArray[np.ui
             for matrix in matrices
         ]
     )
+
+
+def _import_opencv() -> Any:
+    try:
+        return importlib.import_module("cv2")
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError):
+            advice = 'install it with: pip install "fractalgen-ipmix[train]"'
+        else:
+            advice = (
+                "if a system library such as libGL is missing, replace opencv-python by "
+                "opencv-python-headless: pip uninstall opencv-python, then "
+                "pip install --force-reinstall opencv-python-headless"
+            )
+        raise RunError(
+            f"making sequences of images needs OpenCV, which cannot be imported ({error}); {advice}"
+        ) from None
 
 
 _BY_NAME: dict[str, _Perturbation] = {

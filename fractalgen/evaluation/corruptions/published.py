@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from fractalgen.errors import RunError
 from fractalgen.evaluation.corruptions import SEVERITIES, Corruption
+from fractalgen.evaluation.corruptions.common import CORRUPTIONS
 from fractalgen.evaluation.corruptions.image_folders import corruption_folders, read_image_folders
-from fractalgen.evaluation.corruptions.imagenet_c import CORRUPTIONS
 from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
 
 __all__ = [

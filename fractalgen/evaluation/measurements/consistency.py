@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.evaluation.corruptions.generated import GENERATE, SUITES
+from fractalgen.evaluation.corruptions.generated import GENERATE
 from fractalgen.evaluation.corruptions.perturbations import (
+    DISTRIBUTIONS,
     FRAMES,
     NOISE,
     PERTURBATIONS,
@@ -136,7 +137,7 @@ class Consistency(Measurement[ConsistencyOptions, ConsistencyEntry]):
 
     def distributions(self, options: ConsistencyOptions) -> tuple[str, ...]:
         """Return OpenCV's, among others, if sequences are made here."""
-        return SUITES[GENERATE].distributions if options.perturbations == GENERATE else ()
+        return DISTRIBUTIONS if options.perturbations == GENERATE else ()
 
 
 def _generated(model: EvaluatedModel, name: str) -> Iterator[NDArray[np.uint8]]:

@@ -54,8 +54,9 @@ class CorruptionOptions(Options):
 
     corruptions: tuple[str, ...] = option(
         (GENERATE,),
-        "Corrupted images: 'generate' makes ImageNet-C's fifteen corruptions at five severities; "
-        "DIR is a published folder (CIFAR-C, C-bar, ImageNet-C). Can be repeated.",
+        "Corrupted images: 'generate' makes the fifteen common corruptions at five severities, as "
+        "strong as published for images of this size; 'cbar' makes C-bar's ten, which "
+        "are unlike those; DIR is a folder like CIFAR-C, C-bar or ImageNet-C. Can be repeated.",
         metavar="|".join((*SUITES, "DIR", NONE)),
     )
 
@@ -103,19 +104,19 @@ class Corruptions(Measurement[CorruptionOptions, CorruptionEntry]):
         """Try each suite on one image, and check each folder."""
         sources = [source for source in options.corruptions if source != NONE]
         folders = [source for source in sources if source not in SUITES]
-        taken = [suite.source for suite in SUITES.values()]
-        names = dict(zip(folders, folder_names(folders, taken), strict=True))
         data = model.data
+        taken = [suite.at(data.size).source_at(data.size) for suite in SUITES.values()]
+        names = dict(zip(folders, folder_names(folders, taken), strict=True))
         runs = []
         for source in sources:
             corruptions: Sequence[Corruption]
             if source in SUITES:
-                suite, test = SUITES[source], data.test
+                suite, test = SUITES[source].at(data.size), data.test
                 blank = np.zeros((1, 32, 32, 3), np.uint8)
                 suite.corrupt(blank, np.arange(1), suite.names[0], 1, 0)
                 given = (data.name, test, model.indices, model.seed, model.progress)
                 corruptions = [GeneratedCorruption(suite, name, *given) for name in suite.names]
-                called = suite.source
+                called = suite.source_at(data.size)
             else:
                 corruptions = read_corruptions(
                     Path(source), data.test.labels, data.size, data.classes, model.subset

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fractalgen.arguments import whole_number
 from fractalgen.color.palettes import resolve
 from fractalgen.errors import ArgumentError
-from fractalgen.families.base import check_within
+from fractalgen.families.base import check_within, jittered
 from fractalgen.families.escape_time.coloring import (
     Coloring,
     color_fields,
@@ -18,16 +18,19 @@ from fractalgen.families.escape_time.coloring import (
     expose,
     exposure_stride,
     sample_coloring,
+    vary_coloring,
 )
-from fractalgen.families.escape_time.traps import Trap, sample_traps, trap_rows
+from fractalgen.families.escape_time.traps import Trap, sample_traps, trap_rows, vary_trap
 from fractalgen.families.escape_time.viewports import (
     Viewport,
     iterations_for,
     sample_constant,
     sample_viewport,
+    vary_viewport,
 )
 from fractalgen.kernels.formulas import FORMULAS
-from fractalgen.kernels.lanes import N_RECORDS
+from fractalgen.kernels.lanes import N_RECORDS, N_RECORDS_WITH_AVERAGES
+from fractalgen.kernels.orbit_averages import NO_AVERAGE
 from fractalgen.kernels.orbit_fields import measure_orbits
 from fractalgen.kernels.orbits import BAILOUT, follow_orbits
 from fractalgen.seeding import rng_for
@@ -88,7 +91,8 @@ class EscapeTime:
     """
 
     name: ClassVar[str] = "escape-time"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    max_classes: ClassVar[int] = 21_000
     params_type: ClassVar[type[EscapeTimeParams]] = EscapeTimeParams
 
     palette: str = "any"
@@ -116,6 +120,19 @@ class EscapeTime:
             reach=float(rng.choice([2.0, 3.0, 4.0])),
             coloring=sample_coloring(rng, self.palette),
             supersample=self.supersample,
+        )
+
+    def vary(self, params: EscapeTimeParams, rng: np.random.Generator) -> EscapeTimeParams:
+        """Move the window, the Julia constant and the traps a little; draw other colours."""
+        constant = params.constant
+        if constant is not None:
+            constant = (jittered(rng, constant[0], 0.004), jittered(rng, constant[1], 0.004))
+        return replace(
+            params,
+            constant=constant,
+            viewport=vary_viewport(params.viewport, rng),
+            traps=tuple(vary_trap(trap, rng) for trap in params.traps),
+            coloring=vary_coloring(params.coloring, rng, self.palette),
         )
 
     def accepts(self, params: EscapeTimeParams) -> bool:
@@ -171,7 +188,7 @@ def orbit_fields(
 
     Returns
     -------
-    ndarray of float32, shape (6, rows, columns)
+    ndarray of float32, shape (4 or, with an average, 5, rows, columns)
         See `fractalgen.kernels.orbit_fields.measure_orbits`.
     """
     port = params.viewport
@@ -186,7 +203,9 @@ def orbit_fields(
     formula = FORMULAS[params.formula]
     shapes, traps = trap_rows(params.traps)
     n_rows = side - first_row if n_rows is None else n_rows
-    records = np.empty((N_RECORDS, -(-n_rows // stride), -(-side // stride)), np.float32)
+    average = params.coloring.average_code
+    n_records = N_RECORDS if average == NO_AVERAGE else N_RECORDS_WITH_AVERAGES
+    records = np.empty((n_records, -(-n_rows // stride), -(-side // stride)), np.float32)
     follow_orbits(
         view,
         *formula.steps,
@@ -195,12 +214,13 @@ def orbit_fields(
         shapes,
         traps.astype(dtype),
         params.reach * params.reach,
+        average,
         first_row,
         stride,
         records,
     )
     measure_orbits(records, formula.power)
-    return records
+    return records[: params.coloring.n_fields]
 
 
 @dataclass(frozen=True)
@@ -239,7 +259,7 @@ def measure_interest(rgb: NDArray[np.uint8]) -> Interest:
 
 def _compile_colors() -> None:
     rng = rng_for(0, EscapeTime.name, 0)
-    fields = rng.random((N_RECORDS, _COMPILED_SIZE, _COMPILED_SIZE), np.float32)
+    fields = rng.random((4, _COMPILED_SIZE, _COMPILED_SIZE), np.float32)
     color_fields(fields, sample_coloring(rng, "any"), _COMPILED_SIZE)
 
 

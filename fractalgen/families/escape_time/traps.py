@@ -2,16 +2,23 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import ArgumentError
-from fractalgen.families.base import check_direction, check_within, log_uniform, rounded
+from fractalgen.families.base import (
+    check_direction,
+    check_within,
+    jittered,
+    log_uniform,
+    rounded,
+    turned,
+)
 from fractalgen.kernels.trap_shapes import SHAPES
 
-__all__ = ["Trap", "sample_traps", "trap_rows"]
+__all__ = ["Trap", "sample_traps", "trap_rows", "vary_trap"]
 
 _PAIR_SHARE = 0.25
 
@@ -56,6 +63,19 @@ def _sample_trap(rng: np.random.Generator, shape: str) -> Trap:
         sine=rounded(math.sin(angle)),
         radius=log_uniform(rng, *SHAPES[shape].radius_range),
         weight=log_uniform(rng, 0.5, 2.0),
+    )
+
+
+def vary_trap(trap: Trap, rng: np.random.Generator) -> Trap:
+    """Move, resize and turn a trap a little."""
+    cosine, sine = turned(rng, trap.cosine, trap.sine, 0.15)
+    return replace(
+        trap,
+        x=rounded(trap.x + rng.uniform(-0.06, 0.06)),
+        y=rounded(trap.y + rng.uniform(-0.06, 0.06)),
+        cosine=cosine,
+        sine=sine,
+        radius=jittered(rng, trap.radius, 0.1),
     )
 
 

@@ -5,11 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fractalgen.families.base import check_direction, check_within, log_uniform, rounded
+from fractalgen.families.base import (
+    check_direction,
+    check_within,
+    jittered,
+    log_uniform,
+    rounded,
+    turned,
+)
 from fractalgen.kernels.formulas import FORMULAS, MAX_LEVELS, approach_boundary
 from fractalgen.kernels.lanes import STRIDE
 
-__all__ = ["Viewport", "iterations_for", "sample_constant", "sample_viewport"]
+__all__ = ["Viewport", "iterations_for", "sample_constant", "sample_viewport", "vary_viewport"]
 
 _PROBE_ITER = 400
 _JULIA_WIDTHS = (0.03, 3.2)
@@ -19,6 +26,7 @@ _JULIA_WINDOW = (0.0, 0.0, 3.2)
 # Limits of recorded parameters, deeper and farther away than any sampled ones.
 _WIDTHS = (1e-9, 16.0)
 _MAX_COORDINATE = 8.0
+_MAX_TURN = 0.4  # radians, of an instance against its class
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,13 @@ def sample_viewport(
     x += width * rng.uniform(-0.25, 0.25)
     y += width * rng.uniform(-0.25, 0.25)
     return Viewport(x, y, width, rounded(math.cos(angle)), rounded(math.sin(angle)))
+
+
+def vary_viewport(port: Viewport, rng: np.random.Generator) -> Viewport:
+    """Move, zoom and turn a window a little."""
+    across, along = (port.width * shift for shift in rng.uniform(-0.1, 0.1, 2).tolist())
+    cosine, sine = turned(rng, port.cosine, port.sine, _MAX_TURN)
+    return Viewport(port.x + across, port.y + along, jittered(rng, port.width, 0.15), cosine, sine)
 
 
 def iterations_for(width: float) -> int:

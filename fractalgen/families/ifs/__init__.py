@@ -4,7 +4,7 @@ Source: C. Anderson and R. Farrell, "Improving fractal pre-training", WACV 2022.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fractalgen.arguments import whole_number
 from fractalgen.color.palettes import choose, resolve
+from fractalgen.families.affine_classes import vary_system
 from fractalgen.families.base import check_within, log_uniform, rounded
 from fractalgen.families.ifs.backdrops import (
     Backdrop,
@@ -33,6 +34,7 @@ from fractalgen.families.ifs.fractals import (
 __all__ = ["IFS", "IFSParams"]
 
 _MAX_OBJECTS = 5
+_LARGEST_INSTANCE = 1.25  # side of the box of a single fractal that belongs to a class
 
 # Thresholds for a probe: shares of pixels and tiles that are visited; the evenness, which is 1 if
 # all pixels are visited equally often and 1 / pixels if one has all visits; and the maximum share
@@ -72,6 +74,7 @@ class IFS:
 
     name: ClassVar[str] = "ifs"
     version: ClassVar[int] = 2
+    max_classes: ClassVar[int] = 2_000
     params_type: ClassVar[type[IFSParams]] = IFSParams
     palette: str = "any"
     objects: int = 1
@@ -94,6 +97,22 @@ class IFS:
             fractals.append(sample_fractal(rng, center, extent, self.objects, colors))
         return IFSParams(tuple(fractals), sample_backdrop(rng, ground))
 
+    def vary(self, params: IFSParams, rng: np.random.Generator) -> IFSParams:
+        """Vary and mirror the systems; take the colours and the background of another image."""
+        other = self.sample_params(rng)
+        first_turn = rng.random()
+        n_objects = len(params.fractals)
+        fractals = []
+        for index, (mine, its) in enumerate(zip(params.fractals, other.fractals, strict=True)):
+            turn = first_turn + index / n_objects
+            center, extent = _sample_place(rng, n_objects, turn, _LARGEST_INSTANCE)
+            maps, weights = vary_system(mine.maps, rng, center, extent)
+            stream = int(rng.integers(2**63))
+            fractals.append(
+                replace(its, maps=maps, weights=weights, tones=mine.tones, stream=stream)
+            )
+        return IFSParams(tuple(fractals), other.backdrop)
+
     def accepts(self, params: IFSParams) -> bool:
         """Refuse images that are nearly empty, mere dust, a line, or a solid blob."""
         seen = probe(params.fractals)
@@ -113,13 +132,13 @@ class IFS:
 
 
 def _sample_place(
-    rng: np.random.Generator, n_objects: int, turn: float
+    rng: np.random.Generator, n_objects: int, turn: float, largest_single: float = 1.7
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Draw the centre and the sides of a fractal's box, relative to the image's side.
 
     A single fractal can extend beyond the image's edges; several are placed around its centre.
     """
-    largest = 1.7 if n_objects == 1 else 1.3 / n_objects**0.5
+    largest = largest_single if n_objects == 1 else 1.3 / n_objects**0.5
     smallest = 0.75 if n_objects == 1 else 0.6 * largest
     extent = (log_uniform(rng, smallest, largest), log_uniform(rng, smallest, largest))
     across, along = rng.random(2).tolist()

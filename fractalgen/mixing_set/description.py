@@ -1,0 +1,85 @@
+"""A set's ``set.json``: what the set is meant to hold, and who drew it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.version import __version__
+
+__all__ = ["SET_VERSION", "Description", "Overwriting"]
+
+SET_VERSION = 1
+_LICENCE = "CC0-1.0"
+_LICENCE_OF_COLLECTED = "as their origin says"
+
+
+@dataclass(frozen=True)
+class Overwriting:
+    """An overwriting in progress: earlier images are removed, and not all new ones exist yet.
+
+    Attributes
+    ----------
+    requested : Recipe
+        The requested images.
+    places : str
+        SHA-256 of the sources of its collected images.
+    """
+
+    requested: Recipe
+    places: str
+
+    @classmethod
+    def of(cls, requested: Recipe, places: Mapping[str, str]) -> "Overwriting":
+        """Describe a call, so the next one can recognise it."""
+        text = json.dumps(sorted(places.items()))
+        return cls(requested, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
+
+
+@dataclass(frozen=True)
+class Description:
+    """The contents of ``set.json``.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The images that the set should have; an unfinished set has fewer.
+    drawn_with : tuple of str
+        The releases of fractalgen that drew it.
+    overwriting : Overwriting or None
+        The overwriting in progress.
+    """
+
+    recipe: Recipe
+    drawn_with: tuple[str, ...] = (__version__,)
+    overwriting: Overwriting | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        data: dict[str, Any] = {
+            "recipe": self.recipe.as_json(),
+            "digest": self.recipe.digest,
+            "versions": {"set": SET_VERSION, "fractalgen": list(self.drawn_with)},
+            "licence": {
+                family.name: _LICENCE_OF_COLLECTED if family.collected else _LICENCE
+                for family in self.recipe.families
+            },
+        }
+        if self.overwriting:
+            requested = self.overwriting.requested.as_json()
+            data["overwriting"] = {"asked": requested, "places": self.overwriting.places}
+        return data
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Description":
+        """Rebuild a description from `as_json`; other data raise an error of any type."""
+        again = data.get("overwriting")
+        return cls(
+            Recipe.from_json(data["recipe"]),
+            tuple(data["versions"]["fractalgen"]),
+            None
+            if again is None
+            else Overwriting(Recipe.from_json(again["asked"]), again["places"]),
+        )

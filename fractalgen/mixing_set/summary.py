@@ -1,0 +1,122 @@
+"""What a build did."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fractalgen.mixing_set.collect import Refusal
+
+__all__ = ["FamilySummary", "Summary"]
+
+
+@dataclass(frozen=True)
+class FamilySummary:
+    """One family's part of a build.
+
+    Attributes
+    ----------
+    name : str
+        The family.
+    requested, drawn, kept : int
+        Requested images, those that this build drew or copied, and those that already existed.
+        The others are missing.
+    acceptance : float or None
+        Share of parameter draws that were accepted, over the requested images; None for
+        collected ones.
+    n_bytes : int
+        Total size of the requested images.
+    """
+
+    name: str
+    requested: int
+    drawn: int
+    kept: int
+    acceptance: float | None
+    n_bytes: int
+
+    @property
+    def missing(self) -> int:
+        """Requested images that do not exist."""
+        return self.requested - self.drawn - self.kept
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {
+            "images": self.requested,
+            "drawn": self.drawn,
+            "kept": self.kept,
+            "missing": self.missing,
+            "acceptance": self.acceptance and round(self.acceptance, 4),
+            "bytes": self.n_bytes,
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished build.
+
+    Attributes
+    ----------
+    folder : str
+        The set's folder.
+    families : tuple of FamilySummary
+        The requested families.
+    seconds : float
+        Wall-clock time.
+    n_removed : int
+        Images removed because of ``overwrite``.
+    n_missing : int
+        Missing images of the set, including those that this build did not request.
+    refused : tuple of Refusal
+        Collected images that cannot be used.
+    unrepaired : tuple of str
+        Collected images that are missing or altered, because their originals were not given.
+    notes : tuple of str
+        Notes for the user.
+    """
+
+    folder: str
+    families: tuple[FamilySummary, ...]
+    seconds: float
+    n_removed: int = 0
+    n_missing: int = 0
+    refused: tuple[Refusal, ...] = ()
+    unrepaired: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_images(self) -> int:
+        """Number of requested images."""
+        return sum(family.requested for family in self.families)
+
+    @property
+    def n_drawn(self) -> int:
+        """Number of images drawn or copied by this build."""
+        return sum(family.drawn for family in self.families)
+
+    @property
+    def n_bytes(self) -> int:
+        """Total size of the requested images."""
+        return sum(family.n_bytes for family in self.families)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no image was refused and every broken one was repaired."""
+        return not self.refused and not self.unrepaired
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {
+            "folder": self.folder,
+            "ok": self.ok,
+            "images": self.n_images,
+            "drawn": self.n_drawn,
+            "removed": self.n_removed,
+            "missing": self.n_missing,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.n_drawn / self.seconds, 1) if self.n_drawn else None,
+            "bytes": self.n_bytes,
+            "families": {family.name: family.as_json() for family in self.families},
+            "refused": [{"path": one.path, "reason": one.reason} for one in self.refused],
+            "unrepaired": list(self.unrepaired),
+            "notes": list(self.notes),
+        }
