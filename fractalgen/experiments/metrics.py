@@ -42,17 +42,21 @@ class Metric:
     relative_to: str = ""
 
     def row(self, comparison: Comparison) -> Row | None:
-        """Return the figure in all columns of a comparison; None if it was not measured."""
+        """Return the figure in all columns of a comparison; None if it was not measured.
+
+        Of several sources, the one that most columns have counts, then the first.
+        """
         for figure in self.figures:
-            for row in comparison.rows:
-                measurement, _, source = row.section.partition(":")
-                if (
-                    measurement == self.measurement
-                    and row.figure.key == figure
-                    and self._is_of(source.casefold())
-                ):
-                    return row
+            rows = [
+                row for row in comparison.rows if self._is_at(row.section, row.figure.key, figure)
+            ]
+            if rows:
+                return max(rows, key=lambda row: sum(cell is not None for cell in row.cells))
         return None
+
+    def _is_at(self, section: str, key: str, figure: str) -> bool:
+        measurement, _, source = section.partition(":")
+        return (measurement, key) == (self.measurement, figure) and self._is_of(source.casefold())
 
     def _is_of(self, source: str) -> bool:
         if self.source:
