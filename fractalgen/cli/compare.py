@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 from click.core import ParameterSource
@@ -32,7 +32,13 @@ class _Seeds(click.ParamType):  # type: ignore[type-arg] # generic in later rele
         return tuple(map(int, parts))
 
 
-@click.command("compare", cls=MeasuringCommand)
+class _CompareCommand(MeasuringCommand):
+    """Measures every run on the same OOD images."""
+
+    default_texts: ClassVar[dict[str, str]] = {"ood": "noise"}
+
+
+@click.command("compare", cls=_CompareCommand)
 @click.argument("runs", metavar="[RUN]...", nargs=-1, type=options.PATH)
 @click.option(
     "--methods",

@@ -137,9 +137,7 @@ def _show(
         if given["details"] and comparison is not None:
             tables = (*tables, comparison.table(details=True))
         print_text(outputs.text(comparison, tables, failures, width=width, bold=bold))
-        print_text(
-            f"\n{out / outputs.PAGE} shows this as a page, next to tables for other programs."
-        )
+        print_text(f"\n{out / outputs.PAGE} shows this as a page; the other tables are next to it.")
 
 
 def _tell(line: str) -> None:

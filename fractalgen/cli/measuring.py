@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
@@ -19,6 +19,9 @@ __all__ = ["MeasuringCommand"]
 class MeasuringCommand(PlainCommand):
     """Adds the options of all measurements before --images, and loads them only when needed."""
 
+    default_texts: ClassVar[dict[str, str]] = {}
+    """Other texts for the defaults of some options, by name."""
+
     _measurement_options: list[click.Parameter] | None = None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -27,7 +30,7 @@ class MeasuringCommand(PlainCommand):
             from fractalgen.evaluation.measurements import MEASUREMENTS
 
             self._measurement_options = [
-                _click_option(declared)
+                _click_option(declared, self.default_texts.get(declared.name))
                 for measurement in MEASUREMENTS.values()
                 for declared in measurement.options.declared()
             ]
@@ -36,7 +39,8 @@ class MeasuringCommand(PlainCommand):
         return [*params[:place], *self._measurement_options, *params[place:]]
 
 
-def _click_option(declared: Option) -> click.Option:
+def _click_option(declared: Option, default_text: str | None) -> click.Option:
+    default_text = default_text or declared.default_text
     kinds: dict[type, Any] = {
         int: click.IntRange(min=declared.minimum),
         float: click.FloatRange(min=declared.minimum),
@@ -44,14 +48,14 @@ def _click_option(declared: Option) -> click.Option:
         Path: options.PATH,
     }
     text = declared.help
-    if declared.default_text is not None:
-        text += f"  [default: {declared.default_text}]"
+    if default_text is not None:
+        text += f"  [default: {default_text}]"
     return click.Option(
         [declared.flag, declared.name],
         type=kinds[declared.type],
         multiple=declared.multiple,
         default=declared.default,
-        show_default=declared.default_text is None,
+        show_default=default_text is None,
         metavar=declared.metavar,
         help=text,
     )

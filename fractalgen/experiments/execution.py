@@ -130,6 +130,8 @@ def execute(
             failure = _run(experiment, train, machine, slot, out, team, report)
         finally:
             free.put(slot)
+        if team.is_over:  # by a Ctrl-C, which is no failure
+            return
         with lock:
             n_done += 1
             if failure is not None:
@@ -150,17 +152,17 @@ def execute(
 
 
 class _Team:
-    """The processes that are running."""
+    """The processes that are running; none starts when `is_over`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: list[subprocess.Popen[str]] = []
-        self._is_over = False
+        self.is_over = False
 
     def start(self, command: list[str], **options: Any) -> subprocess.Popen[str] | None:
         """Start a process; None if the comparison is over."""
         with self._lock:
-            if self._is_over:
+            if self.is_over:
                 return None
             process = subprocess.Popen(command, text=True, **options)
             self._running.append(process)
@@ -174,7 +176,7 @@ class _Team:
     def end(self) -> None:
         """End all processes; what they have written stays valid."""
         with self._lock:
-            self._is_over = True
+            self.is_over = True
             for process in self._running:
                 process.kill()
         for process in self._running:

@@ -154,6 +154,20 @@ def test_another_limit_measures_again_and_keeps_the_earlier_figures(outcome):
     assert files(run)[run / "last.safetensors"] == weights
 
 
+def test_a_ctrl_c_ends_the_processes_and_is_no_failure(tmp_path):
+    options = ("--epochs", 50, "--image-size", 8, "--metrics", "rms", "--out", "out")
+    process = start("--methods", "vanilla", *options, cwd=tmp_path)
+    next(line for line in process.stderr if "epoch 1/50" in line)
+    children = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert process.returncode == 130
+    assert "Interrupted. Run the same command again." in stderr
+    assert "failed" not in stderr
+    for child in children:
+        wait_for_the_end(child)
+
+
 def test_a_killed_process_is_a_failed_run_with_a_reason(tmp_path):
     def kill(line):
         if "epoch 1/" in line:
