@@ -21,7 +21,9 @@ def test_every_preset_is_a_grid(name):
     preset = PRESETS[name]
     assert {text.partition(":")[0] for text in preset.methods.values()} <= THE_PAPERS
     registered = {
-        label: text for label, text in preset.methods.items() if text.partition(":")[0] in METHODS
+        label: text
+        for label, text in preset.methods.items()
+        if all(part in METHODS for part in text.partition(":")[0].split("+"))
     }
     variants = tuple(Variant.parse(text) for text in registered.values())
     datasets = preset.datasets or ("folder:photos",)
