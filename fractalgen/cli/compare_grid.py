@@ -141,7 +141,11 @@ def _show(
 
 
 def _tell(line: str) -> None:
-    click.echo(line, err=True)
+    import sys
+
+    from fractalgen.cli.output import printable
+
+    click.echo(printable(line, None if sys.stderr is None else sys.stderr.encoding), err=True)
 
 
 def _silent(_: str) -> None:

@@ -26,6 +26,7 @@ __all__ = ["LOGS", "Machine", "execute"]
 LOGS = "logs"
 """The folder of what the processes print on stderr, in the comparison's folder."""
 
+_SIGKILL = 9  # Windows has no name for it
 _TICK_SECONDS = 0.2
 _END_SECONDS = 10
 
@@ -64,7 +65,7 @@ class Machine:
         """
         devices = self._devices()
         n = len(devices) if self.parallel is None else self.parallel
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        cores = _cores()
         available = len(cores) or default_workers()
         if not 1 <= n <= available:
             raise RunUsageError(
@@ -83,6 +84,11 @@ class Machine:
         if self.device in ("auto", "cuda") and n_gpus > 1:
             return [f"cuda:{number}" for number in range(n_gpus)]
         return [self.device]
+
+
+def _cores() -> list[int]:
+    """Return the numbers of this process's CPU cores; empty where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 @dataclass(frozen=True)
@@ -257,7 +263,7 @@ def _failure(code: int, events: Mapping[str, Any], log: Path) -> str | None:
         return f"{events['failed']}{see}"
     if code == 0 and "done" in events:
         return None
-    if code == -signal.SIGKILL:
+    if code == -_SIGKILL:
         return (
             "its process was killed, as the system does when memory runs out; use a smaller "
             "--batch-size or a smaller --parallel"
