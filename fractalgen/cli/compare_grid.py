@@ -50,7 +50,7 @@ def compare_grid(chosen: set[str], given: dict[str, Any]) -> int:
     from fractalgen.experiments import outputs
     from fractalgen.experiments.comparing import run_grid
     from fractalgen.experiments.execution import Machine
-    from fractalgen.experiments.layout import layout
+    from fractalgen.experiments.layout import layout, names_of
 
     grid, preset, metrics = _grid(chosen, given)
     parallel = given["parallel"]
@@ -71,7 +71,8 @@ def compare_grid(chosen: set[str], given: dict[str, Any]) -> int:
     kind, corner = ("metrics", "Methods") if preset is None else (preset.layout, preset.corner)
     failures, comparison = outcome.failures, outcome.comparison
     tables = layout(kind, outcome.experiments, comparison, failures, metrics, corner)
-    outputs.write_outputs(grid.out, comparison, tables, failures)
+    names = names_of(outcome.experiments)
+    outputs.write_outputs(grid.out, comparison, tables, failures, names)
     _show(grid.out, comparison, tables, failures, given)
     return 1 if failures else 0
 

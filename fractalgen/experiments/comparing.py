@@ -12,7 +12,7 @@ from fractalgen.evaluation.compare import compare
 from fractalgen.evaluation.comparison import Comparison
 from fractalgen.experiments.execution import Machine, execute
 from fractalgen.experiments.grid import Experiment, Grid
-from fractalgen.experiments.layout import layout
+from fractalgen.experiments.layout import layout, names_of
 from fractalgen.experiments.metrics import find_metrics, measured_for
 from fractalgen.experiments.outputs import write_outputs
 from fractalgen.experiments.state import Decision, Found, Step, decide, digest_of, look
@@ -106,7 +106,8 @@ def train_and_compare(
     )
     outcome = run_grid(grid, machine, tell)
     tables = layout("metrics", outcome.experiments, outcome.comparison, outcome.failures, metrics)
-    write_outputs(grid.out, outcome.comparison, tables, outcome.failures)
+    names = names_of(outcome.experiments)
+    write_outputs(grid.out, outcome.comparison, tables, outcome.failures, names)
     return outcome
 
 

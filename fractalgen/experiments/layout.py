@@ -12,7 +12,7 @@ from fractalgen.experiments.grid import Experiment
 from fractalgen.experiments.metrics import MAIN, Metric, find_metrics
 from fractalgen.experiments.variant import Variant
 
-__all__ = ["LAYOUTS", "SPLIT", "layout"]
+__all__ = ["LAYOUTS", "SPLIT", "layout", "names_of"]
 
 LAYOUTS = ("metrics", "models", "crossed")
 """Rows are methods and columns metrics; rows are models and columns methods, a table for each
@@ -84,6 +84,11 @@ def layout(
         parts = _by_network(groups).items()
         return tuple(_crossed(", ".join(names), own, chosen, figures) for names, own in parts)
     return (_by_metric(groups, chosen, figures, corner),)
+
+
+def names_of(experiments: Sequence[Experiment]) -> dict[str, str]:
+    """Return the name of each run in the tables, by its folder: its variant's, and its set's."""
+    return {run: group.label for group in _groups(experiments, {}) for run in group.runs}
 
 
 def _groups(experiments: Sequence[Experiment], failures: Mapping[str, str]) -> list[_Group]:

@@ -22,6 +22,7 @@ def write_outputs(
     comparison: Comparison | None,
     tables: Sequence[Table] = (),
     failures: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> None:
     """Write ``comparison.json``, ``.md``, ``.tex``, ``.csv`` and ``.html``.
 
@@ -35,6 +36,8 @@ def write_outputs(
         Tables to show before that of all figures.
     failures : mapping, optional
         Why runs failed, by their names.
+    names : mapping, optional
+        Names of the methods on the page, by the runs' folders.
     """
     failures = failures or {}
     out.mkdir(parents=True, exist_ok=True)
@@ -45,7 +48,7 @@ def write_outputs(
         "md": markdown(comparison, tables, failures),
         "tex": latex,
         "csv": "" if comparison is None else comparison.to_csv().rstrip("\n"),
-        "html": comparison_page(comparison, tables, failures).rstrip("\n"),
+        "html": comparison_page(comparison, tables, failures, names).rstrip("\n"),
     }
     for ending, content in files.items():
         write_atomically(out / f"{NAME}.{ending}", f"{content}\n".encode("utf-8", "replace"))

@@ -43,6 +43,13 @@ def test_names_are_escaped_and_failures_shown():
     assert "no results" in comparison_page(None, failures={"x": "y"})
 
 
+def test_bars_have_the_names_of_the_methods_that_were_asked_for():
+    comparison = compare({**SEEDS, **VANILLA})
+    text = comparison_page(comparison, names={"runs/a0": "ours & more"})
+    labels = re.findall(r'aria-label="([^":]*): ', text)
+    assert set(labels) == {"ours &amp; more", "vanilla"}
+
+
 @pytest.mark.skipif(chromium is None, reason="needs chromium")
 def test_page_in_a_browser(tmp_path):
     long = {"long": full_results(dataset="folder:/data/" + "x" * 120, method="vanilla")}

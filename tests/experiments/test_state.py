@@ -70,6 +70,12 @@ def test_added_results_count_by_the_version_that_measured_last():
     )
 
 
+def test_another_python_changes_no_figure():
+    measured = results(versions={"torch": "2.1", "python": "3.10"})
+    now = {"torch": "2.1", "python": "3.12"}
+    assert decide(EXPERIMENT, found(results=measured, versions=now)).step is Step.DONE
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -36,6 +36,7 @@ def comparison_page(
     comparison: Comparison | None,
     tables: Sequence[Table] = (),
     failures: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """Return a comparison as a self-contained HTML page without scripts.
 
@@ -47,9 +48,11 @@ def comparison_page(
         Tables to show first.
     failures : mapping, optional
         Why runs failed, by their names.
+    names : mapping, optional
+        Names of the methods, by the runs' folders; otherwise those of the comparison.
     """
     columns = () if comparison is None else comparison.columns
-    labels = _labels(columns)
+    labels = _labels(columns, names or {})
     sections: dict[str, list[_Chart]] = {}
     for row in () if comparison is None else comparison.rows:
         if not row.figure.detail:
@@ -72,25 +75,17 @@ def comparison_page(
     return page
 
 
-def _labels(columns: Sequence[Column]) -> list[str]:
+def _labels(columns: Sequence[Column], names: Mapping[str, str]) -> list[str]:
     """Name the columns by their method and by what differs between them."""
-    shared = [
-        len({getattr(column, key) for column in columns}) == 1 for key in ("dataset", "model")
+    differ = [
+        key for key in ("dataset", "model") if len({getattr(column, key) for column in columns}) > 1
     ]
-    return [
-        ", ".join(
-            [
-                *(
-                    name
-                    for name, is_shared in zip((column.dataset, column.model), shared, strict=True)
-                    if not is_shared
-                ),
-                column.method,
-                *column.details,
-            ]
-        )
-        for column in columns
-    ]
+    labels = []
+    for column in columns:
+        own = names.get(column.runs[0])
+        parts = [column.method, *column.details] if own is None else [own]
+        labels.append(", ".join([*(getattr(column, key) for key in differ), *parts]))
+    return labels
 
 
 def _chart(row: Row, labels: Sequence[str]) -> _Chart:
