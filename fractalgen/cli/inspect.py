@@ -28,7 +28,13 @@ from fractalgen.cli.group import PlainCommand
     type=click.IntRange(1, 60),
     default=12,
     show_default=True,
-    help="Test images for Grad-CAM.",
+    help="Number of images for Grad-CAM.",
+)
+@click.option(
+    "--cam-folder",
+    metavar="DIR",
+    type=options.PATH,
+    help="Folder of images for Grad-CAM, such as ImageNet-A.  [default: test images]",
 )
 @click.option(
     "--checkpoint",

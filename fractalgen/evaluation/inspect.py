@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from fractalgen.bank.folder import list_images
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.evaluated_model import batches_of, evaluating
 from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
 from fractalgen.evaluation.report import environment
 from fractalgen.files.atomic import write_atomically
+from fractalgen.images.decoding import read_square
 from fractalgen.images.formats import encode
 from fractalgen.seeding import rng_for
 from fractalgen.training.models import find_model
@@ -51,6 +53,7 @@ def inspect(
     cam: bool = True,
     limit: int = 1000,
     n_cam: int = 12,
+    cam_folder: str | Path | None = None,
     seed: int = 0,
     checkpoint: str = "last",
     data_dir: str | Path = "data",
@@ -71,7 +74,9 @@ def inspect(
     limit : int
         Number of test images for t-SNE, at least 10.
     n_cam : int
-        Number of test images for Grad-CAM.
+        Number of images for Grad-CAM.
+    cam_folder : str or Path, optional
+        Folder of images for Grad-CAM, such as ImageNet-A; by default the test images.
     seed : int
         Chooses the images and starts t-SNE.
     checkpoint : str
@@ -92,6 +97,8 @@ def inspect(
         If an option is out of range, or the runs are of different data sets.
     RunError
         If a run cannot be read, or a network has no feature map for Grad-CAM.
+    BankError, ImageError
+        If the folder of images has none, or one cannot be read.
     """
     if not tsne and not cam:
         raise RunUsageError("choose --tsne, --cam or both")
@@ -107,18 +114,19 @@ def inspect(
     written: list[Path] = []
     shown = []
     for run in loaded:
-        drawn: dict[str, str | None] = {TSNE: None, CAM: None}
-        for name, wanted, draw, n in (
-            (CAM, cam, _draw_cam, n_cam),
-            (TSNE, tsne, _draw_tsne, limit),
-        ):
-            if wanted:
-                data = encode(draw(run, _chosen(run, n, seed), seed), "png")
-                write_atomically(run.folder / name, data)
-                written.append(run.folder / name)
-                drawn[name] = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+        drawn: dict[str, NDArray[np.uint8]] = {}
+        if cam:
+            drawn[CAM] = _draw_cam(run, _images(run, n_cam, seed, cam_folder))
+        if tsne:
+            drawn[TSNE] = _draw_tsne(run, _chosen(len(run.data.test), limit, seed), seed)
+        uris = {}
+        for name, pixels in drawn.items():
+            data = encode(pixels, "png")
+            write_atomically(run.folder / name, data)
+            written.append(run.folder / name)
+            uris[name] = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
         title = f"{run.config.model}, {run.config.method.name}, seed {run.config.seed}"
-        shown.append(_Shown(f"{title} ({run.folder.name})", drawn[TSNE], drawn[CAM]))
+        shown.append(_Shown(f"{title} ({run.folder.name})", uris.get(TSNE), uris.get(CAM)))
     colors = [f"rgb{color}" for color in _colors(len(loaded[0].data.classes))]
     text = (
         environment()
@@ -152,10 +160,20 @@ def project(features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     return scaled + 0.5
 
 
-def _chosen(run: Run, n: int, seed: int) -> NDArray[np.int64]:
-    """Choose test images, the same for every run on the data set."""
-    order = rng_for(seed, "inspected images", 0).permutation(len(run.data.test))
+def _chosen(n_images: int, n: int, seed: int) -> NDArray[np.int64]:
+    """Choose images, the same for every run on the data set."""
+    order = rng_for(seed, "inspected images", 0).permutation(n_images)
     return np.sort(order[:n])
+
+
+def _images(run: Run, n: int, seed: int, folder: str | Path | None) -> NDArray[np.uint8]:
+    """Return test images, or images of a folder, uint8 (n, size, size, 3)."""
+    if folder is None:
+        return run.data.test.for_testing(_chosen(len(run.data.test), n, seed))
+    place = Path(folder)
+    files = list_images(place)
+    chosen = [files[index] for index in _chosen(len(files), n, seed)]
+    return np.stack([read_square(place / file.name, run.data.size, file.sha256) for file in chosen])
 
 
 def _draw_tsne(run: Run, chosen: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
@@ -179,9 +197,8 @@ def _draw_tsne(run: Run, chosen: NDArray[np.int64], seed: int) -> NDArray[np.uin
     return np.asarray(canvas.resize((_SIDE, _SIDE), Image.Resampling.BOX))
 
 
-def _draw_cam(run: Run, chosen: NDArray[np.int64], _seed: int) -> NDArray[np.uint8]:
-    """Draw the images in a row, and below each the same under its heat."""
-    images = run.data.test.for_testing(chosen)
+def _draw_cam(run: Run, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Draw the images in rows, and below each the same under its heat."""
     with evaluating(run.model):
         heat = np.concatenate(
             [

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fractalgen.errors import RunError, RunUsageError
+from fractalgen.errors import BankError, RunError, RunUsageError
 from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
 from fractalgen.evaluation.inspect import inspect, project
 from fractalgen.training.models import MODELS, create_model
@@ -98,6 +98,22 @@ def test_files_of_the_command(run, tmp_path, digits):
     again = (digits / "tsne.png").read_bytes()
     inspect([digits], limit=40, cam=False)
     assert (digits / "tsne.png").read_bytes() == again
+
+
+def test_images_of_a_folder_for_grad_cam(digits, tmp_path):
+    for number, color in enumerate(("red", "lime", "blue")):
+        Image.new("RGB", (30, 20), color).save(tmp_path / f"{number}.png")
+    inspect([digits], tsne=False, cam_folder=tmp_path, n_cam=3, out=tmp_path / "out")
+    with Image.open(digits / "cam.png") as cam:
+        pixels = np.asarray(cam)
+    assert pixels.shape == (2 * 120 - 8, 3 * 120 - 8, 3)
+    assert {tuple(pixels[50, x]) for x in (50, 170, 290)} == {
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+    }
+    with pytest.raises(BankError):
+        inspect([digits], tsne=False, cam_folder=tmp_path / "nothing")
 
 
 def test_bad_requests(digits, tmp_path):
