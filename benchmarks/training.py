@@ -1,8 +1,11 @@
 """Training with IPMix against training without, step for step, in the same run."""
 
+from __future__ import annotations
+
 import importlib.util
-from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -14,47 +17,92 @@ CASES = (("resnet-8", 128, 16, 8), ("wrn-40-4", 32, 2, 3))
 SIZE, N_BANK, N_CLASSES = 32, 200, 10
 
 
-def epoch_of(
-    model_name: str, method: str, batch_size: int, n_steps: int, workers: int
-) -> Callable[[], object]:
-    """Return a function that trains for an epoch, on what `train-with-set` uses."""
-    import torch
+@dataclass(frozen=True)
+class Training:
+    """What `train-with-set` trains with: call `epoch` as often as needed."""
 
-    from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
-    from fractalgen.training.config import configure
-    from fractalgen.training.datasets.data_set import ImageData
-    from fractalgen.training.datasets.in_memory import InMemoryImages
-    from fractalgen.training.hardware import Hardware, accelerator_for
-    from fractalgen.training.loop import train_epoch
-    from fractalgen.training.models import create_model
+    config: Any
+    network: Any
+    model: Any
+    optimizer: Any
+    batches: Any
+    loader: Any
+    accelerator: Any
 
-    n = batch_size * n_steps
-    labels = np.arange(n, dtype=np.int64) % N_CLASSES
-    photos = InMemoryImages(random_images(n, SIZE, 1), labels, size=SIZE, padding=4, mirror=True)
-    classes = tuple(map(str, range(N_CLASSES)))
-    data = ImageData("random", photos, photos, classes, SIZE, (0.5,) * 3, (0.25,) * 3)
-    options = {"jsd": False} if method == "ipmix" else {}
-    config = configure(method=method, model=model_name, batch_size=batch_size, **options)
-    order = EpochOrder(n, batch_size, 0)
-    bank = SimpleNamespace(array=random_images(N_BANK, 36, 0))
-    views = config.method.views(bank, data.mean, data.std)
-    loader = BatchLoader(TrainingBatches(data, views, 0), order, workers, pinned=False)
-    torch.manual_seed(0)
-    network = create_model(model_name, N_CLASSES, SIZE).to(memory_format=torch.channels_last)
-    accelerator = accelerator_for(Hardware(device="cpu"))
-    model = accelerator.prepare(network)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True)
-    return lambda: train_epoch(0, config, network, model, optimizer, loader, accelerator, N_CLASSES)
+    @classmethod
+    def of(
+        cls,
+        model_name: str,
+        method: str,
+        batch_size: int,
+        n_steps: int,
+        *,
+        size: int = SIZE,
+        jsd: bool = False,
+        workers: int | None = 0,
+        device: str = "cpu",
+        compiles: bool = False,
+    ) -> Training:
+        """Prepare epochs of `n_steps` batches of random images in memory."""
+        import torch
+
+        from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
+        from fractalgen.training.config import configure
+        from fractalgen.training.datasets.data_set import ImageData
+        from fractalgen.training.datasets.in_memory import InMemoryImages
+        from fractalgen.training.hardware import Hardware, accelerator_for, n_workers
+        from fractalgen.training.models import create_model
+
+        n = batch_size * n_steps
+        labels = np.arange(n, dtype=np.int64) % N_CLASSES
+        images = np.tile(random_images(batch_size, size, 1), (n_steps, 1, 1, 1))
+        photos = InMemoryImages(images, labels, size=size, padding=size // 8, mirror=True)
+        classes = tuple(map(str, range(N_CLASSES)))
+        data = ImageData("random", photos, photos, classes, size, (0.5,) * 3, (0.25,) * 3)
+        options = {"jsd": jsd} if method == "ipmix" else {}
+        config = configure(method=method, model=model_name, batch_size=batch_size, **options)
+        bank = SimpleNamespace(array=random_images(N_BANK, size + size // 8, 0))
+        views = config.method.views(bank, data.mean, data.std)
+        batches = TrainingBatches(data, views, 0)
+        hardware = Hardware(device=device, workers=workers)
+        accelerator = accelerator_for(hardware)
+        loader = BatchLoader(
+            batches,
+            EpochOrder(n, batch_size, 0),
+            n_workers(hardware, accelerator),
+            pinned=accelerator.device.type == "cuda",
+        )
+        torch.manual_seed(0)
+        network = create_model(model_name, N_CLASSES, size)
+        network.to(accelerator.device, memory_format=torch.channels_last)
+        model = accelerator.prepare(torch.compile(network) if compiles else network)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True)
+        return cls(config, network, model, optimizer, batches, loader, accelerator)
+
+    def epoch(self, loader: Any = None) -> dict[str, float]:
+        """Train on the loader's batches, or on those of another; return the figures."""
+        from fractalgen.training.loop import train_epoch
+
+        return train_epoch(
+            0,
+            self.config,
+            self.network,
+            self.model,
+            self.optimizer,
+            loader or self.loader,
+            self.accelerator,
+            N_CLASSES,
+        )
 
 
 def with_and_without(
     model_name: str, batch_size: int, n_steps: int, n_runs: int, workers: int
 ) -> Row:
     vanilla, ipmix = (
-        epoch_of(model_name, method, batch_size, n_steps, workers)
+        Training.of(model_name, method, batch_size, n_steps, workers=workers)
         for method in ("vanilla", "ipmix")
     )
-    without, with_it = paired_seconds(vanilla, ipmix, n_runs)
+    without, with_it = paired_seconds(vanilla.epoch, ipmix.epoch, n_runs)
     n = batch_size * n_steps
     made_by = f"{workers} worker" if workers else "no worker"
     return Row(

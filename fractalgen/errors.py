@@ -55,7 +55,17 @@ class NotRegularError(FractalgenError, OSError):
 
 
 class DownloadError(FractalgenError, RuntimeError):
-    """A file that cannot be downloaded."""
+    """A file that cannot be downloaded.
+
+    Attributes
+    ----------
+    reason : str
+        The reason alone, without the address.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class ImageError(FractalgenError, ValueError):

@@ -9,6 +9,14 @@ settings.register_profile("fractalgen", deadline=None)
 settings.load_profile("fractalgen")
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    """Servers of this machine are reached directly."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @pytest.fixture
 def small_set(tmp_path):
     """A set of six images."""

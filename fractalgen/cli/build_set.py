@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fractalgen.cli import options
+from fractalgen.cli.collect import print_collected, print_refused
 from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, in_units, print_json, progress_bar
 
 if TYPE_CHECKING:
+    from fractalgen.mixing_set.build import Places
+    from fractalgen.mixing_set.collect import CollectOptions
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.summary import Summary
 
@@ -45,16 +48,20 @@ __all__ = ["build_set", "run_build"]
 @options.RECIPE
 @click.option(
     "--features",
-    metavar="DIR",
+    metavar="SOURCE",
     type=options.PLACE,
-    help="Use your own images instead of drawing features: a folder, a zip archive, or its "
-    "https:// URL.",
+    help="Use your own images instead of drawing features: any SOURCE of 'fractalgen collect'.",
 )
 @click.option(
     "--extra",
-    metavar="DIR",
+    metavar="SOURCE",
     type=options.PLACE,
-    help="Add your own images, also from a folder, a zip archive or a URL.",
+    help="Add your own images, also from any SOURCE of 'fractalgen collect'.",
+)
+@click.option(
+    "--allow-private",
+    is_flag=True,
+    help="Permit your sources to be at private and local addresses.",
 )
 @click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' reports.")
 @options.BUILD
@@ -63,6 +70,7 @@ def build_set(
     recipe: str | None,
     features: str | None,
     extra: str | None,
+    allow_private: bool,
     repairing: bool,
     size: int | None,
     seed: int | None,
@@ -78,9 +86,9 @@ def build_set(
     Write the images to OUT, by default ./ipmix-set. Existing images are kept, so the same command
     resumes after an interruption.
 
-    Your own images (--features, --extra) are copied unchanged if they are 8-bit RGB, and
-    converted otherwise; transparent parts become black. Damaged images, animations and huge
-    images are rejected and listed.
+    Your own images (--features, --extra) lose their metadata, but are not encoded again if they
+    are 8-bit RGB; transparent parts become black. Damaged images, animations and huge images are
+    rejected and listed. 'fractalgen collect' has more options for this.
     """
     settings: dict[str, Any] = {"size": size, "seed": seed, "format": format, "gray": gray}
     of_classes = {"--classes": classes, "--instances": instances, "--family": family}
@@ -99,6 +107,8 @@ def build_set(
             if of_classes[needed] is None:
                 raise click.UsageError(f"{option} needs {needed} too.")
 
+    from fractalgen.files.downloader import WebOptions
+    from fractalgen.mixing_set.collect import CollectOptions
     from fractalgen.mixing_set.family_recipe import FamilyRecipe
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.recipe_file import read_recipe
@@ -114,7 +124,8 @@ def build_set(
         requested = Recipe(**settings)
     places = {"features": features, "extra": extra}
     collected = {name: place for name, place in places.items() if place is not None}
-    run_build(requested, out, collected=collected, **shared)
+    collecting = CollectOptions(web=WebOptions(allow_private=allow_private))
+    run_build(requested, out, collected=collected, collecting=collecting, **shared)
 
 
 def run_build(
@@ -125,7 +136,8 @@ def run_build(
     overwrite: bool,
     quiet: bool,
     as_json: bool,
-    collected: dict[str, str] | None = None,
+    collected: Places | None = None,
+    collecting: CollectOptions | None = None,
 ) -> None:
     """Build a recipe into a folder, or repair the set there if the recipe is None."""
     from fractalgen.mixing_set.build import build, repair
@@ -135,7 +147,12 @@ def run_build(
         drawing = stack.enter_context(progress_bar("drawing", " images", quiet=quiet))
         if recipe is None:
             summary = repair(
-                out, workers=workers, collected=collected, progress=drawing, fetching=fetching
+                out,
+                workers=workers,
+                collected=collected,
+                collecting=collecting,
+                progress=drawing,
+                fetching=fetching,
             )
         else:
             summary = build(
@@ -144,6 +161,7 @@ def run_build(
                 workers=workers,
                 overwrite=overwrite,
                 collected=collected,
+                collecting=collecting,
                 progress=drawing,
                 fetching=fetching,
             )
@@ -159,10 +177,11 @@ def run_build(
 def _print_problems(summary: Summary) -> None:
     from fractalgen.registry import first_few
 
-    for refusal in summary.refused:
-        click.echo(f"Refused {click.format_filename(refusal.path)}: {refusal.reason}", err=True)
+    print_refused(summary)
     if summary.refused:
-        click.echo(f"Error: {len(summary.refused):,} of your own images were refused.", err=True)
+        n = len(summary.refused)
+        were = "1 of your own images was" if n == 1 else f"{n:,} of your own images were"
+        click.echo(f"Error: {were} refused.", err=True)
     if summary.unrepaired:
         click.echo(
             "Error: these collected images can only be repaired from their originals: "
@@ -176,9 +195,10 @@ def _print_summary(summary: Summary) -> None:
     for family in summary.families:
         acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
         missing = f", {family.missing:,} missing" if family.missing else ""
+        drawn = "collected" if family.requested and family.acceptance is None else "drawn"
         click.echo(
             f"{family.name:<{width}}  {images(family.requested):>16}: "
-            f"{family.drawn:,} drawn, {family.kept:,} kept{missing}{acceptance}"
+            f"{family.drawn:,} {drawn}, {family.kept:,} kept{missing}{acceptance}"
         )
     rate = f", {summary.n_drawn / summary.seconds:,.0f} images/s" if summary.n_drawn else ""
     click.echo(
@@ -194,3 +214,4 @@ def _print_summary(summary: Summary) -> None:
         )
     for note in summary.notes:
         click.echo(note)
+    print_collected(summary)

@@ -30,6 +30,7 @@ _PATIENCE_SECONDS = 2.0
 COMMANDS = {
     "build-set": "build_set:build_set",
     **dict.fromkeys(FAMILIES, "families:FamilyCommand"),
+    "collect": "collect:collect",
     "recipes": "recipes:recipes",
     "verify": "verify:verify",
     "contact-sheet": "contact_sheet:contact_sheet",
@@ -216,7 +217,8 @@ def _how_to_resume(error: KeyboardInterrupt, ctx: click.Context) -> str:
     done = getattr(error, "n_done", None)
     if done is None:
         return "Interrupted. Run the same command again."
-    of = f"{done:,} of {error.n_total:,} images"  # type: ignore[attr-defined]
+    total: int | None = error.n_total  # type: ignore[attr-defined]
+    of = f"{done:,} images" if total is None else f"{done:,} of {total:,} images"
     return f"Interrupted after {of}. Run the same command again to continue."
 
 

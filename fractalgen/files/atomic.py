@@ -19,7 +19,7 @@ _ABANDONED_SECONDS = 24 * 3600
 
 @contextlib.contextmanager
 def atomic_file(path: Path, *, durable: bool = False, shared: bool = False) -> Iterator[IO[bytes]]:
-    """Open a file for writing that takes its place, whole, when the block ends.
+    """Open a file for writing and reading that takes its place, whole, when the block ends.
 
     It is written under a hidden name in the same folder, which is made if necessary. If the block
     fails, nothing is left behind. `remove_leftovers` removes files that a crash left behind.
@@ -49,10 +49,10 @@ def atomic_file(path: Path, *, durable: bool = False, shared: bool = False) -> I
         else:
             part.unlink(missing_ok=True)
         try:
-            file = open(part, "xb")  # noqa: SIM115, PTH123 - closed below; Path.open is slower
+            file = open(part, "x+b")  # noqa: SIM115, PTH123 - closed below; Path.open is slower
         except FileNotFoundError:
             path.parent.mkdir(exist_ok=True)
-            file = part.open("xb")
+            file = part.open("x+b")
         try:
             with file:
                 yield file

@@ -1,78 +1,51 @@
-"""Download files, within bounds, and without showing an address's secrets."""
+"""Download published files, whose hashes are known."""
 
 import hashlib
 import posixpath
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from fractalgen.errors import DownloadError, RunError
 from fractalgen.files.atomic import atomic_file
+from fractalgen.files.downloader import MAX_FILE_BYTES, Downloader, WebOptions
 from fractalgen.files.regular_file import file_hash
 from fractalgen.pool import Progress
 
-__all__ = ["download", "fetch", "without_secrets"]
+__all__ = ["download", "fetch"]
 
-_MAX_BYTES = 8 << 30
-_CHUNK_BYTES = 1 << 18
-_TIMEOUT_SECONDS = 30
-
-_REASONS = {
-    "InvalidURL": "the URL is not valid",
-    "ConnectionError": "no connection",
-    "ConnectTimeout": "no answer",
-    "ReadTimeout": "the server stopped answering",
-    "SSLError": "the server's certificate is not valid",
-    "ChunkedEncodingError": "the transfer was interrupted",
-}
+_CHUNK_BYTES = 1 << 16
 
 
 def download(
     url: str,
     file: IO[bytes],
     *,
-    max_bytes: int = _MAX_BYTES,
+    max_bytes: int = MAX_FILE_BYTES,
     md5: str | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Download an ``https://`` or ``http://`` URL into a file.
+    """Download a published file from an address that fractalgen or the user chose.
 
     Raises
     ------
     DownloadError
-        If it cannot be downloaded, is longer than `max_bytes`, or does not have the hash `md5`.
-        The message has neither the address's user name and password nor its query.
+        As `Downloader.download` does, or if it does not have the hash `md5`.
     OSError
         If the file cannot be written.
     """
-    import requests
-
-    address = urlsplit(without_secrets(url))
-    name = posixpath.basename(address.path) or address.geturl()
-    failed = f"cannot download {name} from {address.netloc}"
-    digest = hashlib.md5(usedforsecurity=False)
-    fetched, total = 0, None
-    try:
-        with requests.get(url, stream=True, timeout=_TIMEOUT_SECONDS) as response:
-            response.raise_for_status()
-            length = response.headers.get("Content-Length", "")
-            # The length of a compressed transfer is not that of its contents.
-            if length.isdigit() and "Content-Encoding" not in response.headers:
-                total = int(length)
-            for chunk in response.iter_content(_CHUNK_BYTES):
-                fetched += len(chunk)
-                if fetched > max_bytes:
-                    raise DownloadError(f"{failed}: it is larger than {max_bytes:,} bytes")
-                file.write(chunk)
-                digest.update(chunk)
-                if progress:
-                    progress(fetched, total)
-    except (requests.RequestException, ValueError) as error:
-        raise DownloadError(f"{failed}: {_reason(error)}") from None
-    if total is not None and fetched != total:
-        raise DownloadError(f"{failed}: it was interrupted after {fetched:,} of {total:,} bytes")
-    if md5 is not None and digest.hexdigest() != md5:
-        raise DownloadError(f"{failed}: the downloaded file differs from the published one")
+    start = file.tell()
+    with Downloader(WebOptions(allow_private=True, robots=False)) as downloader:
+        downloader.download(url, file, max_bytes=max_bytes, progress=progress)
+    if md5 is not None:
+        file.seek(start)
+        digest = hashlib.md5(usedforsecurity=False)
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+        if digest.hexdigest() != md5:
+            name = posixpath.basename(urlsplit(url).path)
+            reason = "the downloaded file differs from the published one"
+            raise DownloadError(f"cannot download {name}: {reason}", reason)
 
 
 def fetch(
@@ -93,22 +66,3 @@ def fetch(
         raise RunError(
             f"cannot write to {target.parent}: {error.strerror or error}. Use another --data-dir."
         ) from None
-
-
-def without_secrets(url: str) -> str:
-    """Return an address without its user name, password and query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise DownloadError(f"not a valid URL ({error})") from None
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
-def _reason(error: Exception) -> str:
-    """Return an HTTP status in words, or the kind of failure; the rest is for programmers."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"the server answered {response.status_code} {response.reason}"
-    kind = type(error).__name__
-    return _REASONS.get(kind, kind)

@@ -19,6 +19,7 @@ from fractalgen.files.regular_file import open_regular
 __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
+    "looks_like_image",
     "read_image_file",
     "read_rgb",
     "read_square",
@@ -89,6 +90,18 @@ def _opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
         except (SyntaxError, IndexError, TypeError, struct.error):  # Pillow's sign for "not mine"
             continue
     raise ImageError("not an image, or its header is damaged")
+
+
+def looks_like_image(head: bytes) -> bool:
+    """Whether a file that begins with these bytes may be an image; text never is.
+
+    Only the signature is compared, of the kinds of images that have one.
+    """
+    if len(head) < 16:
+        return False
+    Image.init()
+    accepts = [Image.OPEN[kind][1] for kind in _KINDS if kind in Image.OPEN]
+    return any(accept is not None and bool(accept(head[:16])) for accept in accepts)
 
 
 def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["FORMATS", "MAX_SIDES", "SUFFIXES", "encode"]
+__all__ = ["FORMATS", "MAX_SIDES", "SUFFIXES", "encode", "is_image_name"]
 
 FORMATS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 """The formats that images are written in, and how their files' names end."""
@@ -36,6 +36,11 @@ _GRAY_OPTIONS: dict[str, dict[str, Any]] = {"jpeg": {"quality": 95}, "png": _OPT
 
 # The last bytes of a complete file.
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file, from its name, is an image and not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
 
 
 def encode(

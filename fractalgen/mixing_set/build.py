@@ -2,19 +2,25 @@
 
 import contextlib
 import dataclasses
+import itertools
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fractalgen.bank.folder import CLASSES_FILE
 from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameError
+from fractalgen.files.downloader import Downloader
+from fractalgen.files.urls import without_secrets
 from fractalgen.mixing_set.class_list import write_class_list
-from fractalgen.mixing_set.collect import Refusal, Source, collect, open_source
+from fractalgen.mixing_set.collect import CollectOptions, collect
 from fractalgen.mixing_set.description import Description, Overwriting
 from fractalgen.mixing_set.engine import Engine, LocalEngine
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.item import Refusal, Source
 from fractalgen.mixing_set.keys import Key, parse_image_file
 from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
+from fractalgen.mixing_set.sources import is_url, open_source
 from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.summary import FamilySummary, Summary
 from fractalgen.mixing_set.verify import Findings, inspect
@@ -22,13 +28,18 @@ from fractalgen.pool import Progress, check_workers
 from fractalgen.registry import first_few, shown
 from fractalgen.version import __version__
 
-__all__ = ["BuildInterrupted", "build", "repair"]
+__all__ = ["BuildInterrupted", "Places", "build", "repair"]
+
+Places = Mapping[str, str | Sequence[str]]
+"""One or more sources of images by the set's folder to copy them to."""
+
+UNKNOWN_LICENCE = "unknown"
 
 
 class BuildInterrupted(KeyboardInterrupt):
     """A build was interrupted; the files on disk are valid, and the same build resumes."""
 
-    def __init__(self, n_done: int, n_total: int) -> None:
+    def __init__(self, n_done: int, n_total: int | None) -> None:
         super().__init__(n_done, n_total)
         self.n_done = n_done
         self.n_total = n_total
@@ -40,7 +51,8 @@ def build(
     *,
     workers: int | None = None,
     overwrite: bool = False,
-    collected: Mapping[str, str] | None = None,
+    collected: Places | None = None,
+    collecting: CollectOptions | None = None,
     progress: Progress | None = None,
     fetching: Progress | None = None,
     engine: Engine | None = None,
@@ -59,12 +71,14 @@ def build(
     workers : int or None
         Number of threads; None for one per CPU core.
     overwrite : bool
-        Redraw the requested families. If the size, the seed or the format differs from the set's,
-        remove all generated images first. No other files are removed. After an interruption the
-        same call resumes.
-    collected : mapping of str to str, optional
-        Sources of your own images, by the set's folder to copy them to: a folder, a zip archive,
-        or the URL of one. Such a folder replaces a family of the same name.
+        Redraw the requested families. If the size, the seed, the format or the colour differs from
+        the set's, or only one of the two is a class set, remove all generated images first. No
+        other files are removed. After an interruption the same call resumes.
+    collected : mapping of str to str or list of str, optional
+        Sources of your own images, by the set's folder to copy them to: folders, archives, lists of
+        URLs, or URLs. Such a folder replaces a family of the same name.
+    collecting : CollectOptions or None
+        How to collect them.
     progress : callable or None
         Called with the number of images done and the total.
     fetching : callable or None
@@ -93,7 +107,7 @@ def build(
     workers = check_workers(workers)
     if not isinstance(recipe, Recipe):
         raise ArgumentError(f"recipe must be a Recipe, not {shown(recipe)}")
-    places = dict(collected or {})
+    places = _as_lists(collected)
     requested = recipe.without(places).merged(
         Recipe(families=[FamilyRecipe(name, (), collected=True) for name in places])
     )
@@ -117,14 +131,13 @@ def build(
             overwrite, overwriting = not resumes, again
         joined, replaced = _joined(existing, requested, store, overwrite=overwrite)
         requested = _with_equal_classes(requested, joined)
-        sources = {
-            name: stack.enter_context(open_source(place, store.folder, fetching))
-            for name, place in places.items()
-        }
         store.prepare({*joined.folders()} | replaced)
+        options = collecting or CollectOptions()
+        sources, unopened = _open_sources(stack, places, store, options, fetching, replaced)
         store.check_nothing_foreign(requested)
         n_removed = store.remove(replaced) if replaced else 0
-        work = _Work(store, joined, requested, overwriting, workers, progress)
+        work = _Work(store, joined, requested, overwriting, options, workers, progress)
+        work.refused += unopened
         work.run(sources, engine or LocalEngine(workers))
         work.notes += _about_too_few(work, recipe, places)
         return work.summary(time.monotonic() - began, n_removed=n_removed)
@@ -134,7 +147,8 @@ def repair(
     out: str | Path,
     *,
     workers: int | None = None,
-    collected: Mapping[str, str] | None = None,
+    collected: Places | None = None,
+    collecting: CollectOptions | None = None,
     progress: Progress | None = None,
     fetching: Progress | None = None,
     engine: Engine | None = None,
@@ -145,7 +159,7 @@ def repair(
     ----------
     out : str or Path
         The set's folder. Its own description says which images it should have.
-    workers, collected, progress, fetching, engine
+    workers, collected, collecting, progress, fetching, engine
         As for `build`; collected images are repaired from their originals.
 
     Returns
@@ -171,16 +185,57 @@ def repair(
         store.prepare([*recipe.folders()])
         findings = inspect(store, recipe, workers)
         _check_drawable(store, recipe, findings)
-        sources = {
-            name: stack.enter_context(open_source(place, store.folder, fetching))
-            for name, place in (collected or {}).items()
-        }
         store.forget(findings.broken, recipe)
-        work = _Work(store, recipe, recipe, store.overwriting, workers, progress, lost_only=True)
+        options = collecting or CollectOptions()
+        sources, unopened = _open_sources(stack, _as_lists(collected), store, options, fetching)
+        work = _Work(
+            store, recipe, recipe, store.overwriting, options, workers, progress, lost_only=True
+        )
+        work.refused += unopened
         work.run(sources, engine or LocalEngine(workers))
         if findings.foreign:
             work.notes.append(f"Left foreign files alone: {first_few(findings.foreign)}.")
         return work.summary(time.monotonic() - began, unrepaired=_unrepaired(work, findings))
+
+
+def _as_lists(collected: Places | None) -> dict[str, list[str]]:
+    return {
+        name: [places] if isinstance(places, str) else list(places)
+        for name, places in (collected or {}).items()
+    }
+
+
+def _open_sources(
+    stack: contextlib.ExitStack,
+    places: Mapping[str, Sequence[str]],
+    store: Store,
+    options: CollectOptions,
+    fetching: Progress | None,
+    replaced: Collection[str] = (),
+) -> tuple[dict[str, list[Source]], list[Refusal]]:
+    """Open the sources; a URL that fails is refused if another source of its folder is left."""
+    downloader = stack.enter_context(Downloader(options.web))
+    sources: dict[str, list[Source]] = {}
+    refused = []
+    for name, listed in places.items():
+        recorded = {
+            record.origin.path
+            for key, record in store.records.items()
+            if key[0] == name and name not in replaced and record.origin
+            if store.on_disk.get(record.file) == record.n_bytes
+        }
+        opened = sources.setdefault(name, [])
+        for number, place in enumerate(listed, 1):
+            source = open_source(
+                place, store.folder, downloader, fetching, options.max_bytes, recorded
+            )
+            try:
+                opened.append(stack.enter_context(source))
+            except SetError as error:
+                if not is_url(place) or (number == len(listed) and not opened):
+                    raise
+                refused.append(Refusal(without_secrets(place), str(error)))
+    return sources, refused
 
 
 def _joined(
@@ -201,6 +256,11 @@ def _joined(
         gone = [family for family in existing.families if family.name in replaced]
         folders = {folder for family in gone for folder in family.folders()}
         return requested.merged(existing.without(replaced)), folders | replaced
+    if existing.has_classes and all(family.collected for family in requested.families):
+        raise SetError(
+            f"{store.folder} is a class set, whose folders are its classes; collect into another "
+            "folder"
+        )
     if differences:
         way_out = "Use another folder, or --overwrite to replace the images."
         for difference in differences:
@@ -241,6 +301,7 @@ class _Work:
         recipe: Recipe,
         requested: Recipe,
         overwriting: Overwriting | None,
+        options: CollectOptions,
         workers: int | None,
         progress: Progress | None,
         *,
@@ -252,13 +313,16 @@ class _Work:
         self.overwriting = overwriting
         self.notes: list[str] = []
         self.refused: list[Refusal] = []
+        self.near_duplicates: list[tuple[str, str]] = []
+        self.n_left_out = 0
+        self._options = options
         self._workers = workers
         self._progress = progress
         self._lost_only = lost_only
         self._done = -1
-        self._total = 0
+        self._total: int | None = 0
 
-    def run(self, sources: Mapping[str, Source], engine: Engine) -> None:
+    def run(self, sources: Mapping[str, Sequence[Source]], engine: Engine) -> None:
         """Write the description, make missing images, sort the manifest, update the description."""
         store = self.store
         missing = list(store.missing(self.requested))
@@ -268,12 +332,15 @@ class _Work:
         store.describe(Description(self.recipe, drawn_with, self.overwriting))
         if self.recipe.has_classes:
             write_class_list(store.folder, self.recipe)
-        self._total = len(missing) + sum(len(source.names()) for source in sources.values())
+        self._total = len(missing)
+        for source in itertools.chain.from_iterable(sources.values()):
+            known = self._total is not None and source.n_images is not None
+            self._total = (self._total or 0) + (source.n_images or 0) if known else None
         self._step()
         try:
             with store.adding():
-                for family, source in sources.items():
-                    self._collect(family, source)
+                for family, opened in sources.items():
+                    self._collect(family, opened)
                 self._draw(missing, engine)
         except KeyboardInterrupt:
             raise BuildInterrupted(self._done, self._total) from None
@@ -303,19 +370,29 @@ class _Work:
         unfinished = collects or any(True for _ in self.store.missing(again))
         return self.overwriting if unfinished and again != self.requested else None
 
-    def _collect(self, family: str, source: Source) -> None:
+    def _collect(self, family: str, sources: Sequence[Source]) -> None:
         n_usable = 0
         results = collect(
-            self.store, source, family, self.recipe, self._workers, lost_only=self._lost_only
+            self.store,
+            sources,
+            family,
+            self.recipe,
+            self._options,
+            self._workers,
+            lost_only=self._lost_only,
         )
         with contextlib.closing(results):
             for result in results:
                 if isinstance(result, Refusal):
                     self.refused.append(result)
                 else:
-                    n_usable += 1
-                    if result is not None:
-                        self.store.add(result)
+                    left_out = result.like and result.record is None
+                    n_usable += not left_out
+                    self.n_left_out += bool(left_out)
+                    if result.record is not None:
+                        self.store.add(result.record)
+                    if result.like:
+                        self.near_duplicates.append((result.name, result.like))
                 self._step()
         n_others = sum(name == family for name, _ in self.store.records) - n_usable
         if n_others > 0 and not self._lost_only:
@@ -352,9 +429,21 @@ class _Work:
             n_removed,
             sum(1 for _ in store.missing(self.recipe)),
             tuple(self.refused),
+            tuple(self.near_duplicates),
+            self.n_left_out,
+            self._licences(),
             unrepaired,
             tuple(self.notes),
         )
+
+    def _licences(self) -> tuple[tuple[str, int], ...]:
+        collected = {family.name for family in self.requested.families if family.collected}
+        counts = Counter(
+            record.origin.licence or UNKNOWN_LICENCE
+            for key, record in self.store.records.items()
+            if key[0] in collected and record.origin
+        )
+        return tuple(counts.most_common())
 
     def _family_summaries(self) -> Iterator[FamilySummary]:
         for family in self.requested.with_collected(self.store.records).families:
@@ -372,7 +461,7 @@ class _Work:
             )
 
 
-def _about_too_few(work: _Work, recipe: Recipe, places: Mapping[str, str]) -> Iterator[str]:
+def _about_too_few(work: _Work, recipe: Recipe, places: Collection[str]) -> Iterator[str]:
     for name in places:
         wanted = recipe.family(name)
         n_there = sum(family == name for family, _ in work.store.records)

@@ -1,227 +1,183 @@
-"""Collect a user's images into a set: from a folder, a zip archive, or the URL of one."""
+"""Collect a user's images into a set: decode, check, strip, compare and record them."""
 
 import contextlib
+import dataclasses
 import hashlib
 import itertools
-import os
-import tempfile
 import threading
-import zipfile
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
 
-from fractalgen.errors import DownloadError, ImageError, NotRegularError, SetError
-from fractalgen.files.download import download, without_secrets
-from fractalgen.files.regular_file import open_regular, read_regular
-from fractalgen.images.decoding import MAX_BYTES, read_image_file, to_rgb
-from fractalgen.images.formats import FORMATS, SUFFIXES, encode
+from fractalgen.color.gray import in_gray
+from fractalgen.errors import DownloadError, ImageError, SetError
+from fractalgen.files.downloader import WebOptions
+from fractalgen.files.regular_file import read_regular
+from fractalgen.images.decoding import MAX_BYTES, to_rgb
+from fractalgen.images.formats import FORMATS, encode
+from fractalgen.images.metadata import without_metadata
+from fractalgen.mixing_set.image_measures import perceptual_hash
+from fractalgen.mixing_set.item import Item, Refusal, Source
 from fractalgen.mixing_set.keys import MAX_INDEX, image_file
+from fractalgen.mixing_set.near_duplicates import SeenImages
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Origin, Record
 from fractalgen.mixing_set.store import Store
-from fractalgen.pool import OrderedPool, Progress, default_workers
+from fractalgen.pool import OrderedPool, default_workers
 
-__all__ = ["MAX_ARCHIVE_BYTES", "Refusal", "Source", "collect", "open_source"]
+__all__ = ["CollectOptions", "Collected", "collect"]
 
-MAX_ARCHIVE_BYTES = 8 << 30
 _TASKS_AHEAD = 2  # per worker; few, because collected images can be large
 
 
-class Source(Protocol):
-    """A folder or archive of images."""
+@dataclass(frozen=True)
+class CollectOptions:
+    """How to collect images.
 
-    url: str | None
-
-    def names(self) -> list[str]:
-        """Return the images' paths within the source, sorted, with forward slashes."""
-
-    def read(self, name: str) -> bytes:
-        """Return the contents of an image's file; raises ImageError or OSError."""
-
-
-@contextlib.contextmanager
-def open_source(place: str, out: Path, progress: Progress | None = None) -> Iterator[Source]:
-    """Open a folder, a zip archive, or the ``https://`` or ``http://`` URL of one.
-
-    Archives are never unpacked to disk: images are read into memory, so paths in an archive cannot
-    do any harm. A downloaded archive is kept in a temporary file until the source is closed.
-
-    Raises SetError if the source does not exist, cannot be downloaded, holds no images, or is
-    inside `out`, the set that is being built.
+    Attributes
+    ----------
+    licence, author : str or None
+        Recorded for images whose source names none.
+    skip_near_duplicates : bool
+        Leave out images that look like one that the folder has.
+    max_bytes : int or None
+        Longest download; None for 64 MiB for an image of a list, and 8 GiB for an archive.
+    connections : int
+        Maximum number of downloads at the same time.
+    web : WebOptions
+        How to download.
     """
-    with contextlib.ExitStack() as stack:
-        source: Source
-        if place.lower().startswith(("https://", "http://")):
-            file = stack.enter_context(tempfile.TemporaryFile(prefix="fractalgen-"))
-            try:
-                name = without_secrets(place)
-                download(place, file, max_bytes=MAX_ARCHIVE_BYTES, progress=progress)
-            except DownloadError as error:
-                raise SetError(str(error)) from None
-            source = _Archive(stack.enter_context(_zip(file, name)), name)
-        elif Path(place).is_dir():
-            name, source = place, _Folder(Path(place), out)
-        elif Path(place).exists():
-            local = stack.enter_context(_open_archive(place))
-            name, source = place, _Archive(stack.enter_context(_zip(local, place)), None)
-        else:
-            raise SetError(f"{place} does not exist")
-        if not source.names():
-            raise SetError(f"{name} holds no images")
-        yield source
 
-
-class _Folder:
-    def __init__(self, root: Path, out: Path) -> None:
-        self.url: str | None = None
-        self._root = root.resolve()
-        self._out = out.resolve()
-        if self._root == self._out or self._out in self._root.parents:
-            raise SetError(f"{root} is inside the set; use a folder outside of it")
-
-    def names(self) -> list[str]:
-        found = []
-        for folder, subfolders, files in os.walk(self._root):
-            subfolders[:] = [
-                name
-                for name in subfolders
-                if not name.startswith(".") and Path(folder, name) != self._out
-            ]
-            within = Path(folder).relative_to(self._root)
-            found += [(within / name).as_posix() for name in files if _is_image(name)]
-        return sorted(found)
-
-    def read(self, name: str) -> bytes:
-        return read_image_file(self._root / name)
-
-
-class _Archive:
-    def __init__(self, archive: zipfile.ZipFile, url: str | None) -> None:
-        self.url = url
-        self._archive = archive
-        self._reading = threading.Lock()
-
-    def names(self) -> list[str]:
-        entries = {entry.filename for entry in self._archive.infolist() if not entry.is_dir()}
-        return sorted(name for name in entries if _is_image(name.rpartition("/")[2]))
-
-    def read(self, name: str) -> bytes:
-        entry = self._archive.getinfo(name)
-        if entry.flag_bits & 1:
-            raise ImageError("encrypted")
-        try:
-            # One thread at a time reads the archive; most of the time goes into decoding.
-            with self._reading, self._archive.open(entry) as file:
-                data = file.read(MAX_BYTES + 1) if entry.file_size <= MAX_BYTES else None
-        except OSError:
-            raise
-        except Exception as error:  # each kind of compression raises its own type
-            raise ImageError(f"damaged in the archive ({error})") from None
-        if data is None or len(data) > MAX_BYTES:  # the size in the archive may be wrong
-            raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
-        return data
-
-
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
-
-
-@contextlib.contextmanager
-def _open_archive(place: str) -> Iterator[IO[bytes]]:
-    try:
-        file = open_regular(place)
-    except NotRegularError as error:
-        raise SetError(f"{place} is neither a folder nor a zip archive: {error.strerror}") from None
-    with file:
-        if not zipfile.is_zipfile(file):
-            raise SetError(f"{place} is neither a folder nor a zip archive")
-        yield file
-
-
-def _zip(file: IO[bytes], place: str) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(file)
-    except OSError:
-        raise
-    except Exception as error:  # damaged and unusual archives raise exceptions of any type
-        raise SetError(f"{place} is not a valid zip archive ({error})") from None
+    licence: str | None = None
+    author: str | None = None
+    skip_near_duplicates: bool = False
+    max_bytes: int | None = None
+    connections: int = 16
+    web: WebOptions = field(default_factory=WebOptions)
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A user's image that cannot be used, and the reason."""
+class Collected:
+    """A usable image of a source.
 
-    path: str
-    reason: str
+    Attributes
+    ----------
+    record : Record or None
+        Its new record; None if the set has it already or does not need it.
+    like : str or None
+        File of an image in the set that looks like it.
+    path : str
+        Its path in the source.
+    """
+
+    record: Record | None = None
+    like: str | None = None
+    path: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file in the set, or the path in the source if the image is not there."""
+        return self.record.file if self.record else self.path
 
 
 @dataclass(frozen=True)
 class _Candidate:
     """An image that was read; `data` is None if the set has it already."""
 
-    path: str
+    item: Item
     sha256: str
     data: bytes | None = None
     extension: str = ""
     width: int = 0
     height: int = 0
     pixel_sha256: str = ""
+    perceptual_hash: int = 0
 
 
 def collect(
     store: Store,
-    source: Source,
+    sources: Sequence[Source],
     family: str,
     recipe: Recipe,
+    options: CollectOptions,
     workers: int | None = None,
     *,
     lost_only: bool = False,
-) -> Generator[Record | Refusal | None, None, None]:
+) -> Generator[Collected | Refusal, None, None]:
     """Copy or convert images into a family's folder.
 
-    An image is identified by its path in the source and its hash. Images that the set has keep
-    their indices. The others, in the order of their paths, first take indices whose records are
-    lost and then, unless `lost_only`, new ones. So an interrupted collection can be resumed.
+    An image is identified by its path in the source, or its URL, and its hash. Images that the set
+    has keep their indices, and those with a URL are not downloaded again. The others, in the order
+    of the sources, first take indices whose records are lost and then, unless `lost_only`, new
+    ones. So an interrupted collection can be resumed.
 
-    Yields, for each image of the source, the record of the image that was written, a refusal, or
-    None if the set has the image already or does not need it. Raises SetError if a foreign file
-    has the name of a new image, or if there are too many images.
+    Yields what became of each image. Raises SetError if a foreign file has the name of a new image,
+    or if there are too many images.
     """
     mine = {key[1]: record for key, record in store.records.items() if key[0] == family}
     index_of = {(r.origin.path, r.origin.sha256): i for i, r in mine.items() if r.origin}
     kept = {index for index in mine if store.has((family, index), recipe)}
+    recorded = {r.origin.path: r.origin.sha256 for i, r in mine.items() if r.origin and i in kept}
     wanted = recipe.family(family)
     lost = sorted(set(wanted.indices() if wanted else ()) - set(mine))
     new = () if lost_only else range(max((*mine, *lost), default=-1) + 1, MAX_INDEX)
     free = itertools.chain(lost, new)
+    seen = SeenImages(
+        (i, int(r.perceptual_hash, 16)) for i, r in mine.items() if r.perceptual_hash and i in kept
+    )
+    files = {index: record.file for index, record in mine.items()}
+    cores = workers or default_workers()
+    decoding = threading.Semaphore(cores)
 
-    def read(path: str, _: threading.Event) -> _Candidate | Refusal:
+    def read(item: Item | Refusal, stopping: threading.Event) -> _Candidate | Refusal:
+        if isinstance(item, Refusal):
+            return item
         try:
-            data = source.read(path)
-            sha256 = hashlib.sha256(data).hexdigest()
-            if index_of.get((path, sha256)) in kept:
-                return _Candidate(path, sha256)
-            return _converted(path, sha256, data, recipe.format)
+            sha256 = recorded.get(item.path) if item.remote else None
+            if sha256 and item.sha256 in (None, sha256):
+                return _Candidate(item, sha256)
+            data = item.read(stopping)
+            sha256 = _checked(data, item)
+            if index_of.get((item.path, sha256)) in kept:
+                return _Candidate(item, sha256)
+            with decoding:
+                return _converted(item, sha256, data, recipe)
         except ImageError as error:
-            return Refusal(path, str(error))
+            return Refusal(item.path, str(error))
+        except DownloadError as error:
+            return Refusal(item.path, error.reason)
         except OSError as error:
-            return Refusal(path, error.strerror or str(error))
+            return Refusal(item.path, error.strerror or str(error))
 
-    with OrderedPool(read, workers or default_workers(), _TASKS_AHEAD) as pool:
-        for found in pool.map(source.names()):
+    linked = any(source.linked for source in sources)
+    n_threads = max(cores, options.connections) if linked else cores
+    with OrderedPool(read, n_threads, _TASKS_AHEAD) as pool:
+        for found in pool.map(_items(sources)):
             if isinstance(found, Refusal):
                 yield found
                 continue
+            item = found.item
+            origin = Origin(
+                item.path,
+                found.sha256,
+                item.url,
+                item.licence or options.licence,
+                item.author or options.author,
+            )
+            index = index_of.get((item.path, found.sha256))
             if found.data is None:
-                yield None
+                _update_origin(store, mine, index, origin)
+                yield Collected()
                 continue
-            index = index_of.get((found.path, found.sha256))
+            near = seen.like(found.perceptual_hash)
+            like = files[near] if near is not None and near != index else None
+            if like and options.skip_near_duplicates and index is None:
+                yield Collected(like=like, path=item.path)
+                continue
             if index is None:
                 index = next(free, None)
                 if index is None and lost_only:
-                    yield None
+                    yield Collected()
                     continue
                 if index is None:
                     raise SetError(f"{family} would have more than {MAX_INDEX:,} images")
@@ -230,15 +186,42 @@ def collect(
                     _check_not_foreign(path, found.data)
             file = image_file(family, index, found.extension)
             store.write(file, found.data)
-            yield Record(
+            record = Record(
                 file,
                 found.width,
                 found.height,
                 len(found.data),
                 found.pixel_sha256,
                 hashlib.sha256(found.data).hexdigest(),
-                origin=Origin(found.path, found.sha256, source.url),
+                origin=origin,
+                perceptual_hash=f"{found.perceptual_hash:016x}",
             )
+            index_of[item.path, found.sha256] = index
+            kept.add(index)
+            files[index] = file
+            seen.add(index, found.perceptual_hash)
+            yield Collected(record, like, item.path)
+
+
+def _items(sources: Sequence[Source]) -> Iterator[Item | Refusal]:
+    for source in sources:
+        yield from source.items()
+
+
+def _update_origin(
+    store: Store, mine: dict[int, Record], index: int | None, origin: Origin
+) -> None:
+    """Record the licence and author of an image that the set has, if they are known only now."""
+    record = mine.get(index) if index is not None else None
+    if record is None or record.origin is None:
+        return
+    known = dataclasses.replace(
+        record.origin,
+        licence=origin.licence or record.origin.licence,
+        author=origin.author or record.origin.author,
+    )
+    if known != record.origin:
+        store.manifest.append(dataclasses.replace(record, origin=known))
 
 
 def _check_not_foreign(path: Path, data: bytes) -> None:
@@ -247,15 +230,48 @@ def _check_not_foreign(path: Path, data: bytes) -> None:
         raise SetError(f"{path} already exists but is not part of this set; move it away first")
 
 
-def _converted(path: str, sha256: str, data: bytes, format: str) -> _Candidate:  # noqa: A002
-    """Check an image by decoding it, and encode it again unless it can be copied unchanged."""
+def _checked(data: bytes, item: Item) -> str:
+    """Return the hash of an image's file; ImageError if it is not the expected one."""
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
+    sha256 = hashlib.sha256(data).hexdigest()
+    digest = None
+    if item.digest:
+        algorithm = "sha1" if len(item.digest) == 40 else "md5"
+        digest = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
+    if item.sha256 not in (None, sha256) or item.digest != digest:
+        raise ImageError("it differs from the hash in the list")
+    return sha256
+
+
+def _converted(item: Item, sha256: str, data: bytes, recipe: Recipe) -> _Candidate:
+    """Decode an image; keep its file without metadata if it is 8-bit RGB, or encode it again.
+
+    In a grey set, all images are made grey.
+    """
     rgb, extension = to_rgb(data)
+    if recipe.gray:
+        rgb, extension = in_gray(rgb), None
+    if extension is not None:
+        stripped = without_metadata(data, extension)
+        # Decoded again, because files can be laid out in ways that readers disagree about.
+        if stripped is None or (stripped != data and not _shows(stripped, rgb.tobytes())):
+            extension = None
+        else:
+            data = stripped
     if extension is None:
         try:
-            data = encode(rgb, format)
+            data = encode(rgb, recipe.format, gray=recipe.gray)
         except (OSError, ValueError) as error:
-            raise ImageError(f"it cannot be written as {format} ({error})") from None
-        extension = FORMATS[format]
+            raise ImageError(f"it cannot be written as {recipe.format} ({error})") from None
+        extension = FORMATS[recipe.format]
     height, width = rgb.shape[:2]
     pixel_sha256 = hashlib.sha256(rgb.data).hexdigest()
-    return _Candidate(path, sha256, data, extension, width, height, pixel_sha256)
+    alike = perceptual_hash(rgb)
+    return _Candidate(item, sha256, data, extension, width, height, pixel_sha256, alike)
+
+
+def _shows(data: bytes, pixels: bytes) -> bool:
+    with contextlib.suppress(ImageError):
+        return to_rgb(data)[0].tobytes() == pixels
+    return False

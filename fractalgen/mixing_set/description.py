@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class Overwriting:
     places: str
 
     @classmethod
-    def of(cls, requested: Recipe, places: Mapping[str, str]) -> "Overwriting":
+    def of(cls, requested: Recipe, places: Mapping[str, Sequence[str]]) -> "Overwriting":
         """Describe a call, so the next one can recognise it."""
         text = json.dumps(sorted(places.items()))
         return cls(requested, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())

@@ -18,9 +18,12 @@ from fractalgen.mixing_set.recipe import Recipe
 __all__ = ["Origin", "Record", "params_text"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_PERCEPTUAL_HASH = re.compile(r"[0-9a-f]{16}")
 _COMMON = ("file", "family", "index", "size", "bytes", "pixel_sha256", "file_sha256")
 _GENERATED = {*_COMMON, "seed", "attempt", "params"}
 _COLLECTED = {*_COMMON, "origin"}
+_OF_ORIGIN = ("url", "licence", "author")
+_ORIGIN = {"path", "sha256", *_OF_ORIGIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,20 @@ class Origin:
     Attributes
     ----------
     path : str
-        Its path within the folder or archive, with forward slashes.
+        Its path within the folder or archive, with forward slashes, or its URL.
     sha256 : str
         Hash of the original file.
     url : str or None
         The archive's URL, if it was downloaded.
+    licence, author : str or None
+        As the source or the user names them; None if unknown.
     """
 
     path: str
     sha256: str
     url: str | None = None
+    licence: str | None = None
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Record:
         The family's parameters as JSON text, which takes a tenth of the memory of a dictionary.
     origin : Origin or None
         Where a collected image came from.
+    perceptual_hash : str or None
+        The hash of a collected image that finds near duplicates, as 16 hexadecimal digits.
     class_family : str or None
         The family of an image in a class's folder; None in a family's own folder.
     gray : bool
@@ -80,6 +89,7 @@ class Record:
     attempt: int | None = None
     params: str | None = None
     origin: Origin | None = None
+    perceptual_hash: str | None = None
     class_family: str | None = None
     gray: bool = False
 
@@ -147,8 +157,12 @@ class Record:
         if self.origin is None:
             return f'{_compact_json(head)[:-1]},"params":{self.params}}}'
         origin = {"path": self.origin.path, "sha256": self.origin.sha256}
-        if self.origin.url is not None:
-            origin["url"] = self.origin.url
+        for name in _OF_ORIGIN:
+            value = getattr(self.origin, name)
+            if value is not None:
+                origin[name] = value
+        if self.perceptual_hash is not None:
+            head["perceptual_hash"] = self.perceptual_hash
         return _compact_json({**head, "origin": origin})
 
     @classmethod
@@ -161,6 +175,9 @@ class Record:
         if not isinstance(data, dict):
             raise ValueError("not an image's record")
         collected = "origin" in data
+        alike = data.pop("perceptual_hash", None) if collected else None
+        if not (alike is None or (isinstance(alike, str) and _PERCEPTUAL_HASH.fullmatch(alike))):
+            raise ValueError("the perceptual hash is damaged")
         gray = data.pop("gray", False)
         number = data.pop("class", None)
         if set(data) != (_COLLECTED if collected else _GENERATED) or type(gray) is not bool:
@@ -203,6 +220,7 @@ class Record:
             attempt,
             params,
             origin,
+            alike,
             None if number is None else sys.intern(family),
             gray,
         )
@@ -230,8 +248,8 @@ def _is_hash(value: Any) -> bool:
 
 
 def _origin(data: Any) -> Origin:
-    if isinstance(data, dict) and {"path", "sha256"} <= set(data) <= {"path", "sha256", "url"}:
-        texts = [data["path"], data["sha256"], data.get("url", "")]
+    if isinstance(data, dict) and {"path", "sha256"} <= set(data) <= _ORIGIN:
+        texts = [data["path"], data["sha256"], *(data.get(name, "") for name in _OF_ORIGIN)]
         if all(isinstance(text, str) for text in texts) and _is_hash(data["sha256"]):
-            return Origin(data["path"], data["sha256"], data.get("url"))
+            return Origin(**data)
     raise ValueError("the origin is damaged")

@@ -226,7 +226,7 @@ def stats(
 def _grouped(folder: Path, limit: int | None) -> dict[str, list[str]]:
     """Return the names of each group's images, at most `limit`."""
     groups: dict[str, list[str]] = {}
-    described = Store(folder).read_description()
+    described = Store(folder).read_description() if folder.is_dir() else None
     family_of = {
         name: family.name
         for family in (described.recipe.families if described else ())

@@ -1,9 +1,10 @@
-"""What a build did."""
+"""What a build did, and what a user should know about it."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from fractalgen.mixing_set.collect import Refusal
+from fractalgen.mixing_set.item import Refusal
 
 __all__ = ["FamilySummary", "Summary"]
 
@@ -68,6 +69,13 @@ class Summary:
         Missing images of the set, including those that this build did not request.
     refused : tuple of Refusal
         Collected images that cannot be used.
+    near_duplicates : tuple of (str, str)
+        New collected images that look like another, and that one: files in the set, or the path in
+        the source if the image was left out.
+    n_left_out : int
+        Number of near duplicates that were left out.
+    licences : tuple of (str, int)
+        Number of images by licence in the folders that were collected into, the largest first.
     unrepaired : tuple of str
         Collected images that are missing or altered, because their originals were not given.
     notes : tuple of str
@@ -80,6 +88,9 @@ class Summary:
     n_removed: int = 0
     n_missing: int = 0
     refused: tuple[Refusal, ...] = ()
+    near_duplicates: tuple[tuple[str, str], ...] = ()
+    n_left_out: int = 0
+    licences: tuple[tuple[str, int], ...] = ()
     unrepaired: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -103,6 +114,13 @@ class Summary:
         """Whether no image was refused and every broken one was repaired."""
         return not self.refused and not self.unrepaired
 
+    @property
+    def reasons(self) -> tuple[tuple[str, int, str], ...]:
+        """Each reason why images were refused, their number and the first, most frequent first."""
+        counts = Counter(one.reason for one in self.refused)
+        first = {one.reason: one.path for one in reversed(self.refused)}
+        return tuple((reason, n, first[reason]) for reason, n in counts.most_common())
+
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
         return {
@@ -117,6 +135,10 @@ class Summary:
             "bytes": self.n_bytes,
             "families": {family.name: family.as_json() for family in self.families},
             "refused": [{"path": one.path, "reason": one.reason} for one in self.refused],
+            "reasons": {reason: n for reason, n, _ in self.reasons},
+            "near_duplicates": [list(pair) for pair in self.near_duplicates],
+            "left_out": self.n_left_out,
+            "licences": dict(self.licences),
             "unrepaired": list(self.unrepaired),
             "notes": list(self.notes),
         }

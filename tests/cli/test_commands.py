@@ -370,6 +370,7 @@ def test_help_lists_every_command(run, arguments):
     assert result.exit_code == 0
     for name in (
         "build-set",
+        "collect",
         "escape-time",
         "ifs",
         "features",
@@ -482,7 +483,7 @@ def test_collected_images_of_another_source_and_too_few_are_told(run, tmp_path):
         (tmp_path / f"ipmix-set/features/{number:06d}.png").unlink()
     result = run("build-set", "--repair")
     assert result.exit_code == 1
-    assert "8 images: 0 drawn, 5 kept, 3 missing" in result.stdout
+    assert "8 images: 0 collected, 5 kept, 3 missing" in result.stdout
 
 
 def test_the_summary_counts_what_was_asked_for(run, tmp_path):

@@ -4,7 +4,8 @@ import io
 import pytest
 
 from fractalgen.errors import DownloadError, FractalgenError
-from fractalgen.files.download import download, without_secrets
+from fractalgen.files.download import download
+from fractalgen.files.urls import without_secrets
 
 
 def test_secrets_are_left_out_of_an_address():

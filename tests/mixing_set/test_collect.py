@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import SetError
-from fractalgen.mixing_set import collect as collecting
+from fractalgen.files.downloader import WebOptions
+from fractalgen.mixing_set import archives, sources
 from fractalgen.mixing_set.build import build, repair
+from fractalgen.mixing_set.collect import CollectOptions
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.verify import verify
@@ -45,6 +47,7 @@ def mine(tmp_path):
     return folder
 
 
+LOCAL = CollectOptions(web=WebOptions(allow_private=True, backoff=0.01))
 EMPTY = Recipe(SIZE, families=())
 USABLE = ["a.JPG", "b.png", "deep/c.webp", "deep/er/grey.png", "deep/er/übergröße, 4.bmp"]
 
@@ -204,7 +207,7 @@ def test_a_place_without_images_is_refused(tmp_path):
     (tmp_path / "file.txt").touch()
     for name, message in (
         ("empty", "holds no images"),
-        ("file.txt", "neither a folder nor a zip"),
+        ("file.txt", "neither a folder, an archive, nor a list of URLs"),
         ("nowhere", "does not exist"),
     ):
         with pytest.raises(SetError, match=message):
@@ -272,6 +275,7 @@ def test_an_archive_is_fetched_from_the_web(address, archive, tmp_path):
         EMPTY,
         tmp_path / "fetched",
         collected={"extra": f"{address}/moved.zip"},
+        collecting=LOCAL,
         fetching=lambda done, total: seen.append((done, total)),
     )
     size = archive.stat().st_size
@@ -289,13 +293,13 @@ def test_an_archive_is_fetched_from_the_web(address, archive, tmp_path):
     [
         ("nowhere.zip", "404"),
         ("short.zip", "was interrupted"),
-        ("text.zip", "not a valid zip archive"),
+        ("text.zip", "neither an image nor a zip or tar archive"),
     ],
 )
 def test_what_cannot_be_fetched_is_a_sentence_and_no_set(address, archive, tmp_path, path, message):
     (archive.parent / "text.zip").write_text("hello")
     with pytest.raises(SetError, match=message):
-        build(EMPTY, tmp_path / "set", collected={"extra": f"{address}/{path}"})
+        build(EMPTY, tmp_path / "set", collected={"extra": f"{address}/{path}"}, collecting=LOCAL)
     assert not (tmp_path / "set/set.json").exists()
 
 
@@ -305,13 +309,18 @@ def test_no_secret_of_an_address_is_shown(address, archive, tmp_path, path):
     zipfile.ZipFile(archive.parent / "empty.zip", "w").close()
     place = f"{address.replace('//', '//me:secret@')}/{path}?key=secret"
     with pytest.raises(SetError, match=path) as caught:
-        build(EMPTY, tmp_path / "set", collected={"extra": place})
+        build(EMPTY, tmp_path / "set", collected={"extra": place}, collecting=LOCAL)
     assert "secret" not in str(caught.value)
 
 
 def test_an_address_that_is_none(tmp_path):
     with pytest.raises(SetError, match="not a valid URL"):
-        build(EMPTY, tmp_path / "set", collected={"extra": "http://[me:secret@/a.zip"})
+        build(
+            EMPTY,
+            tmp_path / "set",
+            collected={"extra": "http://[me:secret@/a.zip"},
+            collecting=LOCAL,
+        )
 
 
 def test_an_archive_of_a_later_kind_is_refused_by_name(archive, tmp_path):
@@ -325,18 +334,23 @@ def test_an_archive_of_a_later_kind_is_refused_by_name(archive, tmp_path):
 
 def test_nobody_listens(tmp_path):
     with pytest.raises(SetError, match="no connection"):
-        build(EMPTY, tmp_path / "set", collected={"extra": "http://127.0.0.1:9/a.zip"})
+        build(
+            EMPTY,
+            tmp_path / "set",
+            collected={"extra": "http://127.0.0.1:9/a.zip"},
+            collecting=LOCAL,
+        )
 
 
 def test_bounds_hold_whatever_the_server_or_the_archive_says(
     address, archive, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(collecting, "MAX_BYTES", 1000)
+    monkeypatch.setattr(archives, "MAX_BYTES", 1000)
     summary = build(EMPTY, tmp_path / "a", collected={"extra": str(archive)})
     assert "b.png" in {refusal.path for refusal in summary.refused if "larger" in refusal.reason}
-    monkeypatch.setattr(collecting, "MAX_ARCHIVE_BYTES", 1000)
+    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 1000)
     with pytest.raises(SetError, match="larger than"):
-        build(EMPTY, tmp_path / "b", collected={"extra": f"{address}/images.zip"})
+        build(EMPTY, tmp_path / "b", collected={"extra": f"{address}/images.zip"}, collecting=LOCAL)
 
 
 def test_odd_metadata_are_no_reason_to_refuse_where_warnings_are_errors(tmp_path):
@@ -349,3 +363,26 @@ def test_odd_metadata_are_no_reason_to_refuse_where_warnings_are_errors(tmp_path
     assert summary.ok
     assert summary.n_drawn == 1
     assert verify(tmp_path / "set").ok
+
+
+def test_images_of_a_grey_set_become_grey(tmp_path):
+    (tmp_path / "mine").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "mine" / "a.png")
+    recipe = Recipe(SIZE, families=[FamilyRecipe.of("ifs", 1)], gray=True, format="png")
+    build(recipe, tmp_path / "set", collected={"extra": str(tmp_path / "mine")})
+    with Image.open(tmp_path / "set" / "extra" / "000000.png") as image:
+        assert image.mode == "L"
+        assert np.array_equal(np.asarray(image), np.asarray(Image.fromarray(pixels).convert("L")))
+    assert verify(tmp_path / "set").ok
+
+
+def test_a_class_set_takes_no_collected_images(tmp_path):
+    (tmp_path / "mine").mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "mine" / "a.png")
+    families = [FamilyRecipe.of_classes("fractal-db", 2, 2)]
+    build(Recipe(SIZE, families=families), tmp_path / "set")
+    before = names_in(tmp_path / "set")
+    with pytest.raises(SetError, match="is a class set"):
+        build(Recipe(families=[]), tmp_path / "set", collected={"extra": str(tmp_path / "mine")})
+    assert names_in(tmp_path / "set") == before

@@ -22,8 +22,12 @@ files = st.builds(lambda place, end: f"{place[0]}/{place[1]:06d}.{end}", places,
 drawn = st.builds(
     Record, files, counts, counts, counts, hashes, hashes, counts, counts, params, st.none()
 )
-origins = st.builds(Origin, st.text(), hashes, st.none() | st.text())
-collected = st.builds(Record, files, counts, counts, counts, hashes, hashes, origin=origins)
+texts = st.none() | st.text()
+origins = st.builds(Origin, st.text(), hashes, texts, texts, texts)
+alike = st.none() | hashes.map(lambda text: text[:16])
+collected = st.builds(
+    Record, files, counts, counts, counts, hashes, hashes, origin=origins, perceptual_hash=alike
+)
 records = st.one_of(drawn, collected)
 
 

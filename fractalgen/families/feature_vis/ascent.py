@@ -93,7 +93,9 @@ def _as_memory_allows(
     try:
         return list(ascend(backbone, images, device))
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if type(error) is RuntimeError and "memory" not in str(error):
+        # cuFFT and cuDNN call it ALLOC_FAILED.
+        short = any(word in str(error) for word in ("memory", "ALLOC_FAILED"))
+        if type(error) is RuntimeError and not short:
             raise
     if len(images) == 1:
         raise RunError(
