@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from fractalgen.errors import FractalgenError
     from fractalgen.evaluation.compare import compare
     from fractalgen.evaluation.evaluate import evaluate
+    from fractalgen.evaluation.inspect import inspect
+    from fractalgen.experiments.comparing import train_and_compare
     from fractalgen.families import FAMILIES, render, sample
     from fractalgen.families.base import ImageSpec
     from fractalgen.mixing_set.build import build
@@ -39,11 +41,13 @@ _HOMES = {
     "evaluate": "fractalgen.evaluation.evaluate",
     "export": "fractalgen.mixing_set.export",
     "gallery": "fractalgen.mixing_set.gallery",
+    "inspect": "fractalgen.evaluation.inspect",
     "load_run": "fractalgen.training.run",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
     "stats": "fractalgen.mixing_set.stats",
     "train": "fractalgen.training.train",
+    "train_and_compare": "fractalgen.experiments.comparing",
     "verify": "fractalgen.mixing_set.verify",
 }
 
@@ -65,11 +69,13 @@ __all__ = [
     "evaluate",
     "export",
     "gallery",
+    "inspect",
     "load_run",
     "render",
     "sample",
     "stats",
     "train",
+    "train_and_compare",
     "verify",
 ]
 

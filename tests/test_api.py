@@ -15,7 +15,7 @@ PACKAGE = Path(fg.__file__).parent
 # Interruptions, signals between threads, and Click's own exceptions are no errors of a user's.
 NOT_FOR_USERS = {"BuildInterrupted", "DamagedError", "DeadHostError", "Failure", "Stopped"}
 NOT_FOR_USERS |= {"ForbiddenAddressError", "UnreachableError"}
-NEED_TORCH = {"evaluate", "load_run", "train"}
+NEED_TORCH = {"evaluate", "inspect", "load_run", "train", "train_and_compare"}
 
 
 def run(code, *, cwd):

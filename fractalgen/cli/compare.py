@@ -1,42 +1,194 @@
 """``fractalgen compare``."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any, ClassVar
 
 import click
+from click.core import ParameterSource
 
-from fractalgen.cli.group import PlainCommand, WrongUsage
-from fractalgen.cli.options import JSON, PATH
+from fractalgen.cli import options
+from fractalgen.cli.group import WrongUsage
+from fractalgen.cli.measuring import MeasuringCommand
+
+_OF_RUNS = ("runs", "out", "details", "markdown", "as_json", "quiet")
 
 
-@click.command(cls=PlainCommand)
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PATH)
+class _Seeds(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone
+    """Comma-separated whole numbers."""
+
+    name = "seeds"
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return "N,..."
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
+        if not parts or not all(part.isascii() and part.isdecimal() for part in parts):
+            self.fail(f"'{value}' must be whole numbers such as 0,1,2", param, ctx)
+        return tuple(map(int, parts))
+
+
+class _CompareCommand(MeasuringCommand):
+    """Measures every run on the same OOD images."""
+
+    default_texts: ClassVar[dict[str, str]] = {"ood": "noise"}
+
+
+@click.command("compare", cls=_CompareCommand)
+@click.argument("runs", metavar="[RUN]...", nargs=-1, type=options.PATH)
+@click.option(
+    "--methods",
+    type=options.NAMES,
+    help="Train and evaluate these methods. Options follow after colons, lists with plus signs: "
+    "ipmix:jsd=false,ipmix:levels=image+patch:epochs=5.",
+)
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="A table of the paper: table2, table3, table5, table7, table8, table10, table11, table12, "
+    "table15, table17 or table19. The other options replace its settings.",
+)
+@click.option("--dataset", "datasets", type=options.NAMES, help="Data sets.  [default: digits]")
+@click.option("--model", "models", type=options.NAMES, help="Networks.  [default: the data set's]")
+@click.option("--seeds", type=_Seeds(), help="Seeds of the runs.  [default: 0]")
+@click.option("--sets", type=options.NAMES, help="Mixing sets.  [default: ipmix-set]")
+@click.option("--metrics", type=options.NAMES, help="Figures of the table.  [default: all]")
+@click.option("--recipe", metavar="paper|official", help="Defaults of training.  [default: paper]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs.  [default: the recipe's]")
+@click.option(
+    "--batch-size", type=click.IntRange(min=2), help="Images per step.  [default: the recipe's]"
+)
+@click.option("--learning-rate", type=float, help="Peak learning rate.  [default: the recipe's]")
+@click.option("--weight-decay", type=float, help="Weight decay of SGD.  [default: the recipe's]")
+@click.option(
+    "--image-size",
+    type=click.IntRange(8, 1024),
+    help="Side of the images in pixels.  [default: the data set's]",
+)
+@click.option("--weights", metavar="FILE", help="Weights to start from, as in train-with-set.")
+@click.option(
+    "--hold-out",
+    metavar="SHARE",
+    type=click.FloatRange(0, 0.9),
+    help="Share of the training images to leave out.  [default: 0]",
+)
+@click.option(
+    "--images",
+    type=click.Choice(["test", "validation"]),
+    default="test",
+    show_default=True,
+    help="Images to measure on.",
+)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Measure everything except the clean error on N test images.  [default: all]",
+)
+@click.option(
+    "--measure-seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed for generated corruptions, sequences and attacks.",
+)
+@click.option(
+    "--eval-batch-size",
+    type=click.IntRange(min=1),
+    default=128,
+    show_default=True,
+    help="Images per batch of the evaluation.",
+)
+@click.option(
+    "--parallel",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Runs at once; each gets its share of the CPU cores.  [default: one per GPU, or 1]",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=options.PATH,
+    help="Folder for the runs and the tables.  [default: comparison, or the preset's name]",
+)
+@options.DATA_DIR
+@options.DEVICE
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+    help="Number format for training.",
+)
+@click.option("--compile", "compiling", is_flag=True, help="Compile the networks.")
+@click.option("--workers", type=click.IntRange(min=0), help="Worker processes of each run.")
 @click.option("--details", is_flag=True, help="Also show each corruption and perturbation.")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
-@JSON
-def compare(runs: tuple[Path, ...], details: bool, markdown: bool, as_json: bool) -> None:
-    """Compare the results of several runs.
+@options.QUIET
+@options.JSON
+@click.pass_context
+def compare(ctx: click.Context, /, runs: tuple[Path, ...], **given: Any) -> None:
+    """Compare the results of several runs, or train and evaluate them first.
 
     Each RUN is the folder of a run that 'fractalgen evaluate' has measured. Runs that differ only
     in their seed share a column, which shows the mean and the sample standard deviation. Notes
     below the table list differences in how the runs were measured; figures of a column that were
     measured differently are not averaged.
-    """
-    import json
-    import shutil
-    import sys
 
-    from fractalgen.cli.output import printable
+    With --methods or --preset, every method is trained and evaluated on every data set, model,
+    mixing set and seed. The same command again does only what is missing. The folder DIR has the
+    runs, and the tables as comparison.json, .md, .tex, .csv and .html.
+    """
+    if given["markdown"] and given["as_json"]:
+        raise WrongUsage("--markdown and --json cannot be combined")
+    chosen = [
+        param
+        for param in ctx.command.get_params(ctx)
+        if param.name is not None
+        and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    ]
+    if runs:
+        alien = [param.opts[0] for param in chosen if param.name not in _OF_RUNS]
+        if alien:
+            raise WrongUsage(
+                f"{alien[0]} is for comparisons with --methods or --preset, not of RUNs"
+            )
+        _of_runs(runs, **{name: given[name] for name in _OF_RUNS if name != "runs"})
+    elif given["methods"] is None and given["preset"] is None:
+        raise WrongUsage(
+            "give the folders of the runs to compare, or --methods or --preset to train them"
+        )
+    else:
+        from fractalgen.cli.compare_grid import compare_grid
+
+        ctx.exit(compare_grid({str(param.name) for param in chosen}, given))
+
+
+def _of_runs(
+    runs: tuple[Path, ...],
+    *,
+    out: Path | None,
+    details: bool,
+    markdown: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from fractalgen.cli.output import print_json, print_text, terminal
     from fractalgen.evaluation.compare import compare as compare_runs
 
-    if markdown and as_json:
-        raise WrongUsage("--markdown and --json cannot be combined")
     comparison = compare_runs(runs)
+    if out is not None:
+        from fractalgen.experiments.outputs import write_outputs
+
+        write_outputs(out, comparison)
     if as_json:
-        click.echo(json.dumps(comparison.to_json(), indent=2))
+        print_json(comparison.to_json())
     elif markdown:
-        text = comparison.to_markdown(details=details)
-        click.echo(printable(text, sys.stdout.encoding))
-    else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        text = comparison.to_text(details=details, width=width)
-        click.echo(printable(text, sys.stdout.encoding))
+        print_text(comparison.to_markdown(details=details))
+    elif not quiet:
+        width, bold = terminal()
+        print_text(comparison.to_text(details=details, width=width, bold=bold))

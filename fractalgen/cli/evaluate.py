@@ -5,59 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from fractalgen.cli import options
-from fractalgen.cli.group import PlainCommand
-
-if TYPE_CHECKING:
-    from fractalgen.evaluation.measurements.measurement import Option
+from fractalgen.cli.measuring import MeasuringCommand
 
 
-class _EvaluateCommand(PlainCommand):
-    """Adds the options of all measurements, and loads them only when needed."""
-
-    _measurement_options: list[click.Parameter] | None = None
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the command's parameters, with those of the measurements after --checkpoint."""
-        if self._measurement_options is None:
-            from fractalgen.evaluation.measurements import MEASUREMENTS
-
-            self._measurement_options = [
-                _click_option(declared)
-                for measurement in MEASUREMENTS.values()
-                for declared in measurement.options.declared()
-            ]
-        params = super().get_params(ctx)
-        place = 1 + [param.name for param in params].index("checkpoint")
-        return [*params[:place], *self._measurement_options, *params[place:]]
-
-
-def _click_option(declared: Option) -> click.Option:
-    kinds: dict[type, Any] = {
-        int: click.IntRange(min=declared.minimum),
-        float: click.FloatRange(min=declared.minimum),
-        str: click.Choice(declared.choices) if declared.choices else str,
-        Path: options.PATH,
-    }
-    text = declared.help
-    if declared.default_text is not None:
-        text += f"  [default: {declared.default_text}]"
-    return click.Option(
-        [declared.flag, declared.name],
-        type=kinds[declared.type],
-        multiple=declared.multiple,
-        default=declared.default,
-        show_default=declared.default_text is None,
-        metavar=declared.metavar,
-        help=text,
-    )
-
-
-@click.command("evaluate", cls=_EvaluateCommand)
+@click.command("evaluate", cls=MeasuringCommand)
 @click.argument("run_folder", metavar="RUN", type=options.PATH)
 @click.option(
     "--checkpoint",

@@ -43,6 +43,7 @@ COMMANDS = {
     "corrupt": "corrupt:corrupt",
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
+    "inspect": "inspect:inspect",
 }
 """The module and function (or class) of each command, in the order of the help page."""
 

@@ -110,18 +110,16 @@ def of_fields(kind: Any, *, optional: bool = False) -> list[click.Option]:
     """Make an option for each field of a dataclass, with the help text from its docstring.
 
     Fields are numbers, strings, booleans (``--x/--no-x``), sequences of strings (comma-separated
-    names), or a word or such a sequence. An `optional` option is None unless it is given.
+    names), or a word or such a sequence. An `optional` option is None unless it is given. A field
+    with the metadata ``source``, a class and a field's name, has the help text of that field.
     """
-    about: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        entries = re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(base) or "")
-        about |= {name: " ".join(text.split()).replace("`", "") for name, text in entries}
     hints = typing.get_type_hints(kind)
     made = []
     for field in dataclasses.fields(kind):
         flag = f"--{field.name.replace('_', '-')}"
         default: Any = field.default
-        text, shown = about.get(field.name, ""), str(default)
+        source, name = field.metadata.get("source", (kind, field.name))
+        text, shown = _about_fields(source).get(name, ""), str(default)
         lists = "Sequence" in str(hints[field.name]) or "tuple" in str(hints[field.name])
         parse: Any = type(field.default)
         if parse is bool:
@@ -143,6 +141,15 @@ def of_fields(kind: Any, *, optional: bool = False) -> list[click.Option]:
             )
         )
     return made
+
+
+def _about_fields(kind: Any) -> dict[str, str]:
+    """Return what the docstrings of a class and its bases say about its fields."""
+    about: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        entries = re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(base) or "")
+        about |= {name: " ".join(text.split()).replace("`", "") for name, text in entries}
+    return about
 
 
 def prepare_torch(command: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,11 +23,20 @@ __all__ = [
     "in_units",
     "max_side",
     "print_json",
+    "print_text",
     "printable",
     "progress_bar",
     "save_image",
+    "terminal",
 ]
 
+_PLAIN_SIGNS = {
+    "±": "+/-",
+    "\N{EN DASH}": "-",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{DOWNWARDS ARROW}": "v",
+    "\N{UPWARDS ARROW}": "^",
+}
 _FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 
 
@@ -70,6 +80,17 @@ def progress_bar(
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_text(text: str) -> None:
+    """Print a text on stdout, in the signs that it has."""
+    click.echo(printable(text, sys.stdout.encoding))
+
+
+def terminal() -> tuple[int | None, bool]:
+    """Return the width of tables (None for no limit), and whether bold text can be shown."""
+    is_terminal = sys.stdout.isatty()
+    return (shutil.get_terminal_size().columns if is_terminal else None), is_terminal
 
 
 def images(n: int) -> str:
@@ -124,6 +145,7 @@ def printable(text: str, encoding: str | None) -> str:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = text.replace("±", "+/-").replace("\N{EN DASH}", "-")
+        for sign, instead in _PLAIN_SIGNS.items():
+            text = text.replace(sign, instead)
         return text.encode(encoding, "replace").decode(encoding)
     return text

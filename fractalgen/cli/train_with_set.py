@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fractalgen.cli import options
-from fractalgen.cli.group import PlainCommand
+from fractalgen.cli.group import PlainCommand, WrongUsage
+from fractalgen.errors import RunUsageError
 from fractalgen.methods import DEFAULT_METHOD, METHODS
 from fractalgen.training.datasets import DATASETS
 from fractalgen.training.models import MODELS
@@ -32,7 +33,10 @@ class _TrainCommand(PlainCommand):
         self._method_options = ()
         if chosen is not None or "--help" not in args:
             options.prepare_torch("train-with-set")
-            self._method_options = _method_options(chosen or DEFAULT_METHOD)
+            try:
+                self._method_options = _method_options(chosen or DEFAULT_METHOD)
+            except RunUsageError as error:
+                raise WrongUsage(str(error)) from None
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -58,7 +62,7 @@ def _method_options(chosen: str) -> list[click.Option]:
     from fractalgen.methods import find_method
 
     found: dict[str, click.Option] = {}
-    for name in sorted(METHODS, key=lambda name: name != chosen):
+    for name in sorted({*METHODS, chosen}, key=lambda name: name != chosen):
         for option in options.of_fields(find_method(name), optional=True):
             option.hidden = name != chosen
             found.setdefault(str(option.name), option)
@@ -82,11 +86,12 @@ def _method_options(chosen: str) -> list[click.Option]:
 )
 @click.option(
     "--method",
-    metavar="|".join(METHODS),
+    metavar="NAME[+NAME...]",
     default=DEFAULT_METHOD,
     show_default=True,
-    help="Training method. vanilla only crops and mirrors the images; vanilla, augmix and prime "
-    "need no set. '--method NAME --help' also lists the method's own options.",
+    help=f"Training method: {', '.join(METHODS)}; or several, such as augmix+mixup+cutmix. "
+    "vanilla only crops and mirrors the images. Only ipmix, pixmix and layermix need a set. "
+    "'--method NAME --help' also lists the method's own options.",
 )
 @click.option(
     "--recipe",

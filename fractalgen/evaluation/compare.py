@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from fractalgen.errors import RunUsageError
-from fractalgen.evaluation.comparison import Cell, Column, Comparison, Row
+from fractalgen.evaluation.comparison import Cell, Column, Comparison, Row, best_of
 from fractalgen.evaluation.measurements import MEASUREMENTS
-from fractalgen.evaluation.measurements.measurement import Section
+from fractalgen.evaluation.measurements.measurement import Figure, Section
 from fractalgen.evaluation.metrics_file import read_results
 from fractalgen.evaluation.results import Results
 
-__all__ = ["compare"]
+__all__ = ["TRAINING", "compare"]
 
+_LOG = "metrics.jsonl"
 _NAMED = ("dataset", "model", "method")
 _DIGEST = "sha256:"
+
+TRAINING = "training"
+"""The section of the times, which come from the runs' logs."""
 
 _Sections = Mapping[str, Mapping[str, Section]]
 """By run and then by section key."""
@@ -49,7 +54,8 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
     if not results:
         raise RunUsageError("no runs were given to compare")
     columns = _columns(results)
-    measured = {run: found.sections() for run, found in results.items()}
+    logged = {} if isinstance(runs, Mapping) else {run: _times(run) for run in results}
+    measured = {run: {**found.sections(), **logged.get(run, {})} for run, found in results.items()}
     notes = tuple(_notes(columns, results, measured))
     return Comparison(columns, _rows(columns, measured), notes)
 
@@ -61,6 +67,25 @@ def _read(folders: Iterable[str | Path]) -> dict[str, Results]:
         if places.count(place) > 1:
             raise RunUsageError(f"{path} is given more than once")
     return {str(path): read_results(path) for path in paths}
+
+
+def _times(run: str) -> dict[str, Section]:
+    """Return the section with the time of an epoch; empty if the run has no log."""
+    seconds = []
+    with contextlib.suppress(OSError):
+        for line in (Path(run) / _LOG).read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a killed run's last line
+                seconds.append(float(json.loads(line)["seconds"]))
+    if not seconds:
+        return {}
+    figure = Figure(
+        "seconds_per_epoch",
+        "seconds per epoch",
+        statistics.median(seconds),
+        "Median over the epochs, without testing; depends on what else the machine did.",
+        is_share=False,
+    )
+    return {TRAINING: Section("Training", "", (figure,))}
 
 
 def _columns(runs: Mapping[str, Results]) -> tuple[Column, ...]:
@@ -119,8 +144,27 @@ def _rows(columns: Sequence[Column], measured: _Sections) -> tuple[Row, ...]:
         figures = {figure.key: figure for section in sections for figure in section.figures}
         for figure in sorted(figures.values(), key=lambda figure: figure.detail):
             cells = tuple(_cell(column, measured, key, figure.key) for column in columns)
-            rows.append(Row(key, sections[0].title, figure, cells))
+            best = _best(columns, measured, key, figure, cells)
+            rows.append(Row(key, sections[0].title, figure, cells, best))
     return tuple(rows)
+
+
+def _best(
+    columns: Sequence[Column],
+    measured: _Sections,
+    section: str,
+    figure: Figure,
+    cells: Sequence[Cell | None],
+) -> tuple[int, ...]:
+    """Return the best cells of each data set, unless its columns were measured differently."""
+    best: list[int] = []
+    for dataset in {column.dataset: None for column in columns}:
+        places = [place for place, column in enumerate(columns) if column.dataset == dataset]
+        runs = [run for place in places for run in columns[place].runs]
+        found = [measured[run][section] for run in runs if section in measured[run]]
+        if len({each.conditions for each in found}) == 1:
+            best += best_of(figure, cells, places)
+    return tuple(best)
 
 
 def _by_key(measured: Iterable[Mapping[str, Section]]) -> dict[str, list[Section]]:
@@ -129,7 +173,7 @@ def _by_key(measured: Iterable[Mapping[str, Section]]) -> dict[str, list[Section
     for sections in measured:
         for key, section in sections.items():
             found.setdefault(key, []).append(section)
-    order = list(MEASUREMENTS)
+    order = [*MEASUREMENTS, TRAINING]
     return dict(sorted(found.items(), key=lambda item: order.index(item[0].partition(":")[0])))
 
 

@@ -1,24 +1,24 @@
-"""A comparison of runs as a table: in plain text, in Markdown, or as JSON."""
+"""A comparison of runs as a table: in plain text, Markdown, LaTeX, CSV or JSON."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-import textwrap
-from collections.abc import Sequence
+import io
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from fractalgen.evaluation.measurements.measurement import Figure
+from fractalgen.evaluation.table import Block, Line, Number, Table, folded, markdown_escaped
 
-__all__ = ["Cell", "Column", "Comparison", "Row"]
+__all__ = ["UNITS", "Cell", "Column", "Comparison", "Row", "best_of", "number"]
 
-_EXPLANATION = (
-    "In percent, except log-likelihoods, Brier scores and temperatures; ± sample deviation over "
-    "seeds; lower is better unless it says so."
+UNITS = (
+    "In percent, except log-likelihoods, Brier scores, temperatures and seconds; ± sample "
+    "deviation over seeds"
 )
-_MISSING = "–"  # noqa: RUF001 - the sign for a figure that was not measured
-_GAP = "  "
+_EXPLANATION = f"{UNITS}; lower is better unless it says so."
 _REPR_WIDTH = 80
 
 
@@ -54,12 +54,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A figure in all columns; a cell is None if its runs lack it or measured it differently."""
+    """A figure in all columns; a cell is None if its runs lack it or measured it differently.
+
+    `best` has the indices of the best cells, several if they are shown alike; none if the cells
+    cannot be compared.
+    """
 
     section: str
     title: str
     figure: Figure
     cells: tuple[Cell | None, ...]
+    best: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,6 +85,7 @@ class Comparison:
                     "figure": row.figure.key,
                     "name": f"{row.title}: {row.figure.name}",
                     "better": row.figure.better,
+                    "best": list(row.best),
                     "cells": [cell and dataclasses.asdict(cell) for cell in row.cells],
                 }
                 for row in self.rows
@@ -87,114 +93,115 @@ class Comparison:
             "notes": list(self.notes),
         }
 
-    def to_text(self, *, details: bool = False, width: int | None = _REPR_WIDTH) -> str:
+    def table(self, *, details: bool = False) -> Table:
+        """Return the figures as a table; with `details`, also each corruption and perturbation."""
+        blocks: dict[str, list[Row]] = {}
+        for row in self.rows:
+            if details or not row.figure.detail:
+                blocks.setdefault(row.section, []).append(row)
+        return Table(
+            tuple(tuple(_head(column)) for column in self.columns),
+            tuple(
+                Block(
+                    rows[0].title,
+                    tuple(
+                        Line(
+                            _name(row.figure),
+                            tuple(
+                                number(cell, row.figure, is_best=place in row.best)
+                                for place, cell in enumerate(row.cells)
+                            ),
+                        )
+                        for row in rows
+                    ),
+                )
+                for rows in blocks.values()
+            ),
+        )
+
+    def to_text(
+        self, *, details: bool = False, width: int | None = _REPR_WIDTH, bold: bool = False
+    ) -> str:
         """Return the table in plain text; with `details`, also each corruption and perturbation.
 
         Columns that do not fit into `width` characters go into another table below. None for no
-        limit.
+        limit. With `bold`, the best figures are bold on a terminal.
         """
-        rows = self._shown(details=details)
-        names = [_GAP + _name(row) for row in rows]
-        name_width = max(len(name) for name in names)
-        heads = [_head(column) for column in self.columns]
-        cells = [[_cell(row, index) for row in rows] for index in range(len(heads))]
-        widths = [
-            max(map(len, (*head, *column))) for head, column in zip(heads, cells, strict=True)
-        ]
-        tables = [
-            _text_table(rows, names, name_width, [(heads[i], cells[i], widths[i]) for i in block])
-            for block in _blocks(widths, name_width, width)
-        ]
-        notes = [_folded(f"* {note}", width) for note in self.notes]
-        explanation = _folded(_EXPLANATION, width).replace("\n  ", "\n")
-        return "\n\n".join([*tables, explanation, *(["\n".join(notes)] if notes else [])])
+        table = self.table(details=details).to_text(width, bold=bold)
+        notes = [folded(f"* {note}", width) for note in self.notes]
+        explanation = folded(_EXPLANATION, width).replace("\n  ", "\n")
+        return "\n\n".join([table, explanation, *(["\n".join(notes)] if notes else [])])
 
     def to_markdown(self, *, details: bool = False) -> str:
         """Return the table in Markdown, with its notes as a list."""
-        heads = ["<br>".join(map(_escaped, _head(column))) for column in self.columns]
-        n = len(heads)
-        lines = ["| | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * n]
-        section = ""
-        for row in self._shown(details=details):
-            if row.section != section:
-                section = row.section
-                lines.append(f"| **{_escaped(row.title)}** |" + " |" * n)
-            cells = " | ".join(_cell(row, index) for index in range(n))
-            lines.append(f"| {_escaped(_name(row))} | {cells} |")
-        notes = [f"- {_escaped(note)}" for note in self.notes]
-        return "\n".join([*lines, "", _EXPLANATION, *(["", *notes] if notes else [])])
+        table = self.table(details=details).to_markdown()
+        notes = [f"- {markdown_escaped(note)}" for note in self.notes]
+        return "\n".join([table, "", _EXPLANATION, *(["", *notes] if notes else [])])
+
+    def to_csv(self) -> str:
+        """Return a line for each figure of each column, details included.
+
+        Values are as in the JSON: shares from 0 to 1, not percentages. Cells that were not
+        measured have no line.
+        """
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        keys = ("dataset", "model", "method", "details", "seeds", "measurement", "figure")
+        writer.writerow([*keys, "better", "mean", "deviation", "n", "best"])
+        for index, column in enumerate(self.columns):
+            names = [column.dataset, column.model, column.method, " ".join(column.details)]
+            for row in self.rows:
+                cell = row.cells[index]
+                if cell is not None:
+                    deviation = "" if cell.deviation is None else cell.deviation
+                    best = "yes" if index in row.best else ""
+                    figures = [row.figure.better, cell.mean, deviation, len(cell.values), best]
+                    seeds = " ".join(map(str, column.seeds))
+                    writer.writerow([*names, seeds, row.section, row.figure.key, *figures])
+        return out.getvalue()
 
     def __repr__(self) -> str:
         return self.to_text()
 
-    def _shown(self, *, details: bool) -> list[Row]:
-        return [row for row in self.rows if details or not row.figure.detail]
+
+def number(cell: Cell | None, figure: Figure, *, is_best: bool = False) -> Number | None:
+    """Return a cell as it is shown: shares in percent without the sign, two decimals."""
+    if cell is None:
+        return None
+    deviation = "" if cell.deviation is None else _shown(figure, cell.deviation)
+    return Number(_shown(figure, cell.mean), deviation, is_best)
 
 
-def _name(row: Row) -> str:
-    indent = "  " if row.figure.detail else ""
-    return f"{indent}{row.figure.name}{', higher is better' if row.figure.higher_is_better else ''}"
+def best_of(
+    figure: Figure, cells: Sequence[Cell | None], among: Collection[int] | None = None
+) -> tuple[int, ...]:
+    """Return the indices of the cells with the best mean, as far as the shown decimals tell.
+
+    Nothing is best if neither direction is better, or if there are fewer than two cells. `among`
+    has the indices of the cells to compare; None for all.
+    """
+    places = range(len(cells)) if among is None else among
+    shown = {
+        place: float(_shown(figure, cell.mean))
+        for place in places
+        if (cell := cells[place]) is not None
+    }
+    if len(shown) < 2 or figure.higher_is_better is None:
+        return ()
+    best = max(shown.values()) if figure.higher_is_better else min(shown.values())
+    return tuple(place for place, value in shown.items() if value == best)
+
+
+def _shown(figure: Figure, value: float) -> str:
+    return figure.shown(value=value).removesuffix("%")
+
+
+def _name(figure: Figure) -> str:
+    indent = "  " if figure.detail else ""
+    return f"{indent}{figure.name}{', higher is better' if figure.higher_is_better else ''}"
 
 
 def _head(column: Column) -> list[str]:
     n = len(set(column.seeds))
     seeds = f"seed {column.seeds[0]}" if n == 1 else f"{n} seeds"
     return [column.dataset, column.model, column.method, *column.details, seeds]
-
-
-def _cell(row: Row, index: int) -> str:
-    cell = row.cells[index]
-    if cell is None:
-        return _MISSING
-    mean, deviation = (
-        None if value is None else row.figure.shown(value=value).removesuffix("%")
-        for value in (cell.mean, cell.deviation)
-    )
-    return f"{mean}" if deviation is None else f"{mean} ± {deviation}"
-
-
-def _blocks(widths: Sequence[int], name_width: int, width: int | None) -> list[list[int]]:
-    """Split the columns into tables of at most `width` characters and at least one column."""
-    blocks: list[list[int]] = []
-    used = 0
-    for index, own in enumerate(widths):
-        used += own + len(_GAP)
-        if not blocks or (width is not None and used > width):
-            blocks.append([])
-            used = name_width + own + len(_GAP)
-        blocks[-1].append(index)
-    return blocks
-
-
-def _text_table(
-    rows: Sequence[Row],
-    names: Sequence[str],
-    name_width: int,
-    columns: Sequence[tuple[list[str], list[str], int]],
-) -> str:
-    n_lines = max(len(head) for head, _, _ in columns)
-    lines = [
-        " " * name_width
-        + "".join(
-            _GAP + ([""] * (n_lines - len(head)) + head)[line].rjust(width)
-            for head, _, width in columns
-        )
-        for line in range(n_lines)
-    ]
-    section = ""
-    for index, (row, name) in enumerate(zip(rows, names, strict=True)):
-        if row.section != section:
-            section = row.section
-            lines += ["", row.title]
-        values = "".join(_GAP + cells[index].rjust(width) for _, cells, width in columns)
-        lines.append(name.ljust(name_width) + values)
-    return "\n".join(lines)
-
-
-def _folded(text: str, width: int | None) -> str:
-    return textwrap.fill(text, width or 10**6, subsequent_indent="  ", break_on_hyphens=False)
-
-
-def _escaped(text: str) -> str:
-    """Escape Markdown and HTML in a name."""
-    return escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

@@ -173,11 +173,12 @@ def _measure(model: EvaluatedModel, options: Mapping[str, Options], images_of: s
     results = measured
     samples: Samples | None = None
     images: dict[str, Mapping[str, NDArray[np.uint8]]] = {}
-    for key, measure in planned:
+    for place, (key, measure) in enumerate(planned, start=1):
         found = measure()
         images[MEASUREMENTS[key].section_key(found.entry)] = found.images
         samples = samples_for(model) if samples is None else samples
         measured = measured.with_entry(key, found.entry)
+        measured = dataclasses.replace(measured, finished=place == len(planned))
         results, kept = add_entry(model.run.folder, measured, key, found.entry, show)
         if kept is not None:
             model.tell(kept)

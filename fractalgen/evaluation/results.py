@@ -41,6 +41,8 @@ class Results:
         separated by commas, if results of earlier evaluations are included.
     options : dict
         Options of the last evaluation. Earlier results have the same seed and limit.
+    finished : bool
+        Whether the last evaluation measured all that it was asked for.
     entries : dict of str to tuple of Entry
         The figures by measurement, such as ``entries["corruptions"][0].mean_error``. Measurements
         that were not made are absent.
@@ -55,6 +57,7 @@ class Results:
     options: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     version: int = RESULTS_VERSION
+    finished: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""

@@ -22,19 +22,39 @@ METHODS: Registry[str] = Registry("method")
 
 METHODS.add("ipmix", "fractalgen.methods.ipmix:IPMixMethod")
 METHODS.add("vanilla", "fractalgen.methods.vanilla:Vanilla")
+METHODS.add("cutout", "fractalgen.methods.cutout:Cutout")
+METHODS.add("mixup", "fractalgen.methods.batch_mixing:MixUp")
+METHODS.add("cutmix", "fractalgen.methods.batch_mixing:CutMix")
+METHODS.add("manifold-mixup", "fractalgen.methods.manifold_mixup:ManifoldMixup")
 METHODS.add("augmix", "fractalgen.methods.augmix:AugMixMethod")
+METHODS.add("augmax", "fractalgen.methods.augmax:AugMaxMethod")
 METHODS.add("pixmix", "fractalgen.methods.pixmix:PixMixMethod")
 METHODS.add("layermix", "fractalgen.methods.layermix:LayerMixMethod")
 METHODS.add("prime", "fractalgen.methods.prime:PRIMEMethod")
+METHODS.add("autoaugment", "fractalgen.methods.policies:AutoAugment")
+METHODS.add("randaugment", "fractalgen.methods.policies:RandAugment")
+METHODS.add("trivialaugment", "fractalgen.methods.policies:TrivialAugment")
+METHODS.add("saliencymix", "fractalgen.methods.saliencymix:SaliencyMix")
+METHODS.add("puzzlemix", "fractalgen.methods.puzzlemix:PuzzleMix")
+METHODS.add("co-mixup", "fractalgen.methods.comixup:CoMixup")
 
 
 def find_method(name: str) -> type[Method]:
-    """Load a method's class; RunUsageError suggests the nearest name."""
+    """Load a method's class, or make that of a combination, such as ``augmix+cutmix``.
+
+    RunUsageError suggests the nearest name, or says why methods cannot be combined.
+    """
+    names = name.split("+") if isinstance(name, str) else [name]
     try:
-        method: type[Method] = pkgutil.resolve_name(METHODS[name])
+        kinds = tuple(pkgutil.resolve_name(METHODS[part]) for part in names)
     except UnknownNameError as error:
         raise RunUsageError(str(error)) from None
-    return method
+    if len(kinds) > 1:
+        from fractalgen.methods.combined import combined
+
+        return combined(kinds)
+    kind: type[Method] = kinds[0]
+    return kind
 
 
 def open_set(folder: Path, image_size: int) -> MixingSet:

@@ -44,6 +44,8 @@ class Batch:
         Number of classes.
     drawn : object
         Random choices that a method's `on_device` makes for its `forward` and `loss`.
+    progress : float
+        Share of the run's epochs that are done, from 0 to below 1.
     """
 
     views: tuple[torch.Tensor, ...]
@@ -51,6 +53,14 @@ class Batch:
     targets: torch.Tensor
     n_classes: int
     drawn: Any = None
+    progress: float = 0.0
+
+    @property
+    def class_weights(self) -> torch.Tensor:
+        """The targets as weights of the classes, float32 (n, n_classes)."""
+        if self.targets.is_floating_point():
+            return self.targets
+        return functional.one_hot(self.targets, self.n_classes).float()
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class Method:
     =============== ====================================================================
 
     Adding a method takes one module and one line in `fractalgen.methods`; the contract tests then
-    cover it.
+    cover it. `fractalgen.methods.combined` makes one method of several.
 
     Attributes
     ----------
@@ -95,6 +105,11 @@ class Method:
     name: ClassVar[str]
     uses_set: ClassVar[bool] = False
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    @classmethod
+    def options_in(cls, by_method: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Return this method's options from the options of many methods by name."""
+        return dict(by_method.get(cls.name, {}))
 
     @property
     def n_views(self) -> int:

@@ -175,7 +175,7 @@ def configure(
     model, epochs, batch_size, learning_rate, weight_decay
         See `Config`; None for the recipe's value.
     method : str
-        A name in `fractalgen.methods.METHODS`.
+        A name in `fractalgen.methods.METHODS`, or several, such as ``augmix+cutmix``.
     recipe : str
         ``paper`` or ``official``.
     **options
@@ -186,8 +186,8 @@ def configure(
     RunUsageError
         If a value is unknown or out of range.
     """
+    kind = find_method(method)
     try:
-        one_of("method", method, tuple(METHODS))
         one_of("recipe", recipe, RECIPES)
     except ValueError as error:
         raise RunUsageError(str(error)) from None
@@ -205,7 +205,7 @@ def configure(
     return Config(
         dataset=dataset,
         model=model,
-        method=_method(method, recipe, defaults.method_options.get(method, {}), options),
+        method=_method(kind, recipe, kind.options_in(defaults.method_options), options),
         seed=seed,
         image_size=image_size,
         epochs=epochs,
@@ -217,11 +217,11 @@ def configure(
     )
 
 
-def _method(name: str, recipe: str, defaults: Any, given: dict[str, Any]) -> Method:
+def _method(kind: type[Method], recipe: str, defaults: Any, given: dict[str, Any]) -> Method:
     """Make a method from the options of its recipe, of the data set, and of the user."""
-    kind = find_method(name)
+    kinds = {**{name: find_method(name) for name in METHODS}, kind.name: kind}
     options_of = {
-        other: {field.name for field in dataclasses.fields(find_method(other))} for other in METHODS
+        name: {field.name for field in dataclasses.fields(other)} for name, other in kinds.items()
     }
     for key in given:
         if not any(key in known for known in options_of.values()):
@@ -230,11 +230,14 @@ def _method(name: str, recipe: str, defaults: Any, given: dict[str, Any]) -> Met
             hint = nearest(key, [*own, *known])
             raise RunUsageError(f"unknown option '{key}': {hint}")
     chosen = {key: value for key, value in given.items() if value is not None}
-    alien = sorted(chosen.keys() - options_of[name])
+    alien = sorted(chosen.keys() - options_of[kind.name])
     if alien:
+        own = sorted(key for key in options_of[kind.name] if key.endswith(f"_{alien[0]}"))
         fitting = [other for other, known in options_of.items() if known.issuperset(alien)]
-        use = f", or use {' or '.join(fitting)}" if fitting else ""
-        raise RunUsageError(f"the method {name} has no {', no '.join(alien)}; leave that out{use}")
+        use = f"leave that out, or use {' or '.join(fitting)}" if fitting else "leave that out"
+        if kind.name not in METHODS and own:  # an option that several parts of it share
+            use = f"use {' or '.join(own)}"
+        raise RunUsageError(f"the method {kind.name} has no {', no '.join(alien)}; {use}")
     try:
         return kind(**{**kind.recipes.get(recipe, {}), **defaults, **chosen})
     except ValueError as error:

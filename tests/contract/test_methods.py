@@ -25,7 +25,10 @@ MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 SEEDS = list(range(100, 100 + N))
 
 
-@pytest.fixture(params=list(METHODS))
+COMBINED = ("augmix+mixup+cutmix", "manifold-mixup+autoaugment")
+
+
+@pytest.fixture(params=[*METHODS, *COMBINED])
 def method(request):
     return find_method(request.param)()
 
@@ -59,7 +62,7 @@ def batch_of(method, model, seed=0):
 
 def test_it_is_a_frozen_dataclass_that_says_its_name(method):
     assert isinstance(method, Method)
-    assert METHODS[method.name].endswith(f":{type(method).__name__}")
+    assert find_method(method.name) is type(method)
     assert method == type(method)()
     for field in dataclasses.fields(method):
         with pytest.raises(dataclasses.FrozenInstanceError):

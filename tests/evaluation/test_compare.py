@@ -262,7 +262,8 @@ def test_command_prints_json(run, tmp_path):
         (["a", "empty"], 1, "empty has no metrics.json; measure it first with"),
         (["a", "./a"], 2, "a is given more than once"),
         (["a", "--json", "--markdown"], 2, "cannot be combined"),
-        ([], 2, "Missing argument"),
+        ([], 2, "give the folders of the runs to compare, or --methods or --preset"),
+        (["a", "--seeds", "0"], 2, "--seeds is for comparisons with --methods or --preset"),
     ],
 )
 def test_command_fails_in_words(run, tmp_path, arguments, code, says):

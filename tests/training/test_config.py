@@ -136,7 +136,7 @@ def test_vanilla_has_neither_views_nor_settings():
         ({"image_size": 8.0}, "image_size must be a whole number from 1 to .* not 8.0"),
         ({"dataset": None}, "dataset must be a name, not None"),
         ({"model": 18}, "model must be a name, not 18"),
-        ({"method": None}, "method must be one of ipmix, vanilla, not None"),
+        ({"method": None}, "unknown method None: choose from ipmix, vanilla, cutout"),
         ({"recipe": 3}, "recipe must be one of paper, official, not 3"),
         ({"jsd": "no"}, "jsd must be True or False, not 'no'"),
         ({"weights": 3}, "weights must be a name or None, not 3"),

@@ -162,6 +162,24 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
     assert_same_weights(folder, whole_run[0])
 
 
+def test_a_combination_by_epoch_changes_over_in_the_middle_also_when_it_is_resumed(tmp_path):
+    combined = {"method": "autoaugment+mixup+cutmix", "combine": "epoch", "p": 1.0}
+    config = config_of(epochs=2, **combined)
+    whole = train(config, out=tmp_path / "whole")
+    alone = train(config_of(epochs=2, method="autoaugment+mixup"), out=tmp_path / "alone")
+    ours, theirs = ([record.loss for record in run.history] for run in (whole, alone))
+    assert ours[0] == theirs[0]
+    assert ours[1] != theirs[1]
+
+    def stop(record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, out=tmp_path / "parts", callbacks=Callbacks(epoch=stop))
+    train(config, out=tmp_path / "parts", resume=True)
+    assert_same_weights(tmp_path / "parts", tmp_path / "whole")
+
+
 def test_workers_do_not_change_the_weights(whole_run, tmp_path, mixing_images):
     folder = tmp_path / "run"
     train_here(config_of(), folder, mixing_images, workers=2)

@@ -1,0 +1,1 @@
+"""Train and evaluate many runs, and compare them."""

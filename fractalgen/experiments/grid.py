@@ -1,0 +1,206 @@
+"""A grid of experiments: every method on every data set, model, mixing set and seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fractalgen.errors import RunUsageError
+from fractalgen.evaluation.evaluate import IMAGES, options_from
+from fractalgen.experiments.variant import Variant, slug
+from fractalgen.methods import find_method
+from fractalgen.registry import nearest
+from fractalgen.training.config import Config
+from fractalgen.training.datasets import FOLDER_PREFIX
+
+__all__ = ["RUNS", "Experiment", "Grid"]
+
+RUNS = "runs"
+"""The folder of the runs, in the comparison's folder."""
+
+_FRACTALS = "fractals"
+_GENERAL: dict[str, Any] = {"images": "test", "limit": None, "seed": 0}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run to train and evaluate.
+
+    Attributes
+    ----------
+    variant : Variant
+        The method and its options.
+    config : Config
+        The run's configuration.
+    set_folder : Path or None
+        The mixing set; None for methods without one.
+    folder : Path
+        The run's folder.
+    measure : dict
+        All options of the evaluation, as they stand in ``metrics.json``. The OOD images are noise
+        unless they are chosen: the default depends on a run's mixing set, so it would differ.
+    """
+
+    variant: Variant
+    config: Config
+    set_folder: Path | None
+    folder: Path
+    measure: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """A name for messages."""
+        return self.folder.name
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What to compare. The order of the fields' values is the order of the tables.
+
+    Attributes
+    ----------
+    variants : tuple of Variant
+        The methods.
+    datasets, models : tuple of str
+        Names; a model of None is the data set's own.
+    seeds : tuple of int
+        Seeds of the runs.
+    sets : tuple of str
+        Folders of mixing sets; methods without a set are trained once.
+    common : dict
+        Options of `fractalgen.training.config.configure` for all runs, such as ``epochs``.
+    measure : dict
+        Options of `fractalgen.evaluate`: ``limit``, ``seed``, ``images`` and the measurements'.
+    out : Path
+        The comparison's folder.
+
+    Raises
+    ------
+    RunUsageError
+        If an option is unknown or out of range, or something is given twice.
+    """
+
+    variants: tuple[Variant, ...]
+    datasets: tuple[str, ...] = ("digits",)
+    models: tuple[str | None, ...] = (None,)
+    seeds: tuple[int, ...] = (0,)
+    sets: tuple[str, ...] = ("ipmix-set",)
+    common: Mapping[str, Any] = field(default_factory=dict)
+    measure: Mapping[str, Any] = field(default_factory=dict)
+    out: Path = Path("comparison")
+
+    def __post_init__(self) -> None:
+        names = [
+            variant.text if variant.set_folder is None else variant for variant in self.variants
+        ]
+        for what, values in (
+            ("method", names),
+            ("data set", self.datasets),
+            ("model", self.models),
+            ("seed", self.seeds),
+            ("mixing set", [str(Path(folder)) for folder in self.sets]),
+        ):
+            if not values:
+                raise RunUsageError(f"a comparison needs at least one {what}")
+            for value, n in Counter(values).items():
+                if n > 1:
+                    raise RunUsageError(f"the {what} '{value}' is given twice")
+
+    def experiments(self) -> tuple[Experiment, ...]:
+        """Return all runs; the first seed of everything comes before the second of anything."""
+        measure = _measure(self.measure)
+        if _FRACTALS in measure["ood"]:
+            measure["set_folder"] = self.sets[0]
+        found = [
+            Experiment(
+                variant, config, folder, self.out / RUNS / _name(config, variant, folder), measure
+            )
+            for seed in self.seeds
+            for dataset in self.datasets
+            for model in self.models
+            for variant in self.variants
+            for config in [self._config(variant, dataset, model, seed)]
+            for folder in self._sets_of(variant)
+        ]
+        _check_unlike(found)
+        return tuple(_apart(found))
+
+    def _config(self, variant: Variant, dataset: str, model: str | None, seed: int) -> Config:
+        own = {"dataset": dataset, "model": model, "seed": seed}
+        return variant.config({**self.common, **own})
+
+    def _sets_of(self, variant: Variant) -> Sequence[Path | None]:
+        if not find_method(variant.method).uses_set:
+            return (None,)
+        if variant.set_folder is not None:
+            return (Path(variant.set_folder),)
+        return tuple(Path(folder) for folder in self.sets)
+
+
+def _measure(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options of an evaluation, as plain values."""
+    general = {**_GENERAL, **{key: given[key] for key in _GENERAL.keys() & given.keys()}}
+    if general["images"] not in IMAGES:
+        hint = nearest(str(general["images"]), list(IMAGES))
+        raise RunUsageError(f"images cannot be '{general['images']}': {hint}")
+    chosen = {key: value for key, value in given.items() if key not in _GENERAL}
+    own = options_from({**chosen, "ood": chosen.get("ood") or ("noise",)})
+    for each in own.values():
+        general |= dataclasses.asdict(each)
+    return {name: _plain(value) for name, value in general.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _name(config: Config, variant: Variant, set_folder: Path | None) -> str:
+    dataset = config.dataset
+    if dataset.startswith(FOLDER_PREFIX):
+        dataset = Path(dataset.removeprefix(FOLDER_PREFIX)).resolve().name
+    parts = [dataset, config.model, variant.text]
+    if set_folder is not None:
+        parts.append(set_folder.name or str(set_folder))
+    return "-".join([*(slug(part) for part in parts), str(config.seed)])
+
+
+def _check_unlike(experiments: Iterable[Experiment]) -> None:
+    seen: dict[str, Experiment] = {}
+    for one in experiments:
+        other = seen.setdefault(_identity(one), one)
+        if other is not one:
+            raise RunUsageError(
+                f"'{other.variant.text}' and '{one.variant.text}' are the same run; leave out one"
+            )
+
+
+def _apart(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Add a digest to the folders of different runs that would have the same name."""
+    found = list(experiments)
+    counts = Counter(experiment.folder for experiment in found)
+    return [
+        experiment
+        if counts[experiment.folder] == 1
+        else dataclasses.replace(
+            experiment,
+            folder=experiment.folder.with_name(f"{experiment.name}-{_digest(experiment)}"),
+        )
+        for experiment in found
+    ]
+
+
+def _digest(experiment: Experiment) -> str:
+    return hashlib.sha256(_identity(experiment).encode()).hexdigest()[:8]
+
+
+def _identity(experiment: Experiment) -> str:
+    what = [experiment.config.as_json(), str(experiment.set_folder)]
+    return json.dumps(what, sort_keys=True)

@@ -1,0 +1,145 @@
+"""The figures that a table can show, by short names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fractalgen.errors import RunUsageError, UnknownNameError
+from fractalgen.evaluation.compare import TRAINING
+from fractalgen.evaluation.comparison import Comparison, Row
+from fractalgen.evaluation.measurements.measurement import NONE
+from fractalgen.registry import Registry
+
+__all__ = ["MAIN", "METRICS", "Metric", "find_metrics", "measured_for"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure with its place in a table's head.
+
+    Attributes
+    ----------
+    group, head : str
+        The two lines of the head, such as ``Robustness`` and ``mCE``.
+    measurement : str
+        The measurement's key.
+    figures : tuple of str
+        Keys of the figure; the first that was measured counts.
+    source : str
+        What the source's name contains, such as ``imagenet-r``; empty for the first source that no
+        other metric names.
+    relative_to : str
+        If set, show the mean divided by this method's.
+    """
+
+    group: str
+    head: str
+    measurement: str
+    figures: tuple[str, ...]
+    source: str = ""
+    relative_to: str = ""
+
+    def row(self, comparison: Comparison) -> Row | None:
+        """Return the figure in all columns of a comparison; None if it was not measured.
+
+        Of several sources, the one that most columns have counts, then the first.
+        """
+        for figure in self.figures:
+            rows = [
+                row for row in comparison.rows if self._is_at(row.section, row.figure.key, figure)
+            ]
+            if rows:
+                return max(rows, key=lambda row: sum(cell is not None for cell in row.cells))
+        return None
+
+    def _is_at(self, section: str, key: str, figure: str) -> bool:
+        measurement, _, source = section.partition(":")
+        return (measurement, key) == (self.measurement, figure) and self._is_of(source.casefold())
+
+    def _is_of(self, source: str) -> bool:
+        if self.source:
+            return self.source in source
+        others = {each.source for each in METRICS.values() if each.measurement == self.measurement}
+        return not any(other in source for other in others - {""})
+
+
+METRICS: Registry[Metric] = Registry("metric")
+"""In the order of the tables."""
+
+for _name, _metric in {
+    "clean-error": Metric("Classification", "Error", "clean", ("error",)),
+    "mce": Metric("Robustness", "mCE", "corruptions", ("normalized_error", "mean_error")),
+    "mce-cbar": Metric("Robustness", "mCE, C-bar", "corruptions", ("mean_error",), "bar"),
+    "imagenet-r-error": Metric("ImageNet-R", "Error", "natural-shift", ("error",), "imagenet-r"),
+    "mfr": Metric("Consistency", "mFR", "consistency", ("mean_flip_rate",)),
+    "pgd-error": Metric("Adversaries", "Error", "adversarial", ("error",)),
+    "autoattack-error": Metric("AutoAttack", "Error", "autoattack", ("error",)),
+    "rms": Metric("Calibration", "RMS", "clean", ("rms_calibration_error",)),
+    "rms-public": Metric("Calibration", "RMS, public", "clean", ("rms_calibration_error_public",)),
+    "ece": Metric("Calibration", "ECE", "clean", ("expected_calibration_error",)),
+    "adaptive-ece": Metric("Calibration", "adaptive", "clean", ("adaptive_calibration_error",)),
+    "nll": Metric("Calibration", "NLL", "clean", ("negative_log_likelihood",)),
+    "brier": Metric("Calibration", "Brier", "clean", ("brier_score",)),
+    "aurc": Metric("Calibration", "AURC", "clean", ("area_under_risk_coverage",)),
+    "rms-corrupted": Metric("Calibration", "RMS, C", "corruptions", ("rms_calibration_error",)),
+    "imagenet-r-rms": Metric(
+        "Calibration", "RMS, R", "natural-shift", ("rms_calibration_error",), "imagenet-r"
+    ),
+    "imagenet-a-rms": Metric(
+        "Calibration", "RMS, A", "natural-shift", ("rms_calibration_error",), "imagenet-a"
+    ),
+    "imagenet-a-error": Metric("ImageNet-A", "Error", "natural-shift", ("error",), "imagenet-a"),
+    "auroc": Metric("OOD", "AUROC", "ood", ("auroc",)),
+    "aupr": Metric("OOD", "AUPR", "ood", ("aupr",)),
+    "fpr95": Metric("OOD", "FPR95", "ood", ("fpr95",)),
+    "imagenet-o-aupr": Metric("ImageNet-O", "AUPR", "ood", ("aupr",), "imagenet-o"),
+    "seconds": Metric("Time", "s/epoch", TRAINING, ("seconds_per_epoch",)),
+    "relative-seconds": Metric(
+        "Time", "/ vanilla", TRAINING, ("seconds_per_epoch",), relative_to="vanilla"
+    ),
+}.items():
+    METRICS.add(_name, _metric)
+
+MAIN = (
+    "clean-error",
+    "mce",
+    "mce-cbar",
+    "imagenet-r-error",
+    "imagenet-a-error",
+    "mfr",
+    "pgd-error",
+    "autoattack-error",
+    "rms",
+    "rms-corrupted",
+    "auroc",
+    "imagenet-o-aupr",
+)
+"""The metrics of a table for which none are chosen."""
+
+# What skips a measurement that a table does not show.
+_SKIPS: dict[str, dict[str, Any]] = {
+    "corruptions": {"corruptions": (NONE,)},
+    "consistency": {"perturbations": NONE},
+    "adversarial": {"pgd_steps": 0},
+    "ood": {"ood": (NONE,)},
+}
+
+
+def find_metrics(names: Iterable[str]) -> tuple[Metric, ...]:
+    """Return metrics by name; RunUsageError suggests the nearest."""
+    try:
+        return tuple(METRICS[name] for name in names)
+    except UnknownNameError as error:
+        raise RunUsageError(str(error)) from None
+
+
+def measured_for(metrics: Iterable[Metric]) -> dict[str, Any]:
+    """Return the options of an evaluation that skip what none of the metrics shows."""
+    shown = {metric.measurement for metric in metrics}
+    options: dict[str, Any] = {}
+    for measurement, skips in _SKIPS.items():
+        if measurement not in shown:
+            options |= skips
+    return options

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from fractalgen.errors import BankError, RunError, RunUsageError
+from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
+from fractalgen.evaluation.inspect import inspect, project
+from fractalgen.training.models import MODELS, create_model
+from fractalgen.training.train import train
+from tests.cli.conftest import run as run  # the fixture
+
+
+class TwoMaps(nn.Module):
+    """Two feature maps, averaged; class 1 counts the first twice and the second negatively."""
+
+    def __init__(self):
+        super().__init__()
+        self.maps = nn.Conv2d(3, 2, 1, bias=False)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(2, 2, bias=False)
+        with torch.no_grad():
+            self.maps.weight.copy_(torch.tensor([[1.0, 0, 0], [0, 1.0, 0]])[..., None, None])
+            self.fc.weight.copy_(torch.tensor([[0.0, 0.0], [2.0, -1.0]]))
+
+    def forward(self, x):
+        return self.fc(self.pool(self.maps(x)).flatten(1))
+
+
+def test_grad_cam_against_a_case_worked_by_hand():
+    image = torch.zeros(1, 3, 2, 2)
+    image[0, 0] = torch.tensor([[4.0, 2.0], [0.0, 0.0]])
+    image[0, 1] = torch.tensor([[0.0, 2.0], [1.0, 0.0]])
+    # Logits 0 and 2 * 6/4 - 3/4 > 0. The gradients of class 1 are 2/4 and -1/4 at every place, so
+    # the sum is [[2, 0.5], [-0.25, 0]], cut at 0 and divided by 2.
+    expected = [[[1.0, 0.25], [0.0, 0.0]]]
+    np.testing.assert_allclose(grad_cam(TwoMaps(), image, "two"), expected, atol=1e-6)
+
+
+def test_an_image_that_nothing_speaks_for_is_dark():
+    assert not grad_cam(TwoMaps(), torch.zeros(2, 3, 4, 4), "two").any()
+
+
+@pytest.mark.parametrize("name", ["resnet-8", "wrn-16-1", "resnet-50", "vit-small"])
+def test_kinds_of_networks_have_features_and_a_map_or_say_that_they_have_none(name):
+    size = 32
+    torch.manual_seed(0)
+    network = create_model(name, 5, size).eval()
+    images = torch.randn(2, 3, size, size)
+    head = MODELS[name].head
+    features = penultimate_features(network, head, images)
+    logits = network.get_submodule(head)(torch.from_numpy(features))
+    torch.testing.assert_close(logits, network(images), rtol=1e-4, atol=1e-4)
+    if name.startswith("vit"):
+        with pytest.raises(RunError, match="has no convolutional feature map"):
+            grad_cam(network, images, name)
+        return
+    cam = grad_cam(network, images, name)
+    assert cam.shape == (2, size, size)
+    assert cam.min() >= 0
+    assert cam.max() == pytest.approx(1)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_t_sne_puts_like_next_to_like():
+    rng = np.random.default_rng(0)
+    centres = np.repeat(np.eye(3, 20) * 20, 15, axis=0)
+    places = project((centres + rng.normal(size=centres.shape)).astype(np.float32), seed=0)
+    assert places.shape == (45, 2)
+    assert places.min() >= 0
+    assert places.max() <= 1
+    labels = np.repeat(np.arange(3), 15)
+    distances = np.linalg.norm(places[:, None] - places, axis=-1) + np.eye(45) * 9
+    assert (labels[distances.argmin(axis=1)] == labels).all()
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    train(method="vanilla", epochs=1, image_size=8, out=folder)
+    return folder
+
+
+def test_files_of_the_command(run, tmp_path, digits):
+    result = run("inspect", digits, "--limit", 40, "--cam-images", 8, "--out", "page")
+    assert result.exit_code == 0, result.stderr
+    written = [digits / "cam.png", digits / "tsne.png", "page/inspection.html"]
+    assert result.stdout.split() == list(map(str, written))
+    with Image.open(digits / "tsne.png") as dots:
+        colors = {color for _, color in dots.getcolors(10**6)}
+        assert dots.size == (900, 900)
+    assert len(colors) > 10
+    with Image.open(digits / "cam.png") as cam:
+        assert cam.width == 6 * 120 - 8
+    page = (tmp_path / "page/inspection.html").read_text()
+    assert page.count("data:image/png") == 2
+    again = (digits / "tsne.png").read_bytes()
+    inspect([digits], limit=40, cam=False)
+    assert (digits / "tsne.png").read_bytes() == again
+
+
+def test_images_of_a_folder_for_grad_cam(digits, tmp_path):
+    for number, color in enumerate(("red", "lime", "blue")):
+        Image.new("RGB", (30, 20), color).save(tmp_path / f"{number}.png")
+    inspect([digits], tsne=False, cam_folder=tmp_path, n_cam=3, out=tmp_path / "out")
+    with Image.open(digits / "cam.png") as cam:
+        pixels = np.asarray(cam)
+    assert pixels.shape == (2 * 120 - 8, 3 * 120 - 8, 3)
+    assert {tuple(pixels[50, x]) for x in (50, 170, 290)} == {
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+    }
+    with pytest.raises(BankError):
+        inspect([digits], tsne=False, cam_folder=tmp_path / "nothing")
+
+
+def test_bad_requests(digits, tmp_path):
+    with pytest.raises(RunUsageError, match="choose --tsne, --cam or both"):
+        inspect([digits], tsne=False, cam=False)
+    with pytest.raises(RunUsageError, match="t-SNE needs 10 images"):
+        inspect([digits], limit=5)
+    with pytest.raises(RunError, match="does not exist"):
+        inspect([tmp_path / "nothing"])
