@@ -23,6 +23,11 @@ from fractalgen.torch.losses import pair_loss
 
 __all__ = ["IPMixMethod"]
 
+# Of the paper's operations those that change tones, and rotate; half of the draws are of PRIME's.
+_OUR_OPS = (
+    *("filter", "tone", "warp", "filter", "tone"),
+    *("equalize", "posterize", "solarize", "invert", "rotate"),
+)
 _OWN_PLACE = 1 << 40  # far from the numbers of an image's stream that its plan is drawn from
 
 
@@ -55,7 +60,12 @@ class IPMixMethod(Augmented, IPMixConfig):
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"compat": "paper"},
         "official": {"compat": "official"},
-        "fractalgen": {"compat": "paper", "jsd": False},
+        "fractalgen": {
+            "compat": "paper",
+            "jsd": False,
+            "clean_share": 0.25,
+            "image_ops": _OUR_OPS,
+        },
     }
 
     def __post_init__(self) -> None:
