@@ -95,10 +95,10 @@ def _method_options(chosen: str) -> list[click.Option]:
 )
 @click.option(
     "--recipe",
-    metavar="paper|official",
+    metavar="paper|official|fractalgen",
     default="paper",
     show_default=True,
-    help="Use the defaults of the IPMix paper or those of its public code.",
+    help="Use the defaults of the IPMix paper, those of its public code, or our own.",
 )
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Number of epochs.  [default: the recipe's]"
@@ -110,6 +110,13 @@ def _method_options(chosen: str) -> list[click.Option]:
 )
 @click.option("--learning-rate", type=float, help="Peak learning rate.  [default: the recipe's]")
 @click.option("--weight-decay", type=float, help="Weight decay of SGD.  [default: the recipe's]")
+@click.option(
+    "--average",
+    metavar="DECAY",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Keep a moving average of the weights over the steps, such as 0.995; 0 keeps those of the "
+    "last step.  [default: the recipe's]",
+)
 @click.option(
     "--image-size",
     type=click.IntRange(8, 1024),

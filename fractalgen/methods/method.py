@@ -99,7 +99,7 @@ class Method:
     uses_set : bool
         Whether `views` needs a mixing set.
     recipes : mapping
-        Options that belong to a training recipe, ``paper`` or ``official``.
+        Options that belong to a training recipe: ``paper``, ``official`` or ``fractalgen``.
     """
 
     name: ClassVar[str]

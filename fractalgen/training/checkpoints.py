@@ -29,6 +29,7 @@ __all__ = ["Checkpoint", "momentum_of", "read_checkpoint", "restore_momentum", "
 CHECKPOINT_VERSION = 1
 _MODEL = "model."
 _MOMENTUM = "optimizer."
+_TRAINED = "trained."
 _HEADER = "fractalgen"
 
 
@@ -36,9 +37,10 @@ _HEADER = "fractalgen"
 class Checkpoint:
     """The state of a run after `epoch` epochs.
 
-    `model` has weights and buffers; `momentum` is the optimizer's, by the names of the parameters,
-    and empty in the best checkpoint. `best_error` is the lowest test error so far. `sha256` is the
-    hash of the file it was read from.
+    `model` has weights and buffers; `momentum` is the optimizer's, by the names of the parameters.
+    Where the weights are averaged, `model` has the average, and `trained` the weights that training
+    goes on from. The best checkpoint has neither of these two. `best_error` is the lowest test
+    error so far. `sha256` is the hash of the file it was read from.
     """
 
     epoch: int
@@ -48,6 +50,7 @@ class Checkpoint:
     momentum: Mapping[str, torch.Tensor] = field(default_factory=dict)
     best_error: float = 1.0
     sha256: str = ""
+    trained: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -62,6 +65,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     }
     tensors = {_MODEL + name: value for name, value in checkpoint.model.items()}
     tensors |= {_MOMENTUM + name: value for name, value in checkpoint.momentum.items()}
+    tensors |= {_TRAINED + name: value for name, value in checkpoint.trained.items()}
     # Clones, because tensors of one file may not share memory, as tied weights do.
     plain = {
         name: value.detach().to("cpu").clone(memory_format=torch.contiguous_format)
@@ -89,6 +93,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             set_digest=header["set_digest"],
             model=_with_prefix(tensors, _MODEL),
             momentum=_with_prefix(tensors, _MOMENTUM),
+            trained=_with_prefix(tensors, _TRAINED),
             best_error=float(header["best_error"]),
             sha256=hashlib.sha256(data).hexdigest(),
         )

@@ -19,7 +19,7 @@ from fractalgen.training.models import find_model
 
 __all__ = ["RECIPES", "Config", "configure", "default_run_folder", "differing_keys"]
 
-RECIPES = ("paper", "official")
+RECIPES = ("paper", "official", "fractalgen")
 
 _MAX = (1 << 63) - 1
 _MAX_SIDE = 1 << 16
@@ -29,6 +29,7 @@ _RANGES = {
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, 1.0),
     "hold_out": (0.0, 0.9),
+    "average": (0.0, 0.999999),
 }
 
 
@@ -59,6 +60,10 @@ class Config:
     hold_out : float
         Share of the training images, 0 to 0.9, that are not trained on. 'fractalgen evaluate' fits
         the temperature of the confidences on them, or measures on them.
+    average : float
+        Decay of the moving average of the weights over the steps, which is what is tested and
+        kept, from 0 to below 1; 0 keeps the last step's weights. See
+        `fractalgen.training.average.WeightAverage`.
 
     Raises
     ------
@@ -79,6 +84,7 @@ class Config:
     momentum: float = 0.9
     weights: str | None = None
     hold_out: float = 0.0
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         try:
@@ -160,24 +166,25 @@ def configure(
     weight_decay: float | None = None,
     weights: str | None = None,
     hold_out: float = 0.0,
+    average: float | None = None,
     **options: Any,
 ) -> Config:
     """Make a run's configuration from a recipe and overrides.
 
     The recipe ``paper`` follows the appendix of the IPMix paper, or its public code where the paper
-    gives no value; ``official`` follows the public code. Each data set defines its settings for
-    both, next to its loader.
+    gives no value; ``official`` follows the public code; ``fractalgen`` is our own, see
+    docs/training.md. Each data set defines its settings for each, next to its loader.
 
     Parameters
     ----------
     dataset, seed, image_size, weights, hold_out
         See `Config`.
-    model, epochs, batch_size, learning_rate, weight_decay
+    model, epochs, batch_size, learning_rate, weight_decay, average
         See `Config`; None for the recipe's value.
     method : str
         A name in `fractalgen.methods.METHODS`, or several, such as ``augmix+cutmix``.
     recipe : str
-        ``paper`` or ``official``.
+        ``paper``, ``official`` or ``fractalgen``.
     **options
         Options of the method; None for the recipe's value.
 
@@ -214,6 +221,7 @@ def configure(
         weight_decay=defaults.weight_decay if weight_decay is None else weight_decay,
         weights=weights,
         hold_out=hold_out,
+        average=defaults.average if average is None else average,
     )
 
 

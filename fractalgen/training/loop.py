@@ -7,7 +7,7 @@ import dataclasses
 import importlib.util
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from fractalgen.errors import RunError
 from fractalgen.methods.method import Batch, Views
 from fractalgen.seeding import rng_for
 from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.training.average import WeightAverage
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.checkpoints import (
     Checkpoint,
@@ -116,6 +117,9 @@ def train_epochs(
     pinned = accelerator.device.type == "cuda"  # torch pins memory only for this device
     batches = TrainingBatches(data, job.views, config.seed)
     loader = BatchLoader(batches, order, workers, pinned=pinned)
+    average = None
+    if config.average:
+        average = WeightAverage(network, config.average, start.model if start else None)
     first_epoch, best_error = (start.epoch, start.best_error) if start else (0, 1.0)
     is_main = accelerator.is_main_process
     if is_main:
@@ -136,9 +140,13 @@ def train_epochs(
                 accelerator,
                 len(data.classes),
                 callbacks.step,
+                average,
             )
             batch_size = max(config.batch_size, _MIN_TEST_BATCH)
-            test_error = _measure_error(model, data, accelerator, batch_size)
+            tested: contextlib.AbstractContextManager[Mapping[str, torch.Tensor]]
+            tested = contextlib.nullcontext({}) if average is None else average.in_network()
+            with tested as trained:
+                test_error = _measure_error(model, data, accelerator, batch_size)
             if is_main:
                 record = EpochRecord(epoch=epoch + 1, test_error=test_error, **figures)
                 is_best = test_error < best_error or epoch == 0
@@ -147,14 +155,16 @@ def train_epochs(
                     epoch + 1,
                     config,
                     job.set_digest,
-                    network.state_dict(),
+                    network.state_dict() if average is None else average.tensors,
                     momentum_of(optimizer, network),
                     best_error,
+                    trained=trained,
                 )
                 _check_finite(checkpoint)
                 run.append(record)
                 if is_best:
-                    write_checkpoint(run.best, dataclasses.replace(checkpoint, momentum={}))
+                    best = dataclasses.replace(checkpoint, momentum={}, trained={})
+                    write_checkpoint(run.best, best)
                 write_checkpoint(run.last, checkpoint)
                 if board is not None:
                     for key, value in dataclasses.asdict(record).items():
@@ -173,11 +183,12 @@ def train_epoch(
     accelerator: Accelerator,
     n_classes: int,
     on_step: Callable[[StepReport], None] = _ignore,
+    average: WeightAverage | None = None,
 ) -> dict[str, float]:
     """Train for one epoch, counted from 0; RunError if the loss is not finite.
 
-    `model` is `network` as wrapped by accelerate. Returns the fields of an `EpochRecord` except the
-    epoch and the test error.
+    `model` is `network` as wrapped by accelerate; its weights go into `average`. Returns the fields
+    of an `EpochRecord` except the epoch and the test error.
     """
     model.train()
     method, n_steps = config.method, len(loader)
@@ -200,6 +211,8 @@ def train_epoch(
         optimizer.zero_grad()
         accelerator.backward(loss)
         optimizer.step()
+        if average is not None:
+            average.update(total_step)
         meter.add(loss, logits[0], labels)
         if (step + 1) % _STEPS_BETWEEN_READS == 0 or step + 1 == n_steps:
             meter.read(rate)
@@ -314,7 +327,7 @@ def _on_device(
     network, config = job.network, job.config
     if start is not None:
         try:
-            network.load_state_dict(dict(start.model))
+            network.load_state_dict(dict(start.trained or start.model))
         except RuntimeError:
             raise RunError(f"{run.last} does not fit {config.model} on {job.data.name}") from None
     if accelerator.num_processes > 1 and accelerator.device.type != "cpu":
@@ -337,7 +350,7 @@ def _on_device(
 
 def _check_finite(checkpoint: Checkpoint) -> None:
     """Raise RunError if the last step of an epoch made weights non-finite."""
-    for tensors in (checkpoint.model, checkpoint.momentum):
+    for tensors in (checkpoint.model, checkpoint.momentum, checkpoint.trained):
         for name, tensor in tensors.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise RunError(

@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from fractalgen.torch import jsd_loss  # noqa: E402
+from fractalgen.torch.losses import pair_loss  # noqa: E402
 
 
 def test_outputs_of_different_shapes_have_no_divergence():
@@ -44,3 +45,25 @@ def test_jsd_loss_of_half_precision_is_computed_in_float32():
     loss = jsd_loss(*logits, targets)
     assert loss.dtype == torch.float32
     assert torch.equal(loss, jsd_loss(*logits.float(), targets))
+
+
+def test_pair_loss_against_values_worked_by_hand():
+    """p0 = (3/4, 1/4), p1 = (1/4, 3/4): m = (1/2, 1/2), and both divergences are
+    3/4 log(3/2) + 1/4 log(1/2). The entropies are log(4) and log(4/3)."""
+    first = torch.tensor([[math.log(3.0), 0.0]])
+    second = torch.tensor([[0.0, math.log(3.0)]])
+    one = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    entropy = (math.log(4) + math.log(4 / 3)) / 2
+    loss = pair_loss(first, second, torch.tensor([1]), weight=5.0)
+    assert float(loss) == pytest.approx(entropy + 5 * one, rel=1e-6)
+
+
+def test_pair_loss_is_the_divergence_of_scipy():
+    spatial = pytest.importorskip("scipy.spatial.distance")
+    logits = torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(1))
+    targets = torch.tensor([0, 1, 2, 3, 4, 0])
+    p = logits.double().softmax(dim=2).numpy()
+    divergence = (spatial.jensenshannon(p[0], p[1], axis=1) ** 2).mean()
+    entropy = sum(float(torch.nn.functional.cross_entropy(one, targets)) for one in logits) / 2
+    loss = pair_loss(*logits, targets, weight=12.0)
+    assert float(loss) == pytest.approx(entropy + 12 * divergence, rel=1e-5)

@@ -92,6 +92,18 @@ def test_recipes_are_the_published_ones(recipe, dataset, model, expected):
     assert strengths == ((4.0, 1.0, "imagenet") if imagenet else (3.0, 3.0, "cifar"))
 
 
+def test_our_recipe_leaves_some_images_clean_and_averages_the_weights():
+    config = configure(recipe="fractalgen", dataset="fashion-mnist")
+    assert (config.epochs, config.batch_size, config.average) == (7, 64, 0.995)
+    assert (config.method.jsd, config.method.clean_share) == (False, 0.25)
+    drawn = config.method.image_ops
+    assert sum(name in ("filter", "tone", "warp") for name in drawn) == len(drawn) / 2
+    assert configure(recipe="fractalgen", average=0.0).average == 0.0
+    for recipe in ("paper", "official"):
+        others = configure(recipe=recipe, dataset="fashion-mnist")
+        assert (others.average, others.method.clean_share, others.method.pairs) == (0, 0, False)
+
+
 def test_what_is_given_wins_over_the_recipe():
     config = configure(epochs=3, batch_size=32, k=5, severity=2.0, model="wrn-16-1")
     assert (config.epochs, config.batch_size, config.model) == (3, 32, "wrn-16-1")
@@ -137,8 +149,12 @@ def test_vanilla_has_neither_views_nor_settings():
         ({"dataset": None}, "dataset must be a name, not None"),
         ({"model": 18}, "model must be a name, not 18"),
         ({"method": None}, "unknown method None: choose from ipmix, vanilla, cutout"),
-        ({"recipe": 3}, "recipe must be one of paper, official, not 3"),
+        ({"recipe": 3}, "recipe must be one of paper, official, fractalgen, not 3"),
         ({"jsd": "no"}, "jsd must be True or False, not 'no'"),
+        ({"average": 1.0}, "average must be a number from 0 to .* not 1.0"),
+        ({"pairs": True}, "pairs is for training without jsd"),
+        ({"clean_share": 0.5}, "clean_share is for training without jsd"),
+        ({"clean_share": 1.5, "jsd": False}, "clean_share must be a number from 0 to 1, not 1.5"),
         ({"weights": 3}, "weights must be a name or None, not 3"),
     ],
 )

@@ -119,7 +119,7 @@ class Defaults:
     """The settings of a training recipe for a data set.
 
     `epochs_of` has the number of epochs for models that differ. `method_options` are options for
-    this data set, by the method's name.
+    this data set, by the method's name. `average` is the decay of the weights' average.
     """
 
     model: str
@@ -129,6 +129,7 @@ class Defaults:
     weight_decay: float
     epochs_of: Mapping[str, int] = field(default_factory=dict)
     method_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    average: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -232,7 +232,7 @@ def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int,
     return left, top, left + wide, top + high
 
 
-# ImageNet's settings. Both recipes start from a pretrained network, which must be set by `weights`.
+# ImageNet's settings. All recipes start from a pretrained network, which must be set by `weights`.
 _MIXING = {"ipmix": {"beta": 4.0, "severity": 1.0, "patch_sizes": "imagenet"}}
 _PAPER = Defaults(
     "resnet-50",
@@ -247,6 +247,10 @@ FOLDERS = DataSet(
     name="folder",
     load=_load,
     image_size=224,
-    recipes={"paper": _PAPER, "official": dataclasses.replace(_PAPER, batch_size=128)},
+    recipes={
+        "paper": _PAPER,
+        "official": dataclasses.replace(_PAPER, batch_size=128),
+        "fractalgen": dataclasses.replace(_PAPER, batch_size=128, average=0.995),
+    },
 )
 """A user's folder, named as ``folder:DIR``."""
