@@ -44,13 +44,14 @@ class WeightAverage:
         )
         self._whole = [name for name in self._live if name not in floats]
 
-    @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after a step, which is counted from 0 over the whole run."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        get_ema_multi_avg_fn(decay)(*self._floats, step)  # type: ignore[no-untyped-call]
-        for name in self._whole:
-            self.tensors[name].copy_(self._live[name])
+        with torch.no_grad():
+            average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call, unused-ignore]
+            average(*self._floats, step)
+            for name in self._whole:
+                self.tensors[name].copy_(self._live[name])
 
     @contextlib.contextmanager
     def in_network(self) -> Iterator[dict[str, torch.Tensor]]:
@@ -65,7 +66,7 @@ class WeightAverage:
         finally:
             self._set(kept)
 
-    @torch.no_grad()
     def _set(self, values: Mapping[str, torch.Tensor]) -> None:
-        for name, value in self._live.items():
-            value.copy_(values[name])
+        with torch.no_grad():
+            for name, value in self._live.items():
+                value.copy_(values[name])

@@ -19,7 +19,7 @@ _SIDES = (7, 5, 5, 5)  # of the filters; the image is halved before each layer b
 _N_INPUTS = 3  # channels of the layer before that a filter looks at
 
 
-class RandomNetwork(nn.Module):
+class RandomNetwork(nn.Module):  # type: ignore[misc, unused-ignore]
     """Convolutions with divisive normalisation; each filter is smoothed noise without a mean."""
 
     def __init__(self, seed: int) -> None:
