@@ -1,5 +1,6 @@
 """Statistics of the images in a set, or in any folder."""
 
+import contextlib
 import math
 import threading
 from collections.abc import Sequence
@@ -226,7 +227,9 @@ def stats(
 def _grouped(folder: Path, limit: int | None) -> dict[str, list[str]]:
     """Return the names of each group's images, at most `limit`."""
     groups: dict[str, list[str]] = {}
-    described = Store(folder).read_description() if folder.is_dir() else None
+    described = None
+    with contextlib.suppress(SetError, OSError):  # then it is measured as any other folder
+        described = Store(folder).read_description()
     family_of = {
         name: family.name
         for family in (described.recipe.families if described else ())
