@@ -81,6 +81,9 @@ def test_every_option_reaches_the_run(train, tmp_path):
         "jsd": False,
         "alpha": 1.0,
         "image_ops": "paper",
+        "clean_share": 0.0,
+        "pairs": False,
+        "pair_weight": 12.0,
     }
 
 
