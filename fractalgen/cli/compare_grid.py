@@ -132,7 +132,7 @@ def _show(
     if given["as_json"]:
         print_json(outputs.as_json(comparison, failures))
     elif given["markdown"]:
-        print_text(outputs.markdown(comparison, tables, failures))
+        print_text(outputs.markdown(comparison, tables, failures, details=given["details"]))
     elif not given["quiet"]:
         width, bold = terminal()
         if given["details"] and comparison is not None:

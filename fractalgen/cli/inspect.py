@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fractalgen.cli import options
-from fractalgen.cli.group import PlainCommand
+from fractalgen.cli.group import PlainCommand, WrongUsage
 
 
 @click.command("inspect", cls=PlainCommand)
@@ -66,6 +66,8 @@ def inspect(runs: tuple[Path, ...], tsne: bool, cam: bool, quiet: bool, **given:
     from fractalgen.cli.output import print_text
     from fractalgen.evaluation.inspect import inspect as inspect_runs
 
+    if tsne and not cam and given["cam_folder"] is not None:
+        raise WrongUsage("--cam-folder is for --cam")
     both = not tsne and not cam
     files = inspect_runs(runs, tsne=tsne or both, cam=cam or both, **given)
     if not quiet:

@@ -51,7 +51,7 @@ def _chosen_method(args: Sequence[str]) -> str | None:
     chosen = None
     for argument, following in zip(args, [*args, ""][1:], strict=True):
         if argument == "--method":
-            chosen = following
+            chosen = following or chosen
         elif argument.startswith("--method="):
             chosen = argument.partition("=")[2]
     return chosen

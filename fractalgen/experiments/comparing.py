@@ -195,9 +195,13 @@ def _with_data(
         folder = experiment.set_folder
         if experiment.config.dataset in reasons:
             failures[experiment.name] = reasons[experiment.config.dataset]
-        elif folder is not None and train and not folder.exists():
+            continue
+        measured_with = experiment.measure.get("set_folder")
+        needed = [folder if train else None, Path(measured_with) if measured_with else None]
+        absent = [one for one in needed if one is not None and not one.exists()]
+        if absent:
             failures[experiment.name] = (
-                f"{folder} does not exist; 'fractalgen build-set {folder}' draws a mixing set"
+                f"{absent[0]} does not exist; 'fractalgen build-set {absent[0]}' draws a mixing set"
             )
             tell(f"{experiment.name}: failed: {failures[experiment.name]}")
     return [each for each in missing if each[0].name not in failures]

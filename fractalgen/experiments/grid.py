@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from fractalgen.errors import RunUsageError
+from fractalgen.evaluation.corruptions.generated import GENERATE, SUITES
 from fractalgen.evaluation.evaluate import IMAGES, options_from
+from fractalgen.evaluation.measurements.autoattack import ATTACK_PACKAGE
+from fractalgen.evaluation.measurements.measurement import NONE
 from fractalgen.experiments.variant import Variant, slug
 from fractalgen.methods import find_method
 from fractalgen.registry import nearest
@@ -26,6 +30,14 @@ RUNS = "runs"
 
 _FRACTALS = "fractals"
 _GENERAL: dict[str, Any] = {"images": "test", "limit": None, "seed": 0}
+
+# What stands for images to measure on, besides a folder.
+_SOURCES: Mapping[str, tuple[str, ...]] = {
+    "corruptions": (*SUITES, NONE),
+    "perturbations": (GENERATE, NONE),
+    "natural_shift": (NONE,),
+    "imagenet_o": (),
+}
 
 
 @dataclass(frozen=True)
@@ -153,7 +165,20 @@ def _measure(given: Mapping[str, Any]) -> dict[str, Any]:
     own = options_from({**chosen, "ood": chosen.get("ood") or ("noise",)})
     for each in own.values():
         general |= dataclasses.asdict(each)
+    _check_sources(general)
     return {name: _plain(value) for name, value in general.items()}
+
+
+def _check_sources(options: Mapping[str, Any]) -> None:
+    """Raise RunUsageError if images to measure on are missing: now, not after the training."""
+    for name, known in _SOURCES.items():
+        values = options[name] if isinstance(options[name], tuple) else (options[name],)
+        for value in values:
+            if value is not None and value not in known and not Path(value).is_dir():
+                hint = nearest(str(value), list(known)) if known else "there is no such folder"
+                raise RunUsageError(f"--{name.replace('_', '-')} cannot be '{value}': {hint}")
+    if options["autoattack"] != NONE and importlib.util.find_spec(ATTACK_PACKAGE) is None:
+        raise RunUsageError(f"--autoattack needs another package: pip install {ATTACK_PACKAGE}")
 
 
 def _plain(value: Any) -> Any:

@@ -252,4 +252,4 @@ def _crossed(
 
 def _parts(group: _Group) -> tuple[str, str]:
     row, _, column = group.variant.label.partition(SPLIT)
-    return row, column
+    return ", ".join(part for part in (row, group.set_name) if part), column

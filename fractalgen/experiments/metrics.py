@@ -71,7 +71,7 @@ METRICS: Registry[Metric] = Registry("metric")
 for _name, _metric in {
     "clean-error": Metric("Classification", "Error", "clean", ("error",)),
     "mce": Metric("Robustness", "mCE", "corruptions", ("normalized_error", "mean_error")),
-    "mce-cbar": Metric("Robustness", "mCE, C-bar", "corruptions", ("mean_error",), "bar"),
+    "mce-cbar": Metric("Robustness", "mCE, C-bar", "corruptions", ("mean_error",), "c-bar"),
     "imagenet-r-error": Metric("ImageNet-R", "Error", "natural-shift", ("error",), "imagenet-r"),
     "mfr": Metric("Consistency", "mFR", "consistency", ("mean_flip_rate",)),
     "pgd-error": Metric("Adversaries", "Error", "adversarial", ("error",)),

@@ -61,11 +61,15 @@ def as_json(comparison: Comparison | None, failures: Mapping[str, str]) -> dict[
 
 
 def markdown(
-    comparison: Comparison | None, tables: Sequence[Table], failures: Mapping[str, str]
+    comparison: Comparison | None,
+    tables: Sequence[Table],
+    failures: Mapping[str, str],
+    *,
+    details: bool = False,
 ) -> str:
     """Return the tables in Markdown, then all figures, then the failed runs."""
     parts = [table.to_markdown() for table in tables]
-    parts += [] if comparison is None else [comparison.to_markdown()]
+    parts += [] if comparison is None else [comparison.to_markdown(details=details)]
     lines = [f"- {markdown_escaped(line)}" for line in _failed(failures)]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 

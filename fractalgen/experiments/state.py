@@ -15,6 +15,7 @@ from fractalgen.evaluation.results import Results
 from fractalgen.experiments.grid import Experiment
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import Config, differing_keys
+from fractalgen.training.models.weights import recorded_weights
 from fractalgen.training.run import RunFolder, versions_of
 
 __all__ = ["Decision", "Found", "Step", "decide", "digest_of", "look"]
@@ -60,6 +61,7 @@ class Found:
     results: Results | None = None
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     foreign: str | None = None
+    wanted_weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def decide(experiment: Experiment, found: Found) -> Decision:
         return Decision(Step.TRAIN, f"{experiment.config.epochs} epochs")
     wanted = experiment.config
     if wanted.weights is not None and config.weights is not None:
-        wanted = dataclasses.replace(wanted, weights=config.weights)  # a record of what it names
+        record = found.wanted_weights or config.weights  # of what it names
+        wanted = dataclasses.replace(wanted, weights=record)
     different = differing_keys(wanted, config)
     if found.wanted_digest is not None and found.wanted_digest != found.set_digest:
         different.append("another mixing set")
@@ -145,6 +148,7 @@ def look(experiment: Experiment, digests: Mapping[Any, str | None]) -> Found:
             results = read_results(run.path)
         except RunError:
             results = None  # measured again, which keeps the damaged file
+    weights = experiment.config.weights
     libraries = () if results is None else tuple(results.versions)
     return Found(
         config=checkpoint.config,
@@ -154,6 +158,7 @@ def look(experiment: Experiment, digests: Mapping[Any, str | None]) -> Found:
         wanted_digest=wanted,
         results=results,
         versions=versions_of(libraries),
+        wanted_weights=None if weights is None else recorded_weights(weights),
     )
 
 

@@ -12,8 +12,11 @@ Resolver = Callable[[str, int], Sequence[str]]
 Permits = Callable[[str, int], bool]
 """Takes an address and a port, and says whether a connection may be made."""
 
-# Azure answers requests for a machine's secrets at this public address.
-_METADATA = {ipaddress.ip_address("168.63.129.16")}
+# Not for ordinary hosts, although Python calls them global: clouds answer requests for a machine's
+# secrets in the first two, and the third stood for relays.
+_SPECIAL = [
+    ipaddress.ip_network(text) for text in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24")
+]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -46,7 +49,10 @@ def is_public(address: str, port: int = 0) -> bool:
             candidates += [found.sixtofour] if found.sixtofour else []
             candidates += found.teredo or ()
     return all(
-        one.is_global and not one.is_multicast and not one.is_reserved and one not in _METADATA
+        one.is_global
+        and not one.is_multicast
+        and not one.is_reserved
+        and not any(one in network for network in _SPECIAL)
         for one in candidates
     )
 

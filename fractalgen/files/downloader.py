@@ -82,8 +82,9 @@ class WebOptions:
 class _TroubleError(Exception):
     """A request failed.
 
-    `tries` is how many more times to try at most, `at_host` whether the host is at fault, and
-    `too_many` whether it has had too many requests.
+    `tries` is how many more times to try at most, `at_host` whether the host is at fault,
+    `too_many` whether it has had too many requests, and `host` which one it is, also after a
+    redirect.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class _TroubleError(Exception):
         self.tries = tries
         self.wait = wait
         self.at_host = at_host
+        self.host: Host | None = None
 
 
 @dataclass
@@ -201,13 +203,13 @@ class Downloader:
         stopping = stopping or threading.Event()
         tries = 0
         while True:
-            host = self._hosts.of(url)
             try:
                 self._follow(url, partial, stopping)
                 return
-            except DeadHostError as error:
+            except DeadHostError as error:  # noqa: PERF203 - a try is what is repeated
                 raise _TroubleError(f"{error}; the host's other links are skipped") from None
             except _TroubleError as trouble:
+                host = trouble.host or self._hosts.of(url)
                 if trouble.wait is not None and trouble.wait > _MAX_PAUSE_SECONDS:
                     reason = f"{trouble.reason} and asks to wait for {trouble.wait:,.0f} seconds"
                     host.failed(reason, at_once=trouble.too_many)
@@ -235,21 +237,25 @@ class Downloader:
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise _TroubleError(f"a redirect to {parts.scheme or 'no'}:, which is not http(s)")
             host = self._hosts.of(url)
-            if robots and self._options.robots:
-                self._check_robots(host, url, stopping)
-            with host.connection(stopping), self._answer(url, partial) as (response, transfer):
-                host_failed = response.status_code == 429 or response.status_code >= 500
-                if not host_failed:
-                    host.answered()
-                location = response.headers.get("Location")
-                if response.status_code in (301, 302, 303, 307, 308) and location:
-                    # Servers send UTF-8, which http.client reads as Latin-1.
-                    with contextlib.suppress(UnicodeError):
-                        location = location.encode("latin-1").decode()
-                    url = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]"))
-                    continue
-                self._take(response, transfer, partial, stopping)
-                return
+            try:
+                if robots and self._options.robots:
+                    self._check_robots(host, url, stopping)
+                with host.connection(stopping), self._answer(url, partial) as (response, transfer):
+                    host_failed = response.status_code == 429 or response.status_code >= 500
+                    if not host_failed:
+                        host.answered()
+                    location = response.headers.get("Location")
+                    if response.status_code in (301, 302, 303, 307, 308) and location:
+                        # Servers send UTF-8, which http.client reads as Latin-1.
+                        with contextlib.suppress(UnicodeError):
+                            location = location.encode("latin-1").decode()
+                        url = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]"))
+                        continue
+                    self._take(response, transfer, partial, stopping)
+                    return
+            except _TroubleError as trouble:
+                trouble.host = trouble.host or host
+                raise
         raise _TroubleError("it redirects in a circle")
 
     @contextlib.contextmanager

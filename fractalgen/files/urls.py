@@ -7,7 +7,9 @@ from fractalgen.errors import DownloadError
 
 __all__ = ["public_url", "without_secrets"]
 
-_SECRET_KEYS = re.compile(r"key|token|sig|secret|pass|auth|credential", re.IGNORECASE)
+_SECRET_KEYS = re.compile(
+    r"key(?!word)|token|(?<!de)sig|secret|pass|auth(?!or)|credential", re.IGNORECASE
+)
 
 
 def without_secrets(url: str) -> str:

@@ -28,6 +28,7 @@ _OUR_OPS = (
     *("filter", "tone", "warp", "filter", "tone"),
     *("equalize", "posterize", "solarize", "invert", "rotate"),
 )
+_PAIR_WEIGHT = 12.0
 _OWN_PLACE = 1 << 40  # far from the numbers of an image's stream that its plan is drawn from
 
 
@@ -52,7 +53,7 @@ class IPMixMethod(Augmented, IPMixConfig):
     jsd: bool = True
     clean_share: float = 0.0
     pairs: bool = False
-    pair_weight: float = 12.0
+    pair_weight: float = _PAIR_WEIGHT
 
     name: ClassVar[str] = "ipmix"
     uses_set: ClassVar[bool] = True
@@ -76,8 +77,11 @@ class IPMixMethod(Augmented, IPMixConfig):
         if self.jsd and (self.pairs or self.clean_share):
             which = "pairs" if self.pairs else "clean_share"
             raise ArgumentError(
-                f"{which} is for training without jsd, which has clean images and views of its own"
+                f"{which} is for training without jsd; use jsd=False (--no-jsd), or clean_share=0 "
+                "and pairs=False (--clean-share 0 --no-pairs)"
             )
+        if self.pair_weight != _PAIR_WEIGHT and not self.pairs:
+            raise ArgumentError("pair_weight is for training with pairs")
 
     @property
     def n_views(self) -> int:

@@ -192,7 +192,7 @@ class _Tar:
         fault = _fault(member.name)
         if fault is None and (member.issym() or member.islnk()):
             fault = "a link"
-        elif fault is None and not member.isreg():
+        elif fault is None and (not member.isreg() or member.issparse()):
             fault = "not a regular file"
         elif fault is None and not _is_image(member.name):
             return None

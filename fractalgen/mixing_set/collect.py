@@ -111,8 +111,8 @@ def collect(
     of the sources, first take indices whose records are lost and then, unless `lost_only`, new
     ones. So an interrupted collection can be resumed.
 
-    Yields what became of each image. Raises SetError if a foreign file has the name of a new image,
-    or if there are too many images.
+    Yields what became of each image. New images take no index whose file is there without a record.
+    Raises SetError if there are too many images.
     """
     mine = {key[1]: record for key, record in store.records.items() if key[0] == family}
     index_of = {(r.origin.path, r.origin.sha256): i for i, r in mine.items() if r.origin}
@@ -165,8 +165,8 @@ def collect(
                 item.author or options.author,
             )
             index = index_of.get((item.path, found.sha256))
-            if found.data is None:
-                _update_origin(store, mine, index, origin)
+            if found.data is None or index in kept:
+                _update_origin(store, (family, index), origin)
                 yield Collected()
                 continue
             near = seen.like(found.perceptual_hash)
@@ -176,14 +176,16 @@ def collect(
                 continue
             if index is None:
                 index = next(free, None)
+                while index is not None and index not in lost:
+                    path = store.path(image_file(family, index, found.extension))
+                    if not _is_another(path, found.data):
+                        break
+                    index = next(free, None)
                 if index is None and lost_only:
                     yield Collected()
                     continue
                 if index is None:
                     raise SetError(f"{family} would have more than {MAX_INDEX:,} images")
-                if index not in lost:
-                    path = store.path(image_file(family, index, found.extension))
-                    _check_not_foreign(path, found.data)
             file = image_file(family, index, found.extension)
             store.write(file, found.data)
             record = Record(
@@ -208,11 +210,10 @@ def _items(sources: Sequence[Source]) -> Iterator[Item | Refusal]:
         yield from source.items()
 
 
-def _update_origin(
-    store: Store, mine: dict[int, Record], index: int | None, origin: Origin
-) -> None:
+def _update_origin(store: Store, key: tuple[str, int | None], origin: Origin) -> None:
     """Record the licence and author of an image that the set has, if they are known only now."""
-    record = mine.get(index) if index is not None else None
+    folder, index = key
+    record = None if index is None else store.records.get((folder, index))
     if record is None or record.origin is None:
         return
     known = dataclasses.replace(
@@ -224,10 +225,9 @@ def _update_origin(
         store.manifest.append(dataclasses.replace(record, origin=known))
 
 
-def _check_not_foreign(path: Path, data: bytes) -> None:
-    """Refuse to overwrite a file, unless a crash left this very file unrecorded."""
-    if path.is_file() and read_regular(path) != data:
-        raise SetError(f"{path} already exists but is not part of this set; move it away first")
+def _is_another(path: Path, data: bytes) -> bool:
+    """Whether a file that no record names is there, and not the very one that a crash left."""
+    return path.is_file() and read_regular(path) != data
 
 
 def _checked(data: bytes, item: Item) -> str:

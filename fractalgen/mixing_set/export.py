@@ -46,7 +46,9 @@ LAYOUTS.add(
     "pixmix",
     Layout(
         others="fractals_and_fvis/fractals/images",
-        folders={"features": "fractals_and_fvis/first_layers_resized256_onevis/images"},
+        folders=dict.fromkeys(
+            ("features", "feature-vis"), "fractals_and_fvis/first_layers_resized256_onevis/images"
+        ),
     ),
 )
 

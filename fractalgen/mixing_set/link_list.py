@@ -22,6 +22,8 @@ _COLUMNS = {
     "author": ("author", "creator", "artist"),
     "hash": ("hash", "sha256", "sha1", "md5"),
 }
+# A URL of an image, and something after a delimiter.
+_SEVERAL_COLUMNS = re.compile(r"\.(?:jpe?g|png|webp|gif|bmp|tiff?)[,;\t]", re.I)
 _HASH = re.compile(r"(?:sha256|sha1|md5)?[:=]?([0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})", re.I)
 _BLOCK = 2000  # links whose hosts take turns
 _N_TRIED = 100  # lines, of which one must be a URL
@@ -135,6 +137,12 @@ class LinkList:
             place = columns.get(column, len(row))
             return row[place].strip() if place < len(row) else ""
 
+        if self._columns is None and _SEVERAL_COLUMNS.search(field("url")):
+            return Refusal(
+                f"line {number}",
+                "it has several columns, but the first line does not name them: "
+                "url,licence,author,hash",
+            )
         url = quote(field("url"), safe="%/:=&?~#+!$,;'@()*[]")
         try:
             parts = urlsplit(url)

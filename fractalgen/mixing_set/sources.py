@@ -58,7 +58,7 @@ def open_source(
             name, source = place, None
             try:
                 name, limit = without_secrets(place), max_bytes or MAX_FILE_BYTES
-                if public_url(place) in recorded:
+                if public_url(place) == place and place in recorded:
                     source = _SingleImage(None, place)
                 else:
                     file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile(prefix=_PREFIX))
@@ -139,8 +139,8 @@ class _SingleImage:
 
     def __init__(self, file: IO[bytes] | None, place: str) -> None:
         self._file = file
-        self._remote = is_url(place)
-        self._path = public_url(place) if self._remote else Path(place).name
+        self._path = public_url(place) if is_url(place) else Path(place).name
+        self._remote = is_url(place) and self._path == place
 
     def items(self) -> Iterator[Item | Refusal]:
         yield Item(self._path, self._read, remote=self._remote)
@@ -168,14 +168,15 @@ class _Links:
             if isinstance(link, Refusal):
                 yield link
                 continue
+            path = public_url(link.url)
             yield Item(
-                public_url(link.url),
+                path,
                 lambda stopping, link=link: self._read(link, stopping),  # type: ignore[misc]
                 licence=link.licence,
                 author=link.author,
                 sha256=link.sha256,
                 digest=link.digest,
-                remote=True,
+                remote=path == link.url,
             )
 
     def _read(self, link: Link, stopping: threading.Event) -> bytes:

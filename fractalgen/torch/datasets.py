@@ -189,7 +189,7 @@ def normalized_tensor(
 def checked_augmenter(aug: Any) -> Augmenter:
     """Return `aug` if it augments batches."""
     if not callable(getattr(aug, "batch", None)):
-        raise ArgumentTypeError(f"aug must be a fractalgen.IPMix, not {shown(aug)}")
+        raise ArgumentTypeError(f"aug must be an augmenter like fractalgen.IPMix, not {shown(aug)}")
     return aug  # type: ignore[no-any-return]
 
 

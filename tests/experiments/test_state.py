@@ -102,3 +102,11 @@ def test_files_of_others_are_seen(tmp_path):
     assert look(experiment, {}).foreign is None
     (tmp_path / "thesis.tex").touch()
     assert look(experiment, {}).foreign == "thesis.tex"
+
+
+def test_weights_from_another_file_are_another_run():
+    config = dataclasses.replace(EXPERIMENT.config, weights="b.pt")
+    experiment = dataclasses.replace(EXPERIMENT, config=config)
+    recorded = dataclasses.replace(EXPERIMENT.config, weights="sha256:a")
+    assert decide(experiment, found(config=recorded, wanted_weights="sha256:b")).step is Step.REFUSE
+    assert decide(experiment, found(config=recorded, wanted_weights="sha256:a")).step is Step.DONE

@@ -165,3 +165,15 @@ def test_metadata_is_dropped_and_pixels_are_kept(tmp_path):
         with Image.open(copy) as stored, Image.open(original) as given:
             assert not stored.getexif()
             assert np.array_equal(np.asarray(stored), np.asarray(given))
+
+
+def test_sparse_members_are_refused(tmp_path):
+    path = tmp_path / "sparse.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        add(archive, "good.png", png(0))
+        add(archive, "holes.png", kind=tarfile.GNUTYPE_SPARSE)
+    summary = build(EMPTY, tmp_path / "set", collected={"extra": str(path)})
+    assert [(one.path, one.reason) for one in summary.refused] == [
+        ("holes.png", "not a regular file")
+    ]
+    assert summary.n_images == 1

@@ -147,16 +147,15 @@ def test_the_users_own_files_in_a_set_are_not_written_over(mine, tmp_path):
     (out / "extra").mkdir()
     (out / "extra/000000.jpg").write_text("mine")
     (out / "extra/000001.png").write_text("mine")
-    with pytest.raises(SetError, match=r"extra/000000\.jpg already exists but is not part"):
-        build(EMPTY, out, collected={"extra": str(mine)})
-    (out / "extra/000000.jpg").unlink()
-    with pytest.raises(SetError, match=r"extra/000001\.png already exists but is not part"):
-        build(EMPTY, out, collected={"extra": str(mine)})
-    assert (out / "extra/000001.png").read_text() == "mine"
-    (out / "extra/000001.png").unlink()
     build(EMPTY, out, collected={"extra": str(mine)})
+    assert (out / "extra/000000.jpg").read_text() == "mine"
+    assert (out / "extra/000001.png").read_text() == "mine"
     build(ifs_recipe(2), tmp_path / "fresh", collected={"extra": str(mine)})
-    assert tree(out) == tree(tmp_path / "fresh")
+    origins = [
+        [record["origin"]["sha256"] for record in records(folder) if "origin" in record]
+        for folder in (out, tmp_path / "fresh")
+    ]
+    assert origins[0] == origins[1]
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -386,3 +385,26 @@ def test_a_class_set_takes_no_collected_images(tmp_path):
     with pytest.raises(SetError, match="is a class set"):
         build(Recipe(families=[]), tmp_path / "set", collected={"extra": str(tmp_path / "mine")})
     assert names_in(tmp_path / "set") == before
+
+
+def test_an_image_that_two_sources_have_is_counted_once(tmp_path):
+    (tmp_path / "mine").mkdir()
+    noise(0).save(tmp_path / "mine" / "a.png")
+    places = {"extra": [str(tmp_path / "mine")] * 2}
+    summary = build(Recipe(families=[]), tmp_path / "set", collected=places)
+    assert (summary.n_images, summary.n_drawn, summary.families[0].kept) == (1, 1, 0)
+
+
+def test_a_file_that_a_crash_left_without_a_record_does_not_end_the_collecting(tmp_path):
+    (tmp_path / "mine").mkdir()
+    noise(0).save(tmp_path / "mine" / "a.png")
+    build(Recipe(families=[]), tmp_path / "set", collected={"extra": str(tmp_path / "mine")})
+    left = tmp_path / "set" / "extra" / "000001.png"
+    left.write_bytes(b"of an image that is gone from the list")
+    noise(1).save(tmp_path / "mine" / "b.png")
+    build(Recipe(families=[]), tmp_path / "set", collected={"extra": str(tmp_path / "mine")})
+    assert left.read_bytes() == b"of an image that is gone from the list"
+    assert [record["file"] for record in records(tmp_path / "set")] == [
+        "extra/000000.png",
+        "extra/000002.png",
+    ]

@@ -179,3 +179,31 @@ def test_hosts_take_turns_and_thousands_of_dead_links_end_soon(server, tmp_path)
     assert sum(counts.values()) == 5300
     assert counts["the server answered 404 Not Found"] == 300
     assert counts["no connection; the host's other links are skipped"] > 4900
+
+
+def test_urls_that_differ_in_a_secret_alone_are_images_of_their_own(tmp_path):
+    with misbehaving_server({"/i": png(0)}) as server:
+        lines = [f"{server.address}/i?key={n}" for n in range(3)]
+        collect(tmp_path, lines[0])
+        server.files["/i"] = png(1)  # another image at the other address
+        summary = collect(tmp_path, "\n".join(lines[1:]))
+    assert (summary.n_drawn, summary.ok) == (1, True)  # the two others are one image
+    assert len(records(tmp_path / "set")) == 2
+    assert "=1" not in (tmp_path / "set/manifest.jsonl").read_text()
+
+
+def test_a_list_without_a_header_says_so(server, tmp_path):
+    lines = [f"{server.address}/0.png", f"{server.address}/1.png,CC0-1.0,me"]
+    summary = collect(tmp_path, "\n".join(lines))
+    assert "the first line does not name them" in refused(summary)["line 2"]
+
+
+def test_the_host_that_a_redirect_leads_to_is_to_blame(tmp_path):
+    one_at_a_time = CollectOptions(web=WEB, connections=1)
+    with misbehaving_server() as busy, misbehaving_server({"/ok.png": png(0)}) as server:
+        text = f"{server.address}/to?{busy.address}/busy-for-long\n{server.address}/ok.png"
+        summary = collect(tmp_path, text, one_at_a_time)
+    assert [record["origin"]["path"] for record in records(tmp_path / "set")] == [
+        f"{server.address}/ok.png"
+    ]
+    assert len(refused(summary)) == 1

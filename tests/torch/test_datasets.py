@@ -179,7 +179,9 @@ def test_options_are_checked_when_they_are_given(aug, labelled, kind, options, m
 
 def test_what_does_not_augment_is_refused(labelled):
     for aug in (None, "ipmix", labelled):
-        with pytest.raises(TypeError, match=r"aug must be a fractalgen\.IPMix, not"):
+        with pytest.raises(
+            TypeError, match=r"aug must be an augmenter like fractalgen\.IPMix, not"
+        ):
             IPMixDataset(labelled, aug)
 
 

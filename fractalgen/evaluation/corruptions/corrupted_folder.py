@@ -152,6 +152,8 @@ def write_corruptions(
     for kind, value, known in (("layout", layout, LAYOUTS), ("format", image_format, FORMATS)):
         if value not in known:
             raise RunUsageError(f"unknown {kind} '{value}': {nearest(value, list(known))}")
+    if layout == LAYOUTS[0] and image_format != _PUBLISHED:
+        raise RunUsageError(f"the layout {layout} has arrays, not files; leave out --format")
     if table is not None:
         if suite.with_table is None:
             raise RunUsageError(

@@ -27,9 +27,9 @@ from fractalgen.evaluation.measurements.measurement import (
 from fractalgen.evaluation.metrics.classification import error_rate
 from fractalgen.seeding import rng_for
 
-__all__ = ["AutoAttack", "AutoAttackEntry", "AutoAttackOptions"]
+__all__ = ["ATTACK_PACKAGE", "AutoAttack", "AutoAttackEntry", "AutoAttackOptions"]
 
-_PACKAGE = "pyautoattack"
+ATTACK_PACKAGE = "pyautoattack"
 _MIN_CLASSES = 4  # its targeted loss compares the four largest logits
 
 
@@ -40,7 +40,7 @@ class AutoAttackOptions(Options):
     autoattack: str = option(
         NONE,
         "Run AutoAttack, an ensemble of four attacks, which takes hundreds of passes per image; "
-        f"needs the package {_PACKAGE}.",
+        f"needs the package {ATTACK_PACKAGE}.",
         choices=(NONE, *NORMS),
     )
     autoattack_epsilon: float = option(
@@ -50,12 +50,16 @@ class AutoAttackOptions(Options):
 
 @dataclass(frozen=True)
 class AutoAttackEntry(Entry):
-    """The error under the standard version of AutoAttack; `epsilon` is a share of the range."""
+    """The error under the standard version of AutoAttack; `epsilon` is a share of the range.
+
+    The random numbers of the attack depend on `batch_size`.
+    """
 
     error: float
     norm: str
     epsilon: float
     n: int
+    batch_size: int = 0
 
 
 class AutoAttack(Measurement[AutoAttackOptions, AutoAttackEntry]):
@@ -75,8 +79,8 @@ class AutoAttack(Measurement[AutoAttackOptions, AutoAttackEntry]):
         """Plan the attack if it is asked for, and check that it can run."""
         if options.autoattack == NONE:
             return []
-        if importlib.util.find_spec(_PACKAGE) is None:
-            raise RunError(f"--autoattack needs another package: pip install {_PACKAGE}")
+        if importlib.util.find_spec(ATTACK_PACKAGE) is None:
+            raise RunError(f"--autoattack needs another package: pip install {ATTACK_PACKAGE}")
         if len(model.data.classes) < _MIN_CLASSES:
             raise RunError(
                 f"AutoAttack needs {_MIN_CLASSES} classes or more, and {model.data.name} has "
@@ -121,6 +125,7 @@ class AutoAttack(Measurement[AutoAttackOptions, AutoAttackEntry]):
             norm=options.autoattack,
             epsilon=epsilon,
             n=n,
+            batch_size=model.batch_size,
         )
         return Measured(entry)
 
@@ -135,13 +140,13 @@ class AutoAttack(Measurement[AutoAttackOptions, AutoAttackEntry]):
         return Section(
             "AutoAttack",
             f"{NORMS.get(entry.norm, entry.norm)} {in_255ths(entry.epsilon)}, "
-            f"{of_test_images(entry.n, n_test)}",
+            f"{of_test_images(entry.n, n_test)} in batches of {entry.batch_size}",
             (figure,),
         )
 
     def distributions(self, options: AutoAttackOptions) -> tuple[str, ...]:
         """Return the package, if it is used."""
-        return () if options.autoattack == NONE else (_PACKAGE,)
+        return () if options.autoattack == NONE else (ATTACK_PACKAGE,)
 
 
 @contextmanager

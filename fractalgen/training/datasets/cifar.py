@@ -101,4 +101,13 @@ _RECIPES = {
 _RECIPES["fractalgen"] = dataclasses.replace(_RECIPES["official"], average=0.995)
 
 CIFAR10 = DataSet("cifar10", _load, image_size=32, recipes=_RECIPES, crop_padding=1 / 8)
-CIFAR100 = DataSet("cifar100", _load, image_size=32, recipes=_RECIPES, crop_padding=1 / 8)
+CIFAR100 = DataSet(
+    "cifar100",
+    _load,
+    image_size=32,
+    recipes={
+        name: dataclasses.replace(one, method_options={"cutout": {"hole": 0.25}})
+        for name, one in _RECIPES.items()
+    },
+    crop_padding=1 / 8,
+)

@@ -3,8 +3,9 @@
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,7 +234,13 @@ def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int,
 
 
 # ImageNet's settings. All recipes start from a pretrained network, which must be set by `weights`.
-_MIXING = {"ipmix": {"beta": 4.0, "severity": 1.0, "patch_sizes": "imagenet"}}
+_MIXING: Mapping[str, Mapping[str, Any]] = {
+    "ipmix": {"beta": 4.0, "severity": 1.0, "patch_sizes": "imagenet"},
+    "pixmix": {"beta": 4.0, "severity": 1.0},
+    "prime": {"max_frequency": 500, "bandwidth": 20, "temperature": 0.05, "max_modes": 500},
+    "cutmix": {"p": 1.0},
+    "autoaugment": {"policy": "imagenet"},
+}
 _PAPER = Defaults(
     "resnet-50",
     epochs=180,

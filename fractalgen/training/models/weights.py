@@ -52,6 +52,14 @@ def load_weights(model: Any, source: str, model_name: str) -> str:
     return record
 
 
+def recorded_weights(source: str) -> str | None:
+    """Return what `load_weights` returns for a file or a run; None for other sources."""
+    try:
+        return f"sha256:{file_hash(_file_of(source))}"
+    except (RunError, OSError):
+        return None
+
+
 def _file_of(source: str) -> Path:
     path = Path(source)
     try:
