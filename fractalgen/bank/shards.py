@@ -108,7 +108,11 @@ def complete_shards(names: Iterable[str]) -> dict[int, bool]:
 
 
 def write_shard(
-    location: Location, number: int, images: Iterable[Member], *, is_short: Callable[[], bool] = lambda: False
+    location: Location,
+    number: int,
+    images: Iterable[Member],
+    *,
+    is_short: Callable[[], bool] = lambda: False,
 ) -> Shard:
     """Write a shard and then its index; the same images give the same bytes.
 
