@@ -45,7 +45,7 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self.folder: Path | None = folder
         self.name = str(folder)
-        self._path = folder
+        self._path = folder.absolute()  # for processes with another working directory
 
     def sizes(self) -> dict[str, int]:
         """Return the size of each file in bytes, by name; empty if the folder does not exist."""

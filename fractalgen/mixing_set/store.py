@@ -30,7 +30,7 @@ from fractalgen.registry import first_few
 __all__ = ["FolderTask", "Store"]
 
 
-_PER_TASK = 1000
+_PER_TASK = 100  # what is drawn twice if a machine is lost
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,11 @@ class FolderTask:
     family: str
     wanted: tuple[Key, ...]
 
-    def keys(self, recipe: Recipe) -> Sequence[Key]:
+    def planned(self) -> Sequence[Key]:
+        """Return the images."""
+        return self.wanted
+
+    def keys(self) -> Sequence[Key]:
         """Return the images to draw."""
         return self.wanted
 
