@@ -71,7 +71,7 @@ class Engine(Protocol):
 
     def run(
         self, recipe: Recipe, tasks: Sequence[Task[R]], on_drawn: OnDrawn | None = None
-    ) -> Generator[R, None, None]:
+    ) -> Generator[R | Failure, None, None]:
         """Do the tasks in any order; yield what they stored, each once.
 
         `on_drawn` is called with the number of images drawn since its last call.
