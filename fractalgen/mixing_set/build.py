@@ -52,6 +52,7 @@ def build(
     fetching: Progress | None = None,
     engine: Engine | None = None,
     part: Part = WHOLE,
+    shards: bool = False,
     shard_size: int | None = None,
 ) -> Summary:
     """Draw a recipe's images into a folder or into shards, except those that exist already.
@@ -86,10 +87,11 @@ def build(
     part : Part
         Draw only these images or shards, and leave the others to other jobs; `merge` joins their
         sets.
+    shards : bool
+        Write tar files of WebDataset's layout instead of a file per image. A set at a URL, or one
+        that is in shards already, is always in shards.
     shard_size : int or None
-        Number of images per shard, to write tar files of WebDataset's layout instead of a file per
-        image. None for a file per image in a new folder, for 1,000 at a new URL, and for what an
-        existing set has.
+        Number of images per shard; implies `shards`. None for the existing set's, or 1,000.
 
     Returns
     -------
@@ -122,7 +124,7 @@ def build(
             getattr(family.family, "prepare", lambda: None)()
     if shard_size is not None:
         check_shard_size(shard_size)
-    if shard_size is not None or is_sharded(out):
+    if shards or shard_size is not None or is_sharded(out):
         if places:
             raise SetError("a set in shards holds drawn images only; collect into a folder")
         return build_shards(
@@ -465,13 +467,16 @@ class _Work:
 
     def _family_summaries(self) -> Iterator[FamilySummary]:
         for family in self.requested.with_collected(self.store.records).families:
-            there = (key for key in family.image_keys() if self.store.has(key, self.recipe))
+            keys = [
+                *(family.image_keys() if family.collected else self._part.of(family.image_keys()))
+            ]
+            there = (key for key in keys if self.store.has(key, self.recipe))
             records = [self.store.records[key] for key in there]
             attempts = sum(record.attempt or 0 for record in records)
             n_drawn = self.store.n_added[family.name]
             yield FamilySummary(
                 family.name,
-                family.n,
+                len(keys),
                 n_drawn,
                 len(records) - n_drawn,
                 len(records) / attempts if attempts else None,

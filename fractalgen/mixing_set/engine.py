@@ -38,11 +38,14 @@ class Failure:
         The exception's type and text.
     params : str or None
         The parameters as JSON text; None if sampling them failed, and for several images.
+    n_images : int
+        Number of images.
     """
 
     file: str
     reason: str
     params: str | None = None
+    n_images: int = 1
 
 
 class Task(Protocol[R_co]):

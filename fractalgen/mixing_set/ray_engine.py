@@ -20,7 +20,7 @@ from fractalgen.mixing_set.drawing import batches, draw
 from fractalgen.mixing_set.engine import Drawn, Failure, OnDrawn, Task
 from fractalgen.mixing_set.keys import image_file
 from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.pool import default_workers, image_memory
+from fractalgen.pool import check_workers, default_workers, image_memory
 from fractalgen.version import __version__
 
 __all__ = ["RayEngine"]
@@ -45,15 +45,22 @@ class RayEngine:
         The cluster's ``HOST:PORT``; ``auto`` for the one that this machine belongs to; None to
         start Ray on this machine, and stop it afterwards. A cluster that this process has joined
         already is used in any case.
+    workers : int or None
+        Number of CPUs to use if Ray is started on this machine; None for all.
 
     Raises
     ------
     ArgumentError
-        If the address is neither.
+        If the address is neither, or `workers` is given for a running cluster.
     """
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
         self._address = _checked(address)
+        self._workers = check_workers(workers)
+        if address is not None and workers is not None:
+            raise ArgumentError(
+                "a running Ray cluster uses all its CPUs; leave out --workers, or the address"
+            )
 
     def run(
         self, recipe: Recipe, tasks: Sequence[Task[R]], on_drawn: OnDrawn | None = None
@@ -72,8 +79,8 @@ class RayEngine:
         """
         if not tasks:
             return
-        with _cluster(self._address) as ray:
-            _check_machines(ray, {task.folder for task in tasks if task.folder})
+        with _cluster(self._address, self._workers) as ray:
+            _check_machines(ray, {task.folder.absolute() for task in tasks if task.folder})
             yield from _run(ray, recipe, tasks, on_drawn)
 
 
@@ -90,7 +97,7 @@ def _checked(address: str | None) -> str | None:
 
 
 @contextlib.contextmanager
-def _cluster(address: str | None) -> Iterator[Any]:
+def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
     """Join a cluster, or start one on this machine; leave or stop it at the end."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -114,7 +121,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
                 ray,
                 "Ray does not start on this machine",
                 address="local",
-                num_cpus=default_workers(),
+                num_cpus=workers or default_workers(),
                 object_store_memory=_OBJECT_STORE_BYTES,
                 include_dashboard=False,
                 _temp_dir=folder.name,
@@ -317,9 +324,8 @@ def _cancel(ray: Any, refs: list[Any]) -> None:
 
 def _failure(ray: Any, recipe: Recipe, task: Task[Any], error: Exception) -> Failure:
     """Say why Ray gave a task up."""
-    first, last = (
-        image_file(*key, FORMATS[recipe.format]) for key in (task.planned()[0], task.planned()[-1])
-    )
+    keys = task.planned()
+    first, last = (image_file(*key, FORMATS[recipe.format]) for key in (keys[0], keys[-1]))
     cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else None
     if cause is not None:
         reason = str(cause) if isinstance(cause, SetError) else f"{type(cause).__name__}: {cause}"
@@ -329,4 +335,5 @@ def _failure(ray: Any, recipe: Recipe, task: Task[Any], error: Exception) -> Fai
         reason = f"the process that drew them died {_MAX_RETRIES + 1} times"
     else:
         reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-    return Failure(first if first == last else f"{first} to {last}", reason)
+    files = first if first == last else f"{first} to {last}"
+    return Failure(files, reason, n_images=len(keys))
