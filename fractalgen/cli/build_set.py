@@ -139,11 +139,11 @@ def run_build(
     out: Path | str,
     *,
     workers: int | None,
-    engine: str,
-    address: str | None,
     overwrite: bool,
     quiet: bool,
     as_json: bool,
+    engine: str = "local",
+    address: str | None = None,
     shards: bool = False,
     shard_size: int | None = None,
     part: Part | None = None,
@@ -195,13 +195,10 @@ def run_build(
 def _engine(name: str, workers: int | None, address: str | None) -> Engine:
     from fractalgen.mixing_set.engines import ENGINES
 
-    kind = ENGINES[name]
-    if address is None:
-        made: Engine = kind(workers=workers)
-        return made
-    if name != "ray":
+    options = {} if address is None else {"address": address}
+    if options and name != "ray":
         raise click.UsageError("--address is the address of a Ray cluster: it needs --engine ray.")
-    made = kind(address=address, workers=workers)
+    made: Engine = ENGINES[name](workers=workers, **options)
     return made
 
 

@@ -30,7 +30,7 @@ R = TypeVar("R")
 _PER_CPU = 2  # tasks that run or wait for a CPU, so that none is idle
 _MAX_RETRIES = 3  # of a task, whether its process, its machine, or the storage failed
 _CONNECT_SECONDS = 5
-_HEALTH_SECONDS = 20
+_HEALTH_SECONDS = 15
 _PROBE_SECONDS = 60
 _CANCEL_SECONDS = 5
 _OBJECT_STORE_BYTES = 128 << 20  # results are small
@@ -129,7 +129,10 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
             )
         else:
             address = _reachable(address)
-            _init(ray, f"cannot join the Ray cluster at {address}", address=address, **quiet)
+            what = f"cannot join the Ray cluster at {address}"
+            if address == "auto":
+                what = "cannot join a Ray cluster that this machine belongs to"
+            _init(ray, what, address=address, **quiet)
         yield ray
 
 
@@ -137,6 +140,10 @@ def _init(ray: Any, what: str, **options: Any) -> None:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**options)
+    except ConnectionError:
+        raise SetError(
+            f"{what}: none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
+        ) from None
     except (Exception, SystemExit) as error:  # Ray raises many types, and exits if it gives up
         reason = " ".join(str(error).split())
         if "ersion mismatch" in reason:
