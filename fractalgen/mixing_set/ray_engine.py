@@ -100,6 +100,7 @@ def _checked(address: str | None) -> str | None:
 def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
     """Join a cluster, or start one on this machine; leave or stop it at the end."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # else what we drop is kept, and printed later
     try:
         import ray
     except ImportError:
@@ -111,6 +112,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
     with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(_WithoutRay(sys.stdout)))
         stack.callback(ray.shutdown)
         if address is None:
             # Stopped processes leave their logs behind.
@@ -134,6 +136,22 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
                 what = "cannot join a Ray cluster that this machine belongs to"
             _init(ray, what, address=address, **quiet)
         yield ray
+
+
+class _WithoutRay:
+    """Passes on what is printed, but not Ray's news of killed tasks, which we report ourselves."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if threading.current_thread().name == "ray_listen_error_messages":
+            return len(text)
+        n: int = self._stream.write(text)
+        return n
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _init(ray: Any, what: str, **options: Any) -> None:

@@ -90,6 +90,13 @@ def wait_for(condition):
     return found
 
 
+def command(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_the_engine_changes_nothing(tmp_path, engine, expected):
     """Images in files and in shards, of several families, are those that threads draw."""
     mixed = Recipe(SIZE, families=[FamilyRecipe.of("ifs", 130), FamilyRecipe.of("features", 4)])
@@ -131,9 +138,10 @@ def test_the_work_of_a_removed_node_is_done_by_others(tmp_path, cluster, engine,
 
     def remove(done, _):
         if done and not removed:
-            wait_for(lambda: list(events.glob(f"*-{node.node_id}")))
+            paused = wait_for(lambda: list(events.glob(f"*-{node.node_id}")))
             cluster.remove_node(node, allow_graceful=False)
             removed.append(node)
+            wait_for(lambda: b"_do" not in command(int(paused[0].name.split("-")[1])))
             (events / "go").touch()
 
     paused = FaultyEngine(engine, "pause", events)
@@ -251,14 +259,7 @@ def test_ctrl_c_cancels_what_runs(tmp_path, cluster, events):
     assert "BuildInterrupted" in errors
     assert not [name for name in tree(out) if name.endswith(".part")]
     pid = int(paused[0].name.split("-")[1])
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or b"_do" not in _command(pid))
-
-
-def _command(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+    wait_for(lambda: b"_do" not in command(pid))
 
 
 @pytest.mark.parametrize(
