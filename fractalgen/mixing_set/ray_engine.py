@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from fractalgen.errors import ArgumentError, MissingPackageError, SetError
 from fractalgen.families.compilation import compile_once
 from fractalgen.images.formats import FORMATS
-from fractalgen.mixing_set.drawing import batches, draw
-from fractalgen.mixing_set.engine import Drawn, Failure, OnDrawn, Task
+from fractalgen.mixing_set.engine import Failure, OnDrawn, Task
 from fractalgen.mixing_set.keys import image_file
+from fractalgen.mixing_set.local_engine import LocalEngine
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.pool import check_workers, default_workers, image_memory
 from fractalgen.version import __version__
@@ -318,21 +318,12 @@ def _run(
         _cancel(ray, list(running))
 
 
-def _do(recipe: Recipe, task: Task[R], version: str) -> list[R]:
-    """Do a task in a process of the cluster."""
+def _do(recipe: Recipe, task: Task[R], version: str) -> list[R | Failure]:
+    """Do a task in a process of the cluster: a thread draws, and another one stores."""
     if version != __version__:  # a machine that joined the cluster during the build
         raise SetError(f"this machine has fractalgen {__version__}, the build {version}")
-    keys = task.keys()
-    if not keys:
-        return []
     compile_once(task.family)
-    stopping = threading.Event()  # nobody sets it: Ray raises KeyboardInterrupt instead
-
-    def images() -> Iterator[Drawn | Failure]:
-        for some in batches(recipe, keys):
-            yield from draw(recipe, some, stopping)
-
-    return list(task.store(images()))
+    return list(LocalEngine(workers=1).run(recipe, [task]))
 
 
 def _cancel(ray: Any, refs: list[Any]) -> None:
