@@ -140,11 +140,13 @@ class ImagesInShards:
         """Yield the rows of images that lie side by side."""
         rows: list[int] = []
         for row in sorted(range(len(self._packed)), key=lambda row: self._packed[row][1:]):
-            _, shard, start, stop = self._packed[row]
+            each = self._packed[row]
             if rows:
                 first, last = self._packed[rows[0]], self._packed[rows[-1]]
-                together = shard == first.shard and last.stop <= start
-                if not together or stop - first.start > _RANGE_BYTES or len(rows) >= n:
+                follows = each.shard == first.shard and last.stop <= each.start
+                sound = not self._problem(first) and not self._problem(each)
+                short = each.stop - first.start <= _RANGE_BYTES and len(rows) < n
+                if not (follows and sound and short):
                     yield rows
                     rows = []
             rows.append(row)
@@ -156,15 +158,9 @@ class ImagesInShards:
     ) -> Sequence[tuple[int, Callable[[], bytes]]]:
         """Read a range of a tar file, and return what cuts the images out of it."""
         first, last = self._packed[rows[0]], self._packed[rows[-1]]
-        name = shard_file(first.shard)
-        problem, data = "", b""
-        if name not in self._sizes:
-            problem = f"{name} is missing"
-        elif not 0 <= first.start <= last.stop <= self._sizes[name]:
-            problem = f"{name} is shorter than its index says"
-        elif last.stop - first.start > max(_RANGE_BYTES, MAX_BYTES):
-            problem = f"larger than {MAX_BYTES >> 20} MiB"
-        else:
+        problem, data = self._problem(first), b""
+        if not problem:
+            name = shard_file(first.shard)
             try:
                 data = self._location.read(name, first.start, last.stop)
             except OSError as error:
@@ -178,3 +174,14 @@ class ImagesInShards:
             return found
 
         return [(row, partial(cut, self._packed[row])) for row in rows]
+
+    def _problem(self, each: Packed) -> str:
+        """Say why an image cannot be where the index says; empty if it can."""
+        name = shard_file(each.shard)
+        if name not in self._sizes:
+            return f"{name} is missing"
+        if not 0 <= each.start <= each.stop <= self._sizes[name]:
+            return f"{name} is shorter than its index says"
+        if each.stop - each.start > MAX_BYTES:
+            return f"larger than {MAX_BYTES >> 20} MiB"
+        return ""
