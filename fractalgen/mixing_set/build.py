@@ -15,13 +15,14 @@ from fractalgen.files.urls import without_secrets
 from fractalgen.mixing_set.class_list import write_class_list
 from fractalgen.mixing_set.collect import CollectOptions, collect
 from fractalgen.mixing_set.description import Description, Overwriting
-from fractalgen.mixing_set.engine import Engine, LocalEngine
+from fractalgen.mixing_set.engine import Engine, Failure, LocalEngine
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.item import Refusal, Source
-from fractalgen.mixing_set.keys import Key, parse_image_file
+from fractalgen.mixing_set.keys import parse_image_file
+from fractalgen.mixing_set.part import WHOLE, Part
 from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
 from fractalgen.mixing_set.sources import is_url, open_source
-from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.store import FolderTask, Store
 from fractalgen.mixing_set.summary import FamilySummary, Summary
 from fractalgen.mixing_set.verify import Findings, inspect
 from fractalgen.pool import Progress, check_workers
@@ -56,6 +57,7 @@ def build(
     progress: Progress | None = None,
     fetching: Progress | None = None,
     engine: Engine | None = None,
+    part: Part = WHOLE,
 ) -> Summary:
     """Draw a recipe's images into a folder, except those that exist already.
 
@@ -85,6 +87,8 @@ def build(
         Called with the number of bytes downloaded and the total.
     engine : Engine or None
         Draws the images; None for threads of this process.
+    part : Part
+        Draw only these images, and leave the others to other jobs; `merge` joins their sets.
 
     Returns
     -------
@@ -136,7 +140,7 @@ def build(
         sources, unopened = _open_sources(stack, places, store, options, fetching, replaced)
         store.check_nothing_foreign(requested)
         n_removed = store.remove(replaced) if replaced else 0
-        work = _Work(store, joined, requested, overwriting, options, workers, progress)
+        work = _Work(store, joined, requested, overwriting, options, workers, progress, part=part)
         work.refused += unopened
         work.run(sources, engine or LocalEngine(workers))
         work.notes += _about_too_few(work, recipe, places)
@@ -305,6 +309,7 @@ class _Work:
         workers: int | None,
         progress: Progress | None,
         *,
+        part: Part = WHOLE,
         lost_only: bool = False,
     ) -> None:
         self.store = store
@@ -313,8 +318,10 @@ class _Work:
         self.overwriting = overwriting
         self.notes: list[str] = []
         self.refused: list[Refusal] = []
+        self.failed: list[Failure] = []
         self.near_duplicates: list[tuple[str, str]] = []
         self.n_left_out = 0
+        self._part = part
         self._options = options
         self._workers = workers
         self._progress = progress
@@ -325,14 +332,14 @@ class _Work:
     def run(self, sources: Mapping[str, Sequence[Source]], engine: Engine) -> None:
         """Write the description, make missing images, sort the manifest, update the description."""
         store = self.store
-        missing = list(store.missing(self.requested))
-        drawn_with = self._drawn_with(missing)
+        tasks = store.tasks(self.requested, self._part)
+        drawn_with = self._drawn_with(anything=bool(tasks))
         if store.has_class_list and not self.recipe.has_classes:
             store.path(CLASSES_FILE).unlink(missing_ok=True)
         store.describe(Description(self.recipe, drawn_with, self.overwriting))
         if self.recipe.has_classes:
             write_class_list(store.folder, self.recipe)
-        self._total = len(missing)
+        self._total = sum(len(task.wanted) for task in tasks)
         for source in itertools.chain.from_iterable(sources.values()):
             known = self._total is not None and source.n_images is not None
             self._total = (self._total or 0) + (source.n_images or 0) if known else None
@@ -341,7 +348,7 @@ class _Work:
             with store.adding():
                 for family, opened in sources.items():
                     self._collect(family, opened)
-                self._draw(missing, engine)
+                self._draw(tasks, engine)
         except KeyboardInterrupt:
             raise BuildInterrupted(self._done, self._total) from None
         finally:
@@ -350,12 +357,12 @@ class _Work:
         self.recipe = recipe.without([one.name for one in recipe.families if not one.ranges])
         store.describe(Description(self.recipe, drawn_with, self._unfinished_overwriting()))
 
-    def _drawn_with(self, missing: list[Key]) -> tuple[str, ...]:
+    def _drawn_with(self, *, anything: bool) -> tuple[str, ...]:
         described = self.store.description
         if described is None or not self.store.records:
             return (__version__,)
         drawn_with = described.drawn_with
-        if not missing or __version__ in drawn_with:
+        if not anything or __version__ in drawn_with:
             return drawn_with
         self.notes.append(
             f"Started with fractalgen {', '.join(drawn_with)}, continued with {__version__}: "
@@ -398,19 +405,14 @@ class _Work:
         if n_others > 0 and not self._lost_only:
             self.notes.append(f"{family} keeps {n_others:,} other images, from an earlier source.")
 
-    def _draw(self, missing: list[Key], engine: Engine) -> None:
-        records = engine.draw(self.requested, missing, self.store.write)
-        try:
-            for record in records:
-                self.store.add(record)
+    def _draw(self, tasks: Sequence[FolderTask], engine: Engine) -> None:
+        with contextlib.closing(engine.run(self.requested, tasks)) as results:
+            for result in results:
+                if isinstance(result, Failure):
+                    self.failed.append(result)
+                else:
+                    self.store.add(result)
                 self._step()
-        except BaseException:
-            for record in engine.stop():
-                if self.store.records.get(record.key) is not record:
-                    with contextlib.suppress(OSError):
-                        self.store.add(record)
-                        self._step()
-            raise
 
     def _step(self) -> None:
         self._done += 1
@@ -434,6 +436,7 @@ class _Work:
             self._licences(),
             unrepaired,
             tuple(self.notes),
+            tuple(self.failed),
         )
 
     def _licences(self) -> tuple[tuple[str, int], ...]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fractalgen.bank.folder import SET_FILE
+from fractalgen.errors import DamagedSetError, RecipeError, SetError
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.version import __version__
 
@@ -71,6 +73,37 @@ class Description:
             requested = self.overwriting.requested.as_json()
             data["overwriting"] = {"asked": requested, "places": self.overwriting.places}
         return data
+
+    def as_bytes(self) -> bytes:
+        """Return the file's contents."""
+        return (json.dumps(self.as_json(), indent=2) + "\n").encode()
+
+    @classmethod
+    def parse(cls, data: bytes, place: str) -> "Description":
+        """Read the file's contents; `place` is the set's folder or URL, for messages.
+
+        Raises
+        ------
+        DamagedSetError
+            If it is not a description.
+        SetError
+            If it was written by a later release.
+        """
+        try:
+            plain = json.loads(data)
+            version = plain["versions"]["set"]
+            if version == SET_VERSION:
+                return cls.from_json(plain)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = str(error) if isinstance(error, RecipeError) else "not in fractalgen's format"
+            raise DamagedSetError(
+                f"{place}/{SET_FILE} is damaged ({reason}); "
+                f"'fractalgen build-set {place} --overwrite' redraws the set"
+            ) from None
+        raise SetError(
+            f"{place}/{SET_FILE} has version {version!r}, and this fractalgen reads version "
+            f"{SET_VERSION}"
+        )
 
     @classmethod
     def from_json(cls, data: Any) -> "Description":

@@ -1,15 +1,17 @@
-"""Draw the images of a recipe on this machine."""
+"""Draw the images of a recipe: what an engine does, and the one that uses this machine."""
 
 import hashlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.color.gray import in_gray
+from fractalgen.errors import FractalgenError
 from fractalgen.families import FAMILIES, render
 from fractalgen.families.base import ImageSpec
 from fractalgen.families.compilation import Compilation, n_compilations
@@ -19,22 +21,68 @@ from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record, params_text
 from fractalgen.pool import OrderedPool, Stopped, default_workers
 
-__all__ = ["Engine", "LocalEngine", "Write"]
+__all__ = ["Drawn", "Engine", "Failure", "LocalEngine", "Task"]
 
-Write = Callable[[str, bytes], None]
-"""Writes an image's file, given its path within the set and its contents."""
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+_MAX_BYTES_AHEAD = 32 << 20  # of images drawn by one thread that are not yet stored
+_MAX_AHEAD = 16
+
+
+OnDrawn = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An image that was drawn: its record, and the contents of its file."""
+
+    record: Record
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image that could not be drawn.
+
+    Attributes
+    ----------
+    file : str
+        Its path within the set.
+    reason : str
+        The exception's type and text.
+    params : str or None
+        The parameters as JSON text; None if sampling them failed.
+    """
+
+    file: str
+    reason: str
+    params: str | None = None
+
+
+class Task(Protocol[R_co]):
+    """Some images of one family, and where they are stored. It can be pickled."""
+
+    @property
+    def family(self) -> str:
+        """The family's name."""
+
+    def keys(self, recipe: Recipe) -> Sequence[Key]:
+        """Return the images to draw; none if they are stored already."""
+
+    def store(self, images: Iterable[Drawn | Failure]) -> Iterator[R_co]:
+        """Store the images as they come, in the order of the keys; yield what was stored."""
 
 
 class Engine(Protocol):
-    """Draws the images of a build."""
+    """Draws and stores images. What is stored does not depend on the engine."""
 
-    def draw(self, recipe: Recipe, keys: Sequence[Key], write: Write) -> Iterator[Record]:
-        """Draw images and write their files; yield the record of each that is in place."""
+    def run(
+        self, recipe: Recipe, tasks: Sequence[Task[R]], on_drawn: OnDrawn | None = None
+    ) -> Generator[R, None, None]:
+        """Do the tasks in any order; yield what they stored, each once.
 
-    def stop(self) -> list[Record]:
-        """Stop at once, and return records of images that are in place.
-
-        Records that `draw` has yielded may be among them.
+        `on_drawn` is called with the number of images drawn since its last call.
         """
 
 
@@ -49,86 +97,109 @@ class LocalEngine:
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers
-        self._pool: OrderedPool[Sequence[Key], list[Record]] | None = None
 
-    def draw(self, recipe: Recipe, keys: Sequence[Key], write: Write) -> Iterator[Record]:
-        """Draw images and write their files; yield the record of each that is in place."""
-        if not keys:
+    def run(
+        self, recipe: Recipe, tasks: Sequence[Task[R]], on_drawn: OnDrawn | None = None
+    ) -> Generator[R, None, None]:
+        """Do the tasks, the families first whose kernels are compiled first."""
+        if not tasks:
             return
-        n_workers = min(self._workers or default_workers(recipe.size), len(keys))
-        # Families whose kernels are compiled first are drawn first.
-        name_of = {folder: _family_name(recipe, folder) for folder in {key[0] for key in keys}}
-        families = sorted(set(name_of.values()), key=n_compilations)
-        keys = sorted(keys, key=lambda key: families.index(name_of[key[0]]))
+        n_workers = self._workers or default_workers(recipe.size)
+        families = sorted({task.family for task in tasks}, key=n_compilations)
+        ordered = sorted(tasks, key=lambda task: families.index(task.family))
         with Compilation(families, n_workers) as compilation:
 
-            def draw_some(keys: Sequence[Key], stopping: threading.Event) -> list[Record]:
-                compilation.wait_for(name_of[keys[0][0]])
-                return _draw(recipe, keys, write, stopping)
+            def draw_some(
+                batch: tuple[str, Sequence[Key]], stopping: threading.Event
+            ) -> list[Drawn | Failure]:
+                family, keys = batch
+                compilation.wait_for(family)
+                return _draw(recipe, keys, stopping)
 
-            with OrderedPool(draw_some, n_workers) as self._pool:
-                for records in self._pool.map(_batches(recipe, keys)):
-                    yield from records
+            ahead = max(1, min(_MAX_AHEAD, _MAX_BYTES_AHEAD // (3 * recipe.size**2)))
+            begun, planned = itertools.tee(
+                (task, keys) for task in ordered if (keys := task.keys(recipe))
+            )
+            batches = (
+                (task.family, some) for task, keys in planned for some in _batches(recipe, keys)
+            )
+            with OrderedPool(draw_some, n_workers, ahead) as pool:
+                images = _counted(pool.map(batches), on_drawn)
+                for task, keys in begun:
+                    yield from task.store(itertools.islice(images, len(keys)))
 
-    def stop(self) -> list[Record]:
-        """Stop at once, and return records of images that are in place."""
-        return list(itertools.chain.from_iterable(self._pool.stop())) if self._pool else []
 
-
-def _family_name(recipe: Recipe, folder: str) -> str:
-    found = recipe.family_of(folder)
-    return found.name if found else folder
+def _counted(
+    batches: Iterable[list[Drawn | Failure]], on_drawn: OnDrawn | None
+) -> Iterator[Drawn | Failure]:
+    for batch in batches:
+        yield from batch
+        if on_drawn:
+            on_drawn(len(batch))
 
 
 def _batches(recipe: Recipe, keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """Split keys, sorted by family, into those that are drawn together."""
-    for folder, group in itertools.groupby(keys, key=lambda key: key[0]):
-        family = recipe.family_of(folder)
-        n: int = getattr(family.family, "batch_size", lambda: 1)() if family else 1
-        own = list(group)
-        yield from (own[start : start + n] for start in range(0, len(own), n))
+    """Split a family's keys into those that are drawn together."""
+    family = recipe.family_of(keys[0][0])
+    n: int = getattr(family.family, "batch_size", lambda: 1)() if family else 1
+    return (keys[start : start + n] for start in range(0, len(keys), n))
 
 
-def _draw(
-    recipe: Recipe, keys: Sequence[Key], write: Write, stopping: threading.Event
-) -> list[Record]:
-    """Draw images of a family, write their files and return their records.
-
-    Raises Stopped if the pool stops before the first file is written.
-    """
-    specs = []
+def _draw(recipe: Recipe, keys: Sequence[Key], stopping: threading.Event) -> list[Drawn | Failure]:
+    """Draw images of a family; raises Stopped if the pool stops first."""
+    found: dict[Key, Drawn | Failure] = {}
+    specs: dict[Key, ImageSpec] = {}
     for key in keys:
         if stopping.is_set():
             raise Stopped
-        specs.append(recipe.spec(*key))
+        try:
+            specs[key] = recipe.spec(*key)
+        except Exception as error:
+            found[key] = _failure(recipe, key, error)
     if stopping.is_set():
         raise Stopped
-    records: list[Record] = []
-    for key, spec, rgb in zip(keys, specs, _rendered(recipe, specs), strict=True):
+    try:
+        rendered = dict(zip(specs, _rendered(recipe, list(specs.values())), strict=True))
+    except Exception as error:
+        if len(keys) > 1:  # one of them is to blame
+            return [image for key in keys for image in _draw(recipe, [key], stopping)]
+        rendered = {}
+        found |= {key: _failure(recipe, key, error, spec) for key, spec in specs.items()}
+    found |= {key: _encoded(recipe, key, specs[key], rgb) for key, rgb in rendered.items()}
+    return [found[key] for key in keys]
+
+
+def _encoded(recipe: Recipe, key: Key, spec: ImageSpec, rgb: NDArray[np.uint8]) -> Drawn | Failure:
+    try:
         data = encode(rgb, recipe.format, gray=recipe.gray)
-        record = Record(
-            image_file(*key, FORMATS[recipe.format]),
-            recipe.size,
-            recipe.size,
-            len(data),
-            hashlib.sha256(rgb.data).hexdigest(),
-            hashlib.sha256(data).hexdigest(),
-            recipe.seed,
-            spec.attempt,
-            params_text(spec.params),
-            class_family=None if spec.class_ is None else spec.family,
-            gray=spec.gray,
-        )
-        if stopping.is_set():
-            if records:
-                break
-            raise Stopped
-        write(record.file, data)
-        records.append(record)
-    return records
+    except Exception as error:
+        return _failure(recipe, key, error, spec)
+    record = Record(
+        image_file(*key, FORMATS[recipe.format]),
+        recipe.size,
+        recipe.size,
+        len(data),
+        hashlib.sha256(rgb.data).hexdigest(),
+        hashlib.sha256(data).hexdigest(),
+        recipe.seed,
+        spec.attempt,
+        params_text(spec.params),
+        class_family=None if spec.class_ is None else spec.family,
+        gray=spec.gray,
+    )
+    return Drawn(record, data)
+
+
+def _failure(recipe: Recipe, key: Key, error: Exception, spec: ImageSpec | None = None) -> Failure:
+    known = isinstance(error, FractalgenError)
+    reason = str(error) if known else f"{type(error).__name__}: {error}"
+    params = None if spec is None else params_text(spec.params)
+    return Failure(image_file(*key, FORMATS[recipe.format]), reason, params)
 
 
 def _rendered(recipe: Recipe, specs: Sequence[ImageSpec]) -> Iterator[NDArray[np.uint8]]:
+    if not specs:
+        return
     kind: Any = FAMILIES[specs[0].family]
     if not hasattr(kind, "render_batch"):
         yield from (render(spec, size=recipe.size) for spec in specs)

@@ -1,10 +1,10 @@
 """A set on disk: a folder with images, a manifest, and a description of the set."""
 
 import contextlib
-import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,41 @@ from fractalgen.files.atomic import remove_leftovers, write_atomically
 from fractalgen.files.lock import locked
 from fractalgen.files.regular_file import check_no_links, read_regular
 from fractalgen.images.formats import FORMATS
-from fractalgen.mixing_set.description import SET_VERSION, Description, Overwriting
+from fractalgen.mixing_set.description import Description, Overwriting
+from fractalgen.mixing_set.engine import Drawn, Failure
 from fractalgen.mixing_set.keys import Key, image_file, parse_image_file
 from fractalgen.mixing_set.manifest import Manifest
+from fractalgen.mixing_set.part import WHOLE, Part
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
 from fractalgen.registry import first_few
 
-__all__ = ["Store"]
+__all__ = ["FolderTask", "Store"]
+
+
+_PER_TASK = 1000
+
+
+@dataclass(frozen=True)
+class FolderTask:
+    """Draw some images of a family into a set's folder; see `fractalgen.mixing_set.engine.Task`."""
+
+    folder: Path
+    family: str
+    wanted: tuple[Key, ...]
+
+    def keys(self, recipe: Recipe) -> Sequence[Key]:
+        """Return the images to draw."""
+        return self.wanted
+
+    def store(self, images: Iterable[Drawn | Failure]) -> Iterator[Record | Failure]:
+        """Write each file atomically, and yield its record."""
+        for image in images:
+            if isinstance(image, Failure):
+                yield image
+            else:
+                write_atomically(self.folder / image.record.file, image.data)
+                yield image.record
 
 
 class Store:
@@ -149,23 +176,11 @@ class Store:
             If it is a link, or was written by a later release.
         """
         check_no_links(self.folder, [SET_FILE])
-        path = self.folder / SET_FILE
         try:
-            data = json.loads(read_regular(path))
-            version = data["versions"]["set"]
-            if version == SET_VERSION:
-                return Description.from_json(data)
+            data = read_regular(self.folder / SET_FILE)
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            reason = str(error) if isinstance(error, RecipeError) else "not in fractalgen's format"
-            raise DamagedSetError(
-                f"{path} is damaged ({reason}); "
-                f"'fractalgen build-set {self.folder} --overwrite' redraws the set"
-            ) from None
-        raise SetError(
-            f"{path} has version {version!r}, and this fractalgen reads version {SET_VERSION}"
-        )
+        return Description.parse(data, str(self.folder))
 
     def read(self, *, overwrite: bool) -> None:
         """Read as much of a set as the folder has, which may be nothing.
@@ -194,8 +209,7 @@ class Store:
     def describe(self, description: Description) -> None:
         """Write ``set.json`` if it changes."""
         if description != self.description:
-            text = json.dumps(description.as_json(), indent=2) + "\n"
-            write_atomically(self.folder / SET_FILE, text.encode(), durable=True)
+            write_atomically(self.folder / SET_FILE, description.as_bytes(), durable=True)
             self.description = description
 
     def check_unused(self, folders: Iterable[str]) -> None:
@@ -295,6 +309,16 @@ class Store:
     def write(self, file: str, data: bytes) -> None:
         """Write an image's file atomically; safe to call from several threads."""
         write_atomically(self.folder / file, data)
+
+    def tasks(self, recipe: Recipe, part: Part = WHOLE) -> list["FolderTask"]:
+        """Return the drawing of what a part of a recipe's images lacks."""
+        return [
+            FolderTask(self.folder.absolute(), family.name, tuple(keys[start : start + _PER_TASK]))
+            for family in recipe.families
+            if not family.collected
+            for keys in [[key for key in part.of(family.image_keys()) if not self.has(key, recipe)]]
+            for start in range(0, len(keys), _PER_TASK)
+        ]
 
     @contextlib.contextmanager
     def adding(self) -> Iterator[None]:

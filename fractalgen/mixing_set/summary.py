@@ -1,9 +1,11 @@
 """What a build did, and what a user should know about it."""
 
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from fractalgen.mixing_set.engine import Failure
 from fractalgen.mixing_set.item import Refusal
 
 __all__ = ["FamilySummary", "Summary"]
@@ -83,6 +85,8 @@ class Summary:
         Collected images that are missing or altered, because their originals were not given.
     notes : tuple of str
         Notes for the user.
+    failed : tuple of Failure
+        Images that could not be drawn.
     """
 
     folder: str
@@ -96,6 +100,7 @@ class Summary:
     licences: tuple[tuple[str, int], ...] = ()
     unrepaired: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
 
     @property
     def n_images(self) -> int:
@@ -114,8 +119,8 @@ class Summary:
 
     @property
     def ok(self) -> bool:
-        """Whether no image was refused and every broken one was repaired."""
-        return not self.refused and not self.unrepaired
+        """Whether no image failed or was refused, and every broken one was repaired."""
+        return not self.refused and not self.unrepaired and not self.failed
 
     @property
     def reasons(self) -> tuple[tuple[str, int, str], ...]:
@@ -144,4 +149,5 @@ class Summary:
             "licences": dict(self.licences),
             "unrepaired": list(self.unrepaired),
             "notes": list(self.notes),
+            "failed": [dataclasses.asdict(one) for one in self.failed],
         }

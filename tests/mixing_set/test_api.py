@@ -90,13 +90,12 @@ class BackwardEngine:
     def __init__(self):
         self.n_drawn = 0
 
-    def draw(self, recipe, keys, write):
-        for key in keys[::-1]:
-            self.n_drawn += 1
-            yield from LocalEngine(1).draw(recipe, [key], write)
-
-    def stop(self):
-        return []
+    def run(self, recipe, tasks):
+        for task in tasks:
+            for key in task.wanted[::-1]:
+                self.n_drawn += 1
+                one = dataclasses.replace(task, wanted=(key,))
+                yield from LocalEngine(1).run(recipe, [one])
 
 
 def test_any_engine_draws_the_same_set(small_set, tmp_path):
