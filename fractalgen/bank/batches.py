@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     refused: list[tuple[int, str]]
 
 
-def batches(source: Source, size: int, workers: int) -> Iterator[Batch]:
+def batches(source: Source, size: int, workers: int) -> Generator[Batch, None, None]:
     """Yield all of a source's images, in the order in which they are stored."""
     in_flight = workers * _TASKS_AHEAD * size * size * 3
     step = min(max(1, _BYTES_IN_FLIGHT // in_flight), _MAX_PER_TASK)
@@ -55,6 +55,6 @@ def batches(source: Source, size: int, workers: int) -> Iterator[Batch]:
                 batch.refused.append((row, str(error)))
         return batch._replace(pixels=batch.pixels[: len(batch.rows)])
 
-    with contextlib.closing(source.parts(step)) as parts:
-        with OrderedPool(decode, workers, _TASKS_AHEAD) as pool:
-            yield from pool.map(parts)
+    parts = contextlib.closing(source.parts(step))
+    with parts as coming, OrderedPool(decode, workers, _TASKS_AHEAD) as pool:
+        yield from pool.map(coming)

@@ -1,10 +1,9 @@
 """The images of a set in shards, found by the indexes and read by ranges of the tar files."""
 
 import bisect
-import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -127,14 +126,13 @@ class ImagesInShards:
         ((_, read),) = self._fetched([row], threading.Event())
         return read()
 
-    def parts(self, n: int) -> Iterator[Sequence[tuple[int, Callable[[], bytes]]]]:
+    def parts(self, n: int) -> Generator[Sequence[tuple[int, Callable[[], bytes]]], None, None]:
         """Yield all images once, up to `n` at a time, reading each shard from front to back.
 
         The next ones are read meanwhile, by a few threads.
         """
-        with contextlib.closing(self._ranges(n)) as ranges:
-            with OrderedPool(self._fetched, _FETCHERS, _FETCHES_AHEAD) as pool:
-                yield from pool.map(ranges)
+        with OrderedPool(self._fetched, _FETCHERS, _FETCHES_AHEAD) as pool:
+            yield from pool.map(self._ranges(n))
 
     def _ranges(self, n: int) -> Iterator[list[int]]:
         """Yield the rows of images that lie side by side."""

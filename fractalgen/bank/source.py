@@ -2,19 +2,28 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from fractalgen.bank.folder import ImageFile, list_images
-from fractalgen.bank.sharded import ImagesInShards
-from fractalgen.errors import ArgumentError, BankError
+from fractalgen.bank.sharded import ImagesInShards, ShardList
+from fractalgen.errors import ArgumentError, FractalgenError
 from fractalgen.files.location import open_location
 from fractalgen.images.decoding import read_image_file
 from fractalgen.registry import shown
 
-__all__ = ["ImagesInFolder", "Place", "Reading", "Source", "as_place", "is_there", "open_source"]
+__all__ = [
+    "ImagesInFolder",
+    "Place",
+    "Reading",
+    "Source",
+    "as_place",
+    "holds_shards",
+    "is_there",
+    "open_source",
+]
 
 Place: TypeAlias = Path | str
 """Where a set lies: a path, or a URL as text, because `Path` would drop one of its slashes."""
@@ -38,7 +47,7 @@ class Source(Protocol):
     def read(self, image: ImageFile) -> bytes:
         """Read an image's file; ImageError if it cannot be read or does not have its hash."""
 
-    def parts(self, n: int) -> Iterator[Sequence[Reading]]:
+    def parts(self, n: int) -> Generator[Sequence[Reading], None, None]:
         """Yield all images once, in the order in which they are stored, up to `n` at a time."""
 
 
@@ -54,7 +63,7 @@ class ImagesInFolder:
         """Read an image's file; ImageError if it cannot be read or does not have its hash."""
         return read_image_file(self._folder / image.name, image.sha256)
 
-    def parts(self, n: int) -> Iterator[Sequence[Reading]]:
+    def parts(self, n: int) -> Generator[Sequence[Reading], None, None]:
         """Yield all images once, up to `n` at a time."""
         for start in range(0, len(self.images), n):
             some = self.images[start : start + n]
@@ -78,22 +87,22 @@ def open_source(place: Place) -> Source:
         If it does not exist, cannot be read, or holds no images.
     """
     location = open_location(place)
-    if location.folder is not None and not _holds_shards(location.folder):
+    if location.folder is not None and not holds_shards(location.folder):
         return ImagesInFolder(location.folder)
     return ImagesInShards.of(location)
 
 
 def is_there(place: Place) -> bool:
-    """Whether a place exists: a folder, or a URL with a sharded set."""
-    if isinstance(place, Path):
-        return place.is_dir()
+    """Whether a place is a folder, or a URL with shards that can be reached."""
     try:
-        return bool(open_source(place).images)
-    except (BankError, OSError):
+        location = open_location(place)
+        return bool(ShardList(location)) if location.folder is None else location.folder.is_dir()
+    except (FractalgenError, OSError):
         return False
 
 
-def _holds_shards(folder: Path) -> bool:
+def holds_shards(folder: Path) -> bool:
+    """Whether a folder of this machine is a sharded set."""
     try:
         return any(folder.glob("shard-[0-9]*.jsonl"))
     except OSError:  # which listing its images reports

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -22,7 +22,7 @@ __all__ = ["windows"]
 
 def windows(
     shards: ShardList, size: int, buffer: int, seed: int, *, skip_unreadable: bool, workers: int
-) -> Iterator[tuple[NDArray[np.uint8], Contents]]:
+) -> Generator[tuple[NDArray[np.uint8], Contents], None, None]:
     """Yield images and what they are, without an end; see `fractalgen.MixingSet.stream`.
 
     A thread prepares the next window while the caller uses the last one.
