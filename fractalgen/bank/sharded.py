@@ -50,9 +50,8 @@ class ShardList:
         self._is_short = complete_shards([*self.sizes, *tars])
         if not self._is_short:
             raise BankError(
-                f"{location.name} holds no shards, and images at a URL are read only from shards; "
-                f"draw a set there with 'fractalgen build-set {location.name} --shards', or copy "
-                "the images into a folder"
+                f"{location.name} holds no shards; a set at a URL, or one to stream, must be in "
+                f"shards, which 'fractalgen build-set {location.name} --shards' draws"
             )
 
     @property
@@ -163,6 +162,9 @@ class ImagesInShards:
                 data = self._location.read(name, first.start, last.stop)
             except OSError as error:
                 problem = f"{name}: {error.strerror or error}"
+                if self._location.folder is None and not isinstance(error, FileNotFoundError):
+                    # Each of the other shards would be tried for as long.
+                    raise BankError(f"{self.name} cannot be read: {problem}") from None
 
         def cut(each: Packed) -> bytes:
             if problem:
