@@ -31,7 +31,7 @@ Place: TypeAlias = Path | str
 Reading: TypeAlias = tuple[int, Callable[[], bytes]]
 """The place of an image in a source, and what reads its file or raises ImageError."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
 
 
 class Source(Protocol):
