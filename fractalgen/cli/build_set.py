@@ -16,10 +16,13 @@ from fractalgen.cli.output import images, in_units, print_json, progress_bar
 if TYPE_CHECKING:
     from fractalgen.mixing_set.build import Places
     from fractalgen.mixing_set.collect import CollectOptions
+    from fractalgen.mixing_set.part import Part
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.summary import Summary
 
 __all__ = ["build_set", "run_build"]
+
+_MAX_FAILURES = 20  # that are printed
 
 
 @click.command("build-set", cls=PlainCommand)
@@ -67,7 +70,7 @@ __all__ = ["build_set", "run_build"]
 @click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' reports.")
 @options.BUILD
 def build_set(
-    out: Path,
+    out: Path | str,
     recipe: str | None,
     features: str | None,
     extra: str | None,
@@ -94,7 +97,8 @@ def build_set(
     settings: dict[str, Any] = {"size": size, "seed": seed, "format": format, "gray": gray}
     of_classes = {"--classes": classes, "--instances": instances, "--family": family}
     given = any(value is not None for value in (*settings.values(), *of_classes.values(), recipe))
-    if repairing and (given or shared["overwrite"]):
+    given |= any(shared[name] for name in ("overwrite", "shards", "shard_size", "part"))
+    if repairing and given:
         raise click.UsageError(
             "--repair takes its settings from the set; leave out the other options."
         )
@@ -131,17 +135,21 @@ def build_set(
 
 def run_build(
     recipe: Recipe | None,
-    out: Path,
+    out: Path | str,
     *,
     workers: int | None,
     overwrite: bool,
     quiet: bool,
     as_json: bool,
+    shards: bool = False,
+    shard_size: int | None = None,
+    part: Part | None = None,
     collected: Places | None = None,
     collecting: CollectOptions | None = None,
 ) -> None:
     """Build a recipe into a folder, or repair the set there if the recipe is None."""
     from fractalgen.mixing_set.build import build, repair
+    from fractalgen.mixing_set.part import WHOLE
 
     with contextlib.ExitStack() as stack:
         fetching = stack.enter_context(progress_bar("fetching", "B", quiet=quiet, in_bytes=True))
@@ -165,12 +173,15 @@ def run_build(
                 collecting=collecting,
                 progress=drawing,
                 fetching=fetching,
+                part=part or WHOLE,
+                shards=shards,
+                shard_size=shard_size,
             )
     _print_problems(summary)
     if as_json:
         print_json(summary.as_json())
     elif not quiet:
-        _print_summary(summary)
+        _print_summary(summary, part)
     if not summary.ok:
         raise click.exceptions.Exit(1)
 
@@ -178,6 +189,13 @@ def run_build(
 def _print_problems(summary: Summary) -> None:
     from fractalgen.registry import first_few
 
+    for failure in summary.failed[:_MAX_FAILURES]:
+        params = "" if failure.params is None else f" (params {failure.params})"
+        click.echo(f"{failure.file}: {failure.reason}{params}", err=True)
+    if summary.failed:
+        click.echo(
+            f"Error: {images(len(summary.failed))} could not be drawn; the others were.", err=True
+        )
     print_refused(summary)
     if summary.refused:
         n = len(summary.refused)
@@ -191,7 +209,7 @@ def _print_problems(summary: Summary) -> None:
         )
 
 
-def _print_summary(summary: Summary) -> None:
+def _print_summary(summary: Summary, part: Part | None = None) -> None:
     width = max((len(family.name) for family in summary.families), default=0)
     for family in summary.families:
         acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
@@ -208,7 +226,12 @@ def _print_summary(summary: Summary) -> None:
     )
     if summary.n_removed:
         click.echo(f"Removed {images(summary.n_removed)} drawn earlier.")
-    if summary.n_missing:
+    if part and summary.n_missing:
+        click.echo(
+            f"This is part {part}; the set lacks {summary.n_missing:,} images of other parts. "
+            "'fractalgen merge' joins them."
+        )
+    elif summary.n_missing:
         click.echo(
             f"The set lacks {summary.n_missing:,} other images; "
             f"'fractalgen build-set {summary.folder} --repair' draws them."

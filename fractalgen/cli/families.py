@@ -1,7 +1,9 @@
 """The commands of the families, made from the registry."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +11,9 @@ from fractalgen.cli import options
 from fractalgen.cli.build_set import run_build
 from fractalgen.cli.group import PlainCommand
 from fractalgen.families import FAMILIES
+
+if TYPE_CHECKING:
+    from fractalgen.mixing_set.part import Part
 
 __all__ = ["FamilyCommand"]
 
@@ -37,7 +42,7 @@ command resumes after an interruption."""
     options.BUILD,
 )
 def _draw_family(
-    out: Path,
+    out: Path | str,
     n: int | None,
     start_index: int,
     size: int | None,
@@ -46,6 +51,9 @@ def _draw_family(
     gray: bool | None,
     workers: int | None,
     overwrite: bool,
+    shards: bool,
+    shard_size: int | None,
+    part: Part | None,
     quiet: bool,
     as_json: bool,
     **family_options: Any,
@@ -59,7 +67,17 @@ def _draw_family(
         n = built_in.n if built_in else 1000
     family = FamilyRecipe.of(name, n, start_index, **family_options)
     recipe = Recipe(size, seed, format, [family], gray)
-    run_build(recipe, out, workers=workers, overwrite=overwrite, quiet=quiet, as_json=as_json)
+    run_build(
+        recipe,
+        out,
+        workers=workers,
+        overwrite=overwrite,
+        shards=shards,
+        shard_size=shard_size,
+        part=part,
+        quiet=quiet,
+        as_json=as_json,
+    )
 
 
 _SHARED = click.command(_draw_family)

@@ -16,6 +16,7 @@ __all__ = [
     "BUILD",
     "DATA_DIR",
     "DEVICE",
+    "FOLDER_OR_URL",
     "JSON",
     "NAMES",
     "OUT",
@@ -53,8 +54,32 @@ PATH = _Path(path_type=Path, readable=False)
 PLACE = _Path(path_type=str, readable=False)
 """A path or a URL."""
 
-OUT = click.argument("out", metavar="[OUT]", type=PATH, default="ipmix-set")
-SET = click.argument("set_folder", metavar="[SET]", type=PATH, default="ipmix-set")
+
+class _PartType(_Path):
+    """A text such as 2/8; the Part is made without loading it for the help page."""
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        from fractalgen.errors import ArgumentError
+        from fractalgen.mixing_set.part import Part
+
+        try:
+            return value if isinstance(value, Part) else Part.parse(value)
+        except ArgumentError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _FolderOrUrl(_Path):
+    """A folder as a Path, or the URL of an object store as text, because a Path would alter it."""
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        text = super().convert(value, param, ctx)
+        return text if isinstance(text, str) and "://" in text else Path(text)
+
+
+FOLDER_OR_URL = _FolderOrUrl(path_type=str, readable=False)
+
+OUT = click.argument("out", metavar="[OUT]", type=FOLDER_OR_URL, default="ipmix-set")
+SET = click.argument("set_folder", metavar="[SET]", type=FOLDER_OR_URL, default="ipmix-set")
 QUIET = click.option("--quiet", is_flag=True, help="Hide the progress bar and the summary.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 WORKERS = click.option(
@@ -237,6 +262,25 @@ BUILD = together(
         is_flag=True,
         help="Replace existing images of the requested families, or all drawn images if the size, "
         "seed, format or colour changes. After an interruption the same command resumes.",
+    ),
+    click.option(
+        "--shards",
+        is_flag=True,
+        help="Write tar files of WebDataset's layout instead of a file per image. OUT can then be "
+        "a URL such as s3://bucket/prefix.",
+    ),
+    click.option(
+        "--shard-size",
+        metavar="N",
+        type=int,
+        help="Images per shard; implies --shards.  [default: the existing set's, else 1,000]",
+    ),
+    click.option(
+        "--part",
+        metavar="I/N",
+        type=_PartType(),
+        help="Draw only part I of N of the set, and leave the others to other jobs; "
+        "'fractalgen merge' joins the parts.",
     ),
     QUIET,
     JSON,

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from fractalgen.files.atomic import atomic_file, is_leftover, remove_leftovers
 from fractalgen.files.regular_file import open_regular
@@ -46,6 +46,9 @@ class Folder:
         self.folder: Path | None = folder
         self.name = str(folder)
         self._path = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Folder, (self._path.absolute(),)
 
     def sizes(self) -> dict[str, int]:
         """Return the size of each file in bytes, by name; empty if the folder does not exist."""

@@ -21,29 +21,22 @@ from fractalgen.mixing_set.item import Refusal, Source
 from fractalgen.mixing_set.keys import parse_image_file
 from fractalgen.mixing_set.part import WHOLE, Part
 from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
+from fractalgen.mixing_set.shard_build import build_shards, is_sharded
+from fractalgen.mixing_set.shard_plan import check_shard_size
 from fractalgen.mixing_set.sources import is_url, open_source
 from fractalgen.mixing_set.store import FolderTask, Store
-from fractalgen.mixing_set.summary import FamilySummary, Summary
+from fractalgen.mixing_set.summary import BuildInterrupted, FamilySummary, Summary
 from fractalgen.mixing_set.verify import Findings, inspect
 from fractalgen.pool import Progress, check_workers
 from fractalgen.registry import first_few, shown
 from fractalgen.version import __version__
 
-__all__ = ["BuildInterrupted", "Places", "build", "repair"]
+__all__ = ["Places", "build", "repair"]
 
 Places = Mapping[str, str | Sequence[str]]
 """One or more sources of images by the set's folder to copy them to."""
 
 UNKNOWN_LICENCE = "unknown"
-
-
-class BuildInterrupted(KeyboardInterrupt):
-    """A build was interrupted; the files on disk are valid, and the same build resumes."""
-
-    def __init__(self, n_done: int, n_total: int | None) -> None:
-        super().__init__(n_done, n_total)
-        self.n_done = n_done
-        self.n_total = n_total
 
 
 def build(
@@ -58,8 +51,10 @@ def build(
     fetching: Progress | None = None,
     engine: Engine | None = None,
     part: Part = WHOLE,
+    shards: bool = False,
+    shard_size: int | None = None,
 ) -> Summary:
-    """Draw a recipe's images into a folder, except those that exist already.
+    """Draw a recipe's images into a folder or into shards, except those that exist already.
 
     The finished set depends only on the recipe, not on the number of workers or on how often the
     build was interrupted.
@@ -69,7 +64,8 @@ def build(
     recipe : Recipe
         The images to draw. They are added to those of an existing set.
     out : str or Path
-        The set's folder, created if necessary.
+        The set's folder, created if necessary; or a URL such as ``s3://bucket/prefix``, for
+        shards.
     workers : int or None
         Number of threads; None for one per CPU core.
     overwrite : bool
@@ -88,7 +84,13 @@ def build(
     engine : Engine or None
         Draws the images; None for threads of this process.
     part : Part
-        Draw only these images, and leave the others to other jobs; `merge` joins their sets.
+        Draw only these images or shards, and leave the others to other jobs; `merge` joins their
+        sets.
+    shards : bool
+        Write tar files of WebDataset's layout instead of a file per image. A set at a URL, or one
+        that is in shards already, is always in shards.
+    shard_size : int or None
+        Number of images per shard; implies `shards`. None for the existing set's, or 1,000.
 
     Returns
     -------
@@ -119,6 +121,20 @@ def build(
         if not family.collected:
             # Fail before anything is changed if it cannot be drawn.
             getattr(family.family, "prepare", lambda: None)()
+    if shard_size is not None:
+        check_shard_size(shard_size)
+    if shards or shard_size is not None or is_sharded(out):
+        if places:
+            raise SetError("a set in shards holds drawn images only; collect into a folder")
+        return build_shards(
+            requested,
+            out,
+            engine or LocalEngine(workers),
+            shard_size=shard_size,
+            part=part,
+            overwrite=overwrite,
+            progress=progress,
+        )
     store = Store(out)
     store.make_folder()
     with store.locked(), contextlib.ExitStack() as stack:
@@ -450,13 +466,16 @@ class _Work:
 
     def _family_summaries(self) -> Iterator[FamilySummary]:
         for family in self.requested.with_collected(self.store.records).families:
-            there = (key for key in family.image_keys() if self.store.has(key, self.recipe))
+            keys = [
+                *(family.image_keys() if family.collected else self._part.of(family.image_keys()))
+            ]
+            there = (key for key in keys if self.store.has(key, self.recipe))
             records = [self.store.records[key] for key in there]
             attempts = sum(record.attempt or 0 for record in records)
             n_drawn = self.store.n_added[family.name]
             yield FamilySummary(
                 family.name,
-                family.n,
+                len(keys),
                 n_drawn,
                 len(records) - n_drawn,
                 len(records) / attempts if attempts else None,

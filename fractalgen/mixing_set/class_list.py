@@ -14,14 +14,14 @@ from fractalgen.mixing_set.keys import class_folder
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import params_text
 
-__all__ = ["check_class_list", "write_class_list"]
+__all__ = ["check_class_list", "class_list", "write_class_list"]
 
 
 def write_class_list(folder: Path, recipe: Recipe) -> None:
     """Write the list into a class set's folder if it changes."""
     check_no_links(folder, [CLASSES_FILE])
     path = folder / CLASSES_FILE
-    data = _content(recipe)
+    data = class_list(recipe)
     if _read(path) != data:
         write_atomically(path, data, durable=True)
 
@@ -37,7 +37,7 @@ def check_class_list(folder: Path, recipe: Recipe) -> str | None:
     if not path.exists():
         return "missing"
     try:
-        data = _content(recipe)
+        data = class_list(recipe)
     except FractalgenError:
         return None
     return None if not path.is_symlink() and _read(path) == data else "altered"
@@ -50,7 +50,8 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _content(recipe: Recipe) -> bytes:
+def class_list(recipe: Recipe) -> bytes:
+    """Return the list's contents."""
     return "".join(_lines(recipe)).encode()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from fractalgen.bank.folder import SET_FILE
 from fractalgen.errors import DamagedSetError, RecipeError, SetError
 from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.shard_plan import ShardPlan
 from fractalgen.version import __version__
 
 __all__ = ["SET_VERSION", "Description", "Overwriting"]
@@ -52,11 +53,14 @@ class Description:
         The releases of fractalgen that drew it.
     overwriting : Overwriting or None
         The overwriting in progress.
+    shards : ShardPlan or None
+        The images of each shard; None for a set in a folder.
     """
 
     recipe: Recipe
     drawn_with: tuple[str, ...] = (__version__,)
     overwriting: Overwriting | None = None
+    shards: ShardPlan | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
@@ -69,6 +73,8 @@ class Description:
                 for family in self.recipe.families
             },
         }
+        if self.shards:
+            data["shards"] = self.shards.as_json()
         if self.overwriting:
             requested = self.overwriting.requested.as_json()
             data["overwriting"] = {"asked": requested, "places": self.overwriting.places}
@@ -108,11 +114,11 @@ class Description:
     @classmethod
     def from_json(cls, data: Any) -> "Description":
         """Rebuild a description from `as_json`; other data raise an error of any type."""
-        again = data.get("overwriting")
-        return cls(
-            Recipe.from_json(data["recipe"]),
-            tuple(data["versions"]["fractalgen"]),
-            None
-            if again is None
-            else Overwriting(Recipe.from_json(again["asked"]), again["places"]),
-        )
+        recipe = Recipe.from_json(data["recipe"])
+        drawn_with = tuple(data["versions"]["fractalgen"])
+        overwriting = shards = None
+        if (again := data.get("overwriting")) is not None:
+            overwriting = Overwriting(Recipe.from_json(again["asked"]), again["places"])
+        if (plan := data.get("shards")) is not None:
+            shards = ShardPlan.from_json(plan, recipe)
+        return cls(recipe, drawn_with, overwriting, shards)

@@ -179,6 +179,27 @@ class FamilyRecipe:
             for index in self.indices():
                 yield folder, index
 
+    def keys_between(self, start: int, stop: int) -> Iterator[Key]:
+        """Yield the keys from the `start`-th to before the `stop`-th, without counting through."""
+        of_each = _length(self.ranges)
+        for place in range(start, min(stop, self.n)):
+            which, index = divmod(place, of_each)
+            folder = class_folder(_nth(which, self.classes)) if self.classes else self.name
+            yield folder, _nth(index, self.ranges)
+
+    def without_images(self, other: "FamilyRecipe") -> "list[FamilyRecipe]":
+        """Return the images that the other lacks, as recipes without overlap."""
+        ranges = _without(self.ranges, other.ranges)
+        if not self.classes:
+            return [dataclasses.replace(self, ranges=ranges)] if ranges else []
+        new = _without(self.classes, other.classes)
+        shared = _without(self.classes, new)
+        return [
+            dataclasses.replace(self, classes=classes, ranges=some)
+            for classes, some in ((shared, ranges), (new, self.ranges))
+            if classes and some
+        ]
+
     def joined(self, other: "FamilyRecipe") -> "FamilyRecipe":
         """Return a recipe with the other's indices too; all classes get all instances."""
         classes = merge_ranges((*self.classes, *other.classes))
@@ -275,6 +296,25 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ..
         else:
             merged.append((start, stop))
     return tuple(merged)
+
+
+def _without(
+    ranges: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]
+) -> tuple[tuple[int, int], ...]:
+    """Return the numbers of half-open ranges that are not in others, as ranges."""
+    left = list(ranges)
+    for start, stop in others:
+        cut = [((a, min(b, start)), (max(a, stop), b)) for a, b in left]
+        left = [pair for pairs in cut for pair in pairs]
+    return merge_ranges(left)
+
+
+def _nth(place: int, ranges: Iterable[tuple[int, int]]) -> int:
+    for start, stop in ranges:
+        if place < stop - start:
+            return start + place
+        place -= stop - start
+    raise IndexError(place)
 
 
 def _ranges(name: str, data: Any) -> tuple[tuple[int, int], ...]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,9 @@ class FolderTask:
     folder: Path
     family: str
     wanted: tuple[Key, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FolderTask, (self.folder.absolute(), self.family, self.wanted)
 
     def keys(self, recipe: Recipe) -> Sequence[Key]:
         """Return the images to draw."""
@@ -313,7 +317,7 @@ class Store:
     def tasks(self, recipe: Recipe, part: Part = WHOLE) -> list["FolderTask"]:
         """Return the drawing of what a part of a recipe's images lacks."""
         return [
-            FolderTask(self.folder.absolute(), family.name, tuple(keys[start : start + _PER_TASK]))
+            FolderTask(self.folder, family.name, tuple(keys[start : start + _PER_TASK]))
             for family in recipe.families
             if not family.collected
             for keys in [[key for key in part.of(family.image_keys()) if not self.has(key, recipe)]]

@@ -8,7 +8,16 @@ from typing import Any
 from fractalgen.mixing_set.engine import Failure
 from fractalgen.mixing_set.item import Refusal
 
-__all__ = ["FamilySummary", "Summary"]
+__all__ = ["BuildInterrupted", "FamilySummary", "Summary"]
+
+
+class BuildInterrupted(KeyboardInterrupt):
+    """A build was interrupted; the files on disk are valid, and the same build resumes."""
+
+    def __init__(self, n_done: int, n_total: int | None) -> None:
+        super().__init__(n_done, n_total)
+        self.n_done = n_done
+        self.n_total = n_total
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,207 @@
+"""Build a set in shards: plan them, draw those that are missing."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
+from fractalgen.bank.shards import shard_file
+from fractalgen.errors import DamagedSetError, RecipeError, SetError
+from fractalgen.files.location import open_location
+from fractalgen.mixing_set.description import Description, Overwriting
+from fractalgen.mixing_set.engine import Engine, Failure
+from fractalgen.mixing_set.part import Part
+from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
+from fractalgen.mixing_set.shard_plan import DEFAULT_SHARD_SIZE, ShardPlan
+from fractalgen.mixing_set.shard_store import ShardStore, ShardTask, StoredShard
+from fractalgen.mixing_set.summary import BuildInterrupted, FamilySummary, Summary
+from fractalgen.pool import Progress
+from fractalgen.version import __version__
+
+__all__ = ["build_shards", "is_sharded"]
+
+
+def is_sharded(out: str | Path) -> bool:
+    """Whether a set lies, or would lie, in shards there without asking for them."""
+    location = open_location(out)
+    if location.folder is None:
+        return True
+    store = ShardStore(location)
+    with contextlib.suppress(SetError, OSError):
+        store.read()
+    return store.description is not None and store.description.shards is not None
+
+
+def build_shards(
+    recipe: Recipe,
+    out: str | Path,
+    engine: Engine,
+    *,
+    shard_size: int | None,
+    part: Part,
+    overwrite: bool,
+    progress: Progress | None,
+) -> Summary:
+    """Draw a recipe's images in shards, except those that exist already; see `build`."""
+    began = time.monotonic()
+    store = ShardStore(open_location(out))
+    with store.locked():
+        try:
+            store.read()
+        except DamagedSetError:
+            if not overwrite:
+                raise
+        description, n_removed = _planned(store, recipe, shard_size, overwrite=overwrite)
+        store.describe(description)
+        requested = {family.name for family in recipe.families}
+        work = _Work(store, requested, part, progress)
+        work.run(engine)
+        if store.n_missing() == 0:
+            store.describe(dataclasses.replace(description, overwriting=None))
+        return work.summary(time.monotonic() - began, n_removed)
+
+
+def _planned(
+    store: ShardStore, recipe: Recipe, shard_size: int | None, *, overwrite: bool
+) -> tuple[Description, int]:
+    """Plan the shards; return the description, and the number of images removed.
+
+    Raises
+    ------
+    SetError
+        If another set lies there.
+    """
+    described = store.description
+    if described is None:
+        _clear_unused(store, overwrite=overwrite)
+        requested = recipe.with_settings_of(None)
+        plan = ShardPlan(shard_size or DEFAULT_SHARD_SIZE).extended(requested)
+        return Description(requested, shards=plan), 0
+    if described.shards is None:
+        raise SetError(
+            f"{store.location.name} is a set in folders, not in shards; use another folder"
+        )
+    existing, plan = described.recipe, described.shards
+    requested = recipe.with_settings_of(existing)
+    if shard_size not in (None, plan.size):
+        raise SetError(
+            f"{store.location.name} has {plan.size:,} images per shard, not {shard_size:,}; leave "
+            "out --shard-size, or use another folder"
+        )
+    differences = existing.differences(requested)
+    overwriting, n_removed = described.overwriting, 0
+    again = Overwriting.of(requested, {})
+    if overwrite and (differences or again != overwriting):  # else the same call was interrupted
+        overwriting = again
+        replaced = {family.name for family in requested.families}
+        if any(difference.key in WHOLE_SET for difference in differences):
+            replaced |= {family.name for family in existing.families}
+        stored = store.stored()
+        gone = [shard for shard in plan if shard.family in replaced and shard.number in stored]
+        store.remove(shard.number for shard in gone)
+        n_removed = sum(shard.n for shard in gone)
+        existing, plan = existing.without(replaced), plan.without(replaced)
+        joined = requested.merged(existing)
+    elif differences:
+        listed = "; ".join(map(str, differences))
+        raise SetError(
+            f"{store.location.name} holds a different set: {listed}. Use another folder, or "
+            "--overwrite to replace the images."
+        )
+    else:
+        try:
+            joined = existing.merged(requested)
+        except RecipeError as error:  # two families with the same classes
+            raise SetError(
+                f"{store.location.name} has other classes: {error}; or use another folder"
+            ) from None
+    for family in joined.families:
+        family.check_distinct()
+    drawn_with = described.drawn_with
+    if __version__ not in drawn_with:
+        drawn_with = (*drawn_with, __version__)
+    return Description(joined, drawn_with, overwriting, plan.extended(joined)), n_removed
+
+
+def _clear_unused(store: ShardStore, *, overwrite: bool) -> None:
+    """Remove shards that no description mentions; SetError unless `overwrite`."""
+    names = store.location.sizes()
+    if MANIFEST_FILE in names:
+        raise SetError(
+            f"{store.location.name} has a {MANIFEST_FILE}, so it is not a set in shards; use "
+            "another folder"
+        )
+    if any(name.startswith("shard-") for name in names):
+        if not overwrite:
+            raise SetError(
+                f"{store.location.name} has shards but no {SET_FILE}; use another folder, or "
+                "--overwrite to start over"
+            )
+        store.remove_all()
+
+
+class _Work:
+    """Draws the requested shards that are missing, and sums up the result."""
+
+    def __init__(
+        self, store: ShardStore, requested: set[str], part: Part, progress: Progress | None
+    ) -> None:
+        self._store = store
+        self._progress = progress
+        self._planned = [shard for shard in part.of(store.plan) if shard.family in requested]
+        self._tasks: list[ShardTask] = store.tasks(requested, part)
+        self._failed: list[Failure] = []
+        self._drawn: list[StoredShard] = []
+        self._n_done = 0
+        self._n_total = sum(task.shard.n for task in self._tasks)
+
+    def run(self, engine: Engine) -> None:
+        recipe = self._store.recipe
+        assert recipe is not None
+        self._on_drawn(0)
+        try:
+            with contextlib.closing(engine.run(recipe, self._tasks, self._on_drawn)) as results:
+                for result in results:
+                    if isinstance(result, Failure):
+                        self._failed.append(result)
+                    else:
+                        self._drawn.append(result)
+        except KeyboardInterrupt:
+            n_stored = sum(shard.n_images for shard in self._drawn)
+            raise BuildInterrupted(n_stored, self._n_total) from None
+
+    def _on_drawn(self, n: int) -> None:
+        self._n_done += n
+        if self._progress:
+            self._progress(self._n_done, self._n_total)
+
+    def summary(self, seconds: float, n_removed: int) -> Summary:
+        """Count the requested images by family."""
+        sizes = self._store.location.sizes()
+        return Summary(
+            self._store.location.name,
+            tuple(self._family_summaries(sizes)),
+            seconds,
+            n_removed,
+            self._store.n_missing(),
+            failed=tuple(self._failed),
+        )
+
+    def _family_summaries(self, sizes: dict[str, int]) -> Iterator[FamilySummary]:
+        pending = {task.shard.number for task in self._tasks}
+        for name in dict.fromkeys(shard.family for shard in self._planned):
+            own = [shard for shard in self._planned if shard.family == name]
+            drawn = [shard for shard in self._drawn if shard.family == name]
+            n_drawn = sum(shard.n_images for shard in drawn)
+            n_attempts = sum(shard.n_attempts for shard in drawn)
+            yield FamilySummary(
+                name,
+                sum(shard.n for shard in own),
+                n_drawn,
+                sum(shard.n for shard in own if shard.number not in pending),
+                n_drawn / n_attempts if n_attempts else None,
+                sum(sizes.get(shard_file(shard.number), 0) for shard in own),
+                collected=False,
+            )
