@@ -11,12 +11,14 @@ from fractalgen.errors import SetError, UnreadableImagesError
 from fractalgen.files.location import open_location
 from tests.bank.sharded_sets import in_shards
 
+pytest.importorskip("fractalgen.files.object_store")
+
 
 @pytest.fixture(params=["file", "memory", "s3"])
 def url(request, tmp_path):
     """A place where nothing is."""
     if request.param == "file":
-        return f"file://{tmp_path}/set"
+        return f"file://{tmp_path}/remote"
     if request.param == "memory":
         pytest.importorskip("fsspec")
         return f"memory://{tmp_path.name}/set"
