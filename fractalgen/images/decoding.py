@@ -19,6 +19,7 @@ from fractalgen.files.regular_file import open_regular
 __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
+    "check_hash",
     "looks_like_image",
     "read_image_file",
     "read_rgb",
@@ -56,9 +57,14 @@ def read_image_file(path: Path, sha256: str | None = None) -> bytes:
             data = file.read()
     except OSError as error:
         raise ImageError(error.strerror or str(error)) from None
+    check_hash(data, sha256)
+    return data
+
+
+def check_hash(data: bytes, sha256: str | None) -> None:
+    """Raise ImageError if an image file's contents do not have the hash `sha256`."""
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ImageError("it differs from the manifest's record; run 'fractalgen verify'")
-    return data
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
