@@ -29,6 +29,7 @@ _MAX_WAIT_SECONDS = 15.0
 _INSTALL = (
     "install the extra 'scale': pip install 'fractalgen-ipmix[scale]', or '.[scale]' in a checkout"
 )
+_VARIABLES = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 _SCHEMES = ["s3", "gs", "abfs", "memory", "file"]
 _S3 = ("s3", "s3a")
 # An object appears when it is whole. Elsewhere a file is written under another name and renamed.
@@ -36,7 +37,8 @@ _WHOLE = (*_S3, "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss")
 
 # Requests of S3 are tried again here alone, so its packages do not do it too.
 _S3_CONFIG = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 0}}
-_S3_OPTIONS = {"use_listings_cache": False, "max_concurrency": 2}
+_S3_OPTIONS = {"use_listings_cache": False, "max_concurrency": 2}  # parts at the same time
+_PART_BYTES = 50 << 20  # a file of less than two parts is uploaded by one request
 
 
 class _CutShortError(Exception):
@@ -131,12 +133,14 @@ class ObjectStore:
     folder: Path | None = None
 
     def __init__(self, url: str, *, patience: float = _PATIENCE_SECONDS) -> None:
+        scheme, _, rest = url.partition("://")
+        self._scheme = scheme.lower()
+        self._url = f"{self._scheme}://{rest.rstrip('/')}"
         try:
-            self.name = without_secrets(url).rstrip("/")
+            shown = without_secrets(self._url).removeprefix(f"{self._scheme}:")
         except DownloadError as error:
             raise SetError(str(error)) from None
-        self._url = url.rstrip("/")
-        self._scheme = url.partition("://")[0].lower()
+        self.name = f"{self._scheme}:{'' if shown.startswith('//') else '//'}{shown}"
         self._patience = patience
         self._systems: dict[int, tuple[Any, str]] = {}
         self._system()
@@ -209,7 +213,8 @@ class ObjectStore:
         self._first(self._list, may_be_absent=True)
         if writing:
             probe = hidden_name(f"check-{secrets.token_hex(8)}")
-            self._first(lambda system, prefix: system.pipe_file(f"{prefix}/{probe}", b""))
+            with spooled_file() as (_, spool):
+                self._first(lambda system, prefix: self._upload(system, spool, prefix, probe))
             with contextlib.suppress(SetError):  # not all who may write may remove
                 self._first(lambda system, prefix: system.rm_file(f"{prefix}/{probe}"))
 
@@ -262,10 +267,13 @@ class ObjectStore:
         path = f"{prefix}/{name}"
         if self._scheme == "memory":
             system.pipe_file(path, spool.read_bytes())
+        elif self._scheme in _S3:
+            system.put_file(str(spool), path, chunksize=_PART_BYTES)
         elif self._scheme in _WHOLE:
             system.put_file(str(spool), path)
         else:
             part = f"{prefix}/{hidden_name(f'{name}-{secrets.token_hex(8)}')}"
+            system.makedirs(prefix, exist_ok=True)
             system.put_file(str(spool), part)
             system.mv(part, path)
         system.invalidate_cache(prefix)
@@ -288,7 +296,9 @@ def _open(url: str, scheme: str, name: str) -> tuple[Any, str]:
         raise SetError(f"{name} needs fsspec; {_INSTALL}") from None
     if scheme in ("http", "https"):
         raise SetError(f"{name} is a web address, which cannot hold a set; download it first")
-    known = fsspec.available_protocols()
+    if scheme in _S3 and "@" in url.split("/")[2]:  # its host
+        raise SetError(f"{name}: {_VARIABLES}; they do not belong into a URL")
+    known = [*fsspec.available_protocols(), *fsspec.registry]
     if scheme not in known:
         near = nearest(scheme, known if difflib.get_close_matches(scheme, known) else _SCHEMES)
         raise SetError(f"{name}: '{scheme}' is an unknown kind of URL; {near}")
@@ -330,8 +340,7 @@ def _diagnose(error: BaseException, scheme: str) -> _Trouble:
         number = getattr(error, "errno", None) or errno.EIO
         return _Trouble(number, _words(error))
     if trouble is _NO_CREDENTIALS:
-        variables = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
-        return trouble._replace(remedy=variables if scheme in _S3 else f"log in to {scheme}")
+        return trouble._replace(remedy=_VARIABLES if scheme in _S3 else f"log in to {scheme}")
     if trouble is _UNREACHABLE and scheme in _S3:
         return trouble._replace(remedy="check the network and AWS_ENDPOINT_URL")
     return trouble
@@ -361,5 +370,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _words(error: BaseException) -> str:
     """Return an error's own message on one line, without passwords of URLs."""
-    text = re.sub(r"//[^/@\s]*@", "//", " ".join(str(error).split()))
+    text = re.sub(r"[^/@\s\"']*:[^/@\s\"']*@", "", " ".join(str(error).split()))
     return text[:200] or type(error).__name__
