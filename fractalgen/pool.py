@@ -25,6 +25,7 @@ __all__ = [
     "available_memory",
     "check_workers",
     "default_workers",
+    "image_memory",
 ]
 
 _BYTES_PER_PIXEL = 16  # that drawing and encoding an image takes; 14 were measured at 4096 pixels
@@ -54,7 +55,12 @@ def default_workers(size: int = 0) -> int:
     if not size:
         return _processors()
     memory = min(_MAX_BYTES, available_memory() or _MAX_BYTES)
-    return max(1, min(_processors(), memory // (_BYTES_PER_PIXEL * size**2)))
+    return max(1, min(_processors(), memory // image_memory(size)))
+
+
+def image_memory(size: int) -> int:
+    """Return how many bytes it takes to draw and encode an image, `size` pixels a side."""
+    return _BYTES_PER_PIXEL * size**2
 
 
 def check_workers(workers: int | None) -> int | None:

@@ -16,6 +16,7 @@ from fractalgen.cli.output import images, in_units, print_json, progress_bar
 if TYPE_CHECKING:
     from fractalgen.mixing_set.build import Places
     from fractalgen.mixing_set.collect import CollectOptions
+    from fractalgen.mixing_set.engine import Engine
     from fractalgen.mixing_set.part import Part
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.summary import Summary
@@ -141,6 +142,8 @@ def run_build(
     overwrite: bool,
     quiet: bool,
     as_json: bool,
+    engine: str = "local",
+    address: str | None = None,
     shards: bool = False,
     shard_size: int | None = None,
     part: Part | None = None,
@@ -151,6 +154,7 @@ def run_build(
     from fractalgen.mixing_set.build import build, repair
     from fractalgen.mixing_set.part import WHOLE
 
+    drawing_engine = _engine(engine, workers, address)
     with contextlib.ExitStack() as stack:
         fetching = stack.enter_context(progress_bar("fetching", "B", quiet=quiet, in_bytes=True))
         drawing = stack.enter_context(progress_bar("drawing", " images", quiet=quiet))
@@ -162,6 +166,7 @@ def run_build(
                 collecting=collecting,
                 progress=drawing,
                 fetching=fetching,
+                engine=drawing_engine,
             )
         else:
             summary = build(
@@ -173,6 +178,7 @@ def run_build(
                 collecting=collecting,
                 progress=drawing,
                 fetching=fetching,
+                engine=drawing_engine,
                 part=part or WHOLE,
                 shards=shards,
                 shard_size=shard_size,
@@ -186,16 +192,25 @@ def run_build(
         raise click.exceptions.Exit(1)
 
 
+def _engine(name: str, workers: int | None, address: str | None) -> Engine:
+    from fractalgen.mixing_set.engines import ENGINES
+
+    options = {} if address is None else {"address": address}
+    if options and name != "ray":
+        raise click.UsageError("--address is the address of a Ray cluster: it needs --engine ray.")
+    made: Engine = ENGINES[name](workers=workers, **options)
+    return made
+
+
 def _print_problems(summary: Summary) -> None:
     from fractalgen.registry import first_few
 
     for failure in summary.failed[:_MAX_FAILURES]:
         params = "" if failure.params is None else f" (params {failure.params})"
         click.echo(f"{failure.file}: {failure.reason}{params}", err=True)
-    if summary.failed:
-        click.echo(
-            f"Error: {images(len(summary.failed))} could not be drawn; the others were.", err=True
-        )
+    n_failed = sum(failure.n_images for failure in summary.failed)
+    if n_failed:
+        click.echo(f"Error: {images(n_failed)} could not be drawn; the others were.", err=True)
     print_refused(summary)
     if summary.refused:
         n = len(summary.refused)

@@ -50,6 +50,8 @@ def _draw_family(
     format: str | None,  # noqa: A002 - the option's name
     gray: bool | None,
     workers: int | None,
+    engine: str,
+    address: str | None,
     overwrite: bool,
     shards: bool,
     shard_size: int | None,
@@ -71,6 +73,8 @@ def _draw_family(
         recipe,
         out,
         workers=workers,
+        engine=engine,
+        address=address,
         overwrite=overwrite,
         shards=shards,
         shard_size=shard_size,

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar, cast
 import click
 
 from fractalgen.images.formats import FORMATS
+from fractalgen.mixing_set.engines import ENGINES
 
 __all__ = [
     "BUILD",
@@ -257,6 +258,19 @@ RECIPE = together(
 
 BUILD = together(
     WORKERS,
+    click.option(
+        "--engine",
+        metavar="|".join(ENGINES),
+        default="local",
+        show_default=True,
+        help="; ".join(f"{name}: {text}" for name, text in ENGINES.summaries.items()) + ".",
+    ),
+    click.option(
+        "--address",
+        metavar="auto|HOST:PORT",
+        help="The Ray cluster to use; auto is the one that this machine belongs to.  "
+        "[default: start Ray on this machine, with --workers CPUs]",
+    ),
     click.option(
         "--overwrite",
         is_flag=True,

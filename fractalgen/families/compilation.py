@@ -9,22 +9,24 @@ kernels; each can run in its own process. Otherwise drawing a few small images c
 
 import concurrent.futures
 import contextlib
-import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from fractalgen.families import FAMILIES, render, sample
 from fractalgen.kernels.jit import compiled_mark
 
-__all__ = ["Compilation", "compile_kernels", "n_compilations"]
+__all__ = ["Compilation", "compile_kernels", "compile_once", "n_compilations"]
 
 _N_IMAGES = 24  # no single image needs all kernels
 _SIZE = 16
 _CHILD = (
-    "import sys; sys.path[:] = {path!r};"
+    "import gc, sys; sys.path[:] = {path!r};"
+    "gc.disable();"  # collecting takes a tenth of this short process's time
     "from fractalgen.families.compilation import compile_kernels;"
     "compile_kernels({family!r}, {part!r})"
 )
@@ -42,11 +44,33 @@ def _compilations(family: str) -> Mapping[str, Callable[[], object]]:
 
 def compile_kernels(family: str, part: str) -> None:
     """Compile some of a family's kernels, and mark them in the cache as compiled."""
-    gc.disable()  # collecting takes a tenth of this short process's time
     _compilations(family)[part]()
     mark = compiled_mark(f"{family}-{part}")
     if mark is not None:
         mark.touch()
+
+
+def compile_once(family: str) -> None:
+    """Compile a family's kernels unless another process of this machine does; wait for those.
+
+    Any number of processes can call this at once, and each part is compiled by one of them.
+    """
+    marks = {part: compiled_mark(f"{family}-{part}") for part in _compilations(family)}
+    others = []
+    for part, mark in marks.items():
+        if mark is None or mark.exists():
+            continue
+        lock = FileLock(f"{mark}.lock")
+        try:
+            with lock.acquire(timeout=0):
+                if not mark.exists():
+                    with contextlib.suppress(Exception):  # who draws the image reports it
+                        compile_kernels(family, part)
+        except Timeout:
+            others.append(lock)
+    for lock in others:  # if its process ended early, this one compiles what it needs
+        with lock:
+            pass
 
 
 def n_compilations(family: str) -> int:

@@ -15,10 +15,11 @@ from fractalgen.files.urls import without_secrets
 from fractalgen.mixing_set.class_list import write_class_list
 from fractalgen.mixing_set.collect import CollectOptions, collect
 from fractalgen.mixing_set.description import Description, Overwriting
-from fractalgen.mixing_set.engine import Engine, Failure, LocalEngine
+from fractalgen.mixing_set.engine import Engine, Failure
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.item import Refusal, Source
 from fractalgen.mixing_set.keys import parse_image_file
+from fractalgen.mixing_set.local_engine import LocalEngine
 from fractalgen.mixing_set.part import WHOLE, Part
 from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
 from fractalgen.mixing_set.shard_build import build_shards, is_sharded

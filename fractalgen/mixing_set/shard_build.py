@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fractalgen.bank.folder import MANIFEST_FILE, SET_FILE
-from fractalgen.bank.shards import shard_file
+from fractalgen.bank.shards import complete_shards, shard_file
 from fractalgen.errors import DamagedSetError, RecipeError, SetError
 from fractalgen.files.location import open_location
 from fractalgen.mixing_set.description import Description, Overwriting
@@ -180,17 +180,20 @@ class _Work:
     def summary(self, seconds: float, n_removed: int) -> Summary:
         """Count the requested images by family."""
         sizes = self._store.location.sizes()
+        complete = {number for number, short in complete_shards(sizes).items() if not short}
         return Summary(
             self._store.location.name,
-            tuple(self._family_summaries(sizes)),
+            tuple(self._family_summaries(sizes, complete)),
             seconds,
             n_removed,
             self._store.n_missing(),
             failed=tuple(self._failed),
         )
 
-    def _family_summaries(self, sizes: dict[str, int]) -> Iterator[FamilySummary]:
-        pending = {task.shard.number for task in self._tasks}
+    def _family_summaries(
+        self, sizes: dict[str, int], complete: set[int]
+    ) -> Iterator[FamilySummary]:
+        kept = complete - {shard.number for shard in self._drawn}  # or drawn by another build
         for name in dict.fromkeys(shard.family for shard in self._planned):
             own = [shard for shard in self._planned if shard.family == name]
             drawn = [shard for shard in self._drawn if shard.family == name]
@@ -200,7 +203,7 @@ class _Work:
                 name,
                 sum(shard.n for shard in own),
                 n_drawn,
-                sum(shard.n for shard in own if shard.number not in pending),
+                sum(shard.n for shard in own if shard.number in kept),
                 n_drawn / n_attempts if n_attempts else None,
                 sum(sizes.get(shard_file(shard.number), 0) for shard in own),
                 collected=False,

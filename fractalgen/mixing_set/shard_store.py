@@ -1,6 +1,7 @@
 """A set in shards: tar files with indexes, and a description, in a folder or an object store."""
 
 import contextlib
+import random
 from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,16 @@ class ShardTask:
         """The family's name."""
         return self.shard.family
 
-    def keys(self, recipe: Recipe) -> Sequence[Key]:
+    @property
+    def folder(self) -> Path | None:
+        """The folder of this machine; None for an object store."""
+        return self.location.folder
+
+    def planned(self) -> Sequence[Key]:
+        """Return the images."""
+        return self.shard.keys()
+
+    def keys(self) -> Sequence[Key]:
         """Return the images to draw; none if another build has stored the shard meanwhile."""
         return () if self._is_stored() else self.shard.keys()
 
@@ -160,13 +170,20 @@ class ShardStore:
         return complete_shards(self.location.sizes())
 
     def tasks(self, families: Container[str], part: Part = WHOLE) -> list[ShardTask]:
-        """Return the drawing of the shards that are missing or short, of some families."""
+        """Return the drawing of the shards that are missing or short, of some families.
+
+        Where there is no lock, the order is random: two builds that go through the shards in the
+        same order would both draw all of them, and these draw each other's last few alone.
+        """
         stored = self.stored()
-        return [
+        tasks = [
             ShardTask(self.location, shard)
             for shard in part.of(self.plan)
             if shard.family in families and stored.get(shard.number, True)
         ]
+        if self.location.folder is None:
+            random.shuffle(tasks)
+        return tasks
 
     def n_missing(self) -> int:
         """Return the number of images in planned shards that are not there."""

@@ -31,7 +31,7 @@ from fractalgen.registry import first_few
 __all__ = ["FolderTask", "Store"]
 
 
-_PER_TASK = 1000
+_PER_TASK = 100  # what is drawn twice if a machine is lost
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,11 @@ class FolderTask:
     def __reduce__(self) -> tuple[Any, ...]:
         return FolderTask, (self.folder.absolute(), self.family, self.wanted)
 
-    def keys(self, recipe: Recipe) -> Sequence[Key]:
+    def planned(self) -> Sequence[Key]:
+        """Return the images."""
+        return self.wanted
+
+    def keys(self) -> Sequence[Key]:
         """Return the images to draw."""
         return self.wanted
 

@@ -11,7 +11,6 @@ from fractalgen.errors import SetError, UnreadableImagesError
 from fractalgen.files.location import open_location
 from tests.bank.sharded_sets import in_shards
 
-pytest.importorskip("fractalgen.files.object_store")
 
 
 @pytest.fixture(params=["file", "memory", "s3"])

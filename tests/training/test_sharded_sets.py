@@ -23,7 +23,6 @@ def train(place, out, *options):
 
 @pytest.mark.parametrize("kind", ["file", "memory", "s3"])
 def test_a_run_from_a_url_is_that_from_the_folder(request, small_set, tmp_path, kind):
-    pytest.importorskip("fractalgen.files.object_store")
     url = f"file://{tmp_path}/shards"
     if kind == "memory":
         pytest.importorskip("fsspec")

@@ -1,0 +1,123 @@
+"""How an engine's speed and memory grow.
+
+- Images per second of Ray with one and two workers, and of threads, in turn on this machine. Ray's
+  start is not counted.
+- The most memory of a build's process for 10^4, 10^5 and 10^6 planned images, in shards of 1,000.
+  Drawing is stubbed out: a task stores nothing and reports its shard as stored.
+
+Run it as ``python -m benchmarks.scale [speed|memory]``.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.timing import seconds
+from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.engine import Task
+from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.local_engine import LocalEngine
+from fractalgen.mixing_set.ray_engine import RayEngine
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.shard_store import StoredShard
+
+FAMILY = "ifs"
+N = 1600
+SHARD_SIZE = 200
+N_RUNS = 3
+COUNTS = (10_000, 100_000, 1_000_000)
+
+
+def speed():
+    """Print a row for each number of workers."""
+    import ray
+
+    recipe = Recipe(256, families=[FamilyRecipe.of(FAMILY, N)])
+    print("workers  threads/s  Ray/s  efficiency (each pair of runs)")
+    for workers in (1, 2):
+        ray.init(
+            address="local",
+            num_cpus=workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="CRITICAL",
+        )
+        times = {"threads": [], "ray": []}
+        for run in range(N_RUNS + 1):  # the first run starts Ray's processes
+            for name, engine in (("threads", LocalEngine(workers)), ("ray", RayEngine())):
+                with tempfile.TemporaryDirectory() as out:
+
+                    def draw(out=out, engine=engine):
+                        build(recipe, Path(out) / "set", shard_size=SHARD_SIZE, engine=engine)
+
+                    taken = seconds(draw)
+                    if run:
+                        times[name].append(taken)
+        ray.shutdown()
+        ratios = [a / b for a, b in zip(times["threads"], times["ray"], strict=True)]
+        print(
+            f"{workers:7}  {N / min(times['threads']):9.0f}  {N / min(times['ray']):5.0f}  "
+            f"{min(times['threads']) / min(times['ray']):.2f} "
+            f"({', '.join(f'{ratio:.2f}' for ratio in ratios)}; median {median(ratios):.2f})",
+            flush=True,
+        )
+
+
+@dataclass(frozen=True)
+class Stub:
+    """A task without its drawing."""
+
+    task: Task[Any]
+
+    @property
+    def family(self):
+        return self.task.family
+
+    @property
+    def folder(self):
+        return self.task.folder
+
+    def planned(self):
+        return self.task.planned()
+
+    def keys(self):
+        return self.task.keys()[:1]
+
+    def store(self, images):
+        shard = self.task.shard
+        return [StoredShard(shard.number, shard.family, shard.n, 0, 1)]
+
+
+class StubEngine:
+    """Ray without drawing."""
+
+    def run(self, recipe, tasks, on_drawn=None):
+        return RayEngine().run(recipe, [Stub(task) for task in tasks], on_drawn)
+
+
+def memory():
+    """Print a row for each number of planned images, each measured in a process of its own."""
+    print("images    shards  most memory of the driver")
+    for n in COUNTS:
+        subprocess.run([sys.executable, "-m", "benchmarks.scale", "one", str(n)], check=True)
+
+
+def one(n):
+    recipe = Recipe(256, families=[FamilyRecipe.of(FAMILY, n)])
+    with tempfile.TemporaryDirectory() as out:
+        build(recipe, Path(out) / "set", shard_size=1000, engine=StubEngine())
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{n:<9,} {n // 1000:<7,} {kilobytes / 1024:.0f} MiB", flush=True)
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or ["speed", "memory"]
+    if chosen[0] == "one":
+        one(int(chosen[1]))
+    for name in chosen:
+        {"speed": speed, "memory": memory}.get(name, lambda: None)()
