@@ -23,3 +23,16 @@ def small_set(tmp_path):
     folder = tmp_path / "set"
     build(ifs_recipe(), folder, workers=1)
     return folder
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """An S3 server of this machine that misbehaves on request; the environment leads to it."""
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto")
+    from tests.files.s3_server import s3_server
+
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server

@@ -1,8 +1,10 @@
 """A mixing set as a bank of small images, decoded once and memory-mapped."""
 
+import contextlib
 import operator
 import os
 import warnings
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -10,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.arguments import whole_number
-from fractalgen.bank.file import BANK_VERSION, DamagedError, build_bank, read_bank
-from fractalgen.bank.folder import ImageFile, content_key, list_images
+from fractalgen.bank.file import BANK_VERSION, Contents, DamagedError, build_bank, read_bank
+from fractalgen.bank.folder import content_key
+from fractalgen.bank.sharded import ShardList
+from fractalgen.bank.source import Source, as_place, open_source
+from fractalgen.bank.stream import windows
 from fractalgen.errors import (
     ArgumentError,
     BankError,
@@ -20,7 +25,9 @@ from fractalgen.errors import (
     unreadable,
 )
 from fractalgen.files.cache_folder import default_folder, temporary_folder
-from fractalgen.images.decoding import read_square
+from fractalgen.files.location import open_location
+from fractalgen.files.lock import lock_for
+from fractalgen.images.decoding import square
 from fractalgen.pool import default_workers
 from fractalgen.registry import shown
 
@@ -28,6 +35,8 @@ __all__ = ["MixingSet"]
 
 _MAX_SIDE = 8192
 _MAX_WORKERS = 1024
+_MAX_BUFFER = 1 << 31
+_MAX_SEED = (1 << 63) - 1
 
 
 class MixingSet:
@@ -36,7 +45,8 @@ class MixingSet:
     The first time a folder is opened at a size, several threads decode and resize its images
     into one cache file; after that the file is only memory-mapped. Processes on one machine share
     its pages, and a bank is pickled as a path, so worker processes hold no copy, however they are
-    started.
+    started. If several processes open a folder at once, one makes the cache file, and the others
+    wait for it; if it fails or is killed, the next one takes over.
 
     Each image is resized with Pillow's bicubic filter until its shorter side has `size` pixels,
     and cropped to its centre. Transparent parts become black, and the EXIF orientation is applied.
@@ -50,7 +60,8 @@ class MixingSet:
     ----------
     folder : str or path
         A fractalgen set or any folder of images, nested or flat. Hidden files and files that
-        don't have an image suffix are ignored.
+        don't have an image suffix are ignored. Also the URL of a fractalgen set in shards, such as
+        ``s3://bucket/set``; of an opened set, only the shards' indexes are read.
     size : int
         Side of the bank's images in pixels, at most 8192. A little more than the side of the
         training images leaves room for random crops.
@@ -72,19 +83,19 @@ class MixingSet:
         32 hexadecimal digits that identify the folder's images at any size. They change when an
         image is added, removed, renamed or changed.
     files : tuple of str
-        The images' paths within the folder, sorted; image ``i`` comes from ``files[i]``.
+        The images' paths within the set, sorted; image ``i`` comes from ``files[i]``.
     array : memmap of uint8, shape (n, size, size, 3)
         All images, RGB, read-only.
-    path : Path
-        The cache file, which ``numpy.load`` can also read.
+    path : Path or None
+        The cache file, which ``numpy.load`` can also read; None for a window of a stream.
 
     Raises
     ------
     ArgumentError
         If an argument is out of range or has the wrong type.
     BankError
-        If the folder does not exist or holds no images, or the bank cannot be written to
-        `cache_dir`.
+        If the folder does not exist or holds no images, an index of its shards is damaged, or the
+        bank cannot be written to `cache_dir`.
     UnreadableImagesError
         If images cannot be read; its `refused` lists their names and the reasons.
 
@@ -104,24 +115,19 @@ class MixingSet:
         cache_dir: str | os.PathLike[str] | None = None,
         workers: int | None = None,
     ) -> None:
-        size = whole_number("size", size, 1, _MAX_SIDE)
-        workers = default_workers() if workers is None else workers
-        workers = whole_number("workers", workers, 1, _MAX_WORKERS)
-        if not isinstance(skip_unreadable, bool):
-            raise ArgumentError(
-                f"skip_unreadable must be True or False, not {shown(skip_unreadable)}"
-            )
-        source = _as_path("folder", folder)
+        size, workers, skip_unreadable = _checked(size, workers, skip_unreadable)
+        source = open_source(as_place("folder", folder))
         place = default_folder() if cache_dir is None else _as_path("cache_dir", cache_dir)
-        images = list_images(source)
-        key = content_key(images)
+        key = content_key(source.images)
 
         def made_in(place: Path) -> Path:
             path = place / f"bank{BANK_VERSION}-{size}-{key}.npy"
-            if not _is_current(path, source, images):
-                build_bank(
-                    source, images, size, path, skip_unreadable=skip_unreadable, workers=workers
-                )
+            if not _is_current(path, source):
+                with lock_for(path, lambda: _tell_of_wait(source, path)):
+                    if not _is_current(path, source):  # no other process made it meanwhile
+                        build_bank(
+                            source, size, path, skip_unreadable=skip_unreadable, workers=workers
+                        )
             return path
 
         try:
@@ -137,25 +143,109 @@ class MixingSet:
                 stacklevel=2,
             )
             path = made_in(temporary)
-        self._open(source, path)
+        self._open(source.name, path)
         refused = self._contents.refused
         if refused and not skip_unreadable:
-            raise UnreadableImagesError(str(source), refused)
-        if refused:
-            message = unreadable(str(source), refused)
-            warnings.warn(f"{message}\nThe bank does not contain them.", stacklevel=2)
+            raise UnreadableImagesError(source.name, refused)
+        self._warn_of_skipped(stacklevel=3)
 
-    def _open(self, folder: Path, path: Path) -> None:
-        self._folder = folder
-        self.path = path.absolute()
+    @classmethod
+    def stream(
+        cls,
+        folder: str | os.PathLike[str],
+        size: int = 36,
+        buffer: int = 10_000,
+        seed: int = 0,
+        *,
+        skip_unreadable: bool = False,
+        workers: int | None = None,
+    ) -> "Generator[MixingSet, None, None]":
+        """Go through a set that is larger than the disk, window by window, without an end.
+
+        Each window is a `MixingSet` of some of the images, held in memory only. A thread prepares
+        the next one while you use the last. The shards are read one after the other, in an order
+        that the seed decides; each pass through the set has another order, and every image once.
+        The same seed gives the same windows. Nothing is written to the disk.
+
+        Closing the iterator, or dropping it, stops the thread.
+
+        Parameters
+        ----------
+        folder : str or path
+            A fractalgen set in shards: its folder or its URL.
+        size : int
+            Side of the images in pixels, at most 8192.
+        buffer : int
+            Number of images in a window. The last two windows of a pass share what is left, so
+            each has at least half of this. Two windows are in memory at a time, besides those that
+            you keep. Shards of a family hold only that family, so a window of several shards is
+            more varied.
+        seed : int
+            Decides the order. Give each process of a training its own.
+        skip_unreadable, workers
+            As for `MixingSet`.
+
+        Yields
+        ------
+        MixingSet
+            Its `path` is None. Pickling it copies the images.
+
+        Raises
+        ------
+        ArgumentError
+            If an argument is out of range or has the wrong type.
+        BankError
+            If the place holds no shards, or an index is damaged.
+        UnreadableImagesError
+            When a window has images that cannot be read; its `refused` lists their names and the
+            reasons.
+
+        Examples
+        --------
+        >>> for window in MixingSet.stream("s3://bucket/set"):  # doctest: +SKIP
+        ...     aug = fg.IPMix(window)  # and some hundred steps with it
+        """
+        size, workers, skip_unreadable = _checked(size, workers, skip_unreadable)
+        buffer = whole_number("buffer", buffer, 1, _MAX_BUFFER)
+        seed = whole_number("seed", seed, 0, _MAX_SEED)
+        shards = ShardList(open_location(as_place("folder", folder)))
+
+        def sets() -> Generator[MixingSet, None, None]:
+            found = windows(
+                shards, size, buffer, seed, skip_unreadable=skip_unreadable, workers=workers
+            )
+            with contextlib.closing(found):
+                for pixels, contents in found:
+                    window = cls.__new__(cls)
+                    window._hold(shards.location.name, pixels, contents)
+                    window._warn_of_skipped(stacklevel=3)
+                    yield window
+
+        return sets()
+
+    def _warn_of_skipped(self, stacklevel: int) -> None:
+        if self._contents.refused:
+            message = unreadable(self._name, self._contents.refused)
+            warnings.warn(f"{message}\nThe bank does not contain them.", stacklevel=stacklevel)
+
+    def _open(self, name: str, path: Path) -> None:
         try:
-            self.array, self._contents = read_bank(path)
+            array, contents = read_bank(path)
         except (OSError, DamagedError) as error:
             reason = getattr(error, "strerror", None) or error
             raise BankError(
-                f"the bank of {folder} cannot be read from {path}: {reason}; open the folder again"
+                f"the bank of {name} cannot be read from {path}: {reason}; open the folder again"
             ) from None
-        self._images = self.array.view(np.ndarray)
+        self._hold(name, array, contents, path.absolute())
+
+    def _hold(
+        self, name: str, array: NDArray[np.uint8], contents: Contents, path: Path | None = None
+    ) -> None:
+        self._name = name
+        self.path = path
+        self.array = array
+        self._contents = contents
+        self._images = array.view(np.ndarray)
 
     @property
     def size(self) -> int:
@@ -185,15 +275,31 @@ class MixingSet:
 
     def __repr__(self) -> str:
         n_images = f"{len(self):,} images of {self.size} x {self.size}"
-        return f"<MixingSet {str(self._folder)!r}: {n_images}>"
+        return f"<MixingSet {self._name!r}: {n_images}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self._folder, "path": self.path, "key": self._contents.key}
+        state: dict[str, Any] = {"name": self._name, "path": self.path}
+        if self.path is None:
+            return state | {"array": self._images, "contents": self._contents}
+        return state | {"key": self._contents.key}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["folder"], state["path"])
+        if state["path"] is None:
+            state["array"].flags.writeable = False
+            self._hold(state["name"], state["array"], state["contents"])
+            return
+        self._open(state["name"], state["path"])
         if self._contents.key != state["key"]:
-            raise BankError(f"{self.path} is no longer the bank of {self._folder}; open it again")
+            raise BankError(f"{self.path} is no longer the bank of {self._name}; open it again")
+
+
+def _checked(size: Any, workers: Any, skip_unreadable: Any) -> tuple[int, int, bool]:
+    size = whole_number("size", size, 1, _MAX_SIDE)
+    workers = default_workers() if workers is None else workers
+    workers = whole_number("workers", workers, 1, _MAX_WORKERS)
+    if not isinstance(skip_unreadable, bool):
+        raise ArgumentError(f"skip_unreadable must be True or False, not {shown(skip_unreadable)}")
+    return size, workers, skip_unreadable
 
 
 def _as_path(name: str, path: Any) -> Path:
@@ -203,7 +309,15 @@ def _as_path(name: str, path: Any) -> Path:
     return Path(text)
 
 
-def _is_current(path: Path, folder: Path, images: list[ImageFile]) -> bool:
+def _tell_of_wait(source: Source, path: Path) -> None:
+    warnings.warn(
+        f"Another process is making the bank of {source.name}. This one waits for it; the file "
+        f"will be {path}.",
+        stacklevel=2,
+    )
+
+
+def _is_current(path: Path, source: Source) -> bool:
     """Whether the file is complete, and the images that it lacks still cannot be read."""
     try:
         contents = read_bank(path)[1]
@@ -211,10 +325,10 @@ def _is_current(path: Path, folder: Path, images: list[ImageFile]) -> bool:
         return False
     left_out = dict(contents.refused)
     refused = []
-    for name, sha256, *_ in images:
-        if name in left_out:
+    for image in source.images:
+        if image.name in left_out:
             try:
-                read_square(folder / name, contents.size, sha256)
+                square(source.read(image), contents.size)
             except ImageError as error:
-                refused.append((name, str(error)))
+                refused.append((image.name, str(error)))
     return tuple(refused) == contents.refused

@@ -1,24 +1,24 @@
 """A bank's file: an ``.npy`` array, followed by a description of its source."""
 
 import contextlib
+import itertools
 import json
 import operator
 import os
 import stat
 import struct
-import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.bank.folder import ImageFile, content_key
-from fractalgen.errors import BankError, ImageError, UnreadableImagesError
+from fractalgen.bank.batches import batches
+from fractalgen.bank.folder import content_key
+from fractalgen.bank.source import Source
+from fractalgen.errors import BankError, UnreadableImagesError
 from fractalgen.files.atomic import atomic_file
-from fractalgen.images.decoding import read_square
-from fractalgen.pool import OrderedPool, Stopped
 
 __all__ = ["BANK_VERSION", "BankWriter", "Contents", "DamagedError", "build_bank", "read_bank"]
 
@@ -29,9 +29,7 @@ _HEADER_BYTES = 128
 _MAGIC = b"fgbank01"
 _FOOTER = struct.Struct("<Q8s")  # length of the JSON text before it, and the magic
 
-_BYTES_IN_FLIGHT = 32 << 20
-_TASKS_AHEAD = 4  # per worker
-_MAX_PER_TASK = 64
+_ROWS_AT_ONCE = 64
 
 
 class DamagedError(Exception):
@@ -65,37 +63,66 @@ class Contents(NamedTuple):
 
 
 class BankWriter:
-    """Writes a bank batch by batch, so it never has to fit into memory.
+    """Writes a bank in any order, so it never has to fit into memory.
 
     The file is not a valid bank until `finish` returns.
+
+    Parameters
+    ----------
+    file : file
+        Open for reading and writing.
+    size : int
+        Side of the images in pixels.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
+        self._row_bytes = size * size * 3
         file.write(bytes(_HEADER_BYTES))
 
-    def append(self, images: NDArray[np.uint8]) -> None:
-        """Write images of shape (n, size, size, 3)."""
-        self._file.write(np.ascontiguousarray(images).data)
+    def write(self, rows: Sequence[int], images: NDArray[np.uint8]) -> None:
+        """Write images of shape (n, size, size, 3) to their places."""
+        for start, stop in _runs(rows):
+            self._seek(rows[start])
+            self._file.write(np.ascontiguousarray(images[start:stop]).data)
+
+    def close_gaps(self, rows: Sequence[int]) -> None:
+        """Keep only some images, given in ascending order, by moving them forward."""
+        kept = 0
+        for start, stop in _runs(rows):
+            for first in range(start, stop, _ROWS_AT_ONCE):
+                n = min(_ROWS_AT_ONCE, stop - first)
+                if rows[first] != kept:
+                    self._seek(rows[first])
+                    data = self._file.read(n * self._row_bytes)
+                    self._seek(kept)
+                    self._file.write(data)
+                kept += n
 
     def finish(self, contents: Contents) -> None:
         """Write the source of the bank, then the header."""
         text = json.dumps({"version": BANK_VERSION, **contents._asdict()}).encode()
+        self._seek(len(contents.files))
         self._file.write(text + _FOOTER.pack(len(text), _MAGIC))
+        self._file.truncate()
         self._file.seek(0)
         self._file.write(_header(contents.shape))
 
+    def _seek(self, row: int) -> None:
+        self._file.seek(_HEADER_BYTES + row * self._row_bytes)
+
+
+def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield where runs of consecutive numbers start and stop."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    edges = [0, *breaks.tolist(), len(rows)] if len(rows) else []
+    return itertools.pairwise(edges)
+
 
 def build_bank(
-    folder: Path,
-    images: Sequence[ImageFile],
-    size: int,
-    target: Path,
-    *,
-    skip_unreadable: bool,
-    workers: int,
+    source: Source, size: int, target: Path, *, skip_unreadable: bool, workers: int
 ) -> None:
-    """Decode and resize a folder's images into a bank's file, with threads and little memory.
+    """Decode and resize a source's images into a bank's file, with threads and little memory.
 
     Raises
     ------
@@ -106,24 +133,28 @@ def build_bank(
     OSError
         If the folder of `target` cannot be written.
     """
-    files: list[str] = []
-    refused: list[tuple[str, str]] = []
+    images = source.images
+    found: list[tuple[int, str]] = []
     begun = False
     try:
         with atomic_file(target, durable=True, shared=True) as file:
             begun = True
-            writer = BankWriter(file)
-            with contextlib.closing(_batches(folder, images, size, workers)) as batches:
-                for batch in batches:
-                    refused += batch.refused
-                    if skip_unreadable or not refused:
-                        files += batch.files
-                        writer.append(batch.images)
+            writer = BankWriter(file, size)
+            with contextlib.closing(batches(source, size, workers)) as decoded:
+                for batch in decoded:
+                    found += batch.refused
+                    if skip_unreadable or not found:
+                        writer.write(batch.rows, batch.pixels)
+            refused = tuple((images[row].name, reason) for row, reason in sorted(found))
             if refused and not skip_unreadable:
-                raise UnreadableImagesError(str(folder), refused)
-            if not files:
-                raise BankError(f"none of the {len(images):,} images in {folder} can be read")
-            writer.finish(Contents(content_key(images), size, tuple(files), tuple(refused)))
+                raise UnreadableImagesError(source.name, refused)
+            if len(refused) == len(images):
+                raise BankError(f"none of the {len(images):,} images in {source.name} can be read")
+            left_out = {row for row, _ in found}
+            kept = [row for row in range(len(images)) if row not in left_out]
+            writer.close_gaps(kept)
+            files = tuple(images[row].name for row in kept)
+            writer.finish(Contents(content_key(images), size, files, refused))
     except OSError as error:
         if not begun:
             raise
@@ -132,37 +163,6 @@ def build_bank(
             f"cannot write the bank, {megabytes:,.0f} MB, to {target.parent}: "
             f"{error.strerror or error}; choose another folder with cache_dir"
         ) from None
-
-
-class _Batch(NamedTuple):
-    """Images of shape (n, size, size, 3), their names, and those that could not be read."""
-
-    images: NDArray[np.uint8]
-    files: list[str]
-    refused: list[tuple[str, str]]
-
-
-def _batches(
-    folder: Path, images: Sequence[ImageFile], size: int, workers: int
-) -> Generator[_Batch, None, None]:
-    in_flight = workers * _TASKS_AHEAD * size * size * 3
-    step = min(max(1, _BYTES_IN_FLIGHT // in_flight), _MAX_PER_TASK)
-
-    def read(some: Sequence[ImageFile], stopping: threading.Event) -> _Batch:
-        batch = _Batch(np.empty((len(some), size, size, 3), np.uint8), [], [])
-        for name, sha256, *_ in some:
-            if stopping.is_set():
-                raise Stopped
-            try:
-                batch.images[len(batch.files)] = read_square(folder / name, size, sha256)
-                batch.files.append(name)
-            except ImageError as error:
-                batch.refused.append((name, str(error)))
-        return batch._replace(images=batch.images[: len(batch.files)])
-
-    tasks = (images[start : start + step] for start in range(0, len(images), step))
-    with OrderedPool(read, workers, _TASKS_AHEAD) as pool:
-        yield from pool.map(tasks)
 
 
 def read_bank(path: Path) -> tuple[np.memmap[Any, np.dtype[np.uint8]], Contents]:

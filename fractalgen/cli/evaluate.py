@@ -47,7 +47,7 @@ from fractalgen.cli.measuring import MeasuringCommand
     "--set",
     "set_folder",
     metavar="SET",
-    type=options.PATH,
+    type=options.PLACE,
     help="Mixing set for '--ood fractals'.  [default: the run's, else ipmix-set]",
 )
 @options.DATA_DIR
@@ -64,7 +64,7 @@ from fractalgen.cli.measuring import MeasuringCommand
 def evaluate(
     run_folder: Path,
     checkpoint: str,
-    set_folder: Path | None,
+    set_folder: str | None,
     data_dir: Path,
     device: str,
     quiet: bool,
@@ -86,6 +86,7 @@ def evaluate(
 
     import sys
 
+    from fractalgen.bank.source import is_there
     from fractalgen.cli.output import print_json, printable
     from fractalgen.evaluation.evaluate import evaluate as measure
     from fractalgen.evaluation.evaluate import options_from
@@ -97,9 +98,9 @@ def evaluate(
     options_from(given)
     accelerator = accelerator_for(Hardware(device=device, precision="float32"))
     run = load_run(run_folder, checkpoint=checkpoint, data_dir=data_dir)
-    usual = Path("ipmix-set")
-    has_own = run.set_folder is not None and run.set_folder.is_dir()
-    if set_folder is None and not has_own and usual.is_dir():
+    usual = "ipmix-set"
+    has_own = run.set_folder is not None and is_there(run.set_folder)
+    if set_folder is None and not has_own and Path(usual).is_dir():
         set_folder = usual
     with _bars(quiet=quiet) as progress:
         results = measure(

@@ -5,19 +5,19 @@ from pathlib import Path
 import click
 
 from fractalgen.cli.group import Failure, PlainCommand, WrongUsage
-from fractalgen.cli.options import PATH
+from fractalgen.cli.options import PATH, PLACE
 
 
 @click.command("show-ipmix", cls=PlainCommand)
 @click.argument("image", type=PATH)
 @click.option(
     "--set",
-    "set_folder",
+    "mixing_set",
     metavar="SET",
-    type=PATH,
+    type=PLACE,
     default="ipmix-set",
     show_default=True,
-    help="Folder of images to mix with: a mixing set or any other.",
+    help="Images to mix with: a mixing set, any other folder, or the URL of a set in shards.",
 )
 @click.option(
     "-o",
@@ -41,33 +41,42 @@ from fractalgen.cli.options import PATH
     show_default=True,
     help="Side of the mixed images, in pixels.",
 )
-def show_ipmix(image: Path, set_folder: Path, output: Path, seed: int, size: int) -> None:
+def show_ipmix(image: Path, mixing_set: str, output: Path, seed: int, size: int) -> None:
     """Draw a figure that shows what IPMix does to an image.
 
     IMAGE is an image file, of which the central square is used. The figure shows the mixing
     operations, the patches, two chains step by step, and results.
     """
+    from collections.abc import Callable
+    from functools import partial
+
     import numpy as np
+    from numpy.typing import NDArray
 
     from fractalgen.augment.figure import MAX_IMAGES, figure
-    from fractalgen.bank.folder import list_images
+    from fractalgen.bank.source import as_place, open_source
     from fractalgen.cli.output import check_output, save_image
     from fractalgen.errors import ImageError
-    from fractalgen.images.decoding import read_square
+    from fractalgen.images.decoding import read_image_file, square
 
-    check_output(output, set_folder)
+    place = as_place("--set", mixing_set)
+    check_output(output, place)
     if output.exists() and image.exists() and output.samefile(image):
         raise WrongUsage(f"{output} is the input image; give another name with -o")
 
-    def read(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    def read(name: str, contents: Callable[[], bytes]) -> NDArray[np.uint8]:
         try:
-            return read_square(path, size)
+            return square(contents(), size)
         except ImageError as error:
-            raise Failure(f"cannot use {click.format_filename(path)}: {error}") from None
+            raise Failure(f"cannot use {click.format_filename(name)}: {error}") from None
 
-    pixels = read(image)
-    names = _spread([image.name for image in list_images(set_folder)], MAX_IMAGES, seed)
-    set_images = np.stack([read(set_folder / name) for name in names])
+    pixels = read(str(image), lambda: read_image_file(image))
+    source = open_source(place)
+    images = {each.name: each for each in source.images}
+    names = _spread(list(images), MAX_IMAGES, seed)
+    set_images = np.stack(
+        [read(f"{source.name}/{name}", partial(source.read, images[name])) for name in names]
+    )
     page = figure(pixels, set_images, names, seed)
     save_image(page, output)
 

@@ -70,7 +70,7 @@ def _method_options(chosen: str) -> list[click.Option]:
 
 
 @click.command("train-with-set", cls=_TrainCommand)
-@options.SET
+@click.argument("mixing_set", metavar="[SET]", type=options.PLACE, default="ipmix-set")
 @click.option(
     "--dataset",
     default="digits",
@@ -174,7 +174,7 @@ def _method_options(chosen: str) -> list[click.Option]:
 @options.QUIET
 @options.JSON
 def train_with_set(
-    set_folder: Path,
+    mixing_set: str,
     out: Path | None,
     data_dir: Path,
     resume: bool,
@@ -189,7 +189,8 @@ def train_with_set(
 ) -> None:
     """Train an image classifier with a mixing set.
 
-    SET is a mixing set or any other folder of images, by default ./ipmix-set. A run keeps its
+    SET is a mixing set, any other folder of images, or the URL of a set in shards, by default
+    ./ipmix-set. A run keeps its
     configuration, log and checkpoints in one folder. To continue an interrupted run, use the same
     command with --resume. To train on several GPUs, use 'accelerate launch' or 'torchrun'.
     """
@@ -207,7 +208,7 @@ def train_with_set(
         run = train(
             config,
             out=out,
-            mixing_set=set_folder,
+            mixing_set=mixing_set,
             data_dir=data_dir,
             device=device,
             precision=precision,

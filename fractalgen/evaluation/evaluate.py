@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fractalgen.bank.source import as_place, is_there
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.evaluated_model import EvaluatedModel, Progress
 from fractalgen.evaluation.measurements import MEASUREMENTS
@@ -63,7 +64,8 @@ def evaluate(
     seed : int
         Seed for generated corruptions, sequences and attacks.
     set_folder : str or Path, optional
-        Mixing set for the OOD source ``fractals``; by default the run's.
+        Mixing set, or the URL of one in shards, for the OOD source ``fractals``; by default the
+        run's.
     data_dir : str or Path
         Folder of the data sets for OOD images.
     accelerator : accelerate.Accelerator, optional
@@ -98,7 +100,7 @@ def evaluate(
         run = load_run(Path(run), data_dir=Path(data_dir))
     network = run.model if accelerator is None else run.model.to(accelerator.device)
     run = _on(images, run)
-    own_set = run.set_folder if run.set_folder is not None and run.set_folder.is_dir() else None
+    own_set = run.set_folder if run.set_folder is not None and is_there(run.set_folder) else None
     model = EvaluatedModel(
         run=run,
         # Twice as fast on a CPU, and as fast elsewhere.
@@ -106,7 +108,7 @@ def evaluate(
         limit=limit,
         batch_size=batch_size,
         seed=seed,
-        set_folder=own_set if set_folder is None else Path(set_folder),
+        set_folder=own_set if set_folder is None else as_place("set_folder", set_folder),
         data_dir=Path(data_dir),
         accelerator=accelerator,
         progress=progress or _silent,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalgen.bank.source import Place
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.metrics import max_softmax
 from fractalgen.evaluation.metrics.classification import error_rate
@@ -75,8 +76,8 @@ class EvaluatedModel:
         for all.
     batch_size, seed : int
         Images per batch; seed for generated corruptions, sequences and attacks.
-    set_folder, data_dir : Path or None
-        The mixing set for fractals, if any; the folder of data sets.
+    set_folder, data_dir : Path, str or None
+        The mixing set for fractals, or its URL, if any; the folder of data sets.
     accelerator : accelerate.Accelerator or None
         Sets the precision.
     progress, tell : callable
@@ -88,7 +89,7 @@ class EvaluatedModel:
     limit: int | None
     batch_size: int
     seed: int
-    set_folder: Path | None
+    set_folder: Place | None
     data_dir: Path
     accelerator: Any
     progress: Progress

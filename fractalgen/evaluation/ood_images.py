@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fractalgen.bank.folder import ImageFile, list_images
+from fractalgen.bank.folder import ImageFile
+from fractalgen.bank.source import Place, Source, open_source
 from fractalgen.errors import BankError, ImageError, RunError, RunUsageError
-from fractalgen.images.decoding import read_square
+from fractalgen.images.decoding import square
 from fractalgen.pool import OrderedPool, default_workers
 from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for
@@ -49,7 +50,7 @@ class OODImages:
 
 
 def ood_images(
-    source: str, *, size: int, n: int, seed: int, data_dir: Path, set_folder: Path | None
+    source: str, *, size: int, n: int, seed: int, data_dir: Path, set_folder: Place | None
 ) -> OODImages:
     """Open images on which a network was not trained; files are read on demand.
 
@@ -115,22 +116,22 @@ def _choice(n_available: int, n: int, seed: int, source: str) -> NDArray[np.int6
     return np.sort(rng.permutation(n_available)[:n])
 
 
-def _from_folder(folder: Path, label: str, size: int, n: int, seed: int) -> OODImages:
+def _from_folder(folder: Place, label: str, size: int, n: int, seed: int) -> OODImages:
     try:
-        files = list_images(folder)
+        source = open_source(folder)
     except BankError as error:
         raise RunError(str(error)) from None
-    chosen = [files[index] for index in _choice(len(files), n, seed, label)]
-    return OODImages(len(chosen), lambda start, stop: _read(folder, chosen[start:stop], size))
+    chosen = [source.images[index] for index in _choice(len(source.images), n, seed, label)]
+    return OODImages(len(chosen), lambda start, stop: _read(source, chosen[start:stop], size))
 
 
-def _read(folder: Path, files: Sequence[ImageFile], size: int) -> NDArray[np.uint8]:
+def _read(source: Source, files: Sequence[ImageFile], size: int) -> NDArray[np.uint8]:
     def read(file: ImageFile, _: threading.Event) -> NDArray[np.uint8]:
         try:
-            return read_square(folder / file.name, size, file.sha256)
+            return square(source.read(file), size)
         except ImageError as error:
             raise RunError(
-                f"cannot use {folder / file.name}: {error}. Repair or remove it."
+                f"cannot use {source.name}/{file.name}: {error}. Repair or remove it."
             ) from None
 
     out = np.empty((len(files), size, size, 3), np.uint8)

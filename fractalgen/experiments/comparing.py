@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fractalgen.bank.source import as_place
 from fractalgen.errors import FractalgenError, RunError, RunUsageError
 from fractalgen.evaluation.compare import compare
 from fractalgen.evaluation.comparison import Comparison
@@ -69,7 +70,7 @@ def train_and_compare(
         Data sets and networks; a model of None is the data set's own.
     seeds : sequence of int
         Seeds of the runs.
-    sets : sequence of path
+    sets : sequence of path or URL
         Mixing sets.
     metrics : sequence of str
         Names in `fractalgen.experiments.metrics.METRICS` for the table. If given, only what they
@@ -197,8 +198,11 @@ def _with_data(
             failures[experiment.name] = reasons[experiment.config.dataset]
             continue
         measured_with = experiment.measure.get("set_folder")
-        needed = [folder if train else None, Path(measured_with) if measured_with else None]
-        absent = [one for one in needed if one is not None and not one.exists()]
+        needed = [
+            folder if train else None,
+            as_place("set", measured_with) if measured_with else None,
+        ]
+        absent = [one for one in needed if isinstance(one, Path) and not one.exists()]
         if absent:
             failures[experiment.name] = (
                 f"{absent[0]} does not exist; 'fractalgen build-set {absent[0]}' draws a mixing set"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fractalgen.bank.source import Place, as_place
 from fractalgen.errors import RunUsageError
 from fractalgen.evaluation.corruptions.generated import GENERATE, SUITES
 from fractalgen.evaluation.evaluate import IMAGES, options_from
@@ -50,8 +51,8 @@ class Experiment:
         The method and its options.
     config : Config
         The run's configuration.
-    set_folder : Path or None
-        The mixing set; None for methods without one.
+    set_folder : Path, str or None
+        The mixing set, or its URL; None for methods without one.
     folder : Path
         The run's folder.
     measure : dict
@@ -61,7 +62,7 @@ class Experiment:
 
     variant: Variant
     config: Config
-    set_folder: Path | None
+    set_folder: Place | None
     folder: Path
     measure: Mapping[str, Any]
 
@@ -84,7 +85,7 @@ class Grid:
     seeds : tuple of int
         Seeds of the runs.
     sets : tuple of str
-        Folders of mixing sets; methods without a set are trained once.
+        Folders or URLs of mixing sets; methods without a set are trained once.
     common : dict
         Options of `fractalgen.training.config.configure` for all runs, such as ``epochs``.
     measure : dict
@@ -116,7 +117,7 @@ class Grid:
             ("data set", self.datasets),
             ("model", self.models),
             ("seed", self.seeds),
-            ("mixing set", [str(Path(folder)) for folder in self.sets]),
+            ("mixing set", [str(as_place("sets", folder)) for folder in self.sets]),
         ):
             if not values:
                 raise RunUsageError(f"a comparison needs at least one {what}")
@@ -147,12 +148,12 @@ class Grid:
         own = {"dataset": dataset, "model": model, "seed": seed}
         return variant.config({**self.common, **own})
 
-    def _sets_of(self, variant: Variant) -> Sequence[Path | None]:
+    def _sets_of(self, variant: Variant) -> Sequence[Place | None]:
         if not find_method(variant.method).uses_set:
             return (None,)
         if variant.set_folder is not None:
-            return (Path(variant.set_folder),)
-        return tuple(Path(folder) for folder in self.sets)
+            return (as_place("sets", variant.set_folder),)
+        return tuple(as_place("sets", folder) for folder in self.sets)
 
 
 def _measure(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,13 +188,13 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _name(config: Config, variant: Variant, set_folder: Path | None) -> str:
+def _name(config: Config, variant: Variant, set_folder: Place | None) -> str:
     dataset = config.dataset
     if dataset.startswith(FOLDER_PREFIX):
         dataset = Path(dataset.removeprefix(FOLDER_PREFIX)).resolve().name
     parts = [dataset, config.model, variant.text]
     if set_folder is not None:
-        parts.append(set_folder.name or str(set_folder))
+        parts.append(Path(set_folder).name or str(set_folder))
     return "-".join([*(slug(part) for part in parts), str(config.seed)])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fractalgen.bank.source import as_place
 from fractalgen.errors import RunUsageError
 from fractalgen.experiments.layout import SPLIT
 from fractalgen.experiments.variant import Variant
@@ -268,7 +269,8 @@ def check_data(
     for variant in variants:
         if find_method(variant.method).uses_set:
             for folder in sets if variant.set_folder is None else [variant.set_folder]:
-                if not Path(folder).is_dir():
+                place = as_place("sets", folder)
+                if isinstance(place, Path) and not place.is_dir():
                     needed[folder] = recipes.get(folder, "ipmix")
     if needed:
         ways = "; ".join(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fractalgen.bank.folder import content_key, list_images
-from fractalgen.errors import BankError, ImageError, RunError
+from fractalgen.bank.folder import content_key
+from fractalgen.bank.source import Place, open_source
+from fractalgen.errors import FractalgenError, RunError
 from fractalgen.evaluation.metrics_file import METRICS, read_results
 from fractalgen.evaluation.results import Results
 from fractalgen.experiments.grid import Experiment
@@ -128,7 +129,7 @@ def look(experiment: Experiment, digests: Mapping[Any, str | None]) -> Found:
     Parameters
     ----------
     digests : mapping
-        The digest of each mixing set by its folder, from `digest_of`.
+        The digest of each mixing set by its folder or URL, from `digest_of`.
 
     Raises
     ------
@@ -162,9 +163,9 @@ def look(experiment: Experiment, digests: Mapping[Any, str | None]) -> Found:
     )
 
 
-def digest_of(folder: Any) -> str | None:
+def digest_of(place: Place) -> str | None:
     """Return the digest of a mixing set; None if there is none, which training reports."""
     try:
-        return content_key(list_images(folder))
-    except (BankError, ImageError, OSError):
+        return content_key(open_source(place).images)
+    except (FractalgenError, OSError):
         return None

@@ -3,12 +3,20 @@
 import contextlib
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic_file", "is_leftover", "remove_leftovers", "write_atomically"]
+__all__ = [
+    "atomic_file",
+    "hidden_name",
+    "is_leftover",
+    "remove_leftovers",
+    "spooled_file",
+    "write_atomically",
+]
 
 # While a file is being written, it has a hidden name that no reader takes for an image's.
 _PREFIX = ".fractalgen-"
@@ -40,7 +48,7 @@ def atomic_file(path: Path, *, durable: bool = False, shared: bool = False) -> I
         If the file cannot be written, with `path` as its file name.
     """
     name = f"{path.name}-{os.getpid()}-{secrets.token_hex(8)}" if shared else path.name
-    part = path.parent / f"{_PREFIX}{name}{_SUFFIX}"
+    part = path.parent / hidden_name(name)
     try:
         if shared:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +82,34 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a whole file; see `atomic_file`."""
     with atomic_file(path, durable=durable) as file:
         file.write(data)
+
+
+@contextlib.contextmanager
+def spooled_file() -> Iterator[tuple[IO[bytes], Path]]:
+    """Open a new file in the folder for temporary files; it is removed when the block ends.
+
+    Those that killed processes left there more than a day ago are removed, too.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be made.
+    """
+    folder = Path(tempfile.gettempdir())
+    with contextlib.suppress(OSError):
+        remove_leftovers(folder, _ABANDONED_SECONDS)
+    descriptor, path = tempfile.mkstemp(_SUFFIX, _PREFIX, folder)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file, Path(path)
+    finally:
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+
+
+def hidden_name(name: str) -> str:
+    """Return the name that a file has while it is being written."""
+    return f"{_PREFIX}{name}{_SUFFIX}"
 
 
 def is_leftover(name: str) -> bool:

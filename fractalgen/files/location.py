@@ -1,14 +1,20 @@
 """A place that holds files side by side: a folder, or a prefix in an object store."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+from fractalgen.errors import SetError
 from fractalgen.files.atomic import atomic_file, is_leftover, remove_leftovers
 from fractalgen.files.regular_file import open_regular
 
 __all__ = ["Folder", "Location", "open_location"]
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
 
 
 class Location(Protocol):
@@ -62,7 +68,7 @@ class Folder:
         """Return a file's bytes `start` to `stop`; FileNotFoundError if it does not exist."""
         with open_regular(self._path / name) as file:
             file.seek(start)
-            return file.read() if stop is None else file.read(stop - start)
+            return file.read() if stop is None else file.read(max(0, stop - start))
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
@@ -79,6 +85,35 @@ class Folder:
         remove_leftovers(self._path)
 
 
-def open_location(place: str | Path) -> Location:
-    """Return the place with a path."""
-    return Folder(Path(place))
+def open_location(place: str | Path, *, writing: bool = False) -> Location:
+    """Return the place with a path or URL.
+
+    Parameters
+    ----------
+    place : str or Path
+        A folder, which need not exist; or a URL that fsspec knows, such as ``s3://bucket/prefix``,
+        which takes the extra ``scale``. A ``file://`` URL is a folder.
+    writing : bool
+        Files will be written: ask an object store whether that is permitted.
+
+    Raises
+    ------
+    SetError
+        If an object store cannot be used; the message says what to do.
+    """
+    if isinstance(place, Path) or not _URL.match(place):
+        return Folder(Path(place))
+    if place.lower().startswith("file:"):
+        return Folder(_local_path(place))
+    from fractalgen.files.object_store import ObjectStore
+
+    store = ObjectStore(place)
+    store.check(writing=writing)
+    return store
+
+
+def _local_path(url: str) -> Path:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or not parts.path:
+        raise SetError(f"{url} names another machine; write three slashes: file:///FOLDER")
+    return Path(url2pathname(parts.path))

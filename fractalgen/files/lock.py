@@ -1,10 +1,10 @@
-"""One process at a time in a folder, by a lock that dies with its process."""
+"""One process at a time in a folder, or at a file, by a lock that dies with its process."""
 
 import contextlib
 import errno
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,17 @@ from filelock import FileLock, Timeout
 from fractalgen.errors import NotRegularError, SetError
 from fractalgen.files.regular_file import check_no_links, require_regular
 
-__all__ = ["LOCK_FILE", "locked"]
+__all__ = ["LOCK_FILE", "lock_for", "locked"]
 
 LOCK_FILE = ".fractalgen.lock"
+
+_PATIENCE_SECONDS = 5.0
+_POLL_SECONDS = 0.1
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 # Where the file system has no locks, later releases would leave a file that outlives a crash.
-_OPTIONS: dict[str, Any] = {"timeout": 0}
+_OPTIONS: dict[str, Any] = {}
 if "fallback_to_soft" in inspect.signature(FileLock.__init__).parameters:
     _OPTIONS["fallback_to_soft"] = False
 
@@ -41,17 +44,8 @@ def locked(folder: Path) -> Iterator[None]:
     _check_lock_file(path)
     holder = _holder(path)  # before trying: earlier releases of filelock empty the file
     lock = FileLock(path, **_OPTIONS)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise SetError(
-            f"another fractalgen{holder} is using {folder}; wait until it ends"
-        ) from None
-    except NotImplementedError:  # an earlier release's sign for ENOSYS
-        pass
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise OSError(error.errno, error.strerror, str(folder)) from None
+    if not _acquire(lock, folder, 0):
+        raise SetError(f"another fractalgen{holder} is using {folder}; wait until it ends")
     try:
         with contextlib.suppress(OSError):  # a full disk; the number is only for the message
             path.write_text(str(os.getpid()))
@@ -60,6 +54,59 @@ def locked(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             os.truncate(path, 0)
         lock.release()
+
+
+@contextlib.contextmanager
+def lock_for(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Wait until no other process holds the lock of a file, and hold it.
+
+    The file need not exist. The lock is a hidden file beside it, which is removed at the end; that
+    of a killed process stays, and is used again. On file systems without locks nothing is held.
+
+    Parameters
+    ----------
+    path : Path
+        The file that only one process should write.
+    waiting : callable
+        Called once if this takes more than a few seconds.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}.lock")
+    _check_lock_file(hidden)
+    lock = FileLock(hidden, **_OPTIONS)
+    if not _acquire(lock, path.parent, _PATIENCE_SECONDS):
+        waiting()
+        _acquire(lock, path.parent, -1)
+    try:
+        yield
+    finally:
+        # Who waits for the removed file and who makes a new one may go on at once, so both
+        # should look whether there is still something to do.
+        with contextlib.suppress(OSError):
+            hidden.unlink()
+        lock.release()
+
+
+def _acquire(lock: FileLock, folder: Path, seconds: float) -> bool:
+    """Take a lock within some seconds, or without a limit if negative; return whether it is ours.
+
+    Where there are no locks, act as if it were.
+    """
+    try:
+        lock.acquire(timeout=seconds, poll_interval=_POLL_SECONDS)
+    except Timeout:
+        return False
+    except NotImplementedError:  # an earlier release's sign for ENOSYS
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise OSError(error.errno, error.strerror, str(folder)) from None
+    return True
 
 
 def _check_lock_file(path: Path) -> None:

@@ -19,12 +19,14 @@ from fractalgen.files.regular_file import open_regular
 __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
+    "check_hash",
     "looks_like_image",
     "read_image_file",
     "read_rgb",
     "read_square",
     "square",
     "to_rgb",
+    "to_rgb_image",
 ]
 
 T = TypeVar("T")
@@ -56,9 +58,14 @@ def read_image_file(path: Path, sha256: str | None = None) -> bytes:
             data = file.read()
     except OSError as error:
         raise ImageError(error.strerror or str(error)) from None
+    check_hash(data, sha256)
+    return data
+
+
+def check_hash(data: bytes, sha256: str | None) -> None:
+    """Raise ImageError if an image file's contents do not have the hash `sha256`."""
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ImageError("it differs from the manifest's record; run 'fractalgen verify'")
-    return data
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
@@ -123,7 +130,13 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
     ImageError
         If the file is damaged, not an image, an animation, or too large.
     """
-    return _despite_warnings(lambda: _decoded(data))
+    image, extension = _despite_warnings(lambda: _decoded(data))
+    return np.array(image), extension
+
+
+def to_rgb_image(data: bytes) -> Image.Image:
+    """Decode an image file's contents as `to_rgb` does, without a copy into an array."""
+    return _despite_warnings(lambda: _decoded(data))[0]
 
 
 def _despite_warnings(decode: Callable[[], T]) -> T:
@@ -153,7 +166,7 @@ def _note_as_given(warning: Warning) -> None:
         trace = trace.tb_next
 
 
-def _decoded(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
+def _decoded(data: bytes) -> tuple[Image.Image, str | None]:
     try:
         with _opened(data) as image:
             width, height = image.size
@@ -175,13 +188,13 @@ def _decoded(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
         raise ImageError(f"damaged ({reason})") from None
 
 
-def _flat(image: Image.Image) -> tuple[NDArray[np.uint8], str | None]:
+def _flat(image: Image.Image) -> tuple[Image.Image, str | None]:
     turned = image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1)
     plain = image.mode == "RGB" and not image.has_transparency_data and not turned
     extension = _EXTENSIONS.get(image.format or "") if plain else None
     upright = ImageOps.exif_transpose(image) if turned else image
     if upright.mode.startswith("I"):
-        return _from_deep_grey(upright), None
+        return Image.fromarray(_from_deep_grey(upright)), None
     if upright.mode == "F":
         raise ImageError("its pixels are floating-point numbers of unknown range")
     if upright.mode == "CMYK":
@@ -190,7 +203,7 @@ def _flat(image: Image.Image) -> tuple[NDArray[np.uint8], str | None]:
         layer = upright.convert("RGBA")
         upright = Image.new("RGBA", layer.size, (0, 0, 0, 255))
         upright.alpha_composite(layer)
-    return np.array(upright.convert("RGB")), extension
+    return upright.convert("RGB"), extension
 
 
 def _from_deep_grey(image: Image.Image) -> NDArray[np.uint8]:
@@ -223,7 +236,7 @@ def square(data: bytes, size: int) -> NDArray[np.uint8]:
     """
     found = _despite_warnings(lambda: _square_of_jpeg(data, size))
     if found is None:
-        image = Image.fromarray(to_rgb(data)[0])
+        image = to_rgb_image(data)
         found = _resized_centre(image, *image.size, size)
     return np.asarray(found)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pkgutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fractalgen.errors import RunUsageError, UnknownNameError
@@ -11,6 +10,7 @@ from fractalgen.registry import Registry
 
 if TYPE_CHECKING:
     from fractalgen.bank import MixingSet
+    from fractalgen.bank.source import Place
     from fractalgen.methods.method import Method
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "find_method", "open_set"]
@@ -57,7 +57,7 @@ def find_method(name: str) -> type[Method]:
     return kind
 
 
-def open_set(folder: Path, image_size: int) -> MixingSet:
+def open_set(place: Place, image_size: int) -> MixingSet:
     """Open a mixing set for training images of a size.
 
     Its images are an eighth larger (36 pixels for 32, 256 for 224), so random crops of one image
@@ -65,4 +65,4 @@ def open_set(folder: Path, image_size: int) -> MixingSet:
     """
     from fractalgen.bank import MixingSet
 
-    return MixingSet(folder, size=image_size * 8 // 7)
+    return MixingSet(place, size=image_size * 8 // 7)

@@ -64,7 +64,6 @@ class IPMixMethod(Augmented, IPMixConfig):
         "fractalgen": {
             "compat": "paper",
             "jsd": False,
-            "clean_share": 0.25,
             "image_ops": _OUR_OPS,
         },
     }

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fractalgen.bank.source import Place, as_place
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.atomic import remove_leftovers, write_atomically
 from fractalgen.files.json_codec import from_json, to_json
@@ -113,8 +114,8 @@ class Run:
         (n, classes).
     checkpoint : dict
         ``name``, ``epoch`` and the file's ``sha256``.
-    set_folder : Path or None
-        The mixing set's folder, as given.
+    set_folder : Path, str or None
+        The mixing set's folder, or its URL.
     set_digest : str or None
         Digest of the set's images.
     epochs_before : int
@@ -126,7 +127,7 @@ class Run:
     data: ImageData
     model: nn.Module
     checkpoint: dict[str, Any]
-    set_folder: Path | None
+    set_folder: Place | None
     set_digest: str | None
     history: list[EpochRecord] = dataclasses.field(default_factory=list)
     epochs_before: int = 0
@@ -218,7 +219,9 @@ def load_run(
         data=data,
         model=model.eval(),
         checkpoint={"name": checkpoint, "epoch": state.epoch, "sha256": state.sha256},
-        set_folder=None if described.set_folder is None else Path(described.set_folder),
+        set_folder=None
+        if described.set_folder is None
+        else as_place("the set", described.set_folder),
         set_digest=state.set_digest,
         history=run.records(),
     )

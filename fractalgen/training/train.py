@@ -17,6 +17,7 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from fractalgen.bank.folder import SET_FILE
+from fractalgen.bank.source import Place, as_place, holds_shards
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.lock import locked
 from fractalgen.methods import open_set
@@ -72,8 +73,9 @@ def train(
     out : path, optional
         The run's folder. If None, ``runs/DATASET-MODEL-SEED``, with ``-METHOD`` before ``-SEED``
         unless it is ``ipmix``.
-    mixing_set : path
-        A mixing set, or any folder of images. Methods that need no set ignore it.
+    mixing_set : path or URL
+        A mixing set, any folder of images, or the URL of a sharded set. Methods that need no set
+        ignore it.
     data_dir : path
         Folder for data sets; missing ones are downloaded to it.
     device, precision, workers, compile
@@ -112,7 +114,7 @@ def train(
     if callbacks is None or not accelerator.is_main_process:
         callbacks = Callbacks()
     run = RunFolder(default_run_folder(config) if out is None else Path(out))
-    set_folder = Path(mixing_set) if config.method.uses_set else None
+    set_place = as_place("mixing_set", mixing_set) if config.method.uses_set else None
     workers = main_first(accelerator, lambda: n_workers(hardware, accelerator))
 
     def check_request() -> None:
@@ -121,13 +123,13 @@ def train(
 
     def prepare() -> Job:
         kept = run.read().config.weights if resume and run.last.exists() else None
-        return _prepared(config, set_folder, Path(data_dir), kept, callbacks)
+        return _prepared(config, set_place, Path(data_dir), kept, callbacks)
 
     main_only(accelerator, check_request)
     job = main_first(accelerator, prepare)
     description = RunFile(
         config=job.config,
-        set_folder=None if set_folder is None else str(set_folder.absolute()),
+        set_folder=None if set_place is None else _recorded(set_place),
         set_digest=job.set_digest,
         data_digest=_data_digest(job.data),
         versions=versions_of(_LIBRARIES),
@@ -178,7 +180,7 @@ def _check_request(config: Config, accelerator: Accelerator, resume: bool, overw
 
 def _prepared(
     config: Config,
-    set_folder: Path | None,
+    set_place: Place | None,
     data_dir: Path,
     kept_weights: str | None,
     callbacks: Callbacks,
@@ -216,10 +218,10 @@ def _prepared(
         callbacks.note(f"starting from {config.weights} ({record})")
         config = dataclasses.replace(config, weights=record)
     mixing_set = None
-    if set_folder is not None:
-        callbacks.note(f"checking and reading {set_folder}")
-        _check_set(set_folder)
-        mixing_set = open_set(set_folder, data.size)
+    if set_place is not None:
+        callbacks.note(f"checking and reading {set_place}")
+        _check_set(set_place)
+        mixing_set = open_set(set_place, data.size)
     views = config.method.views(mixing_set, data.mean, data.std)
     try:
         # Compile the kernels by augmenting one blank image: before an epoch is timed, and before
@@ -231,14 +233,23 @@ def _prepared(
     return Job(config, data, network, views, digest)
 
 
-def _check_set(folder: Path) -> None:
-    """Check that a folder exists and, if it is a fractalgen set, passes verification."""
+def _recorded(place: Place) -> str:
+    return str(place.absolute()) if isinstance(place, Path) else place
+
+
+def _check_set(folder: Place) -> None:
+    """Check that a folder exists and, if it is a fractalgen set, passes verification.
+
+    The images of shards are compared with their records when they are read into the bank.
+    """
+    if not isinstance(folder, Path):
+        return
     if not folder.exists():
         raise RunError(
             f"{folder} does not exist; 'fractalgen build-set {folder}' draws a mixing set, and "
             "--method vanilla trains without one"
         )
-    if (folder / SET_FILE).is_file():
+    if (folder / SET_FILE).is_file() and not holds_shards(folder):
         report = verify(folder)
         if not report.ok:
             n_broken = len(report.findings.broken)

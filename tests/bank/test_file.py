@@ -13,10 +13,10 @@ CONTENTS = Contents("key", 7, tuple(f"{i}.png" for i in range(5)), (("bad\udcff.
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "bank.npy"
-    with path.open("wb") as file:
-        writer = BankWriter(file)
-        writer.append(IMAGES[:2])
-        writer.append(IMAGES[2:])
+    with path.open("w+b") as file:
+        writer = BankWriter(file, 7)
+        writer.write([2, 3, 0], IMAGES[[2, 3, 0]])
+        writer.write([4, 1], IMAGES[[4, 1]])
         writer.finish(CONTENTS)
     return path
 
@@ -28,6 +28,16 @@ def test_what_was_written_is_read(path):
     assert not images.flags.writeable
 
 
+@pytest.mark.parametrize("kept", [[0, 1, 2, 3, 4], [1, 2, 4], [0, 3], [4]])
+def test_gaps_are_closed(tmp_path, kept):
+    with (tmp_path / "bank.npy").open("w+b") as file:
+        writer = BankWriter(file, 7)
+        writer.write(kept, IMAGES[kept])
+        writer.close_gaps(kept)
+        writer.finish(Contents("key", 7, tuple(f"{i}.png" for i in kept)))
+    assert np.array_equal(read_bank(tmp_path / "bank.npy")[0], IMAGES[kept])
+
+
 def test_numpy_reads_the_file_by_itself(path):
     assert np.array_equal(np.load(path), IMAGES)
     assert np.array_equal(np.load(path, mmap_mode="r"), IMAGES)
@@ -36,7 +46,7 @@ def test_numpy_reads_the_file_by_itself(path):
 def test_a_bank_is_none_until_it_is_finished(tmp_path):
     path = tmp_path / "bank.npy"
     with path.open("wb") as file:
-        BankWriter(file).append(IMAGES)
+        BankWriter(file, 7).write(range(5), IMAGES)
     with pytest.raises(DamagedError):
         read_bank(path)
 

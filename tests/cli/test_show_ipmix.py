@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from fractalgen.augment.figure_page import TILE, column_left
+from tests.bank.sharded_sets import in_shards
 
 
 @pytest.fixture
@@ -31,6 +32,15 @@ def original(path):
     runs = np.convolve(rows, np.ones(TILE), "valid")
     top = int(np.flatnonzero(runs == TILE)[0])
     return pixels[top : top + TILE, left : left + TILE]
+
+
+def test_a_figure_of_shards_is_that_of_the_folder(run, small_set, tmp_path):
+    photograph(tmp_path / "red.png")
+    in_shards(small_set, tmp_path / "shards", 4)
+    for name, place in (("one.png", small_set), ("other.png", tmp_path / "shards")):
+        result = run("show-ipmix", "red.png", "--set", place, "--size", 16, "-o", name)
+        assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()
 
 
 def test_a_figure_of_a_set_in_its_usual_place(run, tree, tmp_path):

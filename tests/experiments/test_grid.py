@@ -47,6 +47,12 @@ def test_a_variant_can_have_a_set_of_its_own():
     assert experiment.set_folder == Path("sets/rcdb")
 
 
+def test_a_set_can_be_a_url():
+    (one,) = Grid(variants("ipmix"), sets=("s3://bucket/some/set",)).experiments()
+    assert one.set_folder == "s3://bucket/some/set"
+    assert one.name == "digits-resnet-8-ipmix-set-0"
+
+
 def test_every_run_is_measured_with_the_same_options():
     found = Grid(variants("vanilla", "ipmix"), measure={"limit": 5, "pgd_steps": 0}).experiments()
     first, second = (experiment.measure for experiment in found)

@@ -204,7 +204,7 @@ def _sources(model: EvaluatedModel, options: OODOptions) -> list[str]:
         return ["noise", "fractals"]
     if model.run.set_folder is not None:
         model.tell(
-            f"skipping fractals: the run's mixing set {model.run.set_folder} does not exist; "
+            f"skipping fractals: the run's mixing set {model.run.set_folder} cannot be found; "
             "choose another with --set"
         )
     return ["noise"]

@@ -9,19 +9,19 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.bank.folder import ImageFile, content_key, list_images
-from fractalgen.errors import BankError, ImageError
+from fractalgen.bank.folder import content_key
+from fractalgen.bank.source import Source, open_source
+from fractalgen.errors import FractalgenError
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import count_of, percent, spelled_out
 from fractalgen.evaluation.results import Results
-from fractalgen.images.decoding import read_square
+from fractalgen.images.decoding import square
 from fractalgen.images.formats import encode
 from fractalgen.methods import open_set
 from fractalgen.seeding import rng_for, seed_for
@@ -211,10 +211,10 @@ def samples_for(model: EvaluatedModel) -> Samples:
     set_images: Sequence[_Image] = ()
     views: Any = [()] * len(clean)
     if run.config.method.uses_set and run.set_folder is not None:
-        with contextlib.suppress(BankError, ImageError, OSError):
-            files = list_images(run.set_folder)
-            if content_key(files) == run.set_digest:
-                set_images = _set_images(run.set_folder, files, rng)
+        with contextlib.suppress(FractalgenError, OSError):
+            source = open_source(run.set_folder)
+            if content_key(source.images) == run.set_digest:
+                set_images = _set_images(source, rng)
                 # As the run augments them.
                 mixing_set = open_set(run.set_folder, run.data.size)
                 make = run.config.method.views(mixing_set, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -235,10 +235,9 @@ def _data_uri(image: _Image) -> str:
     return f"data:image/{kind};base64,{data}"
 
 
-def _set_images(folder: Path, files: Sequence[ImageFile], rng: np.random.Generator) -> list[_Image]:
-    order = np.sort(rng.permutation(len(files))[:_N_SET_IMAGES])
-    chosen = [files[index] for index in order]
-    return [read_square(folder / file.name, _SET_SIZE, file.sha256) for file in chosen]
+def _set_images(source: Source, rng: np.random.Generator) -> list[_Image]:
+    order = np.sort(rng.permutation(len(source.images))[:_N_SET_IMAGES])
+    return [square(source.read(source.images[index]), _SET_SIZE) for index in order]
 
 
 def _mistakes(model: EvaluatedModel, rng: np.random.Generator) -> list[Mistake]:

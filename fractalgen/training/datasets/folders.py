@@ -14,7 +14,7 @@ from PIL import Image
 from fractalgen.bank.folder import list_images
 from fractalgen.errors import BankError, ImageError, RunError
 from fractalgen.files.regular_file import open_regular
-from fractalgen.images.decoding import MAX_BYTES, to_rgb
+from fractalgen.images.decoding import MAX_BYTES, to_rgb_image
 from fractalgen.pool import Progress, ThreadTeam
 from fractalgen.registry import first_few
 from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData
@@ -172,7 +172,7 @@ def read_image(path: Path) -> Image.Image:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
-        return Image.fromarray(to_rgb(data)[0])
+        return to_rgb_image(data)
     except OSError as error:
         reason = error.strerror or str(error)
     except ImageError as error:

@@ -1,0 +1,187 @@
+"""The images of a set in shards, found by the indexes and read by ranges of the tar files."""
+
+import bisect
+import json
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from fractalgen.bank.folder import ImageFile
+from fractalgen.bank.shards import complete_shards, read_shard, shard_file
+from fractalgen.errors import BankError, ImageError, SetError
+from fractalgen.files.location import Location
+from fractalgen.images.decoding import MAX_BYTES, check_hash
+from fractalgen.pool import OrderedPool
+
+__all__ = ["ImagesInShards", "Packed", "ShardList"]
+
+_RANGE_BYTES = 2 << 20
+_FETCHERS = 4
+_FETCHES_AHEAD = 2  # per fetcher
+
+
+class Packed(NamedTuple):
+    """An image in a shard: its contents are the bytes `start` to `stop` of the tar file."""
+
+    image: ImageFile
+    shard: int
+    start: int
+    stop: int
+
+
+class ShardList:
+    """The shards in a place.
+
+    Raises
+    ------
+    BankError
+        If there are none, or the place cannot be read.
+    """
+
+    def __init__(self, location: Location) -> None:
+        try:
+            self.sizes = location.sizes()
+        except OSError as error:
+            raise BankError(f"{location.name} cannot be read: {error.strerror or error}") from None
+        self.location = location
+        # An index whose tar file is missing counts, so that its images are missed.
+        tars = {name.split(".")[0] + ".tar" for name in self.sizes if name.endswith(".jsonl")}
+        self._is_short = complete_shards([*self.sizes, *tars])
+        if not self._is_short:
+            raise BankError(
+                f"{location.name} holds no shards; a set at a URL, or one to stream, must be in "
+                f"shards, which 'fractalgen build-set {location.name} --shards' draws"
+            )
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the shards."""
+        return tuple(self._is_short)
+
+    def images_of(self, number: int) -> list[Packed]:
+        """Read the index of a shard, and return its images in the order of the tar file.
+
+        BankError if the index cannot be read.
+        """
+        try:
+            shard = read_shard(self.location, number, short=self._is_short[number])
+            return [
+                _packed(json.loads(line), number, start)
+                for start, line in zip(shard.offsets, shard.lines, strict=True)
+            ]
+        except SetError as error:
+            reason = str(error)
+        except OSError as error:
+            reason = f"the index of {shard_file(number)} cannot be read: {error.strerror or error}"
+        except (ValueError, KeyError, TypeError, RecursionError):
+            reason = f"the index of {shard_file(number)} is damaged"
+        raise BankError(f"{reason}; see 'fractalgen verify {self.location.name}'")
+
+
+def _packed(record: Mapping[str, object], number: int, start: int) -> Packed:
+    name, sha256, n_bytes = record["file"], record["file_sha256"], record["bytes"]
+    if not isinstance(name, str) or not isinstance(sha256, str) or type(n_bytes) is not int:
+        raise TypeError("no record")
+    return Packed(ImageFile(name, sha256), number, start, start + n_bytes)
+
+
+class ImagesInShards:
+    """Images of a sharded set.
+
+    Parameters
+    ----------
+    shards : ShardList
+        Where they lie.
+    packed : iterable of Packed
+        The images, in any order.
+    """
+
+    def __init__(self, shards: ShardList, packed: Iterable[Packed]) -> None:
+        self.name = shards.location.name
+        self._location = shards.location
+        self._sizes = shards.sizes
+        self._packed = sorted(packed)
+        self.images: Sequence[ImageFile] = [each.image for each in self._packed]
+        for one, other in zip(self._packed, self._packed[1:], strict=False):
+            if one.image.name == other.image.name:
+                raise BankError(
+                    f"{self.name} holds {one.image.name} twice, in {shard_file(one.shard)} and "
+                    f"{shard_file(other.shard)}; remove one of these shards with its index"
+                )
+
+    @classmethod
+    def of(cls, location: Location) -> "ImagesInShards":
+        """Read all indexes in a place; BankError if there are none, or one is damaged."""
+        shards = ShardList(location)
+        found = cls(shards, (each for n in shards.numbers for each in shards.images_of(n)))
+        if not found.images:
+            raise BankError(f"the shards in {location.name} hold no images")
+        return found
+
+    def read(self, image: ImageFile) -> bytes:
+        """Read an image's file; ImageError if it cannot be read or does not have its hash."""
+        row = bisect.bisect_left(self.images, image)
+        ((_, read),) = self._fetched([row], threading.Event())
+        return read()
+
+    def parts(self, n: int) -> Generator[Sequence[tuple[int, Callable[[], bytes]]], None, None]:
+        """Yield all images once, up to `n` at a time, reading each shard from front to back.
+
+        The next ones are read meanwhile, by a few threads.
+        """
+        with OrderedPool(self._fetched, _FETCHERS, _FETCHES_AHEAD) as pool:
+            yield from pool.map(self._ranges(n))
+
+    def _ranges(self, n: int) -> Iterator[list[int]]:
+        """Yield the rows of images that lie side by side."""
+        rows: list[int] = []
+        for row in sorted(range(len(self._packed)), key=lambda row: self._packed[row][1:]):
+            each = self._packed[row]
+            if rows:
+                first, last = self._packed[rows[0]], self._packed[rows[-1]]
+                follows = each.shard == first.shard and last.stop <= each.start
+                sound = not self._problem(first) and not self._problem(each)
+                short = each.stop - first.start <= _RANGE_BYTES and len(rows) < n
+                if not (follows and sound and short):
+                    yield rows
+                    rows = []
+            rows.append(row)
+        if rows:
+            yield rows
+
+    def _fetched(
+        self, rows: Sequence[int], stopping: threading.Event
+    ) -> Sequence[tuple[int, Callable[[], bytes]]]:
+        """Read a range of a tar file, and return what cuts the images out of it."""
+        first, last = self._packed[rows[0]], self._packed[rows[-1]]
+        problem, data = self._problem(first), b""
+        if not problem:
+            name = shard_file(first.shard)
+            try:
+                data = self._location.read(name, first.start, last.stop)
+            except OSError as error:
+                problem = f"{name}: {error.strerror or error}"
+                if self._location.folder is None and not isinstance(error, FileNotFoundError):
+                    # Each of the other shards would be tried for as long.
+                    raise BankError(f"{self.name} cannot be read: {problem}") from None
+
+        def cut(each: Packed) -> bytes:
+            if problem:
+                raise ImageError(problem)
+            found = data[each.start - first.start : each.stop - first.start]
+            check_hash(found, each.image.sha256)
+            return found
+
+        return [(row, partial(cut, self._packed[row])) for row in rows]
+
+    def _problem(self, each: Packed) -> str:
+        """Say why an image cannot be where the index says; empty if it can."""
+        name = shard_file(each.shard)
+        if name not in self._sizes:
+            return f"{name} is missing"
+        if not 0 <= each.start <= each.stop <= self._sizes[name]:
+            return f"{name} is shorter than its index says"
+        if each.stop - each.start > MAX_BYTES:
+            return f"larger than {MAX_BYTES >> 20} MiB"
+        return ""
