@@ -67,7 +67,8 @@ def speed():
         leanest = {name: min(times) for name, times in cpus.items()}
         print(
             f"{workers:7}  {N / fastest['threads']:9.0f}  {N / fastest['ray']:5.0f}  "
-            f"{fastest['threads'] / fastest['ray']:10.2f}  {leanest['threads'] / leanest['ray']:.2f}",
+            f"{fastest['threads'] / fastest['ray']:10.2f}  "
+            f"{leanest['threads'] / leanest['ray']:.2f}",
             {name: [round(t, 1) for t in times] for name, times in walls.items()},
             flush=True,
         )
@@ -95,8 +96,8 @@ class Stub:
         return self.task.family
 
     @property
-    def folder(self):
-        return self.task.folder
+    def location(self):
+        return self.task.location
 
     def planned(self):
         return self.task.planned()

@@ -54,11 +54,6 @@ class ShardTask:
         """The family's name."""
         return self.shard.family
 
-    @property
-    def folder(self) -> Path | None:
-        """The folder of this machine; None for an object store."""
-        return self.location.folder
-
     def planned(self) -> Sequence[Key]:
         """Return the images."""
         return self.shard.keys()

@@ -16,6 +16,7 @@ from fractalgen.errors import DamagedSetError, RecipeError, SetError
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import check_size
 from fractalgen.files.atomic import remove_leftovers, write_atomically
+from fractalgen.files.location import Folder, Location
 from fractalgen.files.lock import locked
 from fractalgen.files.regular_file import check_no_links, read_regular
 from fractalgen.images.formats import FORMATS
@@ -44,6 +45,11 @@ class FolderTask:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FolderTask, (self.folder.absolute(), self.family, self.wanted)
+
+    @property
+    def location(self) -> Location:
+        """The set's folder."""
+        return Folder(self.folder)
 
     def planned(self) -> Sequence[Key]:
         """Return the images."""

@@ -52,8 +52,8 @@ class Faulty:
         return self.task.family
 
     @property
-    def folder(self):
-        return self.task.folder
+    def location(self):
+        return self.task.location
 
     def planned(self):
         return self.task.planned()
