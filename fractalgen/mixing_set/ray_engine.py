@@ -159,10 +159,6 @@ def _init(ray: Any, what: str, **options: Any) -> None:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**options)
-    except ConnectionError:
-        raise SetError(
-            f"{what}: none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
-        ) from None
     except (Exception, SystemExit) as error:  # Ray raises many types, and exits if it gives up
         reason = " ".join(str(error).split())
         if "ersion mismatch" in reason:
@@ -170,6 +166,8 @@ def _init(ray: Any, what: str, **options: Any) -> None:
                 "it has another version of Ray or Python than this machine; install the same "
                 f"versions everywhere ({reason})"
             )
+        elif options["address"] == "auto" and isinstance(error, ConnectionError):
+            reason = "none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
         raise SetError(f"{what}: {reason or type(error).__name__}") from None
     finally:  # Ray's own handler would end this process without cleaning up
         if threading.current_thread() is threading.main_thread():

@@ -290,9 +290,7 @@ def test_a_place_that_the_machines_do_not_see(tmp_path, engine, monkeypatch):
     with pytest.raises(SetError, match=r"cannot store images in memory://.*; use a folder that"):
         build(RECIPE, f"memory://{tmp_path.name}/set", shard_size=5, engine=engine)
     monkeypatch.setattr(Folder, "writing", lambda *_: contextlib.nullcontext())
-    with pytest.raises(
-        SetError, match=r"cannot store images in .*set \(FileNotFoundError.*that all"
-    ):
+    with pytest.raises(SetError, match=r"cannot store images in .*set \(FileNotFoundError"):
         build(RECIPE, tmp_path / "set", engine=engine)
     assert not (tmp_path / "set/ifs").exists()
 
