@@ -46,7 +46,7 @@ def build_shards(
 ) -> Summary:
     """Draw a recipe's images in shards, except those that exist already; see `build`."""
     began = time.monotonic()
-    store = ShardStore(open_location(out))
+    store = ShardStore(open_location(out, writing=True))
     with store.locked():
         try:
             store.read()

@@ -12,7 +12,6 @@ from fractalgen.files.location import open_location
 from tests.bank.sharded_sets import in_shards
 
 
-
 @pytest.fixture(params=["file", "memory", "s3"])
 def url(request, tmp_path):
     """A place where nothing is."""
