@@ -5,12 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fractalgen.errors import RunUsageError
-from fractalgen.evaluation.comparison import Cell, Column, Comparison, Row, best_of
+from fractalgen.evaluation.comparison import (
+    Cell,
+    Column,
+    Comparison,
+    Row,
+    best_of,
+    short_names,
+)
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import Figure, Section
 from fractalgen.evaluation.metrics_file import read_results
@@ -18,7 +26,7 @@ from fractalgen.evaluation.results import Results
 
 __all__ = ["TRAINING", "compare"]
 
-_LOG = "metrics.jsonl"
+_LOG, _RUN_FILE = "metrics.jsonl", "run.json"
 _NAMED = ("dataset", "model", "method")
 _DIGEST = "sha256:"
 
@@ -41,7 +49,8 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
     -------
     Comparison
         Runs with the same configuration (apart from the seed), mixing set and checkpoint (last or
-        best) share a column. Columns are in the order of their first run.
+        best) share a column. Columns are in the order of their first run. Several mixing sets are
+        told apart by their folders' names, as far as the runs' folders have them.
 
     Raises
     ------
@@ -53,8 +62,9 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
     results = dict(runs) if isinstance(runs, Mapping) else _read(runs)
     if not results:
         raise RunUsageError("no runs were given to compare")
-    columns = _columns(results)
-    logged = {} if isinstance(runs, Mapping) else {run: _times(run) for run in results}
+    on_disk = not isinstance(runs, Mapping)
+    columns = _columns(results, _set_names(results) if on_disk else {})
+    logged = {run: _times(run) for run in results} if on_disk else {}
     measured = {run: {**found.sections(), **logged.get(run, {})} for run, found in results.items()}
     notes = tuple(_notes(columns, results, measured))
     return Comparison(columns, _rows(columns, measured), notes)
@@ -88,13 +98,31 @@ def _times(run: str) -> dict[str, Section]:
     return {TRAINING: Section("Training", "", (figure,))}
 
 
-def _columns(runs: Mapping[str, Results]) -> tuple[Column, ...]:
+def _set_names(runs: Mapping[str, Results]) -> dict[str, str]:
+    """Return names of the mixing sets by their digests: the ends of the folders' paths."""
+    folders: dict[str, str] = {}
+    for run, results in runs.items():
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            described = json.loads((Path(run) / _RUN_FILE).read_bytes())
+            if results.set_digest is not None and described["set_digest"] == results.set_digest:
+                folders.setdefault(results.set_digest, str(Path(described["set_folder"])))
+    names, counts = short_names(folders.values()), Counter(folders.values())
+    return {
+        digest: names[folder] if counts[folder] == 1 else f"{names[folder]} ({digest[:8]})"
+        for digest, folder in folders.items()
+    }
+
+
+def _columns(runs: Mapping[str, Results], set_names: Mapping[str, str]) -> tuple[Column, ...]:
     """Group the runs into columns, in the order of their first run."""
     found: dict[str, dict[str, Results]] = {}
     for run, results in runs.items():
         found.setdefault(json.dumps(_settings(results), sort_keys=True), {})[run] = results
     groups = list(found.values())
     settings = [_settings(next(iter(group.values()))) for group in groups]
+    for own in settings:
+        if "set" in own:
+            own["set"] = set_names.get(own["set"], own["set"][:8])
     columns = []
     for group, own in zip(groups, settings, strict=True):
         names = [str(own.get(key, "")) for key in _NAMED]
@@ -116,7 +144,7 @@ def _settings(results: Results) -> dict[str, Any]:
     settings = _flat(results.config)
     settings.pop("seed", None)
     if results.set_digest is not None:
-        settings["set"] = results.set_digest[:8]
+        settings["set"] = results.set_digest
     settings["checkpoint"] = results.checkpoint.get("name")
     return settings
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fractalgen.evaluation.measurements.measurement import Figure
 from fractalgen.evaluation.table import Block, Line, Number, Table, folded, markdown_escaped
 
-__all__ = ["UNITS", "Cell", "Column", "Comparison", "Row", "best_of", "number"]
+__all__ = ["UNITS", "Cell", "Column", "Comparison", "Row", "best_of", "number", "short_names"]
 
 UNITS = (
     "In percent, except log-likelihoods, Brier scores, temperatures and seconds; ± sample "
@@ -190,6 +192,20 @@ def best_of(
         return ()
     best = max(shown.values()) if figure.higher_is_better else min(shown.values())
     return tuple(place for place, value in shown.items() if value == best)
+
+
+def short_names(folders: Iterable[str | Path]) -> dict[str, str]:
+    """Return the shortest end of each path that no other has, such as ``set`` or ``b/set``."""
+    paths = {str(folder): Path(os.path.normpath(Path(folder).absolute())) for folder in folders}
+    names = {}
+    for folder, path in paths.items():
+        n = 1
+        while n < len(path.parts) and any(
+            other != path and other.parts[-n:] == path.parts[-n:] for other in paths.values()
+        ):
+            n += 1
+        names[folder] = str(path) if n == len(path.parts) else "/".join(path.parts[-n:])
+    return names
 
 
 def _shown(figure: Figure, value: float) -> str:

@@ -6,7 +6,14 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fractalgen.evaluation.comparison import Cell, Comparison, Row, best_of, number
+from fractalgen.evaluation.comparison import (
+    Cell,
+    Comparison,
+    Row,
+    best_of,
+    number,
+    short_names,
+)
 from fractalgen.evaluation.table import Block, Line, Number, Table
 from fractalgen.experiments.grid import Experiment
 from fractalgen.experiments.metrics import MAIN, Metric, find_metrics
@@ -99,10 +106,10 @@ def _groups(experiments: Sequence[Experiment], failures: Mapping[str, str]) -> l
         key = (one.config.dataset, one.config.model, one.variant, name)
         found.setdefault(key, []).append(one)
         sets.setdefault(one.variant, set()).add(name)
-    groups = []
+    groups, shorts = [], short_names({name for _, _, _, name in found if name})
     for (dataset, model, variant, name), members in found.items():
         runs = tuple(str(one.folder) for one in members if one.name not in failures)
-        shown = name.rstrip("/").rpartition("/")[2] if len(sets[variant]) > 1 else ""
+        shown = shorts[name] if len(sets[variant]) > 1 else ""
         groups.append(_Group(dataset, model, variant, shown, runs, len(members) - len(runs)))
     return groups
 

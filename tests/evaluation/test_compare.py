@@ -67,6 +67,23 @@ def test_runs_that_differ_in_more_than_the_seed_stand_apart_and_say_in_what():
     ]
 
 
+def test_several_sets_are_called_by_their_folders(tmp_path):
+    sets = {"r": "/data/rcdb", "a": "/data/a/set", "b": "/data/b/set", "old": "/data/b/set"}
+    runs = []
+    for name, folder in sets.items():
+        digest = f"{name:x<8}" * 4
+        results = dataclasses.replace(clean_results(), set_digest=digest)
+        runs.append(write(tmp_path / name, results))
+        described = {"set_folder": folder, "set_digest": digest}
+        (runs[-1] / "run.json").write_text(json.dumps(described))
+    runs.append(write(tmp_path / "unknown", clean_results()))  # it has no run.json
+    details = [column.details for column in compare(runs).columns]
+    assert details[:2] == [("set rcdb",), ("set a/set",)]
+    assert details[2:4] == [("set b/set (bxxxxxxx)",), ("set b/set (oldxxxxx)",)]
+    assert details[4] == ("set a3c9a3c9",)
+    assert compare(runs[:1]).columns[0].details == ()
+
+
 def test_what_was_not_measured_is_a_dash():
     text = compare({"a": clean_results(), "b": full_results(method="vanilla")}).to_text()
     line = next(line for line in text.splitlines() if "error under PGD" in line)
