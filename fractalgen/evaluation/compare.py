@@ -172,27 +172,15 @@ def _rows(columns: Sequence[Column], measured: _Sections) -> tuple[Row, ...]:
         figures = {figure.key: figure for section in sections for figure in section.figures}
         for figure in sorted(figures.values(), key=lambda figure: figure.detail):
             cells = tuple(_cell(column, measured, key, figure.key) for column in columns)
-            best = _best(columns, measured, key, figure, cells)
-            rows.append(Row(key, sections[0].title, figure, cells, best))
+            best = [
+                place
+                for dataset in {column.dataset: None for column in columns}
+                for place in best_of(
+                    figure, cells, [i for i, one in enumerate(columns) if one.dataset == dataset]
+                )
+            ]
+            rows.append(Row(key, sections[0].title, figure, cells, tuple(best)))
     return tuple(rows)
-
-
-def _best(
-    columns: Sequence[Column],
-    measured: _Sections,
-    section: str,
-    figure: Figure,
-    cells: Sequence[Cell | None],
-) -> tuple[int, ...]:
-    """Return the best cells of each data set, unless its columns were measured differently."""
-    best: list[int] = []
-    for dataset in {column.dataset: None for column in columns}:
-        places = [place for place, column in enumerate(columns) if column.dataset == dataset]
-        runs = [run for place in places for run in columns[place].runs]
-        found = [measured[run][section] for run in runs if section in measured[run]]
-        if len({each.conditions for each in found}) == 1:
-            best += best_of(figure, cells, places)
-    return tuple(best)
 
 
 def _by_key(measured: Iterable[Mapping[str, Section]]) -> dict[str, list[Section]]:
@@ -210,10 +198,11 @@ def _cell(column: Column, measured: _Sections, section: str, figure: str) -> Cel
     values = tuple(
         found.value for each in sections for found in each.figures if found.key == figure
     )
-    if not values or len({each.conditions for each in sections}) > 1:
+    conditions = {each.conditions for each in sections}
+    if not values or len(conditions) > 1:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Cell(statistics.fmean(values), deviation, values)
+    return Cell(statistics.fmean(values), deviation, values, *conditions)
 
 
 def _notes(
@@ -250,6 +239,19 @@ def _notes(
 def _unlike(columns: Sequence[Column], measured: _Sections) -> Iterator[str]:
     """List measurements that differ between runs on the same data."""
     runs = [run for column in columns for run in column.runs]
+    for measurement in MEASUREMENTS:
+        titles = {
+            run: [
+                section.title
+                for key, section in measured[run].items()
+                if key.partition(":")[0] == measurement
+            ]
+            for run in runs
+        }
+        titles = {run: own for run, own in titles.items() if own}
+        if titles and not set.intersection(*map(set, titles.values())):
+            listed = _listed({run: " and ".join(own) for run, own in titles.items()}, columns)
+            yield f"Measured on different images: {listed}."
     for key, sections in _by_key(measured[run] for run in runs).items():
         title = sections[0].title
         conditions = {run: measured[run][key].conditions for run in runs if key in measured[run]}

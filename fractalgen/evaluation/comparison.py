@@ -47,11 +47,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """The mean, sample deviation (n - 1; None for one run) and values of a column's runs."""
+    """The mean, sample deviation (n - 1; None for one run) and values of a column's runs.
+
+    `conditions` say how all of them were measured.
+    """
 
     mean: float
     deviation: float | None
     values: tuple[float, ...]
+    conditions: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,16 +183,14 @@ def best_of(
 ) -> tuple[int, ...]:
     """Return the indices of the cells with the best mean, as far as the shown decimals tell.
 
-    Nothing is best if neither direction is better, or if there are fewer than two cells. `among`
-    has the indices of the cells to compare; None for all.
+    Nothing is best if neither direction is better, if there are fewer than two cells, or if they
+    were measured differently. `among` has the indices of the cells to compare; None for all.
     """
     places = range(len(cells)) if among is None else among
-    shown = {
-        place: float(_shown(figure, cell.mean))
-        for place in places
-        if (cell := cells[place]) is not None
-    }
-    if len(shown) < 2 or figure.higher_is_better is None:
+    found = {place: cell for place in places if (cell := cells[place]) is not None}
+    shown = {place: float(_shown(figure, cell.mean)) for place, cell in found.items()}
+    is_alike = len({cell.conditions for cell in found.values()}) == 1
+    if len(shown) < 2 or figure.higher_is_better is None or not is_alike:
         return ()
     best = max(shown.values()) if figure.higher_is_better else min(shown.values())
     return tuple(place for place, value in shown.items() if value == best)

@@ -136,6 +136,15 @@ def test_what_was_measured_otherwise_is_noted():
     assert "Different versions of torch: 2.14.0 in" in notes
 
 
+def test_other_corrupted_images_are_noted():
+    folder = changed(full_results(method="vanilla"), "corruptions", source="CIFAR-10-C")
+    runs = {"a": full_results(), "b": folder, "c": clean_results(method="cutout")}
+    assert compare(runs).notes == (
+        "Measured on different images: Corruptions, generated in digits, resnet-8, ipmix; "
+        "Corruptions, CIFAR-10-C in digits, resnet-8, vanilla.",
+    )
+
+
 def test_other_notes():
     early = dataclasses.replace(clean_results(seed=1), checkpoint={"name": "last", "epoch": 7})
     runs = {
@@ -268,7 +277,9 @@ def test_command_prints_json(run, tmp_path):
     rows = {(row["section"], row["figure"]): row for row in data["rows"]}
     row = rows["ood:noise", "auroc"]
     assert row["better"] == "higher"
-    assert row["cells"] == [{"mean": 0.9734, "deviation": None, "values": [0.9734]}, None]
+    conditions = "3,000 OOD, 1,000 of 10,000 test images"
+    cell = {"mean": 0.9734, "deviation": None, "values": [0.9734], "conditions": conditions}
+    assert row["cells"] == [cell, None]
     assert rows["corruptions:generated", "gaussian_noise"]["cells"][0]["mean"] == pytest.approx(0.3)
 
 
