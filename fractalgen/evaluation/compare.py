@@ -81,11 +81,14 @@ def _read(folders: Iterable[str | Path]) -> dict[str, Results]:
 
 def _times(run: str) -> dict[str, Section]:
     """Return the section with the time of an epoch; empty if the run has no log."""
-    seconds = []
+    seconds: list[float] = []
+    hardware: list[str] = []
     with contextlib.suppress(OSError):
         for line in (Path(run) / _LOG).read_text(errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):  # a killed run's last line
-                seconds.append(float(json.loads(line)["seconds"]))
+                record = json.loads(line)
+                seconds.append(float(record["seconds"]))
+                hardware.append(record.get("hardware") or "unknown hardware")
     if not seconds:
         return {}
     figure = Figure(
@@ -95,7 +98,7 @@ def _times(run: str) -> dict[str, Section]:
         "Median over the epochs, without testing; depends on what else the machine did.",
         is_share=False,
     )
-    return {TRAINING: Section("Training", "", (figure,))}
+    return {TRAINING: Section("Training", ", then ".join(dict.fromkeys(hardware)), (figure,))}
 
 
 def _set_names(runs: Mapping[str, Results]) -> dict[str, str]:

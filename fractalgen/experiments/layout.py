@@ -163,13 +163,15 @@ class _Figures:
         ]
 
     def _relative(self, group: _Group, metric: Metric) -> Number | None:
+        """Return a mean over that of the method that counts as 1, if they were measured alike."""
         own = self.found(group, metric)
         for other in self._groups:
             same = (other.dataset, other.model) == (group.dataset, group.model)
             if same and other.variant.text == metric.relative_to:
                 base = self.found(other, metric)
                 if own is not None and base is not None and base[1].mean > 0:
-                    return Number(f"{own[1].mean / base[1].mean:.2f}")
+                    is_alike = own[1].conditions == base[1].conditions
+                    return Number(f"{own[1].mean / base[1].mean:.2f}") if is_alike else None
         return None if group.runs else _FAILED
 
     def head(self, metric: Metric) -> str:

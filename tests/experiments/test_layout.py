@@ -130,6 +130,25 @@ def test_figures_of_other_sources_are_shown_and_not_compared(measured):
     assert [(cell.mean, cell.is_best) for cell in cells] == [("63.40", False)] * 3
 
 
+def test_times_of_other_hardware_are_not_compared(measured):
+    texts = ["vanilla", "cutout", "ipmix", "mixup"]
+    experiments, _ = measured(texts, (0.1,) * 4)
+    for one, hardware in zip(experiments, ("CPU", "CPU", "GPU", "CPU, then GPU"), strict=True):
+        records = [{"seconds": 20.0, "hardware": part} for part in hardware.split(", then ")]
+        log = "\n".join(json.dumps(record) for record in records)
+        (one.folder / "metrics.jsonl").write_text(log)
+    comparison = compare([one.folder for one in experiments])
+    (table,) = layout("metrics", experiments, comparison, {}, ("seconds", "relative-seconds"))
+    relative = [line.cells[1] and line.cells[1].mean for line in table.lines]
+    assert relative == ["1.00", "1.00", None, None]
+    assert not any(line.cells[0].is_best for line in table.lines)
+    (note,) = comparison.notes
+    assert note == (
+        "Training, measured differently: CPU in digits, resnet-8, vanilla and digits, resnet-8, "
+        "cutout; GPU in digits, resnet-8, ipmix; CPU, then GPU in digits, resnet-8, mixup."
+    )
+
+
 def test_failed_runs_are_marked(measured):
     name = "digits-resnet-8-ipmix-ipmix-set-0"
     experiments, comparison = measured(["vanilla", "ipmix"], (0.1, 0.2), skip={name})
