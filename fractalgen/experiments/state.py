@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fractalgen.bank.folder import content_key
-from fractalgen.bank.source import Place, open_source
+from fractalgen.bank.source import Place, open_source, recorded_place
 from fractalgen.errors import FractalgenError, RunError
 from fractalgen.evaluation.metrics_file import METRICS, read_results
 from fractalgen.evaluation.results import Results
@@ -154,7 +154,7 @@ def _holds(folder: Path, experiment: Experiment) -> bool:
     if differing_keys(experiment.config, config):
         return False
     own = experiment.set_folder
-    if own is None or described.set_folder == str(own.absolute()):
+    if own is None or described.set_folder == recorded_place(own):
         return True
     return described.set_digest == digest_of(own)  # the whole project may have moved
 

@@ -196,15 +196,20 @@ def _reachable(address: str) -> str:
         [sys.executable, "-m", "ray.scripts.scripts", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     try:
-        process.wait(_HEALTH_SECONDS)
+        _, answer = process.communicate(timeout=_HEALTH_SECONDS)
     except subprocess.TimeoutExpired:
         raise SetError(f"what answers at {address} is not a Ray cluster; {way_out}") from None
     finally:
         process.kill()
         process.wait()
+    if b"InvalidAuthToken" in answer:
+        raise SetError(
+            f"the Ray cluster at {address} asks for a token; set RAY_AUTH_MODE=token, and give the "
+            "cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
+        )
     return address
 
 
