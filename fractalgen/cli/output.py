@@ -108,7 +108,7 @@ def in_units(n_bytes: int) -> str:
     return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-def check_output(path: Path, set_folder: Path) -> None:
+def check_output(path: Path, set_folder: Path | None) -> None:
     """Check, before anything is drawn, that an output file can and should be written."""
     if path.suffix.lower() not in _FORMATS:
         raise WrongUsage(f"{path}: the name must end in .png, .jpg or .webp")
@@ -116,7 +116,7 @@ def check_output(path: Path, set_folder: Path) -> None:
         raise WrongUsage(f"{path} is a folder, not a file")
     if not path.absolute().parent.is_dir():
         raise WrongUsage(f"{path}: the folder {path.parent} does not exist")
-    if set_folder.resolve() in path.resolve().parents:
+    if set_folder is not None and set_folder.resolve() in path.resolve().parents:
         raise WrongUsage(f"{path} is inside the set; write it to another folder")
 
 
