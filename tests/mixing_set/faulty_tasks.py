@@ -49,6 +49,7 @@ class Faulty:
 
     @property
     def family(self):
+        register_poisoned()  # a worker asks for this first
         return self.task.family
 
     @property
@@ -59,7 +60,6 @@ class Faulty:
         return self.task.planned()
 
     def keys(self):
-        register_poisoned()
         return self.task.keys()
 
     def store(self, images):
