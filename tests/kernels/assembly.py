@@ -14,11 +14,12 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from llvmlite.binding import parse_bitcode
 from numba import boolean as b1
 from numba import float32 as f4
 from numba import float64 as f8
@@ -440,14 +441,14 @@ class Recorded(JITCodeLibrary):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._steps: list[tuple[Callable[..., None], Any]] = []
+        self._parts: list[bytes | JITCodeLibrary] = []
 
-    def add_ir_module(self, ir_module: Any) -> None:
-        self._steps.append((JITCodeLibrary.add_ir_module, ir_module))
-        super().add_ir_module(ir_module)
+    def add_llvm_module(self, ll_module: Any) -> None:
+        self._parts.append(ll_module.as_bitcode())
+        super().add_llvm_module(ll_module)
 
-    def add_linking_library(self, library: Any) -> None:
-        self._steps.append((JITCodeLibrary.add_linking_library, library))
+    def add_linking_library(self, library: JITCodeLibrary) -> None:
+        self._parts.append(library)
         super().add_linking_library(library)
 
     def made_by(self, codegen: JITCPUCodegen, made: dict[Any, JITCodeLibrary]) -> JITCodeLibrary:
@@ -457,8 +458,13 @@ class Recorded(JITCodeLibrary):
         """
         if self not in made:
             library = made[self] = JITCodeLibrary(codegen, self.name)
-            for add, part in self._steps:
-                add(library, part.made_by(codegen, made) if isinstance(part, Recorded) else part)
+            for part in self._parts:
+                if isinstance(part, bytes):
+                    library.add_llvm_module(parse_bitcode(part))
+                else:
+                    library.add_linking_library(
+                        part.made_by(codegen, made) if isinstance(part, Recorded) else part
+                    )
             library.finalize()
         return made[self]
 
@@ -524,7 +530,11 @@ def _use_kernels() -> list[tuple[str, str]]:
 def read(levels: Sequence[str], names: list[str]) -> dict[str, list[Reading]]:
     """Compile for the levels in a process of its own, with no cache but its own."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"NUMBA_CPU_NAME": levels[0], "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": folder}
+        settings = {
+            "NUMBA_CPU_NAME": levels[0],
+            "NUMBA_CPU_FEATURES": "",
+            "NUMBA_CACHE_DIR": folder,
+        }
         options = [f"--level={level}" for level in levels]
         command = [sys.executable, "-m", "tests.kernels.assembly", "--here", *options, *names]
         printed = subprocess.run(
