@@ -1,21 +1,23 @@
 """How an engine's speed and memory grow.
 
-- Images per second of Ray with one and two workers, and of threads, in turn on this machine. Ray's
-  start is not counted.
+- Images per second of Ray with one and two workers, and of threads, in turn on this machine, and
+  per second of processor time, of all processes together. Ray's start is not counted.
 - The most memory of a build's process for 10^4, 10^5 and 10^6 planned images, in shards of 1,000.
   Drawing is stubbed out: a task stores nothing and reports its shard as stored.
 
 Run it as ``python -m benchmarks.scale [speed|memory]``.
 """
 
+import contextlib
 import resource
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
+
+import psutil
 
 from benchmarks.timing import seconds
 from fractalgen.mixing_set.build import build
@@ -27,9 +29,9 @@ from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.shard_store import StoredShard
 
 FAMILY = "ifs"
-N = 1600
-SHARD_SIZE = 200
-N_RUNS = 3
+N = 3000
+SHARD_SIZE = 250
+N_RUNS = 2
 COUNTS = (10_000, 100_000, 1_000_000)
 
 
@@ -38,7 +40,7 @@ def speed():
     import ray
 
     recipe = Recipe(256, families=[FamilyRecipe.of(FAMILY, N)])
-    print("workers  threads/s  Ray/s  efficiency (each pair of runs)")
+    print("workers  threads/s  Ray/s  efficiency  ... per processor second")
     for workers in (1, 2):
         ray.init(
             address="local",
@@ -47,7 +49,7 @@ def speed():
             log_to_driver=False,
             logging_level="CRITICAL",
         )
-        times = {"threads": [], "ray": []}
+        walls, cpus = {"threads": [], "ray": []}, {"threads": [], "ray": []}
         for run in range(N_RUNS + 1):  # the first run starts Ray's processes
             for name, engine in (("threads", LocalEngine(workers)), ("ray", RayEngine())):
                 with tempfile.TemporaryDirectory() as out:
@@ -55,17 +57,32 @@ def speed():
                     def draw(out=out, engine=engine):
                         build(recipe, Path(out) / "set", shard_size=SHARD_SIZE, engine=engine)
 
-                    taken = seconds(draw)
+                    before = processor_seconds()
+                    wall = seconds(draw)
                     if run:
-                        times[name].append(taken)
+                        walls[name].append(wall)
+                        cpus[name].append(processor_seconds() - before)
         ray.shutdown()
-        ratios = [a / b for a, b in zip(times["threads"], times["ray"], strict=True)]
+        fastest = {name: min(times) for name, times in walls.items()}
+        leanest = {name: min(times) for name, times in cpus.items()}
         print(
-            f"{workers:7}  {N / min(times['threads']):9.0f}  {N / min(times['ray']):5.0f}  "
-            f"{min(times['threads']) / min(times['ray']):.2f} "
-            f"({', '.join(f'{ratio:.2f}' for ratio in ratios)}; median {median(ratios):.2f})",
+            f"{workers:7}  {N / fastest['threads']:9.0f}  {N / fastest['ray']:5.0f}  "
+            f"{fastest['threads'] / fastest['ray']:10.2f}  "
+            f"{leanest['threads'] / leanest['ray']:.2f}",
+            {name: [round(t, 1) for t in times] for name, times in walls.items()},
             flush=True,
         )
+
+
+def processor_seconds():
+    """Return the processor time of this process and its children so far."""
+    this = psutil.Process()
+    total = 0.0
+    for process in (this, *this.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 @dataclass(frozen=True)
@@ -79,8 +96,8 @@ class Stub:
         return self.task.family
 
     @property
-    def folder(self):
-        return self.task.folder
+    def location(self):
+        return self.task.location
 
     def planned(self):
         return self.task.planned()

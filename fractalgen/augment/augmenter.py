@@ -241,6 +241,11 @@ class Augmenter(ABC):
         if not self.uses_bank:
             return np.broadcast_to(np.zeros(1, np.uint8), (1, side, side, 3))
         array = getattr(self.bank, "array", self.bank)
+        if array is None:
+            raise ArgumentTypeError(
+                f"{type(self).__name__} needs images to mix with: a MixingSet, such as "
+                "fractalgen.MixingSet('ipmix-set'), or a uint8 array of shape (n, size, size, 3)"
+            )
         if not isinstance(array, np.ndarray):
             given = shown(self.bank)
             raise ArgumentTypeError(f"the bank must be a MixingSet or an array, not {given}")

@@ -44,7 +44,7 @@ class IPMix(Augmenter):
 
     def __init__(
         self,
-        bank: Bank | NDArray[np.uint8],
+        bank: Bank | NDArray[np.uint8] | None = None,
         config: IPMixConfig | None = None,
         *,
         engine: str = "compiled",

@@ -121,7 +121,7 @@ class PixMix(Augmenter):
 
     def __init__(
         self,
-        bank: Bank | NDArray[np.uint8],
+        bank: Bank | NDArray[np.uint8] | None = None,
         config: Any = None,
         *,
         engine: str = "compiled",

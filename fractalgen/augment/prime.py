@@ -18,7 +18,12 @@ from fractalgen.kernels.plan_layout import Choices
 
 __all__ = ["PRIME", "PRIMEConfig"]
 
-_OPS = ("filter", "tone", "warp")
+_OPS = {
+    "filter": ("filter_side", "sigma"),
+    "tone": ("max_frequency", "bandwidth", "temperature"),
+    "warp": ("max_modes",),
+}
+"""The operations with the options that are for them alone."""
 _TOP_LEVEL = 10.0
 _TOP_SIGMA, _TOP_TEMPERATURE = 4.0, 0.01  # at that level, without a scale
 
@@ -53,7 +58,7 @@ class PRIMEConfig:
 
     width: int = 3
     depth: int = -1
-    operations: Sequence[str] = _OPS
+    operations: Sequence[str] = tuple(_OPS)
     filter_side: int = 3
     sigma: float = 4.0
     max_frequency: int = 100
@@ -67,7 +72,7 @@ class PRIMEConfig:
         if side % 2 == 0:
             raise ArgumentError(f"filter_side must be odd, not {side}")
         checked = {
-            "operations": some_of("operations", self.operations, _OPS),
+            "operations": some_of("operations", self.operations, tuple(_OPS)),
             "filter_side": side,
             "sigma": real_number("sigma", self.sigma, 0, FILTER.max_amount),
             "max_frequency": whole_number("max_frequency", self.max_frequency, 1, MAX_FREQUENCY),
@@ -77,6 +82,11 @@ class PRIMEConfig:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        for operation, names in _OPS.items():
+            for name in names:
+                changed = getattr(self, name) != getattr(PRIMEConfig, name)
+                if changed and operation not in self.operations:
+                    raise ArgumentError(f"{name} is for '{operation}', not among the operations")
 
 
 class PRIME(Augmenter):

@@ -23,6 +23,7 @@ __all__ = [
     "holds_shards",
     "is_there",
     "open_source",
+    "recorded_place",
 ]
 
 Place: TypeAlias = Path | str
@@ -68,6 +69,11 @@ class ImagesInFolder:
         for start in range(0, len(self.images), n):
             some = self.images[start : start + n]
             yield [(row, partial(self.read, image)) for row, image in enumerate(some, start)]
+
+
+def recorded_place(place: Place) -> str:
+    """Return a place as it is recorded: a URL as it is, a folder with its whole path."""
+    return str(place.absolute()) if isinstance(place, Path) else place
 
 
 def as_place(name: str, place: Any) -> Place:

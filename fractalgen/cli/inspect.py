@@ -4,9 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand, WrongUsage
+
+_PARTS = {
+    "limit": ("--limit", "tsne"),
+    "n_cam": ("--cam-images", "cam"),
+    "cam_folder": ("--cam-folder", "cam"),
+}
+"""Options that are for a part of the page alone."""
 
 
 @click.command("inspect", cls=PlainCommand)
@@ -55,19 +63,25 @@ from fractalgen.cli.group import PlainCommand, WrongUsage
 )
 @options.DATA_DIR
 @options.QUIET
-def inspect(runs: tuple[Path, ...], tsne: bool, cam: bool, quiet: bool, **given: Any) -> None:
+@click.pass_context
+def inspect(
+    ctx: click.Context, /, runs: tuple[Path, ...], tsne: bool, cam: bool, quiet: bool, **given: Any
+) -> None:
     """Show what trained classifiers see.
 
     Writes tsne.png and cam.png into each RUN, and a page that shows those of all of them next to
     each other; the runs must be of the same data set. Without --tsne and --cam, draws both.
     """
+    chosen = "tsne" if tsne else "cam"
+    for name, (flag, part) in _PARTS.items():
+        is_given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_given and tsne != cam and part != chosen:
+            raise WrongUsage(f"{flag} is for --{part}")
     options.prepare_torch("inspect")
 
     from fractalgen.cli.output import print_text
     from fractalgen.evaluation.inspect import inspect as inspect_runs
 
-    if tsne and not cam and given["cam_folder"] is not None:
-        raise WrongUsage("--cam-folder is for --cam")
     both = not tsne and not cam
     files = inspect_runs(runs, tsne=tsne or both, cam=cam or both, **given)
     if not quiet:

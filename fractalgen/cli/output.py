@@ -108,7 +108,7 @@ def in_units(n_bytes: int) -> str:
     return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-def check_output(path: Path, set_place: Path | str) -> None:
+def check_output(path: Path, set_place: Path | str | None) -> None:
     """Check, before anything is drawn, that an output file can and should be written."""
     if path.suffix.lower() not in _FORMATS:
         raise WrongUsage(f"{path}: the name must end in .png, .jpg or .webp")

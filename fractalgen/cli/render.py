@@ -36,10 +36,10 @@ def render(image: Path, size: int, output: Path | None) -> None:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from fractalgen.mixing_set.store import Store
+    from fractalgen.mixing_set.stored_set import find_image, redraw
     from fractalgen.pool import OrderedPool
 
-    store, record = Store.find(image)
+    store, record = find_image(image)
     path = output or Path(f"{image.absolute().parent.name}-{image.stem}-{size}.png")
     check_output(path, store.folder)
     limit = max_side(path)
@@ -47,7 +47,7 @@ def render(image: Path, size: int, output: Path | None) -> None:
         raise WrongUsage(f"{path.suffix} images can have at most {limit} pixels a side, not {size}")
 
     def draw(side: int, _: threading.Event) -> NDArray[np.uint8]:
-        return store.redraw(record, side)
+        return redraw(record, side)
 
     # In its own thread, because a Ctrl-C would otherwise have to wait for the kernels.
     with OrderedPool(draw, 1) as pool:

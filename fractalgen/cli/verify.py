@@ -12,7 +12,7 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.verify import Report
+    from fractalgen.mixing_set.findings import Report
 
 _MAX_LISTED = 20
 

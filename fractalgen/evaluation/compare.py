@@ -5,12 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fractalgen.errors import RunUsageError
-from fractalgen.evaluation.comparison import Cell, Column, Comparison, Row, best_of
+from fractalgen.evaluation.comparison import (
+    Cell,
+    Column,
+    Comparison,
+    Row,
+    best_of,
+    short_names,
+)
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import Figure, Section
 from fractalgen.evaluation.metrics_file import read_results
@@ -18,7 +26,7 @@ from fractalgen.evaluation.results import Results
 
 __all__ = ["TRAINING", "compare"]
 
-_LOG = "metrics.jsonl"
+_LOG, _RUN_FILE = "metrics.jsonl", "run.json"
 _NAMED = ("dataset", "model", "method")
 _DIGEST = "sha256:"
 
@@ -41,7 +49,8 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
     -------
     Comparison
         Runs with the same configuration (apart from the seed), mixing set and checkpoint (last or
-        best) share a column. Columns are in the order of their first run.
+        best) share a column. Columns are in the order of their first run. Several mixing sets are
+        told apart by their folders' names, as far as the runs' folders have them.
 
     Raises
     ------
@@ -53,8 +62,9 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
     results = dict(runs) if isinstance(runs, Mapping) else _read(runs)
     if not results:
         raise RunUsageError("no runs were given to compare")
-    columns = _columns(results)
-    logged = {} if isinstance(runs, Mapping) else {run: _times(run) for run in results}
+    on_disk = not isinstance(runs, Mapping)
+    columns = _columns(results, _set_names(results) if on_disk else {})
+    logged = {run: _times(run) for run in results} if on_disk else {}
     measured = {run: {**found.sections(), **logged.get(run, {})} for run, found in results.items()}
     notes = tuple(_notes(columns, results, measured))
     return Comparison(columns, _rows(columns, measured), notes)
@@ -71,11 +81,14 @@ def _read(folders: Iterable[str | Path]) -> dict[str, Results]:
 
 def _times(run: str) -> dict[str, Section]:
     """Return the section with the time of an epoch; empty if the run has no log."""
-    seconds = []
+    seconds: list[float] = []
+    hardware: list[str] = []
     with contextlib.suppress(OSError):
         for line in (Path(run) / _LOG).read_text(errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):  # a killed run's last line
-                seconds.append(float(json.loads(line)["seconds"]))
+                record = json.loads(line)
+                seconds.append(float(record["seconds"]))
+                hardware.append(record.get("hardware") or "unknown hardware")
     if not seconds:
         return {}
     figure = Figure(
@@ -85,16 +98,34 @@ def _times(run: str) -> dict[str, Section]:
         "Median over the epochs, without testing; depends on what else the machine did.",
         is_share=False,
     )
-    return {TRAINING: Section("Training", "", (figure,))}
+    return {TRAINING: Section("Training", ", then ".join(dict.fromkeys(hardware)), (figure,))}
 
 
-def _columns(runs: Mapping[str, Results]) -> tuple[Column, ...]:
+def _set_names(runs: Mapping[str, Results]) -> dict[str, str]:
+    """Return names of the mixing sets by their digests: the ends of the folders' paths."""
+    folders: dict[str, str] = {}
+    for run, results in runs.items():
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            described = json.loads((Path(run) / _RUN_FILE).read_bytes())
+            if results.set_digest is not None and described["set_digest"] == results.set_digest:
+                folders.setdefault(results.set_digest, str(Path(described["set_folder"])))
+    names, counts = short_names(folders.values()), Counter(folders.values())
+    return {
+        digest: names[folder] if counts[folder] == 1 else f"{names[folder]} ({digest[:8]})"
+        for digest, folder in folders.items()
+    }
+
+
+def _columns(runs: Mapping[str, Results], set_names: Mapping[str, str]) -> tuple[Column, ...]:
     """Group the runs into columns, in the order of their first run."""
     found: dict[str, dict[str, Results]] = {}
     for run, results in runs.items():
         found.setdefault(json.dumps(_settings(results), sort_keys=True), {})[run] = results
     groups = list(found.values())
     settings = [_settings(next(iter(group.values()))) for group in groups]
+    for own in settings:
+        if "set" in own:
+            own["set"] = set_names.get(own["set"], own["set"][:8])
     columns = []
     for group, own in zip(groups, settings, strict=True):
         names = [str(own.get(key, "")) for key in _NAMED]
@@ -116,7 +147,7 @@ def _settings(results: Results) -> dict[str, Any]:
     settings = _flat(results.config)
     settings.pop("seed", None)
     if results.set_digest is not None:
-        settings["set"] = results.set_digest[:8]
+        settings["set"] = results.set_digest
     settings["checkpoint"] = results.checkpoint.get("name")
     return settings
 
@@ -144,27 +175,15 @@ def _rows(columns: Sequence[Column], measured: _Sections) -> tuple[Row, ...]:
         figures = {figure.key: figure for section in sections for figure in section.figures}
         for figure in sorted(figures.values(), key=lambda figure: figure.detail):
             cells = tuple(_cell(column, measured, key, figure.key) for column in columns)
-            best = _best(columns, measured, key, figure, cells)
-            rows.append(Row(key, sections[0].title, figure, cells, best))
+            best = [
+                place
+                for dataset in {column.dataset: None for column in columns}
+                for place in best_of(
+                    figure, cells, [i for i, one in enumerate(columns) if one.dataset == dataset]
+                )
+            ]
+            rows.append(Row(key, sections[0].title, figure, cells, tuple(best)))
     return tuple(rows)
-
-
-def _best(
-    columns: Sequence[Column],
-    measured: _Sections,
-    section: str,
-    figure: Figure,
-    cells: Sequence[Cell | None],
-) -> tuple[int, ...]:
-    """Return the best cells of each data set, unless its columns were measured differently."""
-    best: list[int] = []
-    for dataset in {column.dataset: None for column in columns}:
-        places = [place for place, column in enumerate(columns) if column.dataset == dataset]
-        runs = [run for place in places for run in columns[place].runs]
-        found = [measured[run][section] for run in runs if section in measured[run]]
-        if len({each.conditions for each in found}) == 1:
-            best += best_of(figure, cells, places)
-    return tuple(best)
 
 
 def _by_key(measured: Iterable[Mapping[str, Section]]) -> dict[str, list[Section]]:
@@ -182,10 +201,11 @@ def _cell(column: Column, measured: _Sections, section: str, figure: str) -> Cel
     values = tuple(
         found.value for each in sections for found in each.figures if found.key == figure
     )
-    if not values or len({each.conditions for each in sections}) > 1:
+    conditions = {each.conditions for each in sections}
+    if not values or len(conditions) > 1:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Cell(statistics.fmean(values), deviation, values)
+    return Cell(statistics.fmean(values), deviation, values, *conditions)
 
 
 def _notes(
@@ -222,6 +242,19 @@ def _notes(
 def _unlike(columns: Sequence[Column], measured: _Sections) -> Iterator[str]:
     """List measurements that differ between runs on the same data."""
     runs = [run for column in columns for run in column.runs]
+    for measurement in MEASUREMENTS:
+        titles = {
+            run: [
+                section.title
+                for key, section in measured[run].items()
+                if key.partition(":")[0] == measurement
+            ]
+            for run in runs
+        }
+        titles = {run: own for run, own in titles.items() if own}
+        if titles and not set.intersection(*map(set, titles.values())):
+            listed = _listed({run: " and ".join(own) for run, own in titles.items()}, columns)
+            yield f"Measured on different images: {listed}."
     for key, sections in _by_key(measured[run] for run in runs).items():
         title = sections[0].title
         conditions = {run: measured[run][key].conditions for run in runs if key in measured[run]}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fractalgen.evaluation.measurements.measurement import Figure
 from fractalgen.evaluation.table import Block, Line, Number, Table, folded, markdown_escaped
 
-__all__ = ["UNITS", "Cell", "Column", "Comparison", "Row", "best_of", "number"]
+__all__ = ["UNITS", "Cell", "Column", "Comparison", "Row", "best_of", "number", "short_names"]
 
 UNITS = (
     "In percent, except log-likelihoods, Brier scores, temperatures and seconds; ± sample "
@@ -45,11 +47,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """The mean, sample deviation (n - 1; None for one run) and values of a column's runs."""
+    """The mean, sample deviation (n - 1; None for one run) and values of a column's runs.
+
+    `conditions` say how all of them were measured.
+    """
 
     mean: float
     deviation: float | None
     values: tuple[float, ...]
+    conditions: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,19 +183,31 @@ def best_of(
 ) -> tuple[int, ...]:
     """Return the indices of the cells with the best mean, as far as the shown decimals tell.
 
-    Nothing is best if neither direction is better, or if there are fewer than two cells. `among`
-    has the indices of the cells to compare; None for all.
+    Nothing is best if neither direction is better, if there are fewer than two cells, or if they
+    were measured differently. `among` has the indices of the cells to compare; None for all.
     """
     places = range(len(cells)) if among is None else among
-    shown = {
-        place: float(_shown(figure, cell.mean))
-        for place in places
-        if (cell := cells[place]) is not None
-    }
-    if len(shown) < 2 or figure.higher_is_better is None:
+    found = {place: cell for place in places if (cell := cells[place]) is not None}
+    shown = {place: float(_shown(figure, cell.mean)) for place, cell in found.items()}
+    is_alike = len({cell.conditions for cell in found.values()}) == 1
+    if len(shown) < 2 or figure.higher_is_better is None or not is_alike:
         return ()
     best = max(shown.values()) if figure.higher_is_better else min(shown.values())
     return tuple(place for place, value in shown.items() if value == best)
+
+
+def short_names(folders: Iterable[str | Path]) -> dict[str, str]:
+    """Return the shortest end of each path that no other has, such as ``set`` or ``b/set``."""
+    paths = {str(folder): Path(os.path.normpath(Path(folder).absolute())) for folder in folders}
+    names = {}
+    for folder, path in paths.items():
+        n = 1
+        while n < len(path.parts) and any(
+            other != path and other.parts[-n:] == path.parts[-n:] for other in paths.values()
+        ):
+            n += 1
+        names[folder] = str(path) if n == len(path.parts) else "/".join(path.parts[-n:])
+    return names
 
 
 def _shown(figure: Figure, value: float) -> str:

@@ -16,7 +16,15 @@ from fractalgen.experiments.grid import Experiment, Grid
 from fractalgen.experiments.layout import layout, names_of
 from fractalgen.experiments.metrics import find_metrics, measured_for
 from fractalgen.experiments.outputs import write_outputs
-from fractalgen.experiments.state import Decision, Found, Step, decide, digest_of, look
+from fractalgen.experiments.state import (
+    Decision,
+    Found,
+    Step,
+    decide,
+    digest_of,
+    look,
+    placed,
+)
 from fractalgen.experiments.variant import Variant
 from fractalgen.files.lock import locked
 from fractalgen.training.datasets import DATASETS, load_data
@@ -137,7 +145,7 @@ def run_grid(
         If another process works in the same folder.
     """
     machine = machine or Machine()
-    experiments = grid.experiments()
+    experiments = placed(grid.experiments())
     machine.slots()  # fails before the hours and not after
     grid.out.mkdir(parents=True, exist_ok=True)
     with locked(grid.out):

@@ -71,6 +71,17 @@ class Experiment:
         """A name for messages."""
         return self.folder.name
 
+    @property
+    def places(self) -> tuple[Path, Path]:
+        """Where the run can lie: a folder with a short name, and one with a digest added.
+
+        The second is for runs whose short names would be the same, as with two sets ``a/set`` and
+        ``b/set``.
+        """
+        name = _name(self.config, self.variant, self.set_folder)
+        digest = hashlib.sha256(_identity(self).encode()).hexdigest()[:8]
+        return self.folder.with_name(name), self.folder.with_name(f"{name}-{digest}")
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -215,16 +226,9 @@ def _apart(experiments: Iterable[Experiment]) -> list[Experiment]:
     return [
         experiment
         if counts[experiment.folder] == 1
-        else dataclasses.replace(
-            experiment,
-            folder=experiment.folder.with_name(f"{experiment.name}-{_digest(experiment)}"),
-        )
+        else dataclasses.replace(experiment, folder=experiment.places[1])
         for experiment in found
     ]
-
-
-def _digest(experiment: Experiment) -> str:
-    return hashlib.sha256(_identity(experiment).encode()).hexdigest()[:8]
 
 
 def _identity(experiment: Experiment) -> str:

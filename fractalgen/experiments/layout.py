@@ -6,7 +6,14 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fractalgen.evaluation.comparison import Cell, Comparison, Row, best_of, number
+from fractalgen.evaluation.comparison import (
+    Cell,
+    Comparison,
+    Row,
+    best_of,
+    number,
+    short_names,
+)
 from fractalgen.evaluation.table import Block, Line, Number, Table
 from fractalgen.experiments.grid import Experiment
 from fractalgen.experiments.metrics import MAIN, Metric, find_metrics
@@ -76,7 +83,7 @@ def layout(
     groups = _groups(experiments, failures)
     chosen = find_metrics(metrics or MAIN)
     if not metrics and comparison is not None:
-        chosen = tuple(metric for metric in chosen if metric.row(comparison) is not None)
+        chosen = tuple(metric for metric in chosen if metric.rows(comparison))
     figures = _Figures(comparison, groups)
     if kind == "models":
         return _by_model(groups, chosen, figures)
@@ -99,10 +106,10 @@ def _groups(experiments: Sequence[Experiment], failures: Mapping[str, str]) -> l
         key = (one.config.dataset, one.config.model, one.variant, name)
         found.setdefault(key, []).append(one)
         sets.setdefault(one.variant, set()).add(name)
-    groups = []
+    groups, shorts = [], short_names({name for _, _, _, name in found if name})
     for (dataset, model, variant, name), members in found.items():
         runs = tuple(str(one.folder) for one in members if one.name not in failures)
-        shown = name.rstrip("/").rpartition("/")[2] if len(sets[variant]) > 1 else ""
+        shown = shorts[name] if len(sets[variant]) > 1 else ""
         groups.append(_Group(dataset, model, variant, shown, runs, len(members) - len(runs)))
     return groups
 
@@ -123,46 +130,54 @@ class _Figures:
         self._groups = groups
         columns = () if comparison is None else comparison.columns
         self._column_of = {run: i for i, column in enumerate(columns) for run in column.runs}
+        self._columns_on: dict[str, list[int]] = {}
+        for group in groups:
+            own = {self._column_of[run] for run in group.runs if run in self._column_of}
+            self._columns_on.setdefault(group.dataset, []).extend(sorted(own))
 
-    def row(self, metric: Metric) -> Row | None:
-        """Return the row of a metric; None if it was not measured."""
-        return None if self._comparison is None else metric.row(self._comparison)
+    def rows(self, metric: Metric, dataset: str | None = None) -> list[Row]:
+        """Return the rows of a metric, on a data set or on all."""
+        if self._comparison is None:
+            return []
+        return metric.rows(self._comparison, None if dataset is None else self._columns_on[dataset])
 
-    def cell(self, group: _Group, metric: Metric) -> Cell | None:
-        """Return a group's figure; None if it was not measured."""
-        row = self.row(metric)
-        if row is None or not group.runs or group.runs[0] not in self._column_of:
+    def found(self, group: _Group, metric: Metric) -> tuple[Row, Cell] | None:
+        """Return a group's figure with its row; None if it was not measured."""
+        column = self._column_of.get(group.runs[0]) if group.runs else None
+        if column is None:
             return None
-        return row.cells[self._column_of[group.runs[0]]]
+        found = ((row, row.cells[column]) for row in self.rows(metric, group.dataset))
+        return next(((row, cell) for row, cell in found if cell is not None), None)
 
     def numbers(self, groups: Sequence[_Group], metric: Metric) -> list[Number | None]:
         """Return the figures of groups that compare with each other, with the best marked."""
-        row = self.row(metric)
-        if row is None:
-            return [_FAILED if not group.runs else None for group in groups]
-        cells = [self.cell(group, metric) for group in groups]
         if metric.relative_to:
             return [self._relative(group, metric) for group in groups]
-        best = best_of(row.figure, cells)
+        found = [self.found(group, metric) for group in groups]
+        best = _best(found)
         return [
-            number(cell, row.figure, is_best=place in best) if group.runs else _FAILED
-            for place, (group, cell) in enumerate(zip(groups, cells, strict=True))
+            (each and number(each[1], each[0].figure, is_best=place in best))
+            if group.runs
+            else _FAILED
+            for place, (group, each) in enumerate(zip(groups, found, strict=True))
         ]
 
     def _relative(self, group: _Group, metric: Metric) -> Number | None:
-        own = self.cell(group, metric)
+        """Return a mean over that of the method that counts as 1, if they were measured alike."""
+        own = self.found(group, metric)
         for other in self._groups:
             same = (other.dataset, other.model) == (group.dataset, group.model)
             if same and other.variant.text == metric.relative_to:
-                base = self.cell(other, metric)
-                if own is not None and base is not None and base.mean > 0:
-                    return Number(f"{own.mean / base.mean:.2f}")
+                base = self.found(other, metric)
+                if own is not None and base is not None and base[1].mean > 0:
+                    is_alike = own[1].conditions == base[1].conditions
+                    return Number(f"{own[1].mean / base[1].mean:.2f}") if is_alike else None
         return None if group.runs else _FAILED
 
     def head(self, metric: Metric) -> str:
         """Return the lower line of a metric's head, with an arrow in the better direction."""
-        row = self.row(metric)
-        arrow = "" if row is None or metric.relative_to else _ARROWS[row.figure.better]
+        rows = self.rows(metric)
+        arrow = "" if not rows or metric.relative_to else _ARROWS[rows[0].figure.better]
         return f"{metric.head} {arrow}".rstrip()
 
 
@@ -208,19 +223,29 @@ def _by_model(
 
 
 def _mean_line(rows: Sequence[Sequence[_Group]], metric: Metric, figures: _Figures) -> Line:
-    """Return the means over the models, where all of them were measured."""
-    row = figures.row(metric)
-    means: list[Cell | None] = []
+    """Return the means over the models, where all of them were measured on the same images."""
+    means: list[tuple[Row, Cell] | None] = []
     for column in zip(*rows, strict=True):
-        cells = [figures.cell(group, metric) for group in column]
-        known = [cell.mean for cell in cells if cell is not None]
-        mean = statistics.fmean(known) if len(known) == len(cells) else None
-        means.append(None if mean is None else Cell(mean, None, (mean,)))
-    if row is None:
-        return Line("Mean", tuple(None for _ in means))
-    best = best_of(row.figure, means)
-    shown = (number(cell, row.figure, is_best=i in best) for i, cell in enumerate(means))
+        found = [each for group in column if (each := figures.found(group, metric))]
+        if len(found) == len(column) and len({row.section for row, _ in found}) == 1:
+            mean = statistics.fmean(cell.mean for _, cell in found)
+            conditions = "; ".join(cell.conditions for _, cell in found)
+            means.append((found[0][0], Cell(mean, None, (mean,), conditions)))
+        else:
+            means.append(None)
+    best = _best(means)
+    shown = (
+        each and number(each[1], each[0].figure, is_best=i in best) for i, each in enumerate(means)
+    )
     return Line("Mean", tuple(shown))
+
+
+def _best(found: Sequence[tuple[Row, Cell] | None]) -> tuple[int, ...]:
+    """Return the places of the best figures; none if they are of different sources."""
+    figures = {(row.section, row.figure.key): row.figure for row, _ in filter(None, found)}
+    if len(figures) != 1:
+        return ()
+    return best_of(next(iter(figures.values())), [each and each[1] for each in found])
 
 
 def _crossed(

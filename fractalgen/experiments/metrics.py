@@ -41,18 +41,29 @@ class Metric:
     source: str = ""
     relative_to: str = ""
 
-    def row(self, comparison: Comparison) -> Row | None:
-        """Return the figure in all columns of a comparison; None if it was not measured.
+    def rows(self, comparison: Comparison, columns: Iterable[int] | None = None) -> list[Row]:
+        """Return the rows with the figure of some columns; several if sources differ.
 
-        Of several sources, the one that most columns have counts, then the first.
+        Of several figures, the one that most columns have counts, then the first. Of several rows
+        with a cell of a column, the first that is returned counts: most columns have it.
+
+        Parameters
+        ----------
+        columns : iterable of int, optional
+            Indices of columns that compare with each other, such as those of a data set; by default
+            all.
         """
+        places = list(range(len(comparison.columns)) if columns is None else columns)
+        found: list[Row] = []
+        n_found = 0
         for figure in self.figures:
             rows = [
                 row for row in comparison.rows if self._is_at(row.section, row.figure.key, figure)
             ]
-            if rows:
-                return max(rows, key=lambda row: sum(cell is not None for cell in row.cells))
-        return None
+            n = sum(any(row.cells[place] is not None for row in rows) for place in places)
+            if n > n_found:
+                found, n_found = rows, n
+        return sorted(found, key=lambda row: -sum(row.cells[place] is not None for place in places))
 
     def _is_at(self, section: str, key: str, figure: str) -> bool:
         measurement, _, source = section.partition(":")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fractalgen.bank.source import as_place
 from fractalgen.errors import RunUsageError
+from fractalgen.evaluation.comparison import short_names
 from fractalgen.experiments.layout import SPLIT
 from fractalgen.experiments.variant import Variant
 from fractalgen.methods import find_method
@@ -97,7 +98,7 @@ class Preset:
                 continue
             places = {name: f"sets/{recipe}" for name, recipe in self.recipes.items()}
             if sets:
-                places = {Path(folder).name or folder: folder for folder in sets}
+                places = {name: folder for folder, name in short_names(sets).items()}
             found += [
                 Variant(plain.method, plain.options, name, place) for name, place in places.items()
             ]

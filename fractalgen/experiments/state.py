@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from fractalgen.bank.folder import content_key
-from fractalgen.bank.source import Place, open_source
+from fractalgen.bank.source import Place, open_source, recorded_place
 from fractalgen.errors import FractalgenError, RunError
 from fractalgen.evaluation.metrics_file import METRICS, read_results
 from fractalgen.evaluation.results import Results
@@ -19,7 +20,7 @@ from fractalgen.training.config import Config, differing_keys
 from fractalgen.training.models.weights import recorded_weights
 from fractalgen.training.run import RunFolder, versions_of
 
-__all__ = ["Decision", "Found", "Step", "decide", "digest_of", "look"]
+__all__ = ["Decision", "Found", "Step", "decide", "digest_of", "look", "placed"]
 
 
 class Step(Enum):
@@ -121,6 +122,41 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value)) or "none"
     return "none" if value is None else str(value)
+
+
+def placed(experiments: Iterable[Experiment]) -> tuple[Experiment, ...]:
+    """Return experiments with the folders where their runs lie already, if they do.
+
+    So a run keeps its folder when others of the same short name join the comparison, or leave it.
+    """
+    found: list[Experiment] = []
+    taken: set[Path] = set()
+    for experiment in experiments:
+        short, long = experiment.places
+        if RunFolder(long).run_file.exists():
+            folder = long
+        elif short not in taken and _holds(short, experiment):
+            folder = short
+        else:
+            folder = experiment.folder
+        taken.add(folder)
+        found.append(dataclasses.replace(experiment, folder=folder))
+    return tuple(found)
+
+
+def _holds(folder: Path, experiment: Experiment) -> bool:
+    """Whether the run in a folder is an experiment's: its configuration and its mixing set."""
+    try:
+        described = RunFolder(folder).read()
+    except (RunError, OSError):
+        return False
+    config = dataclasses.replace(described.config, weights=experiment.config.weights)
+    if differing_keys(experiment.config, config):
+        return False
+    own = experiment.set_folder
+    if own is None or described.set_folder == recorded_place(own):
+        return True
+    return described.set_digest == digest_of(own)  # the whole project may have moved
 
 
 def look(experiment: Experiment, digests: Mapping[Any, str | None]) -> Found:

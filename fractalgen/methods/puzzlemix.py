@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from fractalgen.arguments import real_number, true_or_false, whole_number
+from fractalgen.errors import ArgumentError
 from fractalgen.methods.method import Batch, Method
 from fractalgen.methods.min_cut import min_cut_labels
 from fractalgen.methods.saliency import gradient_saliency
@@ -73,6 +74,8 @@ class PuzzleMix(Method):
         for name in ("smoothness", "contrast", "prior", "distance"):
             object.__setattr__(self, name, real_number(name, getattr(self, name), 0, 100))
         object.__setattr__(self, "transport", true_or_false("transport", self.transport))
+        if not self.transport and self.distance != type(self).distance:
+            raise ArgumentError("distance is for moving the parts, with transport")
 
     def on_device(self, batch: Batch, network: nn.Module, rng: np.random.Generator) -> Batch:
         """Mix all views of an image by the saliency of the first."""

@@ -9,25 +9,26 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fractalgen.bank.folder import CLASSES_FILE
-from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameError
+from fractalgen.errors import ArgumentError, RecipeError, SetError
 from fractalgen.files.downloader import Downloader
 from fractalgen.files.urls import without_secrets
 from fractalgen.mixing_set.class_list import write_class_list
 from fractalgen.mixing_set.collect import CollectOptions, collect
 from fractalgen.mixing_set.description import Description, Overwriting
 from fractalgen.mixing_set.engine import Engine, Failure
-from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.family_recipe import FamilyRecipe, check_drawable
+from fractalgen.mixing_set.findings import Findings
 from fractalgen.mixing_set.item import Refusal, Source
 from fractalgen.mixing_set.keys import parse_image_file
 from fractalgen.mixing_set.local_engine import LocalEngine
 from fractalgen.mixing_set.part import WHOLE, Part
 from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
-from fractalgen.mixing_set.shard_build import build_shards, is_sharded
+from fractalgen.mixing_set.shard_build import build_shards, is_sharded, repair_shards
 from fractalgen.mixing_set.shard_plan import check_shard_size
 from fractalgen.mixing_set.sources import is_url, open_source
 from fractalgen.mixing_set.store import FolderTask, Store
 from fractalgen.mixing_set.summary import BuildInterrupted, FamilySummary, Summary
-from fractalgen.mixing_set.verify import Findings, inspect
+from fractalgen.mixing_set.verify import inspect
 from fractalgen.pool import Progress, check_workers
 from fractalgen.registry import first_few, shown
 from fractalgen.version import __version__
@@ -179,7 +180,8 @@ def repair(
     Parameters
     ----------
     out : str or Path
-        The set's folder. Its own description says which images it should have.
+        The set's folder or URL. Its own description says which images it should have. Of a set in
+        shards, whole shards are redrawn.
     workers, collected, collecting, progress, fetching, engine
         As for `build`; collected images are repaired from their originals.
 
@@ -195,6 +197,10 @@ def repair(
     """
     began = time.monotonic()
     workers = check_workers(workers)
+    if is_sharded(out):
+        if collected:
+            raise SetError(f"{out} has no collected images, as no set in shards has")
+        return repair_shards(out, engine or LocalEngine(workers), progress)
     store = Store.open(out)  # before locking, which would leave a lock file in any folder
     with store.locked(), contextlib.ExitStack() as stack:
         store = Store.open(out)
@@ -205,7 +211,9 @@ def repair(
                 raise SetError(f"{out} has no collected images in {name}; leave out --repair")
         store.prepare([*recipe.folders()])
         findings = inspect(store, recipe, workers)
-        _check_drawable(store, recipe, findings)
+        folders = {file.partition("/")[0] for file in findings.broken}
+        drawn = [family for family in recipe.families if not family.collected]
+        check_drawable(store.name, [one for one in drawn if not folders.isdisjoint(one.folders())])
         store.forget(findings.broken, recipe)
         options = collecting or CollectOptions()
         sources, unopened = _open_sources(stack, _as_lists(collected), store, options, fetching)
@@ -491,20 +499,6 @@ def _about_too_few(work: _Work, recipe: Recipe, places: Collection[str]) -> Iter
         n_there = sum(family == name for family, _ in work.store.records)
         if wanted and n_there < wanted.n:
             yield f"{name} has {n_there:,} images; the recipe requests {wanted.n:,}."
-
-
-def _check_drawable(store: Store, recipe: Recipe, findings: Findings) -> None:
-    """Raise SetError if this fractalgen would redraw broken images differently."""
-    broken = {file.partition("/")[0] for file in findings.broken}
-    for family in recipe.families:
-        if not family.collected and not broken.isdisjoint(family.folders()):
-            try:
-                _ = family.family
-            except (ValueError, UnknownNameError) as error:
-                raise SetError(
-                    f"{store.folder} cannot be repaired: {error}. Use the fractalgen that drew it, "
-                    "or redraw the family with --overwrite."
-                ) from None
 
 
 def _unrepaired(work: _Work, findings: Findings) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from fractalgen.mixing_set.keys import class_folder
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import params_text
 
-__all__ = ["check_class_list", "class_list", "write_class_list"]
+__all__ = ["check_class_list", "class_list", "is_class_list", "write_class_list"]
 
 
 def write_class_list(folder: Path, recipe: Recipe) -> None:
@@ -36,11 +36,16 @@ def check_class_list(folder: Path, recipe: Recipe) -> str | None:
     path = folder / CLASSES_FILE
     if not path.exists():
         return "missing"
+    same = not path.is_symlink() and is_class_list(_read(path), recipe)
+    return None if same else "altered"
+
+
+def is_class_list(data: bytes | None, recipe: Recipe) -> bool:
+    """Whether a file's contents are the list, or this release would draw other classes."""
     try:
-        data = class_list(recipe)
+        return data == class_list(recipe)
     except FractalgenError:
-        return None
-    return None if not path.is_symlink() and _read(path) == data else "altered"
+        return True
 
 
 def _read(path: Path) -> bytes | None:

@@ -7,10 +7,10 @@ from PIL import Image, ImageOps
 
 from fractalgen.arguments import whole_number
 from fractalgen.errors import ImageError, RecipeError, SetError
-from fractalgen.images.decoding import read_rgb
+from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.keys import MAX_INDEX
 from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.stored_set import StoredSet, open_set
 from fractalgen.registry import nearest
 
 __all__ = ["contact_sheet"]
@@ -37,7 +37,7 @@ def contact_sheet(
     Parameters
     ----------
     folder : str or Path
-        The set's folder; the set can be unfinished.
+        The set's folder, or the URL of a set in shards; the set can be unfinished.
     family : str or None
         Show only images of this family, or of this class's folder.
     n : int
@@ -68,21 +68,22 @@ def contact_sheet(
     n = whole_number("n", n, 1, MAX_INDEX)
     columns = whole_number("columns", columns, 1, MAX_INDEX)
     tile = whole_number("tile", tile, 8, _MAX_SIDE)
-    store = Store.open(folder)
-    folder = store.folder
+    store = open_set(folder)
     recipe = store.recipe or Recipe(families=())
     names = [one.name for one in recipe.families]
     folders = set(recipe.folders())
     if family is not None and family not in names and family not in folders:
         hint = nearest(family, names)
-        raise RecipeError(f"{folder} has no family called '{family}': {hint}")
-    files = [
-        record.file
-        for record in store.manifest.in_order()
-        if family in (None, record.family, record.key[0]) and store.path(record.file).is_file()
-    ]
+        raise RecipeError(f"{store.name} has no family called '{family}': {hint}")
+    wanted = {
+        folder
+        for one in recipe.families
+        for folder in one.folders()
+        if family in (None, one.name, folder)
+    }
+    files = [file for file in store.files() if file.partition("/")[0] in wanted]
     if not files:
-        raise SetError(f"{folder} has no images yet")
+        raise SetError(f"{store.name} has no images yet")
     if recipe.has_classes:
         chosen = _rows_of_classes(files, n, columns, random.Random(seed))
     else:
@@ -97,7 +98,7 @@ def contact_sheet(
     for place, file in enumerate(chosen):
         row, column = divmod(place, columns)
         corner = (gap + column * (tile + gap), gap + row * (tile + gap))
-        page.paste(_thumbnail(store.path(file), tile), corner)
+        page.paste(_thumbnail(store, file, tile), corner)
     return page
 
 
@@ -115,9 +116,9 @@ def _rows_of_classes(files: list[str], n: int, columns: int, rng: random.Random)
     ]
 
 
-def _thumbnail(path: Path, tile: int) -> Image.Image:
+def _thumbnail(store: StoredSet, file: str, tile: int) -> Image.Image:
     try:
-        image = Image.fromarray(read_rgb(path))
+        image = Image.fromarray(to_rgb(store.read_image(file))[0])
     except ImageError as error:
-        raise SetError(f"cannot read {path}: {error}") from None
+        raise SetError(f"cannot read {store.name}/{file}: {error}") from None
     return ImageOps.fit(image, (tile, tile), Image.Resampling.LANCZOS)

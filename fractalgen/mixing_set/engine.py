@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
 
+from fractalgen.files.location import Location
 from fractalgen.mixing_set.keys import Key
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
@@ -56,8 +56,8 @@ class Task(Protocol[R_co]):
         """The family's name."""
 
     @property
-    def folder(self) -> Path | None:
-        """The folder of this machine where the images are stored; None for an object store."""
+    def location(self) -> Location:
+        """Where the images are stored."""
 
     def planned(self) -> Sequence[Key]:
         """Return the images."""

@@ -9,11 +9,14 @@ from typing import Any
 from fractalgen.errors import SetError
 from fractalgen.files.atomic import is_leftover, remove_leftovers, write_atomically
 from fractalgen.files.lock import LOCK_FILE, locked
-from fractalgen.files.regular_file import file_hash, read_regular
+from fractalgen.files.regular_file import file_hash
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
+from fractalgen.mixing_set.shard_check import check_shards
+from fractalgen.mixing_set.shard_store import ShardStore
 from fractalgen.mixing_set.store import Store
-from fractalgen.mixing_set.verify import inspect
+from fractalgen.mixing_set.stored_set import StoredSet, open_set
+from fractalgen.mixing_set.verify import inspect, inspect_shards
 from fractalgen.pool import Progress
 from fractalgen.registry import Registry, first_few
 
@@ -108,7 +111,7 @@ def export(
     Parameters
     ----------
     folder : str or Path
-        The set's folder. Nothing in it changes.
+        The set's folder, or the URL of a set in shards. Nothing in it changes.
     out : str or Path
         The folder to write to: a new one, an empty one, or one with an earlier export of the set.
     layout : str
@@ -116,7 +119,8 @@ def export(
         and ``fractals_and_fvis/fractals/images`` the other families, as in PixMix's archive.
     copy : bool
         Copy all images. Otherwise they are hard-linked, which takes no space, and copied only
-        where the file system has no links or `out` is on another one.
+        where the file system has no links or `out` is on another one, or where the set lies in
+        shards.
     checking, progress : callable or None
         Called with the number of images checked or exported, and the total.
 
@@ -135,11 +139,11 @@ def export(
         If a file cannot be read or written.
     """
     plan = LAYOUTS[layout]
-    store = Store.open(folder)
+    store = open_set(folder)
     records = {plan.file(record): record for record in _sound_records(store, checking)}
     out = Path(out)
-    root, target = store.folder.resolve(), out.resolve()
-    if target == root or root in target.parents:
+    target = out.resolve()
+    if store.folder and store.folder.resolve() in (target, *target.parents):
         raise SetError(f"{out} is inside the set; export to a folder outside of it")
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -152,14 +156,10 @@ def export(
             remove_leftovers(place)
         _refuse(
             out,
-            [
-                file
-                for file in existing
-                if not _is_image_of(out / file, records[file], store.path(records[file].file))
-            ],
+            [file for file in existing if not _is_image_of(out / file, records[file], store)],
         )
         for number, (file, record) in enumerate(records.items(), 1):
-            counts[_place(store.path(record.file), out / file, copy=copy)] += 1
+            counts[_place(store, record, out / file, copy=copy)] += 1
             if progress:
                 progress(number, len(records))
     folders: dict[str, int] = {}
@@ -169,20 +169,23 @@ def export(
     return Exported(str(out), counts["linked"], counts["copied"], counts["kept"], folders)
 
 
-def _sound_records(store: Store, checking: Progress | None) -> list[Record]:
+def _sound_records(store: Store | ShardStore, checking: Progress | None) -> list[Record]:
     """Return the records of a complete, undamaged set; SetError for another."""
     recipe = store.recipe or Recipe(families=())
-    store.check_folders([*recipe.folders()])
-    store.manifest.require_sound()
-    broken = inspect(store, recipe, progress=checking).broken
+    if isinstance(store, ShardStore):
+        broken = inspect_shards(store, check_shards(store, progress=checking)).broken
+    else:
+        store.check_folders([*recipe.folders()])
+        store.manifest.require_sound()
+        broken = inspect(store, recipe, progress=checking).broken
     if broken:
         raise SetError(
-            f"{store.folder} lacks images, or has damaged ones: {first_few(broken)}. "
-            f"'fractalgen verify {store.folder}' lists them"
+            f"{store.name} lacks images, or has damaged ones: {first_few(broken)}. "
+            f"'fractalgen verify {store.name}' lists them"
         )
-    records = [one for one in store.manifest.in_order() if recipe.family_of(one.key[0])]
+    records = [one for one in store.records_in_order() if recipe.family_of(one.key[0])]
     if not records:
-        raise SetError(f"{store.folder} has no images yet")
+        raise SetError(f"{store.name} has no images yet")
     return records
 
 
@@ -216,25 +219,26 @@ def _refuse(out: Path, foreign: list[str]) -> None:
         )
 
 
-def _is_image_of(path: Path, record: Record, source: Path) -> bool:
+def _is_image_of(path: Path, record: Record, store: StoredSet) -> bool:
     """Whether a file is a link to an image, or a copy."""
     if path.is_symlink() or not path.is_file():
         return False
-    if path.samefile(source):
+    if isinstance(store, Store) and path.samefile(store.path(record.file)):
         return True
     return path.stat().st_size == record.n_bytes and file_hash(path) == record.file_sha256
 
 
-def _place(source: Path, target: Path, *, copy: bool) -> str:
-    """Link or copy a file, and say what was done: "linked", "copied" or "kept"."""
-    if target.exists() and not (copy and target.samefile(source)):
+def _place(store: StoredSet, record: Record, target: Path, *, copy: bool) -> str:
+    """Link or copy an image, and say what was done: "linked", "copied" or "kept"."""
+    source = store.path(record.file) if isinstance(store, Store) else None
+    if target.exists() and not (copy and source and target.samefile(source)):
         return "kept"
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not copy:
+    if source and not copy:
         try:
             os.link(source, target)
             return "linked"
         except OSError:  # many errors mean "no links here"; a full disk fails the copy too
             pass
-    write_atomically(target, read_regular(source))
+    write_atomically(target, store.read_image(record.file))
     return "copied"

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.color.palettes import resolve
-from fractalgen.errors import ArgumentError, FractalgenError, RecipeError
+from fractalgen.errors import (
+    ArgumentError,
+    FractalgenError,
+    RecipeError,
+    SetError,
+    UnknownNameError,
+)
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import Family
 from fractalgen.families.classes import class_family
@@ -187,6 +193,14 @@ class FamilyRecipe:
             folder = class_folder(_nth(which, self.classes)) if self.classes else self.name
             yield folder, _nth(index, self.ranges)
 
+    def place_of(self, key: Key) -> int:
+        """Return how many of the images come before one of them."""
+        number = class_number(key[0])
+        place = _place_in(key[1], self.ranges)
+        if number is None:
+            return place
+        return _place_in(number, self.classes) * _length(self.ranges) + place
+
     def without_images(self, other: "FamilyRecipe") -> "list[FamilyRecipe]":
         """Return the images that the other lacks, as recipes without overlap."""
         ranges = _without(self.ranges, other.ranges)
@@ -281,6 +295,18 @@ class Difference:
         return f"{self.key} is {existing} in the set, but {requested} was requested"
 
 
+def check_drawable(place: str, families: Iterable[FamilyRecipe]) -> None:
+    """Raise SetError if this release would redraw the images of a family in a set differently."""
+    for family in families:
+        try:
+            _ = family.family
+        except (ValueError, UnknownNameError) as error:  # noqa: PERF203 - there are few
+            raise SetError(
+                f"{place} cannot be repaired: {error}. Use the fractalgen that drew it, or redraw "
+                "the family with --overwrite."
+            ) from None
+
+
 def family_order(name: str) -> tuple[int, str]:
     """Return a sort key: families in the order of the registry, then other folders by name."""
     names = list(FAMILIES)
@@ -315,6 +341,10 @@ def _nth(place: int, ranges: Iterable[tuple[int, int]]) -> int:
             return start + place
         place -= stop - start
     raise IndexError(place)
+
+
+def _place_in(number: int, ranges: Iterable[tuple[int, int]]) -> int:
+    return sum(min(stop, number) - start for start, stop in ranges if start < number)
 
 
 def _ranges(name: str, data: Any) -> tuple[tuple[int, int], ...]:

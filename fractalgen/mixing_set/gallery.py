@@ -24,10 +24,11 @@ from PIL import Image
 from fractalgen.color import palettes
 from fractalgen.errors import ImageError, SetError
 from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
-from fractalgen.images.decoding import read_square
+from fractalgen.images.decoding import square
 from fractalgen.mixing_set.image_measures import edge_density
 from fractalgen.mixing_set.record import Record
 from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.stored_set import StoredSet, open_set
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
 __all__ = ["GallerySummary", "gallery"]
@@ -110,10 +111,10 @@ def gallery(
     Parameters
     ----------
     folder : str or Path
-        The set's folder; the set can be unfinished.
+        The set's folder, or the URL of a set in shards; the set can be unfinished.
     out : str or Path
         The folder to write ``index.html`` to. The page shows the set's own files at full size, by
-        relative links.
+        relative links; those of a set in shards it shows as thumbnails only.
     single_file : bool
         Write one HTML file, called `out`, that needs neither the set nor other files.
     overwrite : bool
@@ -132,15 +133,15 @@ def gallery(
         If `folder` is not a set or has no images, or if `out` is inside it, exists (without
         `overwrite`), or holds other files.
     """
-    store = Store.open(folder)
+    store = open_set(folder)
     out = Path(out)
     _check_out(out, store.folder, single_file=single_file, overwrite=overwrite)
-    records = store.manifest.in_order()
+    records = list(store.records_in_order())
     left_out: list[str] = []
 
     def decode(record: Record, _: threading.Event) -> _Decoded | str:
         try:
-            rgb = read_square(store.path(record.file), _TILE)
+            rgb = square(store.read_image(record.file), _TILE)
         except ImageError as error:
             return f"{record.file}: {error}"
         return _entry(record, rgb), rgb
@@ -178,24 +179,26 @@ def gallery(
             write_atomically(out / "sheets" / f"{number:04d}.jpg", sheet)
             n_bytes += len(script) + len(sheet)
     if left_out and not entries:
-        raise SetError(
-            f"{store.folder} has no readable images; run 'fractalgen verify {store.folder}'"
-        )
+        raise SetError(f"{store.name} has no readable images; run 'fractalgen verify {store.name}'")
     if not entries:
-        raise SetError(f"{store.folder} has no images yet")
+        raise SetError(f"{store.name} has no images yet")
     page = out if single_file else out / _PAGE
     encoded = (base64.b64encode(sheet).decode() for sheet in sheets)
+    # Shards hold no files that a page could show.
+    root = None
+    if isinstance(store, Store) and not single_file:
+        root = _relative_url(store.folder, page.parent)
     with atomic_file(page) as file:
-        for text in _page(store, entries, page.parent, chunks, encoded, linked=not single_file):
+        for text in _page(store, entries, root, chunks, encoded):
             file.write(text.encode())
     n_bytes += page.stat().st_size
     return GallerySummary(page, len(entries), n_bytes, tuple(left_out))
 
 
-def _check_out(out: Path, folder: Path, *, single_file: bool, overwrite: bool) -> None:
+def _check_out(out: Path, folder: Path | None, *, single_file: bool, overwrite: bool) -> None:
     """Raise SetError unless a gallery can be written to `out` without touching other files."""
     inside = out.resolve()
-    if folder.resolve() in (inside, *inside.parents):
+    if folder is not None and folder.resolve() in (inside, *inside.parents):
         raise SetError(f"{out} is inside the set; write the gallery to another folder")
     page = out if single_file else out / _PAGE
     if single_file:
@@ -330,15 +333,17 @@ def _readable(value: Any, indent: int = 0) -> str:
 
 
 def _page(
-    store: Store,
+    store: StoredSet,
     entries: list[_Entry],
-    base: Path,
+    root: str | None,
     chunks: list[str],
     sheets: Iterable[str],
-    *,
-    linked: bool,
 ) -> Iterator[str]:
-    """Yield the page's text; `chunks` and `sheets` are what it holds itself."""
+    """Yield the page's text.
+
+    `root` is the URL of the set's files if they can be shown, and `chunks` and `sheets` are what
+    the page holds itself.
+    """
     families = Counter(entry.record.key[0] for entry in entries)
     counts = Counter(name for entry in entries for name in entry.palettes)
     last = (_OTHER_PALETTE, _NO_PALETTE)
@@ -352,9 +357,9 @@ def _page(
             runs[-1][3] += 1
         else:
             runs.append([family, extension, index, 1])
-    path = str(store.folder)
+    path = store.name
     data = {
-        "root": _relative_url(store.folder, base) if linked else None,
+        "root": root,
         "command": shlex.quote(f"./{path}" if path.startswith("-") else path),
         "tile": _TILE,
         "side": _SHEET_SIDE,
@@ -368,7 +373,7 @@ def _page(
         _environment()
         .get_template("gallery.html")
         .generate(
-            title=store.folder.resolve().name,
+            title=store.folder.resolve().name if store.folder else store.name,
             details=_details(store, len(entries)),
             families=families,
             palettes=[(name, counts[name]) for name in names],
@@ -391,7 +396,7 @@ def _relative_url(folder: Path, base: Path) -> str:
     return urllib.parse.quote(os.fsencode(Path(relative).as_posix())) + "/"
 
 
-def _details(store: Store, n: int) -> list[str]:
+def _details(store: StoredSet, n: int) -> list[str]:
     details = [f"{n:,} image{'' if n == 1 else 's'}"]
     if store.description:
         recipe = store.description.recipe

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import secrets
 import signal
 import socket
@@ -10,11 +11,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from fractalgen.errors import ArgumentError, MissingPackageError, SetError
 from fractalgen.families.compilation import compile_once
+from fractalgen.files.location import Location
 from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.engine import Failure, OnDrawn, Task
 from fractalgen.mixing_set.keys import image_file
@@ -80,7 +81,7 @@ class RayEngine:
         if not tasks:
             return
         with _cluster(self._address, self._workers) as ray:
-            _check_machines(ray, {task.folder.absolute() for task in tasks if task.folder})
+            _check_machines(ray, tasks[0].location)
             yield from _run(ray, recipe, tasks, on_drawn)
 
 
@@ -158,10 +159,6 @@ def _init(ray: Any, what: str, **options: Any) -> None:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**options)
-    except ConnectionError:
-        raise SetError(
-            f"{what}: none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
-        ) from None
     except (Exception, SystemExit) as error:  # Ray raises many types, and exits if it gives up
         reason = " ".join(str(error).split())
         if "ersion mismatch" in reason:
@@ -169,6 +166,8 @@ def _init(ray: Any, what: str, **options: Any) -> None:
                 "it has another version of Ray or Python than this machine; install the same "
                 f"versions everywhere ({reason})"
             )
+        elif options["address"] == "auto" and isinstance(error, ConnectionError):
+            reason = "none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
         raise SetError(f"{what}: {reason or type(error).__name__}") from None
     finally:  # Ray's own handler would end this process without cleaning up
         if threading.current_thread() is threading.main_thread():
@@ -197,20 +196,25 @@ def _reachable(address: str) -> str:
         [sys.executable, "-m", "ray.scripts.scripts", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     try:
-        process.wait(_HEALTH_SECONDS)
+        _, answer = process.communicate(timeout=_HEALTH_SECONDS)
     except subprocess.TimeoutExpired:
         raise SetError(f"what answers at {address} is not a Ray cluster; {way_out}") from None
     finally:
         process.kill()
         process.wait()
+    if b"InvalidAuthToken" in answer:
+        raise SetError(
+            f"the Ray cluster at {address} asks for a token; set RAY_AUTH_MODE=token, and give the "
+            "cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
+        )
     return address
 
 
-def _check_machines(ray: Any, folders: set[Path]) -> None:
-    """Raise SetError unless every machine has this fractalgen, and sees the folders."""
+def _check_machines(ray: Any, location: Location) -> None:
+    """Raise SetError unless every machine has this fractalgen, and can store images."""
     nodes = {
         node["NodeID"]: node["NodeManagerAddress"]
         for node in ray.nodes()
@@ -220,38 +224,36 @@ def _check_machines(ray: Any, folders: set[Path]) -> None:
         raise SetError("no machine of the Ray cluster has a CPU for tasks")
 
     # Ray sends an inner function by value, so a machine without fractalgen can run it.
-    def probe(files: list[str]) -> tuple[str | None, list[str]]:
-        """Return fractalgen's version, and the folders that are not there or not writable."""
-        import pathlib
-        import tempfile
+    def probe(pickled: bytes, file: str) -> tuple[str | None, str]:
+        """Return fractalgen's version, and why the images cannot be stored from here."""
+        import pickle
 
-        unusable = []
-        for file in files:
-            path = pathlib.Path(file)
-            try:
-                path.stat()
-                with tempfile.TemporaryFile(dir=path.parent):
-                    pass
-            except OSError:
-                unusable.append(str(path.parent))
         try:
             from fractalgen.version import __version__ as version
         except ImportError:
-            return None, unusable
-        return version, unusable
+            return None, ""
+        try:
+            location = pickle.loads(pickled)
+            location.read(file)
+            own = f"{file}-{ray.get_runtime_context().get_node_id()}"
+            with location.writing(own):
+                pass
+            location.remove(own)
+        except Exception as error:
+            return version, f"{type(error).__name__}: {error}"
+        return version, ""
 
     remote = ray.remote(num_cpus=0, max_retries=0)(probe)
     affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    with contextlib.ExitStack() as stack:
-        files = []
-        for folder in folders:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = folder / f".fractalgen-{secrets.token_hex(8)}.part"  # as unfinished files have
-            stack.callback(file.unlink, missing_ok=True)
-            file.touch()
-            files.append(str(file))
+    file = f".fractalgen-probe-{secrets.token_hex(8)}"
+    try:
+        with location.writing(file):
+            pass
+        pickled = pickle.dumps(location)
         refs = {
-            remote.options(scheduling_strategy=affinity(node, soft=False)).remote(files): machine
+            remote.options(scheduling_strategy=affinity(node, soft=False)).remote(
+                pickled, file
+            ): machine
             for node, machine in nodes.items()
         }
         done, late = ray.wait(list(refs), num_returns=len(refs), timeout=_PROBE_SECONDS)
@@ -261,23 +263,25 @@ def _check_machines(ray: Any, folders: set[Path]) -> None:
             )
         for ref in done:
             try:
-                version, unusable = ray.get(ref)
+                version, reason = ray.get(ref)
             except ray.exceptions.RayError:
                 continue  # the machine has left the cluster
-            _check_machine(refs[ref], version, unusable)
+            _check_machine(refs[ref], version, location.name, reason)
+    finally:
+        location.remove(file)
 
 
-def _check_machine(machine: str, version: str | None, unusable: Sequence[str]) -> None:
+def _check_machine(machine: str, version: str | None, place: str, reason: str) -> None:
     if version != __version__:
         has = "does not have fractalgen" if version is None else f"has fractalgen {version}"
         raise SetError(
             f"{machine} of the Ray cluster {has}; install fractalgen-ipmix {__version__}, which "
             "this machine has, in the Python that Ray uses on every machine"
         )
-    if unusable:
+    if reason:
         raise SetError(
-            f"{machine} of the Ray cluster cannot write to this machine's {unusable[0]}; use a "
-            "folder that all machines share, or a URL such as s3://bucket/prefix"
+            f"{machine} of the Ray cluster cannot store images in {place} ({reason}); use a folder "
+            "that all machines share, or a URL such as s3://bucket/prefix"
         )
 
 

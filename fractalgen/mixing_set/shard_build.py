@@ -12,15 +12,18 @@ from fractalgen.errors import DamagedSetError, RecipeError, SetError
 from fractalgen.files.location import open_location
 from fractalgen.mixing_set.description import Description, Overwriting
 from fractalgen.mixing_set.engine import Engine, Failure
-from fractalgen.mixing_set.part import Part
+from fractalgen.mixing_set.family_recipe import check_drawable
+from fractalgen.mixing_set.part import WHOLE, Part
 from fractalgen.mixing_set.recipe import WHOLE_SET, Recipe
+from fractalgen.mixing_set.shard_check import check_shards
 from fractalgen.mixing_set.shard_plan import DEFAULT_SHARD_SIZE, ShardPlan
 from fractalgen.mixing_set.shard_store import ShardStore, ShardTask, StoredShard
 from fractalgen.mixing_set.summary import BuildInterrupted, FamilySummary, Summary
 from fractalgen.pool import Progress
+from fractalgen.registry import first_few
 from fractalgen.version import __version__
 
-__all__ = ["build_shards", "is_sharded"]
+__all__ = ["build_shards", "is_sharded", "repair_shards"]
 
 
 def is_sharded(out: str | Path) -> bool:
@@ -46,7 +49,7 @@ def build_shards(
 ) -> Summary:
     """Draw a recipe's images in shards, except those that exist already; see `build`."""
     began = time.monotonic()
-    store = ShardStore(open_location(out))
+    store = ShardStore(open_location(out, writing=True))
     with store.locked():
         try:
             store.read()
@@ -58,9 +61,37 @@ def build_shards(
         requested = {family.name for family in recipe.families}
         work = _Work(store, requested, part, progress)
         work.run(engine)
-        if store.n_missing() == 0:
-            store.describe(dataclasses.replace(description, overwriting=None))
+        work.finish()
         return work.summary(time.monotonic() - began, n_removed)
+
+
+def repair_shards(out: str | Path, engine: Engine, progress: Progress | None) -> Summary:
+    """Redraw the shards of a set that are missing, short, truncated or altered; see `repair`."""
+    began = time.monotonic()
+    with ShardStore.open(out).locked():
+        store = ShardStore.open(out)
+        checked = list(check_shards(store))
+        broken = [one for one in checked if not one.is_sound]
+        check_drawable(store.name, [one.shard.images for one in broken])
+        store.remove(one.shard.number for one in broken if one.fault)
+        description = store.description
+        assert description is not None
+        if store.fault_of_class_list():
+            store.describe_classes(description.recipe)
+        if broken:
+            store.describe(_drawn_with_this(description))
+        work = _Work(store, {one.name for one in description.recipe.families}, WHOLE, progress)
+        work.run(engine)
+        work.finish()
+        foreign = store.foreign()
+        notes = (f"Left foreign files alone: {first_few(foreign)}.",) if foreign else ()
+        return dataclasses.replace(work.summary(time.monotonic() - began, 0), notes=notes)
+
+
+def _drawn_with_this(description: Description) -> Description:
+    if __version__ in description.drawn_with:
+        return description
+    return dataclasses.replace(description, drawn_with=(*description.drawn_with, __version__))
 
 
 def _planned(
@@ -119,10 +150,8 @@ def _planned(
             ) from None
     for family in joined.families:
         family.check_distinct()
-    drawn_with = described.drawn_with
-    if __version__ not in drawn_with:
-        drawn_with = (*drawn_with, __version__)
-    return Description(joined, drawn_with, overwriting, plan.extended(joined)), n_removed
+    planned = Description(joined, described.drawn_with, overwriting, plan.extended(joined))
+    return _drawn_with_this(planned), n_removed
 
 
 def _clear_unused(store: ShardStore, *, overwrite: bool) -> None:
@@ -171,6 +200,12 @@ class _Work:
         except KeyboardInterrupt:
             n_stored = sum(shard.n_images for shard in self._drawn)
             raise BuildInterrupted(n_stored, self._n_total) from None
+
+    def finish(self) -> None:
+        """Note in the description that an overwriting is complete, if it is."""
+        description = self._store.description
+        if description and description.overwriting and self._store.n_missing() == 0:
+            self._store.describe(dataclasses.replace(description, overwriting=None))
 
     def _on_drawn(self, n: int) -> None:
         self._n_done += n

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.arguments import whole_number
+from fractalgen.bank.shards import shard_file
+from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
-from fractalgen.mixing_set.keys import Key
+from fractalgen.mixing_set.keys import Key, image_file
 from fractalgen.mixing_set.recipe import Recipe
 
 __all__ = ["DEFAULT_SHARD_SIZE", "PlannedShard", "ShardPlan", "check_shard_size"]
@@ -36,6 +38,11 @@ class PlannedShard:
         return self.images.name
 
     @property
+    def file(self) -> str:
+        """The name of the tar file."""
+        return shard_file(self.number)
+
+    @property
     def n(self) -> int:
         """Number of images."""
         return self.stop - self.start
@@ -43,6 +50,11 @@ class PlannedShard:
     def keys(self) -> tuple[Key, ...]:
         """Return the images' keys in order."""
         return tuple(self.images.keys_between(self.start, self.stop))
+
+    def files(self, recipe: Recipe) -> list[str]:
+        """Return the images' paths within the set in order."""
+        extension = FORMATS[recipe.format]
+        return [image_file(*key, extension) for key in self.keys()]
 
 
 @dataclass(frozen=True)
@@ -63,9 +75,19 @@ class ShardPlan:
 
     def __iter__(self) -> Iterator[PlannedShard]:
         for first, images in self.sections:
-            for nth, start in enumerate(range(0, images.n, self.size)):
-                stop = min(start + self.size, images.n)
-                yield PlannedShard(first + nth, images, start, stop)
+            for nth in range(self._n_shards(images)):
+                yield self._shard(first, images, nth)
+
+    def _shard(self, first: int, images: FamilyRecipe, nth: int) -> PlannedShard:
+        start = nth * self.size
+        return PlannedShard(first + nth, images, start, min(start + self.size, images.n))
+
+    def find(self, key: Key) -> PlannedShard | None:
+        """Return the shard that holds an image; None if it is not planned."""
+        for first, images in self.sections:
+            if key in images:
+                return self._shard(first, images, images.place_of(key) // self.size)
+        return None
 
     def __len__(self) -> int:
         return sum(self._n_shards(images) for _, images in self.sections)

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,9 @@ from fractalgen.errors import ImageError, SetError, unreadable
 from fractalgen.images.decoding import read_image_file, to_rgb
 from fractalgen.mixing_set.image_measures import HASH_BITS, MEASURES, perceptual_hash
 from fractalgen.mixing_set.keys import MAX_INDEX
+from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.shard_build import is_sharded
+from fractalgen.mixing_set.shard_store import ShardStore
 from fractalgen.mixing_set.store import Store
 from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
@@ -175,7 +178,7 @@ def stats(
     Parameters
     ----------
     folder : str or Path
-        The folder.
+        The folder, or the URL of a set in shards.
     limit : int or None
         Maximum number of images to measure of each group, spaced evenly in the order of their
         names; None for all.
@@ -198,13 +201,17 @@ def stats(
     """
     limit = None if limit is None else whole_number("limit", limit, 1, MAX_INDEX)
     workers = check_workers(workers)
-    folder = Path(folder)
-    files = _grouped(folder, limit)
+    images = _open_images(folder)
+    files = _grouped(images, limit)
     tasks = [(name, file) for name, chosen in files.items() for file in chosen]
     measured: dict[str, list[_Image]] = {name: [] for name in files}
     refused = []
-    with OrderedPool(_measured, workers or default_workers()) as pool:
-        results = pool.map(folder / file for _, file in tasks)
+
+    def measure(file: str, _: threading.Event) -> _Image | str:
+        return _measured(images.read, file)
+
+    with OrderedPool(measure, workers or default_workers()) as pool:
+        results = pool.map(file for _, file in tasks)
         for number, ((name, file), result) in enumerate(zip(tasks, results, strict=True), 1):
             if isinstance(result, _Image):
                 measured[name].append(result)
@@ -213,33 +220,59 @@ def stats(
             if progress:
                 progress(number, len(tasks))
     if len(refused) == len(tasks):
-        raise SetError(unreadable(str(folder), refused))
-    everything = [image for images in measured.values() for image in images]
+        raise SetError(unreadable(images.place, refused))
+    everything = [image for group in measured.values() for image in group]
     nearest = nearest_distances([image.hash for image in everything])
-    ends = np.cumsum([len(images) for images in measured.values()])[:-1]
+    ends = np.cumsum([len(group) for group in measured.values()])[:-1]
     groups = [
-        _group(name, images, part)
-        for (name, images), part in zip(measured.items(), np.split(nearest, ends), strict=True)
+        _group(name, group, part)
+        for (name, group), part in zip(measured.items(), np.split(nearest, ends), strict=True)
     ]
-    return Stats(str(folder), tuple(groups), _group("all", everything, nearest), tuple(refused))
+    return Stats(images.place, tuple(groups), _group("all", everything, nearest), tuple(refused))
 
 
-def _grouped(folder: Path, limit: int | None) -> dict[str, list[str]]:
-    """Return the names of each group's images, at most `limit`."""
-    groups: dict[str, list[str]] = {}
+class _Images(NamedTuple):
+    """The images of a set or of any folder.
+
+    `own` is the name of the folder, and `recipe` says which family a subfolder belongs to.
+    """
+
+    place: str
+    own: str
+    files: Iterable[str]
+    recipe: Recipe | None
+    read: Callable[[str], bytes]
+
+
+def _open_images(place: str | Path) -> _Images:
+    if is_sharded(place):
+        store = ShardStore.open(place)
+        return _Images(store.name, "", sorted(store.files()), store.recipe, store.read_image)
+    folder = Path(place)
     described = None
     with contextlib.suppress(SetError, OSError):  # then it is measured as any other folder
         described = Store(folder).read_description()
+    return _Images(
+        str(folder),
+        folder.resolve().name,
+        (image.name for image in list_images(folder)),
+        described.recipe if described else None,
+        lambda file: read_image_file(folder / file),
+    )
+
+
+def _grouped(images: _Images, limit: int | None) -> dict[str, list[str]]:
+    """Return the names of each group's images, at most `limit`."""
+    groups: dict[str, list[str]] = {}
     family_of = {
         name: family.name
-        for family in (described.recipe.families if described else ())
+        for family in (images.recipe.families if images.recipe else ())
         for name in family.folders()
     }
-    for image in list_images(folder):
-        subfolder = image.name.partition("/")[0] if "/" in image.name else ""
-        groups.setdefault(family_of.get(subfolder, subfolder), []).append(image.name)
-    own = folder.resolve().name
-    own = "." if own in groups else own or "."
+    for file in images.files:
+        subfolder = file.partition("/")[0] if "/" in file else ""
+        groups.setdefault(family_of.get(subfolder, subfolder), []).append(file)
+    own = "." if images.own in groups else images.own or "."
     return {
         name or own: [files[i * len(files) // n] for i in range(n)]
         for name, files in sorted(groups.items())
@@ -247,10 +280,10 @@ def _grouped(folder: Path, limit: int | None) -> dict[str, list[str]]:
     }
 
 
-def _measured(path: Path, _: threading.Event) -> _Image | str:
+def _measured(read: Callable[[str], bytes], file: str) -> _Image | str:
     """Measure an image, or return the reason why it cannot be read."""
     try:
-        data = read_image_file(path)
+        data = read(file)
         rgb = to_rgb(data)[0]
         values = [measure.function(rgb, len(data)) for measure in MEASURES.values()]
         return _Image(values, perceptual_hash(rgb))

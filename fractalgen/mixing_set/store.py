@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
-from fractalgen.errors import DamagedSetError, RecipeError, SetError
-from fractalgen.families import FAMILIES
-from fractalgen.families.base import check_size
+from fractalgen.errors import DamagedSetError, SetError
 from fractalgen.files.atomic import remove_leftovers, write_atomically
+from fractalgen.files.location import Folder, Location
 from fractalgen.files.lock import locked
 from fractalgen.files.regular_file import check_no_links, read_regular
+from fractalgen.images.decoding import read_image_file
 from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.description import Description, Overwriting
 from fractalgen.mixing_set.engine import Drawn, Failure
@@ -44,6 +41,11 @@ class FolderTask:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FolderTask, (self.folder.absolute(), self.family, self.wanted)
+
+    @property
+    def location(self) -> Location:
+        """The set's folder."""
+        return Folder(self.folder)
 
     def planned(self) -> Sequence[Key]:
         """Return the images."""
@@ -134,6 +136,11 @@ class Store:
         return f"<Store {str(self.folder)!r}: {len(self.records):,} images recorded>"
 
     @property
+    def name(self) -> str:
+        """The folder, as messages show it."""
+        return str(self.folder)
+
+    @property
     def records(self) -> dict[Key, Record]:
         """The manifest's records, by folder and index."""
         return self.manifest.records
@@ -158,6 +165,20 @@ class Store:
     def path(self, file: str) -> Path:
         """Return the path of a file in the set."""
         return self.folder / file
+
+    def files(self) -> Iterator[str]:
+        """Yield the recorded images whose files exist, in order, as paths within the set."""
+        for record in self.manifest.in_order():
+            if self.path(record.file).is_file():
+                yield record.file
+
+    def records_in_order(self) -> Iterator[Record]:
+        """Yield the records in the manifest's order."""
+        yield from self.manifest.in_order()
+
+    def read_image(self, file: str) -> bytes:
+        """Return an image's file; ImageError if it cannot be read."""
+        return read_image_file(self.path(file))
 
     def make_folder(self) -> None:
         """Create the folder if necessary; SetError if a file has its name."""
@@ -378,29 +399,3 @@ class Store:
         for name in folders:
             with contextlib.suppress(OSError):
                 (self.folder / name).rmdir()
-
-    def redraw(self, record: Record, size: int) -> NDArray[np.uint8]:
-        """Redraw an image from its recorded parameters, `size` pixels a side.
-
-        Raises
-        ------
-        SetError
-            If the image was collected, not drawn, or if its record is damaged.
-        RecipeError
-            If `size` is out of its range.
-        """
-        try:
-            check_size(size)
-        except ValueError as error:
-            raise RecipeError(str(error)) from None
-        if record.origin is not None:
-            raise SetError(
-                f"{record.file} was collected, not drawn, so it cannot be redrawn from parameters; "
-                f"its original is {record.origin.path}"
-            )
-        if record.family not in FAMILIES:
-            raise SetError(f"this fractalgen does not have the family of {record.file}")
-        try:
-            return record.redraw(size)
-        except ValueError as error:
-            raise SetError(f"{self.manifest.path}: params of {record.file}: {error}") from None

@@ -6,10 +6,8 @@ import hashlib
 import os
 import random
 import threading
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,109 +18,26 @@ from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import is_exact
 from fractalgen.files.regular_file import read_regular
-from fractalgen.images.decoding import read_rgb
+from fractalgen.images.decoding import to_rgb
 from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.class_list import check_class_list
+from fractalgen.mixing_set.findings import Findings, Report
 from fractalgen.mixing_set.keys import MAX_INDEX, image_file
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.record import Record
+from fractalgen.mixing_set.shard_check import CheckedShard, check_shards
+from fractalgen.mixing_set.shard_store import ShardStore
 from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.stored_set import StoredSet, open_set
 from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
-__all__ = ["Findings", "Report", "inspect", "verify"]
+__all__ = ["inspect", "inspect_shards", "verify"]
 
 _N_BLOCKS = 8
 _MAX_DIFFERENCE = 20.0  # of 255
 
 # Takes nothing from the random stream of whoever calls `verify`.
 _CHANCE = random.SystemRandom()
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Problems with a set's files, as paths within the set.
-
-    Attributes
-    ----------
-    missing : tuple of str
-        Files of the recipe that do not exist.
-    unrecorded : tuple of str
-        Files of the recipe without a line in the manifest, as after a crash.
-    truncated : tuple of str
-        Files shorter than recorded.
-    altered : tuple of str
-        Files that differ from their record, were recorded for another recipe, or cannot be read.
-    foreign : tuple of str
-        Files and folders that do not belong to the set.
-    """
-
-    missing: tuple[str, ...] = ()
-    unrecorded: tuple[str, ...] = ()
-    truncated: tuple[str, ...] = ()
-    altered: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
-
-    @property
-    def broken(self) -> tuple[str, ...]:
-        """The images that a repair must redraw or collect again."""
-        return (*self.missing, *self.unrecorded, *self.truncated, *self.altered)
-
-    def as_json(self) -> dict[str, list[str]]:
-        """Return lists of paths by kind of problem."""
-        return {name: list(paths) for name, paths in dataclasses.asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class Report:
-    """The result of `verify`.
-
-    Attributes
-    ----------
-    folder : str
-        The set's folder.
-    n_images : int
-        Number of recorded images.
-    findings : Findings
-        Problems with the files.
-    bad_lines : tuple of (int, str)
-        Number of each line of the manifest that is not a record, and the reason.
-    torn : bool
-        Whether the manifest's last line is incomplete, as after a crash.
-    n_redrawn : int
-        Number of images redrawn from their recorded parameters.
-    differing : tuple of str
-        Redrawn images whose pixels differ from the recorded ones; of a family whose pixels depend
-        on the processor, those that look different.
-    """
-
-    folder: str
-    n_images: int
-    findings: Findings = field(default_factory=Findings)
-    bad_lines: tuple[tuple[int, str], ...] = ()
-    torn: bool = False
-    n_redrawn: int = 0
-    differing: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether the set is complete and undamaged, without foreign files."""
-        faults = (*self.findings.broken, *self.findings.foreign, *self.bad_lines, *self.differing)
-        return not faults and not self.torn
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, strings and numbers."""
-        return {
-            "folder": self.folder,
-            "ok": self.ok,
-            "images": self.n_images,
-            **self.findings.as_json(),
-            "bad_manifest_lines": [
-                {"line": number, "reason": reason} for number, reason in self.bad_lines
-            ],
-            "torn_manifest": self.torn,
-            "redrawn": self.n_redrawn,
-            "differing": list(self.differing),
-        }
 
 
 def verify(
@@ -137,7 +52,8 @@ def verify(
     Parameters
     ----------
     folder : str or Path
-        The set's folder.
+        The set's folder, or the URL of a set in shards. Shards are read one after the other, a
+        piece at a time.
     redraw : int
         Number of random generated images to redraw from their recorded parameters and compare
         pixel by pixel, or coarsely if the family's pixels depend on the processor.
@@ -162,7 +78,9 @@ def verify(
     """
     redraw = whole_number("redraw", redraw, 0, MAX_INDEX)
     workers = check_workers(workers)
-    store = Store.open(folder)
+    store = open_set(folder)
+    if isinstance(store, ShardStore):
+        return _of_shards(store, redraw, workers, progress)
     recipe = store.recipe or Recipe(families=())
     store.check_folders([*recipe.folders()])
     findings = inspect(store, recipe, workers, progress)
@@ -172,9 +90,9 @@ def verify(
         for record in store.manifest.in_order()
         if record.origin is None and record.file not in broken
     ]
-    chosen = [sound[i] for i in sorted(_CHANCE.sample(range(len(sound)), min(redraw, len(sound))))]
+    chosen = [sound[place] for place in _some(redraw, len(sound))]
     return Report(
-        str(store.folder),
+        store.name,
         len(store.records),
         findings,
         store.manifest.bad_lines,
@@ -182,6 +100,46 @@ def verify(
         len(chosen),
         _redrawn_otherwise(store, chosen, workers or default_workers(recipe.size)),
     )
+
+
+def _some(n: int, total: int) -> list[int]:
+    """Choose `n` of the numbers below `total`, or all."""
+    return sorted(_CHANCE.sample(range(total), min(n, total)))
+
+
+def _of_shards(
+    store: ShardStore, redraw: int, workers: int | None, progress: Progress | None
+) -> Report:
+    assert store.recipe is not None
+    checked = list(check_shards(store, workers, progress))
+    n_images = sum(one.n_images for one in checked)
+    # The places of the chosen images among those of all shards, then among those of their own.
+    chosen, places, before = [], _some(redraw, n_images), 0
+    for one in checked:
+        own = [place - before for place in places if before <= place < before + one.n_images]
+        chosen += store.records_at(one.shard, own) if own else []
+        before += one.n_images
+    return Report(
+        store.name,
+        n_images,
+        inspect_shards(store, checked),
+        n_redrawn=len(chosen),
+        differing=_redrawn_otherwise(store, chosen, workers or default_workers(store.recipe.size)),
+    )
+
+
+def inspect_shards(store: ShardStore, checked: Iterable[CheckedShard]) -> Findings:
+    """Sort the faults of shards by kind; add those of other files."""
+    faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
+    for one in checked:
+        faults["missing"] += one.lacking
+        if one.fault:
+            faults[one.fault].append(one.shard.file)
+    fault = store.fault_of_class_list()
+    if fault:
+        faults[fault].append(CLASSES_FILE)
+    faults["foreign"] = store.foreign()
+    return Findings(**{kind: tuple(files) for kind, files in faults.items()})
 
 
 def inspect(
@@ -270,7 +228,9 @@ def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     return bool(np.abs(coarse[0] - coarse[1]).mean() <= _MAX_DIFFERENCE)
 
 
-def _redrawn_otherwise(store: Store, records: Sequence[Record], workers: int) -> tuple[str, ...]:
+def _redrawn_otherwise(
+    store: StoredSet, records: Sequence[Record], workers: int
+) -> tuple[str, ...]:
     """Redraw images and return the files of those that differ from the record."""
 
     def is_same(record: Record, _: threading.Event) -> bool:
@@ -280,9 +240,9 @@ def _redrawn_otherwise(store: Store, records: Sequence[Record], workers: int) ->
             return False
         if hashlib.sha256(pixels.data).hexdigest() == record.pixel_sha256:
             return True
-        return not is_exact(FAMILIES[record.key[0]]) and _alike(
-            pixels, read_rgb(store.path(record.file))
-        )
+        if is_exact(FAMILIES[record.family]):
+            return False
+        return _alike(pixels, to_rgb(store.read_image(record.file))[0])
 
     with OrderedPool(is_same, workers) as pool:
         same = list(pool.map(records))

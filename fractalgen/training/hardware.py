@@ -22,6 +22,7 @@ __all__ = [
     "Hardware",
     "accelerator_for",
     "check_memory",
+    "described",
     "main_first",
     "main_only",
     "n_workers",
@@ -114,6 +115,26 @@ def n_workers(hardware: Hardware, accelerator: Accelerator) -> int:
             f"{cores} or fewer, or 0 to make the batches in the training process"
         )
     return hardware.workers
+
+
+def described(accelerator: Accelerator, workers: int, *, compiles: bool) -> str:
+    """Describe what the time of an epoch depends on, such as ``CPU, 2 threads, float32``."""
+    kind = accelerator.device.type
+    if kind == "cpu":
+        parts = [f"CPU, {_counted(torch.get_num_threads(), 'thread')}"]
+    else:
+        parts = [torch.cuda.get_device_name(accelerator.device) if kind == "cuda" else kind]
+    if accelerator.num_processes > 1:
+        parts.append(_counted(accelerator.num_processes, "process"))
+    if workers:
+        parts.append(_counted(workers, "worker"))
+    parts.append("bfloat16" if accelerator.mixed_precision == "bf16" else "float32")
+    return ", ".join([*parts, "compiled"] if compiles else parts)
+
+
+def _counted(n: int, what: str) -> str:
+    plural = "es" if what.endswith("s") else "s"
+    return f"{n} {what}{'' if n == 1 else plural}"
 
 
 def main_first(accelerator: Accelerator, work: Callable[[], T]) -> T:

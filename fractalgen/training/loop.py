@@ -29,6 +29,7 @@ from fractalgen.training.checkpoints import (
 )
 from fractalgen.training.config import Config
 from fractalgen.training.datasets.data_set import ImageData
+from fractalgen.training.hardware import described
 from fractalgen.training.run import EpochRecord, RunFolder
 
 __all__ = ["Callbacks", "Job", "StepReport", "cosine_rate", "train_epoch", "train_epochs"]
@@ -121,6 +122,7 @@ def train_epochs(
     if config.average:
         average = WeightAverage(network, config.average, start.model if start else None)
     first_epoch, best_error = (start.epoch, start.best_error) if start else (0, 1.0)
+    hardware = described(accelerator, workers, compiles=compiles)
     is_main = accelerator.is_main_process
     if is_main:
         run.keep_log_up_to(first_epoch)
@@ -148,7 +150,9 @@ def train_epochs(
             with tested as trained:
                 test_error = _measure_error(model, data, accelerator, batch_size)
             if is_main:
-                record = EpochRecord(epoch=epoch + 1, test_error=test_error, **figures)
+                record = EpochRecord(
+                    epoch=epoch + 1, test_error=test_error, hardware=hardware, **figures
+                )
                 is_best = test_error < best_error or epoch == 0
                 best_error = min(test_error, best_error)
                 checkpoint = Checkpoint(
@@ -167,7 +171,7 @@ def train_epochs(
                     write_checkpoint(run.best, best)
                 write_checkpoint(run.last, checkpoint)
                 if board is not None:
-                    for key, value in dataclasses.asdict(record).items():
+                    for key, value in {"test_error": test_error, **figures}.items():
                         board.add_scalar(key, value, epoch + 1)
                 callbacks.epoch(record)
             accelerator.wait_for_everyone()

@@ -83,6 +83,8 @@ class EpochRecord:
         Share of `seconds` that training waited for the next batch. Without worker processes this
         includes all cropping and augmentation; with them, only what they did not overlap. A GPU
         may have been busy meanwhile.
+    hardware : str
+        What computed it, such as ``CPU, 2 threads, float32``; empty if an earlier release did.
     """
 
     epoch: int
@@ -93,6 +95,7 @@ class EpochRecord:
     seconds: float
     images_per_second: float
     augmentation_share: float
+    hardware: str = ""
 
 
 @dataclass(frozen=True, repr=False)

@@ -17,7 +17,7 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from fractalgen.bank.folder import SET_FILE
-from fractalgen.bank.source import Place, as_place, holds_shards
+from fractalgen.bank.source import Place, as_place, holds_shards, recorded_place
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.lock import locked
 from fractalgen.methods import open_set
@@ -129,7 +129,7 @@ def train(
     job = main_first(accelerator, prepare)
     description = RunFile(
         config=job.config,
-        set_folder=None if set_place is None else _recorded(set_place),
+        set_folder=None if set_place is None else recorded_place(set_place),
         set_digest=job.set_digest,
         data_digest=_data_digest(job.data),
         versions=versions_of(_LIBRARIES),
@@ -231,10 +231,6 @@ def _prepared(
         raise RunUsageError(str(error)) from None
     digest = None if mixing_set is None else mixing_set.digest
     return Job(config, data, network, views, digest)
-
-
-def _recorded(place: Place) -> str:
-    return str(place.absolute()) if isinstance(place, Path) else place
 
 
 def _check_set(folder: Place) -> None:

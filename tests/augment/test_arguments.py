@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fractalgen as fg
 from fractalgen.augment.figure import figure
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import PLAN
@@ -187,9 +188,26 @@ def test_a_bank_of_another_shape(shape, message):
 def test_a_bank_of_another_kind(bank):
     with pytest.raises(ValueError, match="must be uint8"):
         IPMix(bank / 255)
-    for other in (None, "ipmix-set", 3, bank.tolist(), [bank]):
+    for other in ("ipmix-set", 3, bank.tolist(), [bank]):
         with pytest.raises(TypeError, match=r"^the bank must be a MixingSet or an array, not"):
             IPMix(other)
+
+
+@pytest.mark.parametrize("name", ["IPMix", "PixMix", "LayerMix"])
+def test_no_bank(name):
+    for make in (lambda kind: kind(), lambda kind: kind(None, severity=2)):
+        with pytest.raises(TypeError, match=f"^{name} needs images to mix with: a MixingSet"):
+            make(getattr(fg, name))
+
+
+@pytest.mark.parametrize("name", ["filter_side", "sigma", "max_frequency", "max_modes"])
+def test_prime_refuses_options_of_operations_that_it_does_not_use(name):
+    op = {"filter_side": "filter", "sigma": "filter", "max_modes": "warp"}.get(name, "tone")
+    others = [other for other in ("filter", "tone", "warp") if other != op]
+    fg.PRIME(operations=others)
+    fg.PRIME(operations=[op], **{name: 7})
+    with pytest.raises(ValueError, match=f"^{name} is for '{op}', not among the operations"):
+        fg.PRIME(operations=others, **{name: 7})
 
 
 def test_a_bank_that_shrinks_later_is_seen(bank, images):

@@ -67,6 +67,23 @@ def test_runs_that_differ_in_more_than_the_seed_stand_apart_and_say_in_what():
     ]
 
 
+def test_several_sets_are_called_by_their_folders(tmp_path):
+    sets = {"r": "/data/rcdb", "a": "/data/a/set", "b": "/data/b/set", "old": "/data/b/set"}
+    runs = []
+    for name, folder in sets.items():
+        digest = f"{name:x<8}" * 4
+        results = dataclasses.replace(clean_results(), set_digest=digest)
+        runs.append(write(tmp_path / name, results))
+        described = {"set_folder": folder, "set_digest": digest}
+        (runs[-1] / "run.json").write_text(json.dumps(described))
+    runs.append(write(tmp_path / "unknown", clean_results()))  # it has no run.json
+    details = [column.details for column in compare(runs).columns]
+    assert details[:2] == [("set rcdb",), ("set a/set",)]
+    assert details[2:4] == [("set b/set (bxxxxxxx)",), ("set b/set (oldxxxxx)",)]
+    assert details[4] == ("set a3c9a3c9",)
+    assert compare(runs[:1]).columns[0].details == ()
+
+
 def test_what_was_not_measured_is_a_dash():
     text = compare({"a": clean_results(), "b": full_results(method="vanilla")}).to_text()
     line = next(line for line in text.splitlines() if "error under PGD" in line)
@@ -117,6 +134,15 @@ def test_what_was_measured_otherwise_is_noted():
     assert "20 steps of 0.5/255, 500 of 10,000 test images in digits, resnet-8, vanilla" in notes
     assert "L-inf 8/255" in notes
     assert "Different versions of torch: 2.14.0 in" in notes
+
+
+def test_other_corrupted_images_are_noted():
+    folder = changed(full_results(method="vanilla"), "corruptions", source="CIFAR-10-C")
+    runs = {"a": full_results(), "b": folder, "c": clean_results(method="cutout")}
+    assert compare(runs).notes == (
+        "Measured on different images: Corruptions, generated in digits, resnet-8, ipmix; "
+        "Corruptions, CIFAR-10-C in digits, resnet-8, vanilla.",
+    )
 
 
 def test_other_notes():
@@ -251,7 +277,9 @@ def test_command_prints_json(run, tmp_path):
     rows = {(row["section"], row["figure"]): row for row in data["rows"]}
     row = rows["ood:noise", "auroc"]
     assert row["better"] == "higher"
-    assert row["cells"] == [{"mean": 0.9734, "deviation": None, "values": [0.9734]}, None]
+    conditions = "3,000 OOD, 1,000 of 10,000 test images"
+    cell = {"mean": 0.9734, "deviation": None, "values": [0.9734], "conditions": conditions}
+    assert row["cells"] == [cell, None]
     assert rows["corruptions:generated", "gaussian_noise"]["cells"][0]["mean"] == pytest.approx(0.3)
 
 

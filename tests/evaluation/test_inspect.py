@@ -123,3 +123,19 @@ def test_bad_requests(digits, tmp_path):
         inspect([digits], limit=5)
     with pytest.raises(RunError, match="does not exist"):
         inspect([tmp_path / "nothing"])
+
+
+@pytest.mark.parametrize(
+    ("part", "option", "says"),
+    [
+        ("--tsne", ("--cam-images", 12), "--cam-images is for --cam"),
+        ("--tsne", ("--cam-folder", "photos"), "--cam-folder is for --cam"),
+        ("--cam", ("--limit", 1000), "--limit is for --tsne"),
+    ],
+)
+def test_options_of_a_part_that_is_not_drawn(run, part, option, says):
+    result = run("inspect", "runs/none", part, *option)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    result = run("inspect", "runs/none", "--cam", "--tsne", *option)
+    assert says not in result.stderr

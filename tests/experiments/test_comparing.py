@@ -116,6 +116,20 @@ def test_done_from_python_is_done(outcome):
     assert (again.failures, again.comparison.columns[0].seeds) == ({}, (0, 1))
 
 
+def test_a_finished_run_keeps_its_folder_when_a_set_of_the_same_name_joins(outcome, mixing_images):
+    out, *_ = outcome
+    name = f"digits-resnet-8-ipmix-jsd-false-{mixing_images.name}-0"
+    assert (out / "runs" / name / "metrics.json").exists()
+    options = {"epochs": 1, "image_size": 8, "measure": {"limit": 10}, "metrics": ["rms"]}
+    lines = []
+    sets = [out / mixing_images.name, mixing_images]
+    again = train_and_compare(["ipmix:jsd=false"], sets=sets, out=out, tell=lines.append, **options)
+    assert "2 runs, 1 done, 0 to do" in lines
+    (failed,) = again.failures
+    assert failed.startswith(f"{name}-")
+    assert again.comparison.columns[0].runs == (str(out / "runs" / name),)
+
+
 def grid(out, epochs=1, **measure):
     skipped = {"corruptions": "none", "perturbations": "none", "pgd_steps": 0, "ood": "none"}
     common = {"epochs": epochs, "image_size": 8}

@@ -13,9 +13,12 @@ from tests.evaluation.example_results import changed, full_results, write
 
 @pytest.fixture
 def measured(tmp_path):
-    """Write results for a grid; returns the experiments and their comparison."""
+    """Write results for a grid; returns the experiments and their comparison.
 
-    def make(texts, errors, labels=None, skip=(), **axes):
+    `change` changes the results of an experiment.
+    """
+
+    def make(texts, errors, labels=None, skip=(), change=lambda results, _: results, **axes):
         variants = [Variant.parse(text) for text in texts]
         if labels:
             variants = [
@@ -26,7 +29,7 @@ def measured(tmp_path):
         experiments = grid.experiments()
         for number, (one, error) in enumerate(zip(experiments, errors, strict=True)):
             if one.name not in skip:
-                results = changed(full_results(), "clean", error=error)
+                results = change(changed(full_results(), "clean", error=error), one)
                 folder = write(
                     one.folder, dataclasses.replace(results, config=one.config.as_json())
                 )
@@ -95,6 +98,57 @@ def test_times_relative_to_vanilla(measured):
     assert [cell.mean for cell in table.lines[1].cells] == ["20.0000", "2.00"]
 
 
+def at_size(results, experiment):
+    """The corruptions' source names the strengths, which depend on the data set's size."""
+    strengths = "cifar" if experiment.config.dataset == "digits" else "imagenet"
+    scale = {"normalized_error": None, "mean_error": 0.3} if strengths == "cifar" else {}
+    return changed(results, "corruptions", source=f"generated, {strengths}", **scale)
+
+
+@pytest.mark.parametrize("datasets", [("digits", "cifar10"), ("cifar10", "digits")])
+def test_data_sets_of_other_sizes_have_their_own_figures(measured, datasets):
+    experiments, comparison = measured(
+        ["vanilla", "ipmix"], (0.1,) * 4, change=at_size, datasets=datasets, models=("resnet-18",)
+    )
+    (table,) = layout("metrics", experiments, comparison, {}, ("mce",))
+    means = {block.title: [line.cells[0].mean for line in block.lines] for block in table.blocks}
+    assert means == {
+        "digits, resnet-18": ["30.00", "30.00"],
+        "cifar10, resnet-18": ["63.40", "63.40"],  # relative to AlexNet, as it can be there
+    }
+    assert all(cell.is_best for line in table.lines for cell in line.cells)
+
+
+def test_figures_of_other_sources_are_shown_and_not_compared(measured):
+    def change(results, one):
+        source = "CIFAR-10-C" if one.variant.method == "ipmix" else "generated"
+        return changed(results, "corruptions", source=source)
+
+    experiments, comparison = measured(["vanilla", "ipmix", "cutout"], (0.1,) * 3, change=change)
+    (table,) = layout("metrics", experiments, comparison, {}, ("mce",))
+    cells = [line.cells[0] for line in table.lines]
+    assert [(cell.mean, cell.is_best) for cell in cells] == [("63.40", False)] * 3
+
+
+def test_times_of_other_hardware_are_not_compared(measured):
+    texts = ["vanilla", "cutout", "ipmix", "mixup"]
+    experiments, _ = measured(texts, (0.1,) * 4)
+    for one, hardware in zip(experiments, ("CPU", "CPU", "GPU", "CPU, then GPU"), strict=True):
+        records = [{"seconds": 20.0, "hardware": part} for part in hardware.split(", then ")]
+        log = "\n".join(json.dumps(record) for record in records)
+        (one.folder / "metrics.jsonl").write_text(log)
+    comparison = compare([one.folder for one in experiments])
+    (table,) = layout("metrics", experiments, comparison, {}, ("seconds", "relative-seconds"))
+    relative = [line.cells[1] and line.cells[1].mean for line in table.lines]
+    assert relative == ["1.00", "1.00", None, None]
+    assert not any(line.cells[0].is_best for line in table.lines)
+    (note,) = comparison.notes
+    assert note == (
+        "Training, measured differently: CPU in digits, resnet-8, vanilla and digits, resnet-8, "
+        "cutout; GPU in digits, resnet-8, ipmix; CPU, then GPU in digits, resnet-8, mixup."
+    )
+
+
 def test_failed_runs_are_marked(measured):
     name = "digits-resnet-8-ipmix-ipmix-set-0"
     experiments, comparison = measured(["vanilla", "ipmix"], (0.1, 0.2), skip={name})
@@ -106,11 +160,11 @@ def test_failed_runs_are_marked(measured):
 
 
 def test_sets_have_rows_of_their_own(measured):
-    experiments, comparison = measured(["ipmix"], (0.1, 0.2), sets=("sets/rcdb", "sets/ipmix"))
+    experiments, comparison = measured(["ipmix"], (0.1, 0.2), sets=("a/set", "b/set/"))
     # Other sets have other digests; the results here have the same one.
     results = Path(experiments[1].folder / "metrics.json")
     results.write_text(results.read_text().replace("a3c9", "b3c9"))
     comparison = compare([one.folder for one in experiments])
     (table,) = layout("metrics", experiments, comparison, {}, ("clean-error",))
-    assert [line.name for line in table.lines] == ["ipmix, rcdb", "ipmix, ipmix"]
+    assert [line.name for line in table.lines] == ["ipmix, a/set", "ipmix, b/set"]
     assert [line.cells[0].mean for line in table.lines] == ["10.00", "20.00"]

@@ -57,6 +57,7 @@ def test_table_8_has_a_row_for_each_recipe_or_for_each_set_of_the_user():
         ("mine", "here/mine"),
         ("other", "other"),
     ]
+    assert [one.label for one in preset.variants(("a/set", "b/set"))] == ["a/set", "b/set"]
 
 
 def test_recipes_of_table_8_ship():

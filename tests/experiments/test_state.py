@@ -3,8 +3,9 @@ import dataclasses
 import pytest
 
 from fractalgen.experiments.grid import Grid
-from fractalgen.experiments.state import Found, Step, decide, look
+from fractalgen.experiments.state import Found, Step, decide, look, placed
 from fractalgen.experiments.variant import Variant
+from fractalgen.training.run import RunFile, RunFolder
 from tests.evaluation.example_results import clean_results
 
 (EXPERIMENT,) = Grid(
@@ -110,3 +111,33 @@ def test_weights_from_another_file_are_another_run():
     recorded = dataclasses.replace(EXPERIMENT.config, weights="sha256:a")
     assert decide(experiment, found(config=recorded, wanted_weights="sha256:b")).step is Step.REFUSE
     assert decide(experiment, found(config=recorded, wanted_weights="sha256:a")).step is Step.DONE
+
+
+def begin(experiment):
+    """Leave the description of a run where it is trained."""
+    folder = RunFolder(experiment.folder)
+    folder.path.mkdir(parents=True)
+    set_folder = str(experiment.set_folder.absolute())
+    description = RunFile(experiment.config, set_folder, f"of {set_folder}", "", {})
+    folder.claim(description, overwrite=False)
+    return experiment.folder
+
+
+def test_runs_keep_their_folders_whatever_sets_join_or_leave(tmp_path):
+    def experiments(*sets, epochs=3):
+        variants = (Variant.parse("ipmix"),)
+        grid = Grid(variants, sets=sets, common={"epochs": epochs}, out=tmp_path)
+        return placed(grid.experiments())
+
+    (first,) = experiments("a/set")
+    short = begin(first)
+    assert short.name == "digits-resnet-8-ipmix-set-0"
+    second, again = experiments("b/set", "a/set")
+    assert again.folder == short
+    long = begin(second)
+    assert long.name.startswith(f"{short.name}-")
+    assert [one.folder for one in experiments("a/set", "b/set")] == [short, long]
+    assert [one.folder for one in experiments("b/set")] == [long]
+    # Of another configuration, neither has a run yet.
+    others = {one.folder for one in experiments("a/set", "b/set", epochs=5)}
+    assert len(others - {short, long}) == 2

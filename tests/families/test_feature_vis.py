@@ -20,6 +20,7 @@ from fractalgen.families.feature_vis import FeatureVis, Target
 from fractalgen.mixing_set.build import build
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.stored_set import redraw
 from fractalgen.mixing_set.verify import verify
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
@@ -264,11 +265,11 @@ def test_a_file_of_weights(tmp_path):
     options = {"backbone": "torchvision:squeezenet1_1", "weights": str(path), **SMALL}
     recipe = Recipe(32, families={"feature-vis": {"n": 2, **options}})
     build(recipe, tmp_path / "set")
-    store, record = Store.find(tmp_path / "set/feature-vis/000001.jpg")
+    _, record = Store.find(tmp_path / "set/feature-vis/000001.jpg")
     params = record.spec().params
     assert params.backbone.startswith("torchvision:squeezenet1_1#")
     assert params.targets[0].layer.startswith("features.")
-    assert store.redraw(record, 64).shape == (64, 64, 3)
+    assert redraw(record, 64).shape == (64, 64, 3)
     # Without a family's options, the recorded digest is what counts.
     other = dataclasses.replace(params, backbone="torchvision:squeezenet1_1#" + "0" * 16)
     with pytest.raises(RunError, match="drawn with other weights of"):

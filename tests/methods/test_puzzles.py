@@ -137,3 +137,8 @@ def test_no_image_fills_the_outputs():
     shown = np.bincount(varied.ravel(), minlength=10)
     assert shown[0] <= 0.83 * 16 + 16  # the threshold, and an output of its own
     assert np.all(shown > 0)
+
+
+def test_a_distance_needs_parts_that_move():
+    with pytest.raises(ValueError, match=r"^distance is for moving the parts, with transport"):
+        PuzzleMix(transport=False, distance=0.5)

@@ -49,17 +49,17 @@ class Faulty:
 
     @property
     def family(self):
+        register_poisoned()  # a worker asks for this first
         return self.task.family
 
     @property
-    def folder(self):
-        return self.task.folder
+    def location(self):
+        return self.task.location
 
     def planned(self):
         return self.task.planned()
 
     def keys(self):
-        register_poisoned()
         return self.task.keys()
 
     def store(self, images):

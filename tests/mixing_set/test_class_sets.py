@@ -19,6 +19,7 @@ from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.recipe_file import read_recipe
 from fractalgen.mixing_set.stats import stats
 from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.stored_set import redraw
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
 
@@ -63,7 +64,7 @@ def test_the_images_are_those_that_sample_returns(class_set):
         number = int(folder.removeprefix("class-"))
         spec = fg.sample("fractal-db", seed=0, class_=number, instance=index)
         assert record.spec() == spec
-        assert np.array_equal(store.redraw(record, 32), fg.render(spec, size=32))
+        assert np.array_equal(redraw(record, 32), fg.render(spec, size=32))
 
 
 def test_the_bank_reads_a_class_set(class_set):
@@ -274,7 +275,7 @@ def test_a_grey_set_is_grey_in_files_records_and_when_redrawn(tmp_path, file_for
         assert record.gray
         rgb = read_rgb(store.path(record.file))
         assert all(np.array_equal(a, b) for a, b in pairwise(np.moveaxis(rgb, 2, 0)))
-        redrawn = store.redraw(record, 64)
+        redrawn = redraw(record, 64)
         assert np.array_equal(
             redrawn, in_gray(fg.render(fg.sample("moire", index=record.key[1]), size=64))
         )

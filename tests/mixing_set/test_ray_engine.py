@@ -1,5 +1,6 @@
 """Sets drawn by a real Ray cluster of several nodes on this machine, and what can go wrong."""
 
+import contextlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fractalgen.errors import ArgumentError, MissingPackageError, SetError
+from fractalgen.files.location import Folder
 from fractalgen.mixing_set.build import build
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.ray_engine import RayEngine
@@ -79,7 +81,7 @@ def expected(tmp_path):
 def pixels(folder):
     """The hashes of a set's images, by file."""
     store = ShardStore.open(folder)
-    return {record.file: record.pixel_sha256 for record, _ in store.images()}
+    return {record.file: record.pixel_sha256 for record in store.records_in_order()}
 
 
 def wait_for(condition):
@@ -282,11 +284,15 @@ def test_other_versions(tmp_path, engine, monkeypatch, module, attribute, value,
     assert not (tmp_path / "set/ifs").exists()
 
 
-def test_a_folder_that_the_machines_do_not_see(tmp_path, engine, monkeypatch):
-    """They look for the file of a driver whose folders lie elsewhere."""
-    monkeypatch.setattr(Path, "touch", lambda *_, **__: None)
-    with pytest.raises(SetError, match=r"cannot write to this machine's .*set; use a folder that"):
+def test_a_place_that_the_machines_do_not_see(tmp_path, engine, monkeypatch):
+    """The memory of the driver, and a folder in which they miss the file of the driver."""
+    pytest.importorskip("fsspec")
+    with pytest.raises(SetError, match=r"cannot store images in memory://.*; use a folder that"):
+        build(RECIPE, f"memory://{tmp_path.name}/set", shard_size=5, engine=engine)
+    monkeypatch.setattr(Folder, "writing", lambda *_: contextlib.nullcontext())
+    with pytest.raises(SetError, match=r"cannot store images in .*set \(FileNotFoundError"):
         build(RECIPE, tmp_path / "set", engine=engine)
+    assert not (tmp_path / "set/ifs").exists()
 
 
 def test_no_cluster(tmp_path, monkeypatch):

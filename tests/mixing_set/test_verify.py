@@ -5,6 +5,7 @@ import pytest
 from fractalgen.errors import SetError
 from fractalgen.mixing_set.build import build, repair
 from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.stored_set import redraw
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import ifs_recipe, names_in, tree
 
@@ -147,6 +148,6 @@ def test_damaged_params_differ_when_redrawn_and_are_no_traceback(small_set, dama
     lines[2]["params"]["backdrop"] |= damage
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert verify(small_set, redraw=6).differing == ("ifs/000002.jpg",)
-    store, record = Store.find(image(small_set, 2))
+    _, record = Store.find(image(small_set, 2))
     with pytest.raises(SetError, match=r"params of ifs/000002\.jpg"):
-        store.redraw(record, 16)
+        redraw(record, 16)

@@ -15,6 +15,7 @@ from fractalgen.mixing_set.build import build, repair
 from fractalgen.mixing_set.contact_sheet import contact_sheet
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
+from fractalgen.mixing_set.stored_set import redraw
 from fractalgen.mixing_set.verify import verify
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
 
@@ -74,8 +75,8 @@ def test_another_familys_version_is_nobodys_business(small_set, monkeypatch):
 def test_a_set_of_another_release_is_still_read(small_set, tmp_path, version):
     with_versions(small_set, {"ifs": version})
     assert verify(small_set, redraw=6).ok
-    store, record = Store.find(small_set / "ifs/000002.jpg")
-    assert store.redraw(record, 32).shape == (32, 32, 3)
+    _, record = Store.find(small_set / "ifs/000002.jpg")
+    assert redraw(record, 32).shape == (32, 32, 3)
     assert contact_sheet(small_set, n=4, tile=16).width > 16
     assert len(fractalgen.MixingSet(small_set, size=8, cache_dir=tmp_path / "cache")) == 6
     there = "was drawn by an early" if version is None else "has version 99 in the set"

@@ -67,6 +67,9 @@ def test_a_run_learns_and_writes_what_it_says(whole_run):
     assert 0 < records[0].learning_rate < 0.1
     assert records[-1].learning_rate < 0.01
     assert all(0 < record.augmentation_share < 1 for record in records)
+    n_threads = torch.get_num_threads()
+    computed_by = f"CPU, {n_threads} thread{'s' if n_threads > 1 else ''}, float32"
+    assert {record.hardware for record in records} == {computed_by}
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["test_error"] for line in lines] == [record.test_error for record in records]
     last, best = (read_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
