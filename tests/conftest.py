@@ -1,8 +1,14 @@
+import os
+
 import pytest
 from hypothesis import settings
 
 from fractalgen.mixing_set.build import build
 from tests.mixing_set.small_sets import ifs_recipe
+
+# Processes that share the cores compute on a thread each; more would wait for one another, busily.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # An example that compiles a kernel, or a busy machine, is slow and no failure.
 settings.register_profile("fractalgen", deadline=None)

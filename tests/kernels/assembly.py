@@ -1,6 +1,6 @@
 """``python -m tests.kernels.assembly [KERNEL ...]``: print what the kernels' loops are made of.
 
-Every kernel is compiled for three levels of x86-64, in processes of their own, and never called: a
+Every kernel is compiled for three levels of x86-64, in a process of its own, and never called: a
 processor compiles for levels that it has not got. A kernel is named as "module.function"; without
 names all are compiled. `EXPECTED` says what each kernel's loops shall be.
 """
@@ -14,12 +14,12 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from llvmlite.binding import parse_bitcode
 from numba import boolean as b1
 from numba import float32 as f4
 from numba import float64 as f8
@@ -29,7 +29,11 @@ from numba import int64 as i8
 from numba import uint8 as u1
 from numba import uint32 as u4
 from numba import uint64 as u8
+from numba.core import config
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
 
 import fractalgen.kernels
 from benchmarks.assembly import findings, inner_loops, listing
@@ -432,28 +436,73 @@ def kernels() -> dict[str, Dispatcher]:
     return found
 
 
-def read_here(names: list[str]) -> Iterator[Reading]:
-    """Compile for what this process's environment says, and read what came of it.
+class Recorded(JITCodeLibrary):
+    """A compiled function that remembers what it was made of, as LLVM got it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._parts: list[bytes | JITCodeLibrary] = []
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        self._parts.append(ll_module.as_bitcode())
+        super().add_llvm_module(ll_module)
+
+    def add_linking_library(self, library: JITCodeLibrary) -> None:
+        self._parts.append(library)
+        super().add_linking_library(library)
+
+    def made_by(self, codegen: JITCPUCodegen, made: dict[Any, JITCodeLibrary]) -> JITCodeLibrary:
+        """Make it again for another processor, from what Numba made of the source once.
+
+        `made` has those that were made before, and gets this one.
+        """
+        if self not in made:
+            library = made[self] = JITCodeLibrary(codegen, self.name)
+            for part in self._parts:
+                if isinstance(part, bytes):
+                    library.add_llvm_module(parse_bitcode(part))
+                else:
+                    library.add_linking_library(
+                        part.made_by(codegen, made) if isinstance(part, Recorded) else part
+                    )
+            library.finalize()
+        return made[self]
+
+
+def read_here(levels: Sequence[str], names: list[str]) -> Iterator[tuple[str, Reading]]:
+    """Compile for the levels, and read what came of it; this process is set up for the first.
 
     The readings of a kernel are those of its own code, with whatever was inlined into it; what it
     calls has readings of its own.
     """
+    cpu_target.target_context.codegen()._library_class = Recorded
     found = kernels()
     called = [name for name in names if not EXPECTED[name].signatures]
     for name in EXPECTED if called or not names else names:
         for signature in EXPECTED[name].signatures:
             found[name].compile(signature)
-    for name in names or found:
-        for signature in found[name].signatures:
-            symbol = found[name].overloads[signature].fndesc.mangled_name
-            functions = listing(found[name].inspect_asm(signature))
-            slow = list(findings(functions, symbol))
-            yield Reading(
-                name,
-                str(signature),
-                [loop.width for loop in inner_loops(functions, symbol)],
-                {finding: slow.count(finding) for finding in sorted(set(slow))},
-            )
+    for level in levels:
+        config.CPU_NAME, made = level, {}
+        codegen = JITCPUCodegen(level)
+        for name in names or found:
+            for signature in found[name].signatures:
+                compiled = found[name].overloads[signature]
+                library = compiled.library
+                if level != levels[0]:
+                    with global_compiler_lock:
+                        library = library.made_by(codegen, made)
+                symbol = compiled.fndesc.mangled_name
+                functions = listing(library.get_asm_str())
+                slow = list(findings(functions, symbol))
+                yield (
+                    level,
+                    Reading(
+                        name,
+                        str(signature),
+                        [loop.width for loop in inner_loops(functions, symbol)],
+                        {finding: slow.count(finding) for finding in sorted(set(slow))},
+                    ),
+                )
 
 
 def signatures_in_use() -> set[tuple[str, str]]:
@@ -478,40 +527,44 @@ def _use_kernels() -> list[tuple[str, str]]:
     return [(name, str(one)) for name, kernel in kernels().items() for one in kernel.signatures]
 
 
-def read(level: str, names: list[str]) -> list[Reading]:
-    """Compile for a level in a process of its own, with no cache but its own."""
+def read(levels: Sequence[str], names: list[str]) -> dict[str, list[Reading]]:
+    """Compile for the levels in a process of its own, with no cache but its own."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": folder}
-        command = [sys.executable, "-m", "tests.kernels.assembly", "--here", *names]
+        settings = {
+            "NUMBA_CPU_NAME": levels[0],
+            "NUMBA_CPU_FEATURES": "",
+            "NUMBA_CACHE_DIR": folder,
+        }
+        options = [f"--level={level}" for level in levels]
+        command = [sys.executable, "-m", "tests.kernels.assembly", "--here", *options, *names]
         printed = subprocess.run(
             command, env={**os.environ, **settings}, check=True, stdout=subprocess.PIPE, text=True
         ).stdout
-    return [Reading(**fields) for fields in json.loads(printed)]
-
-
-def read_all(levels: Iterable[str], names: list[str]) -> dict[str, list[Reading]]:
-    """Read several levels, two at a time."""
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(levels, pool.map(lambda level: read(level, names), levels), strict=True))
+    found: dict[str, list[Reading]] = {level: [] for level in levels}
+    for level, fields in json.loads(printed):
+        found[level].append(Reading(**fields))
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kernels", nargs="*", metavar="KERNEL")
     parser.add_argument("--level", action="append", choices=LEVELS, help="all unless given")
-    parser.add_argument("--here", action="store_true", help="this process's target, as JSON")
+    parser.add_argument("--here", action="store_true", help="in this process, as JSON")
     parser.add_argument("--in-use", action="store_true", help="what the package calls, as JSON")
     arguments = parser.parse_args()
+    levels = arguments.level or list(LEVELS)
     if arguments.in_use:
         json.dump(_use_kernels(), sys.stdout)
         return
     if arguments.here:
-        json.dump([asdict(reading) for reading in read_here(arguments.kernels)], sys.stdout)
+        read_now = read_here(levels, arguments.kernels)
+        json.dump([(level, asdict(reading)) for level, reading in read_now], sys.stdout)
         return
     lines = [
         f"{'kernel, its first type':44} {'level':10} {'loops of 0/128/256/512 bits':28} findings"
     ]
-    for level, readings in read_all(arguments.level or list(LEVELS), arguments.kernels).items():
+    for level, readings in read(levels, arguments.kernels).items():
         for one in readings:
             widths = " / ".join(f"{one.widths.count(width):2}" for width in (0, 128, 256, 512))
             slow = "; ".join(f"{n} x {what}" for what, n in one.findings.items())

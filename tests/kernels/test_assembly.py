@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from benchmarks.assembly import findings, inner_loops, listing
-from tests.kernels.assembly import EXPECTED, LEVELS, kernels, read_all, signatures_in_use
+from tests.kernels.assembly import EXPECTED, LEVELS, kernels, read, signatures_in_use
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="compiles for x86-64"
@@ -63,7 +63,7 @@ retq
 
 @pytest.fixture(scope="module")
 def readings():
-    return read_all(LEVELS, [])
+    return read(list(LEVELS), [])
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_the_network_gets_its_own_weights_back():
 
 def config_of(**given):
     return configure(
-        recipe="fractalgen", image_size=8, batch_size=128, method="vanilla", epochs=3, **given
+        recipe="fractalgen", image_size=8, batch_size=128, method="vanilla", epochs=2, **given
     )
 
 
@@ -60,7 +60,7 @@ class StopError(Exception):
 
 def test_an_interrupted_run_ends_with_the_same_average(tmp_path):
     def stop(report):
-        if (report.epoch, report.step) >= (2, 10):
+        if (report.epoch, report.step) >= (2, 5):
             raise StopError
 
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
@@ -85,7 +85,7 @@ def test_the_average_does_not_change_the_training_and_is_what_is_tested(tmp_path
     assert not theirs.trained
     for name, value in theirs.model.items():
         assert torch.equal(value, ours.trained[name]), name
-    name = "stem.weight" if "stem.weight" in ours.model else next(iter(ours.model))
+    name = next(name for name, value in ours.model.items() if value.is_floating_point())
     assert not torch.equal(ours.model[name], ours.trained[name])
     best = read_checkpoint(RunFolder(averaged.folder).best)
     assert not best.trained
