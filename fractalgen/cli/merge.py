@@ -12,7 +12,7 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.merge import Merged
+    from fractalgen.mixing_set.merged import Merged
 
 _MAX_LISTED = 20
 
