@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fractalgen.mixing_set.build import build
     from fractalgen.mixing_set.export import export
     from fractalgen.mixing_set.gallery import gallery
+    from fractalgen.mixing_set.merge import merge
     from fractalgen.mixing_set.recipe import Recipe
     from fractalgen.mixing_set.stats import stats
     from fractalgen.mixing_set.verify import verify
@@ -43,6 +44,7 @@ _HOMES = {
     "gallery": "fractalgen.mixing_set.gallery",
     "inspect": "fractalgen.evaluation.inspect",
     "load_run": "fractalgen.training.run",
+    "merge": "fractalgen.mixing_set.merge",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
     "stats": "fractalgen.mixing_set.stats",
@@ -71,6 +73,7 @@ __all__ = [
     "gallery",
     "inspect",
     "load_run",
+    "merge",
     "render",
     "sample",
     "stats",

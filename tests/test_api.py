@@ -97,6 +97,7 @@ def test_wrong_arguments_raise_one_kind_of_error(tmp_path):
         lambda: fg.stats(tmp_path / "nothing"),
         lambda: fg.gallery(tmp_path / "nothing", tmp_path / "gallery"),
         lambda: fg.export(tmp_path / "nothing", tmp_path / "out", layout="pixmicks"),
+        lambda: fg.merge(tmp_path / "out", [tmp_path / "nothing"]),
     ):
         with pytest.raises(fg.FractalgenError):
             call()
@@ -116,6 +117,7 @@ sound: bool = fg.verify("set").ok
 duplicates: float = fg.stats("set", limit=10).total.near_duplicates
 page: Path = fg.gallery("set", "gallery", overwrite=True).page
 linked: int = fg.export("set", "pixmix", layout="pixmix").n_linked
+copied: int = fg.merge("joined", ["set"]).n_copied
 bank = fg.MixingSet("set", size=36)
 aug = fg.IPMix(bank, k=3, t=3)
 other = fg.IPMix(bank, fg.IPMixConfig(k=2))

@@ -31,6 +31,7 @@ COMMANDS = {
     "build-set": "build_set:build_set",
     **dict.fromkeys(FAMILIES, "families:FamilyCommand"),
     "collect": "collect:collect",
+    "merge": "merge:merge",
     "recipes": "recipes:recipes",
     "verify": "verify:verify",
     "contact-sheet": "contact_sheet:contact_sheet",

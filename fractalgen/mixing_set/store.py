@@ -1,6 +1,7 @@
 """A set on disk: a folder with images, a manifest, and a description of the set."""
 
 import contextlib
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -179,6 +180,21 @@ class Store:
     def read_image(self, file: str) -> bytes:
         """Return an image's file; ImageError if it cannot be read."""
         return read_image_file(self.path(file))
+
+    def read_checked(self, record: Record, recipe: Recipe) -> tuple[bytes, str | None]:
+        """Return a recorded image's file, and its fault as `Findings` calls it, if it has one."""
+        path = self.path(record.file)
+        try:
+            length = path.lstat().st_size
+            data = b"" if path.is_symlink() else read_regular(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return b"", "missing"
+        except OSError:  # a folder, a pipe, or a file that may not be read
+            return b"", "altered"
+        if length < record.n_bytes and not path.is_symlink():
+            return data, "truncated"
+        same = record.fits(recipe) and hashlib.sha256(data).hexdigest() == record.file_sha256
+        return data, None if same else "altered"
 
     def make_folder(self) -> None:
         """Create the folder if necessary; SetError if a file has its name."""

@@ -17,7 +17,6 @@ from fractalgen.arguments import whole_number
 from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import is_exact
-from fractalgen.files.regular_file import read_regular
 from fractalgen.images.decoding import to_rgb
 from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.class_list import check_class_list
@@ -186,18 +185,7 @@ def _expected(store: Store, recipe: Recipe) -> Iterator[tuple[str, Record | None
 
 
 def _fault(store: Store, recipe: Recipe, record: Record, _: threading.Event) -> str | None:
-    path = store.path(record.file)
-    try:
-        length = path.lstat().st_size
-        data = b"" if path.is_symlink() else read_regular(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return "missing"
-    except OSError:  # a folder, a pipe, or a file that may not be read
-        return "altered"
-    if length < record.n_bytes and not path.is_symlink():
-        return "truncated"
-    same = record.fits(recipe) and hashlib.sha256(data).hexdigest() == record.file_sha256
-    return None if same else "altered"
+    return store.read_checked(record, recipe)[1]
 
 
 def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterator[str]:

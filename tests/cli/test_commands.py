@@ -374,6 +374,7 @@ def test_help_lists_every_command(run, arguments):
         "escape-time",
         "ifs",
         "features",
+        "merge",
         "recipes",
         "verify",
         "contact-sheet",
