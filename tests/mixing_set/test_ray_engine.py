@@ -81,7 +81,7 @@ def expected(tmp_path):
 def pixels(folder):
     """The hashes of a set's images, by file."""
     store = ShardStore.open(folder)
-    return {record.file: record.pixel_sha256 for record, _ in store.images()}
+    return {record.file: record.pixel_sha256 for record in store.records_in_order()}
 
 
 def wait_for(condition):
