@@ -34,7 +34,9 @@ def is_sharded(out: str | Path) -> bool:
     store = ShardStore(location)
     with contextlib.suppress(SetError, OSError):
         store.read()
-    return store.description is not None and store.description.shards is not None
+    if store.description is None:  # lost or damaged
+        return bool(store.stored())
+    return store.description.shards is not None
 
 
 def build_shards(

@@ -121,8 +121,10 @@ class ShardStore:
         """Read a set's description; SetError if there is no set in shards."""
         store = cls(open_location(place))
         store.read()
-        if store.description is None or store.description.shards is None:
+        if store.description is None:
             raise SetError(f"{store.location.name} is not a set in shards: it has no {SET_FILE}")
+        if store.description.shards is None:
+            raise SetError(f"{store.location.name} is a set in folders, not in shards")
         return store
 
     def __repr__(self) -> str:

@@ -17,6 +17,12 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """What changes when one of a set's shards is written again, by the names of its files."""
+    found = {path.name: path.stat() for path in folder.glob("shard-*")}
+    return {name: (one.st_ino, one.st_mtime_ns) for name, one in found.items()}
+
+
 def names_in(folder: Path) -> list[str]:
     """The names in a folder, sorted."""
     return sorted(path.name for path in folder.iterdir())

@@ -159,7 +159,8 @@ def test_a_page_of_13000_images_is_small(small_set, tmp_path, monkeypatch):
     shutil.copytree(small_set, folder)
     n = record_many(folder, 13_000)
     tile = np.zeros((TILE, TILE, 3), np.uint8)
-    monkeypatch.setattr("fractalgen.mixing_set.gallery.read_square", lambda path, size: tile)
+    monkeypatch.setattr(Store, "read_image", lambda self, file: b"")
+    monkeypatch.setattr("fractalgen.mixing_set.gallery.square", lambda data, size: tile)
     summary = gallery(folder, tmp_path / "out")
     assert summary.n_images == n >= 13_000
     assert summary.page.stat().st_size < 400_000

@@ -36,7 +36,7 @@ def test_they_draw_different_shards(tmp_path):
     drawn_ahead = 16 + SHARD_SIZE  # by the first, before the second stored them
     assert N <= first.n_drawn + second.n_drawn <= N + drawn_ahead
     assert first.n_missing == first.families[0].missing == second.families[0].missing == 0
-    assert len({record.file for record, _ in ShardStore.open(place).images()}) == N
+    assert len({record.file for record in ShardStore.open(place).records_in_order()}) == N
 
 
 def test_they_go_through_the_shards_in_another_order(tmp_path):
