@@ -10,7 +10,7 @@ from fractalgen.cli.output import images, print_json, progress_bar
 
 
 @click.command("export", cls=PlainCommand)
-@click.argument("set_folder", metavar="SET", type=options.PATH)
+@click.argument("set_folder", metavar="SET", type=options.FOLDER_OR_URL)
 @click.argument("out", metavar="DIR", type=options.PATH)
 @click.option(
     "--layout",

@@ -168,7 +168,7 @@ def test_the_commands_take_urls(s3, tmp_path):
     assert run("stats", url, "--quiet")[0] == 0
     assert run("gallery", url, "-o", tmp_path / "gallery", "--quiet")[0] == 0
     assert run("contact-sheet", url, "-o", tmp_path / "sheet.png")[0] == 0
-    assert run("export", url, tmp_path / "out", "--quiet")[0] == 0
+    assert run("export", url, tmp_path / "out", "--quiet") == (0, "")
     code, output = run("build-set", f"{s3.bucket}-that-is-not-there/set", *recipe)
     assert code == 1
     assert "that-is-not-there" in output
