@@ -10,7 +10,7 @@ from fractalgen.cli.output import check_output, max_side, save_image
 
 
 @click.command("render", cls=PlainCommand)
-@click.argument("image", type=options.PATH)
+@click.argument("image", type=options.FOLDER_OR_URL)
 @click.option(
     "--size",
     type=int,
@@ -25,10 +25,11 @@ from fractalgen.cli.output import check_output, max_side, save_image
     help="File to write: .png, .jpg or .webp.  [default: FAMILY-NUMBER-SIZE.png, such as "
     "ifs-000017-1024.png]",
 )
-def render(image: Path, size: int, output: Path | None) -> None:
+def render(image: Path | str, size: int, output: Path | None) -> None:
     """Redraw an image at another size.
 
-    IMAGE is a file in a set. It is redrawn from its recorded parameters.
+    IMAGE is a file in a set, or the path or URL that it would have if the set were not in shards. It
+    is redrawn from its recorded parameters.
     """
     import threading
 
@@ -40,7 +41,8 @@ def render(image: Path, size: int, output: Path | None) -> None:
     from fractalgen.pool import OrderedPool
 
     store, record = find_image(image)
-    path = output or Path(f"{image.absolute().parent.name}-{image.stem}-{size}.png")
+    folder, number = record.key
+    path = output or Path(f"{folder}-{number:06d}-{size}.png")
     check_output(path, store.folder)
     limit = max_side(path)
     if limit and size > limit:

@@ -12,7 +12,7 @@ from typing import Any
 from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.errors import DamagedSetError, SetError
 from fractalgen.files.atomic import remove_leftovers, write_atomically
-from fractalgen.files.location import Folder, Location
+from fractalgen.files.location import Folder, Location, open_location
 from fractalgen.files.lock import locked
 from fractalgen.files.regular_file import check_no_links, read_regular
 from fractalgen.images.decoding import read_image_file
@@ -87,7 +87,8 @@ class Store:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        is_url = isinstance(folder, str) and "://" in folder
+        self.folder = (open_location(folder).folder if is_url else None) or Path(folder)
         self.description: Description | None = None
         self.manifest = Manifest(self.folder / MANIFEST_FILE)
         self.on_disk: dict[str, int] = {}
