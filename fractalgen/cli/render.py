@@ -28,8 +28,8 @@ from fractalgen.cli.output import check_output, max_side, save_image
 def render(image: Path | str, size: int, output: Path | None) -> None:
     """Redraw an image at another size.
 
-    IMAGE is a file in a set, or the path or URL that it would have if the set were not in shards. It
-    is redrawn from its recorded parameters.
+    IMAGE is a file in a set. In shards, it is the path or URL that the file would have. It is
+    redrawn from its recorded parameters.
     """
     import threading
 
