@@ -125,7 +125,8 @@ def write_shard(
     images : iterable of Member
         Written in this order; they need not fit into memory.
     is_short : callable
-        Called when the images have ended; says whether some of them are missing.
+        Called when the images have ended, before the shard takes its place; says whether some of
+        them are missing. If it raises an exception, nothing is written.
     """
     offsets, lines = [], []
     with location.writing(shard_file(number)) as file:
@@ -139,7 +140,7 @@ def write_shard(
                 _add(tar, f"{stem}.json", image.line.encode())
                 if image.class_ is not None:
                     _add(tar, f"{stem}.cls", str(image.class_).encode())
-    short = is_short()
+        short = is_short()
     shard = Shard(number, hashed.length, hashed.sha256, tuple(offsets), tuple(lines), short)
     head = {
         "version": _VERSION,

@@ -197,7 +197,7 @@ def _engine(name: str, workers: int | None, address: str | None) -> Engine:
 
     options = {} if address is None else {"address": address}
     if options and name != "ray":
-        raise click.UsageError("--address is the address of a Ray cluster: it needs --engine ray.")
+        raise click.UsageError("--address needs --engine ray.")
     made: Engine = ENGINES[name](workers=workers, **options)
     return made
 

@@ -56,6 +56,7 @@ def _print_problems(merged: Merged) -> None:
     if merged.n_missing:
         click.echo(
             f"Error: the set still lacks {images(merged.n_missing)}; "
-            f"'fractalgen build-set {merged.folder} --repair' draws them.",
+            "merge the other parts, or draw them: "
+            f"'fractalgen build-set {merged.folder} --repair'.",
             err=True,
         )

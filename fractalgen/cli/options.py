@@ -69,11 +69,17 @@ class _PartType(_Path):
             self.fail(str(error), param, ctx)
 
 
+_ONE_SLASH = re.compile(r"(s3|gs|abfs|memory|file):/[^/]")
+
+
 class _FolderOrUrl(_Path):
     """A folder as a Path, or the URL of an object store as text, because a Path would alter it."""
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
         text = super().convert(value, param, ctx)
+        if isinstance(text, str) and _ONE_SLASH.match(text) and not Path(text).exists():
+            scheme, _, rest = text.partition(":/")
+            self.fail(f"a URL has two slashes: {scheme}://{rest}", param, ctx)
         return text if isinstance(text, str) and "://" in text else Path(text)
 
 
@@ -286,7 +292,7 @@ BUILD = together(
     click.option(
         "--shard-size",
         metavar="N",
-        type=int,
+        type=click.IntRange(1, 1_000_000),
         help="Images per shard; implies --shards.  [default: the existing set's, else 1,000]",
     ),
     click.option(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from fractalgen.errors import SetError
-from fractalgen.files.atomic import atomic_file, is_leftover, remove_leftovers
+from fractalgen.files.atomic import atomic_file, is_leftover
 from fractalgen.files.regular_file import open_regular
 
 __all__ = ["Folder", "Location", "open_location"]
@@ -79,10 +79,6 @@ class Folder:
     def remove(self, name: str) -> None:
         """Remove a file if it exists."""
         (self._path / name).unlink(missing_ok=True)
-
-    def remove_leftovers(self) -> None:
-        """Remove what killed processes were writing."""
-        remove_leftovers(self._path)
 
 
 def open_location(place: str | Path, *, writing: bool = False) -> Location:

@@ -297,7 +297,7 @@ def _open(url: str, scheme: str, name: str) -> tuple[Any, str]:
     if scheme in ("http", "https"):
         raise SetError(f"{name} is a web address, which cannot hold a set; download it first")
     if scheme in _S3 and "@" in url.split("/")[2]:  # its host
-        raise SetError(f"{name}: {_VARIABLES}; they do not belong into a URL")
+        raise SetError(f"{name}: {_VARIABLES}; they do not belong in a URL")
     known = [*fsspec.available_protocols(), *fsspec.registry]
     if scheme not in known:
         near = nearest(scheme, known if difflib.get_close_matches(scheme, known) else _SCHEMES)

@@ -52,7 +52,7 @@ def build(
     progress: Progress | None = None,
     fetching: Progress | None = None,
     engine: Engine | None = None,
-    part: Part = WHOLE,
+    part: Part | str = WHOLE,
     shards: bool = False,
     shard_size: int | None = None,
 ) -> Summary:
@@ -85,9 +85,9 @@ def build(
         Called with the number of bytes downloaded and the total.
     engine : Engine or None
         Draws the images; None for threads of this process.
-    part : Part
-        Draw only these images or shards, and leave the others to other jobs; `merge` joins their
-        sets.
+    part : Part or str
+        Such as ``2/8``: draw only these images or shards, and leave the others to other jobs;
+        `merge` joins their sets.
     shards : bool
         Write tar files of WebDataset's layout instead of a file per image. A set at a URL, or one
         that is in shards already, is always in shards.
@@ -115,6 +115,8 @@ def build(
     workers = check_workers(workers)
     if not isinstance(recipe, Recipe):
         raise ArgumentError(f"recipe must be a Recipe, not {shown(recipe)}")
+    if not isinstance(part, Part):
+        part = Part.parse(part)
     places = _as_lists(collected)
     requested = recipe.without(places).merged(
         Recipe(families=[FamilyRecipe(name, (), collected=True) for name in places])
@@ -125,13 +127,15 @@ def build(
             getattr(family.family, "prepare", lambda: None)()
     if shard_size is not None:
         check_shard_size(shard_size)
+    engine = engine or LocalEngine(workers)
+    getattr(engine, "prepare", lambda: None)()
     if shards or shard_size is not None or is_sharded(out):
         if places:
             raise SetError("a set in shards holds drawn images only; collect into a folder")
         return build_shards(
             requested,
             out,
-            engine or LocalEngine(workers),
+            engine,
             shard_size=shard_size,
             part=part,
             overwrite=overwrite,
@@ -160,7 +164,7 @@ def build(
         n_removed = store.remove(replaced) if replaced else 0
         work = _Work(store, joined, requested, overwriting, options, workers, progress, part=part)
         work.refused += unopened
-        work.run(sources, engine or LocalEngine(workers))
+        work.run(sources, engine)
         work.notes += _about_too_few(work, recipe, places)
         return work.summary(time.monotonic() - began, n_removed=n_removed)
 

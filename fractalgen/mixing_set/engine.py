@@ -70,7 +70,11 @@ class Task(Protocol[R_co]):
 
 
 class Engine(Protocol):
-    """Draws and stores images. What is stored does not depend on the engine."""
+    """Draws and stores images. What is stored does not depend on the engine.
+
+    An engine that needs more than this machine can have `prepare()`, which raises an error if that
+    is missing, before anything is written.
+    """
 
     def run(
         self, recipe: Recipe, tasks: Sequence[Task[R]], on_drawn: OnDrawn | None = None

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fractalgen.bank.folder import MANIFEST_FILE
@@ -58,7 +58,7 @@ def merge_shards(out: ShardStore, parts: Sequence[ShardStore], progress: Progres
                 tasks.append((shard, stored.get(shard.number), offers))
         problems = Problems()
         total, done = sum(shard.n for shard, _, _ in tasks), 0
-        join = functools.partial(_join_shard, out)
+        join = functools.partial(_join_shard, out, out.location.sizes())
         try:
             with OrderedPool(join, default_workers(), tasks_ahead=2) as pool:
                 for (shard, _, _), found in zip(tasks, pool.map(tasks), strict=True):
@@ -95,11 +95,19 @@ def _n_images(store: ShardStore) -> int:
 
 
 def _join_shard(
-    out: ShardStore, task: tuple[PlannedShard, bool | None, Sequence[_Offer]], _: threading.Event
+    out: ShardStore,
+    sizes: Mapping[str, int],
+    task: tuple[PlannedShard, bool | None, Sequence[_Offer]],
+    _: threading.Event,
 ) -> Problems:
-    """Copy a shard if it is missing, or short and a part has all of it; compare the others."""
+    """Copy a shard if it is missing, or short and a part has all of it; compare the others.
+
+    What lies in `out` already is compared by the sizes, and by the hashes of its indexes; `verify`
+    reads it.
+    """
     shard, held, offers = task
     problems = Problems()
+    n_bytes = sizes.get(shard.file)
     for offer in offers:
         file = f"{offer.part.name}/{shard.file}"
         if held is None or (held and not offer.short):
@@ -108,11 +116,11 @@ def _join_shard(
             except _DamagedShardError as error:
                 problems.damaged.append(Refusal(file, str(error)))
             else:
-                held = offer.short
+                held, n_bytes = offer.short, offer.n_bytes
         elif held == offer.short:
             index = index_file(shard.number, short=held)
             heads = {one.location.read(index, 0, _HASH_ENDS) for one in (out, offer.part)}
-            if len(heads) > 1:
+            if len(heads) > 1 or n_bytes != offer.n_bytes:
                 problems.differing.append(file)
     return problems
 

@@ -40,7 +40,7 @@ class Part:
     @classmethod
     def parse(cls, text: str) -> "Part":
         """Read a text such as ``2/8``."""
-        match = _TEXT.fullmatch(text)
+        match = _TEXT.fullmatch(text) if isinstance(text, str) else None
         if not match:
             raise ArgumentError(f"a part must be such as 2/8, the second of eight, not '{text}'")
         return cls(int(match[1]), int(match[2]))

@@ -1,6 +1,7 @@
 """The engine that uses a Ray cluster: a Ray task for each task, which Ray places and retries."""
 
 import contextlib
+import importlib.util
 import os
 import pickle
 import secrets
@@ -28,10 +29,11 @@ __all__ = ["RayEngine"]
 
 R = TypeVar("R")
 
+_MISSING = 'the engine ray needs Ray; install it with: pip install "fractalgen-ipmix[scale]"'
 _PER_CPU = 2  # tasks that run or wait for a CPU, so that none is idle
 _MAX_RETRIES = 3  # of a task, whether its process, its machine, or the storage failed
 _CONNECT_SECONDS = 5
-_HEALTH_SECONDS = 15
+_HEALTH_SECONDS = 45  # with the time that a slow disk takes to start Python and Ray
 _PROBE_SECONDS = 60
 _CANCEL_SECONDS = 5
 _OBJECT_STORE_BYTES = 128 << 20  # results are small
@@ -62,6 +64,13 @@ class RayEngine:
             raise ArgumentError(
                 "a running Ray cluster uses all its CPUs; leave out --workers, or the address"
             )
+
+    def prepare(self) -> None:
+        """Fail before anything is written if Ray is missing, or no cluster answers."""
+        if importlib.util.find_spec("ray") is None:
+            raise MissingPackageError(_MISSING)
+        if self._address is not None:
+            _reachable(self._address)
 
     def run(
         self, recipe: Recipe, tasks: Sequence[Task[R]], on_drawn: OnDrawn | None = None
@@ -105,9 +114,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
     try:
         import ray
     except ImportError:
-        raise MissingPackageError(
-            'the engine ray needs Ray; install it with: pip install "fractalgen-ipmix[scale]"'
-        ) from None
+        raise MissingPackageError(_MISSING) from None
     if ray.is_initialized():
         yield ray
         return

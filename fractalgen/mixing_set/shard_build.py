@@ -60,6 +60,7 @@ def build_shards(
                 raise
         description, n_removed = _planned(store, recipe, shard_size, overwrite=overwrite)
         store.describe(description)
+        store.remove_truncated()
         requested = {family.name for family in recipe.families}
         work = _Work(store, requested, part, progress)
         work.run(engine)
@@ -131,10 +132,11 @@ def _planned(
         replaced = {family.name for family in requested.families}
         if any(difference.key in WHOLE_SET for difference in differences):
             replaced |= {family.name for family in existing.families}
-        stored = store.stored()
-        gone = [shard for shard in plan if shard.family in replaced and shard.number in stored]
-        store.remove(shard.number for shard in gone)
-        n_removed = sum(shard.n for shard in gone)
+        stored, names = store.stored(), store.location.sizes()
+        gone = [shard for shard in plan if shard.family in replaced]
+        # A tar file without an index, which a killed build left, goes too.
+        store.remove(shard.number for shard in gone if shard.file in names)
+        n_removed = sum(shard.n for shard in gone if shard.number in stored)
         existing, plan = existing.without(replaced), plan.without(replaced)
         joined = requested.merged(existing)
     elif differences:

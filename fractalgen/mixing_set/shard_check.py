@@ -122,7 +122,7 @@ def check_shard(
         _check_tar(_Contents(location, shard.file, n_bytes, copy), index, records)
     except FileNotFoundError:
         return CheckedShard(shard, "missing")
-    except (SetError, ValueError, NotRegularError, PermissionError):
+    except (SetError, ValueError, NotRegularError):
         return CheckedShard(shard, "altered")
     return CheckedShard(shard, None, len(records), lacking)
 

@@ -16,6 +16,7 @@ __all__ = ["DEFAULT_SHARD_SIZE", "PlannedShard", "ShardPlan", "check_shard_size"
 
 DEFAULT_SHARD_SIZE = 1000
 _MAX_SHARD_SIZE = 1_000_000
+_MAX_NUMBER = 1 << 40
 
 
 def check_shard_size(size: int) -> int:
@@ -138,5 +139,6 @@ class ShardPlan:
             plain = {**family.as_json(), "indices": section["indices"]}
             if "classes" in section:
                 plain["classes"] = section["classes"]
-            sections.append((section["first"], FamilyRecipe.from_json(family.name, plain)))
+            first = whole_number("first", section["first"], 0, _MAX_NUMBER)
+            sections.append((first, FamilyRecipe.from_json(family.name, plain)))
         return cls(check_shard_size(data["size"]), tuple(sections))

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import random
+import tarfile
 import threading
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from fractalgen.bank.shards import (
     write_shard,
 )
 from fractalgen.errors import ImageError, SetError
+from fractalgen.files.atomic import remove_leftovers
 from fractalgen.files.location import Location, open_location
 from fractalgen.files.lock import locked
 from fractalgen.mixing_set.class_list import class_list, is_class_list
@@ -88,12 +90,24 @@ class ShardTask:
                     n_attempts += record.attempt or 0
                     yield Member(record.file, image.data, record.to_line(), record.class_)
 
+        def is_short() -> bool:
+            if self._is_stored():
+                raise _StoredMeanwhileError
+            return bool(failures)
+
         number = self.shard.number
         # Without its index, a short shard that is replaced counts as missing.
         self.location.remove(index_file(number, short=True))
-        shard = write_shard(self.location, number, members(), is_short=lambda: bool(failures))
+        try:
+            shard = write_shard(self.location, number, members(), is_short=is_short)
+        except _StoredMeanwhileError:
+            return
         yield from failures
         yield StoredShard(number, self.family, len(shard.lines), shard.n_bytes, n_attempts)
+
+
+class _StoredMeanwhileError(Exception):
+    """Another build has stored the whole shard."""
 
 
 class ShardStore:
@@ -158,7 +172,13 @@ class ShardStore:
         if folder is None:
             return contextlib.nullcontext()
         folder.mkdir(parents=True, exist_ok=True)
-        return locked(folder)
+        return self._locked_and_clean(folder)
+
+    @contextlib.contextmanager
+    def _locked_and_clean(self, folder: Path) -> Iterator[None]:
+        with locked(folder):
+            remove_leftovers(folder)
+            yield
 
     def read(self) -> None:
         """Read ``set.json``, which need not exist; raises what `Description.parse` does."""
@@ -201,6 +221,15 @@ class ShardStore:
         if self.location.folder is None:
             random.shuffle(tasks)
         return tasks
+
+    def remove_truncated(self) -> None:
+        """Remove shards whose tar files don't have a whole number of records.
+
+        Others that are damaged are left to `verify`, which reads them.
+        """
+        sizes = self.location.sizes()
+        stored = complete_shards(sizes)
+        self.remove(n for n in stored if sizes[shard_file(n)] % tarfile.RECORDSIZE)
 
     def n_missing(self) -> int:
         """Return the number of images in planned shards that are not there."""

@@ -8,8 +8,8 @@ import pytest
 from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameError
 from fractalgen.mixing_set.build import build, repair
 from fractalgen.mixing_set.contact_sheet import contact_sheet
-from fractalgen.mixing_set.engine import LocalEngine
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
+from fractalgen.mixing_set.local_engine import LocalEngine
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.verify import verify

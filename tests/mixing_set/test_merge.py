@@ -278,7 +278,8 @@ def test_the_command_line(run):
     assert lacking.exit_code == 1
     assert lacking.stdout == "set: 2 images copied, 0 kept\n"
     assert lacking.stderr == (
-        "Error: the set still lacks 2 images; 'fractalgen build-set set --repair' draws them.\n"
+        "Error: the set still lacks 2 images; merge the other parts, or draw them: "
+        "'fractalgen build-set set --repair'.\n"
     )
     result = run("merge", "set", "part-1", "part-2")
     assert (result.exit_code, result.stdout) == (0, "set: 2 images copied, 2 kept\n")

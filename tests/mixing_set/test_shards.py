@@ -116,7 +116,8 @@ def test_the_bytes_depend_on_the_recipe_alone(tmp_path, shards, how):
         with pytest.raises(BuildInterrupted) as stopped:
             build_shards(recipe, out, workers=1, progress=stop_after(5))
         there = stamps(out)
-        assert stopped.value.n_done == 3 * (len(there) // 2) > 0
+        n_stored = sum(len(shard.lines) for shard in ShardStore.open(out).shards())
+        assert stopped.value.n_done == n_stored > 0
         assert tree(out).items() < tree(shards).items()
         summary = build(recipe, out)
         assert stamps(out).items() > there.items()
