@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalgen.cli import cli
-from fractalgen.errors import ArgumentError, SetError
+from fractalgen.errors import ArgumentError, DamagedSetError, SetError
 from fractalgen.families import FAMILIES, sample
 from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.engine import Failure
 from fractalgen.mixing_set.family_recipe import FamilyRecipe
 from fractalgen.mixing_set.local_engine import LocalEngine
 from fractalgen.mixing_set.part import Part
 from fractalgen.mixing_set.recipe import Recipe
 from fractalgen.mixing_set.shard_plan import ShardPlan
-from fractalgen.mixing_set.shard_store import ShardStore
+from fractalgen.mixing_set.shard_store import ShardStore, ShardTask
 from fractalgen.mixing_set.store import Store
 from fractalgen.mixing_set.summary import BuildInterrupted
 from fractalgen.mixing_set.verify import verify
@@ -144,6 +145,41 @@ def test_drawing_again_draws_nothing(shards):
     summary = build(two_families(), shards, shards=True)
     assert (summary.n_drawn, [one.kept for one in summary.families]) == (0, [7, 4])
     assert (tree(shards), stamps(shards)) == (before, then)
+
+
+def test_a_truncated_tar_file_is_drawn_again(tmp_path, shards):
+    sound = tree(shards)
+    with (shards / "shard-000001.tar").open("r+b") as file:
+        file.truncate(3000)
+    assert build_shards(two_families(), shards).n_drawn == 3
+    assert tree(shards) == sound
+
+
+def test_a_short_shard_does_not_replace_one_that_another_build_stored(shards):
+    store, sound = ShardStore.open(shards), tree(shards)
+    task = ShardTask(store.location, next(iter(store.plan)))
+    assert task.keys() == ()
+    assert list(task.store([Failure("ifs/000000.webp", "MemoryError: ")])) == []
+    assert tree(shards) == sound
+
+
+def test_overwriting_leaves_no_tar_file_behind(shards):
+    (shards / "shard-000002.jsonl").unlink()  # as a build that was killed leaves it
+    build(two_families(1, 1, palette="ember"), shards, overwrite=True)
+    assert verify(shards).ok
+    assert sorted(path.name for path in shards.glob("*.tar")) == [
+        "shard-000000.tar",
+        "shard-000001.tar",
+    ]
+
+
+@pytest.mark.parametrize("first", ["x", None, 1.5, -1])
+def test_a_damaged_plan_is_a_damaged_description(shards, first):
+    plain = json.loads((shards / "set.json").read_text())
+    plain["shards"]["sections"][0]["first"] = first
+    (shards / "set.json").write_text(json.dumps(plain))
+    with pytest.raises(DamagedSetError, match=r"set\.json is damaged"):
+        verify(shards)
 
 
 def test_parts_in_folders_of_their_own_have_each_shard_once(tmp_path, shards):
