@@ -18,6 +18,11 @@ SHARED = {
     "workers",
     "palette",
     "overwrite",
+    "shards",
+    "shard-size",
+    "part",
+    "engine",
+    "address",
     "quiet",
     "json",
 }
