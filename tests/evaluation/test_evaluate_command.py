@@ -99,7 +99,7 @@ def test_a_set_that_is_gone_is_told(run, digits, tmp_path):
     result = run("evaluate", "digits", *QUICK[:-2], "--limit", "20")
     assert result.exit_code == 0, result.stderr
     assert result.stderr == (
-        f"skipping fractals: the run's mixing set {tmp_path / 'gone'} does not exist; "
+        f"skipping fractals: the run's mixing set {tmp_path / 'gone'} cannot be found; "
         "choose another with --set\n"
     )
     assert [entry.source for entry in read_results(digits).entries["ood"]] == ["noise"]

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from io import BytesIO
@@ -176,4 +177,13 @@ def s3_server():
 
 
 def _ask(method, url):
-    urllib.request.urlopen(urllib.request.Request(url, b"", method=method)).close()
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            urllib.request.urlopen(urllib.request.Request(url, b"", method=method)).close()
+        except urllib.error.URLError:  # a busy machine refuses connections at times
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
