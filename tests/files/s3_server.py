@@ -181,7 +181,7 @@ def _ask(method, url):
     while True:
         try:
             urllib.request.urlopen(urllib.request.Request(url, b"", method=method)).close()
-        except urllib.error.URLError:  # a busy machine refuses connections at times
+        except urllib.error.URLError:  # noqa: PERF203 - a busy machine refuses connections
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
