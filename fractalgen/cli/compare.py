@@ -57,7 +57,11 @@ class _CompareCommand(MeasuringCommand):
 @click.option("--seeds", type=_Seeds(), help="Seeds of the runs.  [default: 0]")
 @click.option("--sets", type=options.NAMES, help="Mixing sets.  [default: ipmix-set]")
 @click.option("--metrics", type=options.NAMES, help="Figures of the table.  [default: all]")
-@click.option("--recipe", metavar="paper|official", help="Defaults of training.  [default: paper]")
+@click.option(
+    "--recipe",
+    metavar="paper|official|fractalgen",
+    help="Defaults of training.  [default: paper]",
+)
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs.  [default: the recipe's]")
 @click.option(
     "--batch-size", type=click.IntRange(min=2), help="Images per step.  [default: the recipe's]"

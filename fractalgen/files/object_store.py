@@ -21,6 +21,7 @@ __all__ = ["ObjectStore"]
 
 _T = TypeVar("_T")
 
+_CHANCE = random.SystemRandom()  # takes nothing from the random stream of the caller
 _PATIENCE_SECONDS = 120.0
 _FIRST_PATIENCE_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.1
@@ -242,7 +243,7 @@ class ObjectStore:
                 return question(*self._system())
             except Exception as error:
                 trouble = _diagnose(error, self._scheme)
-                pause = wait * random.uniform(0.5, 1.0)  # so that machines do not ask all at once
+                pause = wait * _CHANCE.uniform(0.5, 1.0)  # so that machines do not ask all at once
                 now = time.monotonic()
                 until = now + patience if until is None else until
                 if not trouble.may_pass or now + pause > until:

@@ -201,10 +201,12 @@ def repair(
     """
     began = time.monotonic()
     workers = check_workers(workers)
+    engine = engine or LocalEngine(workers)
+    getattr(engine, "prepare", lambda: None)()
     if is_sharded(out):
         if collected:
             raise SetError(f"{out} has no collected images, as no set in shards has")
-        return repair_shards(out, engine or LocalEngine(workers), progress)
+        return repair_shards(out, engine, progress)
     store = Store.open(out)  # before locking, which would leave a lock file in any folder
     with store.locked(), contextlib.ExitStack() as stack:
         store = Store.open(out)
@@ -225,7 +227,7 @@ def repair(
             store, recipe, recipe, store.overwriting, options, workers, progress, lost_only=True
         )
         work.refused += unopened
-        work.run(sources, engine or LocalEngine(workers))
+        work.run(sources, engine)
         if findings.foreign:
             work.notes.append(f"Left foreign files alone: {first_few(findings.foreign)}.")
         return work.summary(time.monotonic() - began, unrepaired=_unrepaired(work, findings))

@@ -12,7 +12,6 @@ from pathlib import Path
 from fractalgen.bank.folder import CLASSES_FILE, SET_FILE
 from fractalgen.bank.shards import (
     Member,
-    Shard,
     complete_shards,
     index_file,
     read_shard,
@@ -34,6 +33,8 @@ from fractalgen.mixing_set.shard_plan import PlannedShard, ShardPlan
 
 __all__ = ["ShardStore", "ShardTask", "StoredShard"]
 
+# Takes nothing from the caller's random stream, which may be the same in two builds.
+_CHANCE = random.SystemRandom()
 _MAX_ENTRIES = 32_000  # of indexes kept in memory, so that neighbouring images are found at once
 
 
@@ -219,7 +220,7 @@ class ShardStore:
             if shard.family in families and stored.get(shard.number, True)
         ]
         if self.location.folder is None:
-            random.shuffle(tasks)
+            _CHANCE.shuffle(tasks)
         return tasks
 
     def remove_truncated(self) -> None:
@@ -248,11 +249,6 @@ class ShardStore:
             for short in (False, True):
                 self.location.remove(index_file(number, short=short))
             self.location.remove(shard_file(number))
-
-    def shards(self) -> Iterator[Shard]:
-        """Yield the index of each shard that is there, in order; raises as `read_shard` does."""
-        for number, short in self.stored().items():
-            yield read_shard(self.location, number, short=short)
 
     def fault_of_class_list(self) -> str | None:
         """Return what is wrong with the list of classes, "missing" or "altered", if anything."""
