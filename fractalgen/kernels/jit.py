@@ -45,20 +45,24 @@ def _cache_folder() -> str | None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
-    return str(folder) if os.access(folder, os.W_OK) else None
+    return str(folder) if _is_writable(folder) else None
+
+
+def _is_writable(folder: str | Path) -> bool:
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 _CACHE_FOLDER = _cache_folder()
 
 
 def compiled_mark(name: str) -> Path | None:
-    """Return the file that marks the kernels called `name` as cached; None without a cache.
+    """Return the file that marks the kernels called `name` as cached; None if nothing can be.
 
     Its name contains a digest of everything that Numba checks before it uses a cached kernel: the
     versions of Numba and Python, the processor, and the modification times of the sources.
     """
     folder = _config.CACHE_DIR or _CACHE_FOLDER
-    if not folder or _config.DISABLE_JIT:
+    if not folder or _config.DISABLE_JIT or not _is_writable(folder):
         return None
     sources = [source.stat().st_mtime_ns for source in sorted(Path(__file__).parent.glob("*.py"))]
     processor = cpu_target.target_context.codegen().magic_tuple()
