@@ -1,5 +1,6 @@
 import os
 import pickle
+import urllib.request
 
 import pytest
 import torch
@@ -195,6 +196,8 @@ def no_network(monkeypatch, tmp_path):
     for scheme in ("http", "https"):
         monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
+    # `urlopen` reads the proxies once; tests that follow must not be led to this one.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     return folder
