@@ -20,13 +20,13 @@ from typing import Any
 import psutil
 
 from benchmarks.timing import seconds
-from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.engine import Task
-from fractalgen.mixing_set.family_recipe import FamilyRecipe
-from fractalgen.mixing_set.local_engine import LocalEngine
-from fractalgen.mixing_set.ray_engine import RayEngine
-from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.shard_store import StoredShard
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.engines.local import LocalEngine
+from fractalgen.mixing_set.engines.ray_cluster import RayEngine
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.stores.shard_store import StoredShard
+from fractalgen.mixing_set.stores.task import Task
 
 FAMILY = "ifs"
 N = 3000

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from fractalgen.experiments.comparing import train_and_compare
     from fractalgen.families import FAMILIES, render, sample
     from fractalgen.families.base import ImageSpec
-    from fractalgen.mixing_set.build import build
+    from fractalgen.mixing_set.building.build import build
+    from fractalgen.mixing_set.checking.verify import verify
     from fractalgen.mixing_set.export import export
-    from fractalgen.mixing_set.gallery import gallery
-    from fractalgen.mixing_set.merge import merge
-    from fractalgen.mixing_set.recipe import Recipe
-    from fractalgen.mixing_set.stats import stats
-    from fractalgen.mixing_set.verify import verify
+    from fractalgen.mixing_set.measuring.stats import stats
+    from fractalgen.mixing_set.merging.merge import merge
+    from fractalgen.mixing_set.recipes.recipe import Recipe
+    from fractalgen.mixing_set.viewing.gallery import gallery
     from fractalgen.training.run import load_run
     from fractalgen.training.train import train
 
@@ -36,21 +36,21 @@ _HOMES = {
     "MixingSet": "fractalgen.bank",
     "PRIME": "fractalgen.augment",
     "PixMix": "fractalgen.augment",
-    "Recipe": "fractalgen.mixing_set.recipe",
-    "build": "fractalgen.mixing_set.build",
+    "Recipe": "fractalgen.mixing_set.recipes.recipe",
+    "build": "fractalgen.mixing_set.building.build",
     "compare": "fractalgen.evaluation.compare",
     "evaluate": "fractalgen.evaluation.evaluate",
     "export": "fractalgen.mixing_set.export",
-    "gallery": "fractalgen.mixing_set.gallery",
+    "gallery": "fractalgen.mixing_set.viewing.gallery",
     "inspect": "fractalgen.evaluation.inspect",
     "load_run": "fractalgen.training.run",
-    "merge": "fractalgen.mixing_set.merge",
+    "merge": "fractalgen.mixing_set.merging.merge",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
-    "stats": "fractalgen.mixing_set.stats",
+    "stats": "fractalgen.mixing_set.measuring.stats",
     "train": "fractalgen.training.train",
     "train_and_compare": "fractalgen.experiments.comparing",
-    "verify": "fractalgen.mixing_set.verify",
+    "verify": "fractalgen.mixing_set.checking.verify",
 }
 
 __all__ = [

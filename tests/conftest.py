@@ -3,7 +3,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.building.build import build
 from tests.mixing_set.small_sets import ifs_recipe
 
 # Processes that share the cores compute on a thread each; more would wait for one another, busily.

@@ -14,12 +14,12 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, in_units, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.build import Places
-    from fractalgen.mixing_set.collect import CollectOptions
-    from fractalgen.mixing_set.engine import Engine
-    from fractalgen.mixing_set.part import Part
-    from fractalgen.mixing_set.recipe import Recipe
-    from fractalgen.mixing_set.summary import Summary
+    from fractalgen.mixing_set.building.build import Places
+    from fractalgen.mixing_set.building.summary import Summary
+    from fractalgen.mixing_set.collecting.collect import CollectOptions
+    from fractalgen.mixing_set.engines.engine import Engine
+    from fractalgen.mixing_set.recipes.part import Part
+    from fractalgen.mixing_set.recipes.recipe import Recipe
 
 __all__ = ["build_set", "run_build"]
 
@@ -114,11 +114,11 @@ def build_set(
                 raise click.UsageError(f"{option} needs {needed} too.")
 
     from fractalgen.files.downloader import WebOptions
-    from fractalgen.mixing_set.collect import CollectOptions
-    from fractalgen.mixing_set.family_recipe import FamilyRecipe
-    from fractalgen.mixing_set.recipe import Recipe
-    from fractalgen.mixing_set.recipe_file import read_recipe
-    from fractalgen.mixing_set.shipped_recipes import recipe_path
+    from fractalgen.mixing_set.collecting.collect import CollectOptions
+    from fractalgen.mixing_set.recipes.family import FamilyRecipe
+    from fractalgen.mixing_set.recipes.recipe import Recipe
+    from fractalgen.mixing_set.recipes.shipped import recipe_path
+    from fractalgen.mixing_set.recipes.toml_file import read_recipe
 
     requested = None
     if recipe:
@@ -151,8 +151,8 @@ def run_build(
     collecting: CollectOptions | None = None,
 ) -> None:
     """Build a recipe into a folder, or repair the set there if the recipe is None."""
-    from fractalgen.mixing_set.build import build, repair
-    from fractalgen.mixing_set.part import WHOLE
+    from fractalgen.mixing_set.building.build import build, repair
+    from fractalgen.mixing_set.recipes.part import WHOLE
 
     drawing_engine = _engine(engine, workers, address)
     with contextlib.ExitStack() as stack:

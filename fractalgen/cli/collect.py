@@ -11,8 +11,8 @@ from fractalgen.cli import options
 from fractalgen.cli.group import PlainCommand
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.collect import CollectOptions
-    from fractalgen.mixing_set.summary import Summary
+    from fractalgen.mixing_set.building.summary import Summary
+    from fractalgen.mixing_set.collecting.collect import CollectOptions
 
 __all__ = ["COLLECT", "collect", "collect_options", "print_collected", "print_refused"]
 
@@ -92,7 +92,7 @@ def collect_options(
 ) -> CollectOptions:
     """Return what the options of `COLLECT` say."""
     from fractalgen.files.downloader import WebOptions
-    from fractalgen.mixing_set.collect import CollectOptions
+    from fractalgen.mixing_set.collecting.collect import CollectOptions
 
     return CollectOptions(
         licence, author, skip_near_duplicates, max_bytes, connections, WebOptions(**web)
@@ -140,7 +140,7 @@ def collect(
     cannot be used are listed with the reason, and the exit code is then 1.
     """
     from fractalgen.cli.build_set import run_build
-    from fractalgen.mixing_set.recipe import Recipe
+    from fractalgen.mixing_set.recipes.recipe import Recipe
 
     run_build(
         Recipe(families=()),

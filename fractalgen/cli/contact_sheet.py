@@ -42,7 +42,7 @@ def contact_sheet(set_folder: Path, output: Path, **given: Any) -> None:
 
     SET is the set's folder, by default ./ipmix-set.
     """
-    from fractalgen.mixing_set.contact_sheet import contact_sheet as lay_out
+    from fractalgen.mixing_set.viewing.contact_sheet import contact_sheet as lay_out
 
     check_output(output, set_folder)
     save_image(lay_out(set_folder, max_side=max_side(output), **given), output)

@@ -13,7 +13,7 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.families import FAMILIES
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.part import Part
+    from fractalgen.mixing_set.recipes.part import Part
 
 __all__ = ["FamilyCommand"]
 
@@ -60,8 +60,8 @@ def _draw_family(
     as_json: bool,
     **family_options: Any,
 ) -> None:
-    from fractalgen.mixing_set.family_recipe import FamilyRecipe
-    from fractalgen.mixing_set.recipe import Recipe
+    from fractalgen.mixing_set.recipes.family import FamilyRecipe
+    from fractalgen.mixing_set.recipes.recipe import Recipe
 
     name = str(click.get_current_context().command.name)
     if n is None:

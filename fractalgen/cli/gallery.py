@@ -32,7 +32,7 @@ def gallery(
     SET is the set's folder, by default ./ipmix-set. The page opens from disk, without a server. It
     links to the set's images, so keep the set where it is.
     """
-    from fractalgen.mixing_set.gallery import gallery as write
+    from fractalgen.mixing_set.viewing.gallery import gallery as write
 
     out = output or Path("gallery.html" if single_file else "gallery")
     with progress_bar("gallery", " images", quiet=quiet) as show:

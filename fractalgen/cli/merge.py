@@ -12,7 +12,7 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.merged import Merged
+    from fractalgen.mixing_set.merging.merged import Merged
 
 _MAX_LISTED = 20
 
@@ -30,7 +30,7 @@ def merge(out: Path | str, parts: tuple[Path | str, ...], quiet: bool, as_json: 
     stay as they are. The same command resumes after an interruption. The exit code is 1 if images
     are still missing, or if a file of a part is damaged or differs from that of another.
     """
-    from fractalgen.mixing_set.merge import merge as join
+    from fractalgen.mixing_set.merging.merge import merge as join
 
     with progress_bar("merging", " images", quiet=quiet) as progress:
         merged = join(out, parts, progress=progress)

@@ -61,7 +61,7 @@ class _PartType(_Path):
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
         from fractalgen.errors import ArgumentError
-        from fractalgen.mixing_set.part import Part
+        from fractalgen.mixing_set.recipes.part import Part
 
         try:
             return value if isinstance(value, Part) else Part.parse(value)

@@ -15,7 +15,7 @@ def recipes(as_json: bool) -> None:
     Sizes on disk and drawing times are for JPEG images of 256 pixels. They are the recipe's numbers
     of images times the means of measured images.
     """
-    from fractalgen.mixing_set.shipped_recipes import MEASURED_ON, shipped_recipes
+    from fractalgen.mixing_set.recipes.shipped import MEASURED_ON, shipped_recipes
 
     found = shipped_recipes()
     if as_json:

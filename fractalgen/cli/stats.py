@@ -47,7 +47,7 @@ def stats(
     cannot be read.
     """
     from fractalgen.errors import unreadable
-    from fractalgen.mixing_set.stats import stats as measure
+    from fractalgen.mixing_set.measuring.stats import stats as measure
 
     if output is not None:
         check_output(output, set_folder)
@@ -58,7 +58,7 @@ def stats(
     elif not quiet:
         click.echo(printable(repr(found), sys.stdout.encoding))
     if output is not None:
-        from fractalgen.mixing_set.stats_page import histograms
+        from fractalgen.mixing_set.measuring.stats_page import histograms
 
         save_image(histograms(found), output, quiet=quiet or as_json)
     if found.unreadable:

@@ -12,7 +12,7 @@ from fractalgen.cli.group import PlainCommand
 from fractalgen.cli.output import images, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from fractalgen.mixing_set.findings import Report
+    from fractalgen.mixing_set.checking.findings import Report
 
 _MAX_LISTED = 20
 
@@ -35,7 +35,7 @@ def verify(set_folder: Path, redraw: int, workers: int | None, quiet: bool, as_j
     SET is the set's folder, by default ./ipmix-set. Nothing is written. The exit code is 1 if a
     file is missing, truncated or altered, or does not belong to the set.
     """
-    from fractalgen.mixing_set.verify import verify as check
+    from fractalgen.mixing_set.checking.verify import verify as check
 
     with progress_bar("checking", " images", quiet=quiet) as progress:
         report = check(set_folder, redraw, workers=workers, progress=progress)

@@ -10,13 +10,13 @@ from fractalgen.errors import SetError
 from fractalgen.files.atomic import is_leftover, remove_leftovers, write_atomically
 from fractalgen.files.lock import LOCK_FILE, locked
 from fractalgen.files.regular_file import file_hash
-from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.record import Record
-from fractalgen.mixing_set.shard_check import check_shards
-from fractalgen.mixing_set.shard_store import ShardStore
-from fractalgen.mixing_set.store import Store
-from fractalgen.mixing_set.stored_set import StoredSet, open_set
-from fractalgen.mixing_set.verify import inspect, inspect_shards
+from fractalgen.mixing_set.checking.shard_check import check_shards
+from fractalgen.mixing_set.checking.verify import inspect, inspect_shards
+from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.record import Record
+from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.stores.store import Store, open_set
 from fractalgen.pool import Progress
 from fractalgen.registry import Registry, first_few
 
@@ -169,7 +169,7 @@ def export(
     return Exported(str(out), counts["linked"], counts["copied"], counts["kept"], folders)
 
 
-def _sound_records(store: Store | ShardStore, checking: Progress | None) -> list[Record]:
+def _sound_records(store: FolderStore | ShardStore, checking: Progress | None) -> list[Record]:
     """Return the records of a complete, undamaged set; SetError for another."""
     recipe = store.recipe or Recipe(families=())
     if isinstance(store, ShardStore):
@@ -219,18 +219,18 @@ def _refuse(out: Path, foreign: list[str]) -> None:
         )
 
 
-def _is_image_of(path: Path, record: Record, store: StoredSet) -> bool:
+def _is_image_of(path: Path, record: Record, store: Store) -> bool:
     """Whether a file is a link to an image, or a copy."""
     if path.is_symlink() or not path.is_file():
         return False
-    if isinstance(store, Store) and path.samefile(store.path(record.file)):
+    if isinstance(store, FolderStore) and path.samefile(store.path(record.file)):
         return True
     return path.stat().st_size == record.n_bytes and file_hash(path) == record.file_sha256
 
 
-def _place(store: StoredSet, record: Record, target: Path, *, copy: bool) -> str:
+def _place(store: Store, record: Record, target: Path, *, copy: bool) -> str:
     """Link or copy an image, and say what was done: "linked", "copied" or "kept"."""
-    source = store.path(record.file) if isinstance(store, Store) else None
+    source = store.path(record.file) if isinstance(store, FolderStore) else None
     if target.exists() and not (copy and source and target.samefile(source)):
         return "kept"
     target.parent.mkdir(parents=True, exist_ok=True)

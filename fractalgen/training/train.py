@@ -21,7 +21,7 @@ from fractalgen.bank.source import Place, as_place, holds_shards, recorded_place
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.lock import locked
 from fractalgen.methods import open_set
-from fractalgen.mixing_set.verify import verify
+from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.seeding import rng_for
 from fractalgen.training.checkpoints import Checkpoint, read_checkpoint
 from fractalgen.training.config import Config, configure, default_run_folder

@@ -9,9 +9,9 @@ from PIL import Image
 from fractalgen.bank import MixingSet
 from fractalgen.bank import sharded as sharded_module
 from fractalgen.errors import BankError, UnreadableImagesError
-from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.family_recipe import FamilyRecipe
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
 from tests.bank.sharded_sets import in_shards, members_of
 from tests.mixing_set.small_sets import SIZE
 

@@ -11,7 +11,7 @@ import pytest
 import fractalgen as fg
 from fractalgen.bank import MixingSet
 from fractalgen.errors import ArgumentError, BankError, UnreadableImagesError
-from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.building.build import build
 from tests.bank.sharded_sets import in_shards
 from tests.mixing_set.small_sets import ifs_recipe
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.files.misbehaving import misbehaving_server
-from tests.mixing_set.test_archives import png
+from tests.mixing_set.collecting.test_archives import png
 
 LOCAL = ("--allow-private", "--retries", 0, "--timeout", 2)
 

@@ -528,9 +528,9 @@ def test_the_recipes_with_counts_sizes_and_times(run):
 
 
 def test_a_shipped_recipe_is_drawn_by_name(run, tmp_path, monkeypatch):
-    from fractalgen.mixing_set import shipped_recipes
+    from fractalgen.mixing_set.recipes import shipped
 
-    monkeypatch.setattr(shipped_recipes, "_FOLDER", tmp_path / "recipes")
+    monkeypatch.setattr(shipped, "_FOLDER", tmp_path / "recipes")
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes/tiny.toml").write_text('description = "Few"\n[ifs]\nn = 3\n')
     result = run("build-set", "--recipe", "tiny", "--size", "16", "--seed", "5", "set")

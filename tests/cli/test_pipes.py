@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.building.build import build
 from tests.mixing_set.small_sets import ifs_recipe
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

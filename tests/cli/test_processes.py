@@ -11,10 +11,10 @@ import time
 import pytest
 from llvmlite.binding import get_host_cpu_features
 
-from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.family_recipe import FamilyRecipe
-from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.verify import verify
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.checking.verify import verify
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")
 

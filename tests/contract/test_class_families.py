@@ -5,7 +5,7 @@ import pytest
 
 from fractalgen.families import FAMILIES, render, sample
 from fractalgen.families.classes import class_family, class_params, families_with_classes
-from fractalgen.mixing_set.record import Record, params_text
+from fractalgen.mixing_set.stores.record import Record, params_text
 
 FAMILIES_WITH_CLASSES = families_with_classes()
 COLOR = re.compile(r"#[0-9a-f]{6}")

@@ -6,7 +6,7 @@ import pytest
 from fractalgen.cli import cli
 from fractalgen.cli.group import COMMANDS
 from fractalgen.families import FAMILIES
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
 
 SHARED = {
     "n",

@@ -4,7 +4,7 @@ import pytest
 
 from fractalgen.families import FAMILIES, sample
 from fractalgen.files.json_codec import to_json
-from fractalgen.mixing_set.record import Record, params_text
+from fractalgen.mixing_set.stores.record import Record, params_text
 
 
 @pytest.mark.parametrize("family", FAMILIES)

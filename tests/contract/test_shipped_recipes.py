@@ -3,11 +3,11 @@ import dataclasses
 import pytest
 
 from fractalgen.errors import UnknownNameError
-from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.recipe_file import read_recipe
-from fractalgen.mixing_set.shipped_recipes import COSTS, recipe_path, shipped_recipes
-from fractalgen.mixing_set.verify import verify
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.checking.verify import verify
+from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.recipes.shipped import COSTS, recipe_path, shipped_recipes
+from fractalgen.mixing_set.recipes.toml_file import read_recipe
 
 SHIPPED = {one.name: one for one in shipped_recipes()}
 

@@ -5,7 +5,7 @@ from PIL import Image
 from fractalgen.bank import MixingSet
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.ood_images import noise_images, ood_images
-from fractalgen.mixing_set.build import build
+from fractalgen.mixing_set.building.build import build
 from fractalgen.training.datasets import load_data
 from tests.mixing_set.small_sets import ifs_recipe
 

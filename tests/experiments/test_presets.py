@@ -61,7 +61,7 @@ def test_table_8_has_a_row_for_each_recipe_or_for_each_set_of_the_user():
 
 
 def test_recipes_of_table_8_ship():
-    from fractalgen.mixing_set.shipped_recipes import recipe_path
+    from fractalgen.mixing_set.recipes.shipped import recipe_path
 
     for recipe in PRESETS["table8"].recipes.values():
         assert recipe_path(recipe).is_file()

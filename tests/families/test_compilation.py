@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import is_exact
-from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.family_recipe import FamilyRecipe
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
 if len(sys.argv) > 2:
     sys.executable = sys.argv[2]
 names = [name for name in FAMILIES if is_exact(FAMILIES[name])]

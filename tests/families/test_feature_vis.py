@@ -17,11 +17,11 @@ from fractalgen.errors import (
 )
 from fractalgen.families import render, sample
 from fractalgen.families.feature_vis import FeatureVis, Target
-from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.store import Store
-from fractalgen.mixing_set.stored_set import redraw
-from fractalgen.mixing_set.verify import verify
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.checking.verify import verify
+from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.store import redraw
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="needs torch")
@@ -265,7 +265,7 @@ def test_a_file_of_weights(tmp_path):
     options = {"backbone": "torchvision:squeezenet1_1", "weights": str(path), **SMALL}
     recipe = Recipe(32, families={"feature-vis": {"n": 2, **options}})
     build(recipe, tmp_path / "set")
-    _, record = Store.find(tmp_path / "set/feature-vis/000001.jpg")
+    _, record = FolderStore.find(tmp_path / "set/feature-vis/000001.jpg")
     params = record.spec().params
     assert params.backbone.startswith("torchvision:squeezenet1_1#")
     assert params.targets[0].layer.startswith("features.")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fractalgen.mixing_set.family_recipe import FamilyRecipe
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
 
 SIZE = 24
 

@@ -6,13 +6,13 @@ import json
 import pytest
 
 from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameError
-from fractalgen.mixing_set.build import build, repair
-from fractalgen.mixing_set.contact_sheet import contact_sheet
-from fractalgen.mixing_set.family_recipe import FamilyRecipe
-from fractalgen.mixing_set.local_engine import LocalEngine
-from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.store import Store
-from fractalgen.mixing_set.verify import verify
+from fractalgen.mixing_set.building.build import build, repair
+from fractalgen.mixing_set.checking.verify import verify
+from fractalgen.mixing_set.engines.local import LocalEngine
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.viewing.contact_sheet import contact_sheet
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
 
 
@@ -77,8 +77,8 @@ def test_a_new_set_has_the_usual_settings(tmp_path):
 
 def test_a_store_tells_what_is_missing(small_set):
     (small_set / "ifs/000003.jpg").unlink()
-    store = Store.open(str(small_set))
-    assert repr(store) == f"<Store {str(small_set)!r}: 6 images recorded>"
+    store = FolderStore.open(str(small_set))
+    assert repr(store) == f"<FolderStore {str(small_set)!r}: 6 images recorded>"
     assert store.recipe == ifs_recipe()
     store.scan(["ifs"])
     assert list(store.missing(ifs_recipe(7))) == [("ifs", 3), ("ifs", 6)]

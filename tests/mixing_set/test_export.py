@@ -8,9 +8,9 @@ from PIL import Image
 from fractalgen.bank import MixingSet
 from fractalgen.errors import SetError, UnknownNameError
 from fractalgen.mixing_set import export as module
-from fractalgen.mixing_set.build import build, repair
+from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.export import export
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
 from tests.mixing_set.small_sets import ifs_recipe, names_in, tree
 
 COUNTS = {"escape-time": 2, "ifs": 3, "moire": 1, "features": 2}

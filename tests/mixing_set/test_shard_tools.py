@@ -19,15 +19,15 @@ from fractalgen.cli import cli
 from fractalgen.errors import SetError
 from fractalgen.files.location import Folder
 from fractalgen.images.decoding import read_rgb
-from fractalgen.mixing_set.build import build, repair
-from fractalgen.mixing_set.contact_sheet import contact_sheet
+from fractalgen.mixing_set.building.build import build, repair
+from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.export import export
-from fractalgen.mixing_set.gallery import gallery
-from fractalgen.mixing_set.recipe import Recipe
-from fractalgen.mixing_set.record import Record
-from fractalgen.mixing_set.shard_store import ShardStore
-from fractalgen.mixing_set.stats import stats
-from fractalgen.mixing_set.verify import verify
+from fractalgen.mixing_set.measuring.stats import stats
+from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.stores.record import Record
+from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.viewing.contact_sheet import contact_sheet
+from fractalgen.mixing_set.viewing.gallery import gallery
 from tests.mixing_set.small_sets import SIZE, stamps, tree
 
 PLAIN = Recipe(SIZE, families={"ifs": 6, "moire": 2})

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import fractalgen as fg
-from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.recipes.recipe import Recipe
 
 
 def test_image_folder_reads_a_class_set(tmp_path):

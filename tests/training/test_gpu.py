@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from fractalgen.mixing_set.build import build
-from fractalgen.mixing_set.family_recipe import FamilyRecipe
-from fractalgen.mixing_set.recipe import Recipe
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.torch.datasets import normalized_tensor
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.checkpoints import read_checkpoint

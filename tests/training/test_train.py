@@ -463,7 +463,7 @@ def test_more_workers_than_processors_are_refused(tmp_path, mixing_images):
 class TestSets:
     @pytest.fixture
     def own_set(self, tmp_path):
-        from fractalgen.mixing_set.build import build
+        from fractalgen.mixing_set.building.build import build
         from tests.mixing_set.small_sets import ifs_recipe
 
         folder = tmp_path / "ipmix-set"

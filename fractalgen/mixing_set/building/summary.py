@@ -1,0 +1,162 @@
+"""What a build did, and what a user should know about it."""
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from fractalgen.mixing_set.collecting.item import Refusal
+from fractalgen.mixing_set.stores.task import Failure
+
+__all__ = ["BuildInterrupted", "FamilySummary", "Summary"]
+
+
+class BuildInterrupted(KeyboardInterrupt):
+    """A build was interrupted; the files on disk are valid, and the same build resumes."""
+
+    def __init__(self, n_done: int, n_total: int | None) -> None:
+        super().__init__(n_done, n_total)
+        self.n_done = n_done
+        self.n_total = n_total
+
+
+@dataclass(frozen=True)
+class FamilySummary:
+    """One family's part of a build.
+
+    Attributes
+    ----------
+    name : str
+        The family.
+    requested, drawn, kept : int
+        Requested images, those that this build drew or copied, and those that already existed.
+        The others are missing.
+    acceptance : float or None
+        Share of parameter draws that were accepted, over the requested images; None for
+        collected ones.
+    n_bytes : int
+        Total size of the requested images.
+    collected : bool
+        Whether the images are collected, not drawn.
+    """
+
+    name: str
+    requested: int
+    drawn: int
+    kept: int
+    acceptance: float | None
+    n_bytes: int
+    collected: bool
+
+    @property
+    def missing(self) -> int:
+        """Requested images that do not exist."""
+        return self.requested - self.drawn - self.kept
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {
+            "images": self.requested,
+            "drawn": self.drawn,
+            "kept": self.kept,
+            "missing": self.missing,
+            "acceptance": self.acceptance and round(self.acceptance, 4),
+            "bytes": self.n_bytes,
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished build.
+
+    Attributes
+    ----------
+    folder : str
+        The set's folder.
+    families : tuple of FamilySummary
+        The requested families.
+    seconds : float
+        Wall-clock time.
+    n_removed : int
+        Images removed because of ``overwrite``.
+    n_missing : int
+        Missing images of the set, including those that this build did not request.
+    refused : tuple of Refusal
+        Collected images that cannot be used.
+    near_duplicates : tuple of (str, str)
+        New collected images that look like another, and that one: files in the set, or the path in
+        the source if the image was left out.
+    n_left_out : int
+        Number of near duplicates that were left out.
+    licences : tuple of (str, int)
+        Number of images by licence in the folders that were collected into, the largest first.
+    unrepaired : tuple of str
+        Collected images that are missing or altered, because their originals were not given.
+    notes : tuple of str
+        Notes for the user.
+    failed : tuple of Failure
+        Images that could not be drawn.
+    """
+
+    folder: str
+    families: tuple[FamilySummary, ...]
+    seconds: float
+    n_removed: int = 0
+    n_missing: int = 0
+    refused: tuple[Refusal, ...] = ()
+    near_duplicates: tuple[tuple[str, str], ...] = ()
+    n_left_out: int = 0
+    licences: tuple[tuple[str, int], ...] = ()
+    unrepaired: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+    @property
+    def n_images(self) -> int:
+        """Number of requested images."""
+        return sum(family.requested for family in self.families)
+
+    @property
+    def n_drawn(self) -> int:
+        """Number of images drawn or copied by this build."""
+        return sum(family.drawn for family in self.families)
+
+    @property
+    def n_bytes(self) -> int:
+        """Total size of the requested images."""
+        return sum(family.n_bytes for family in self.families)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no image failed or was refused, and every broken one was repaired."""
+        return not self.refused and not self.unrepaired and not self.failed
+
+    @property
+    def reasons(self) -> tuple[tuple[str, int, str], ...]:
+        """Each reason why images were refused, their number and the first, most frequent first."""
+        counts = Counter(one.reason for one in self.refused)
+        first = {one.reason: one.path for one in reversed(self.refused)}
+        return tuple((reason, n, first[reason]) for reason, n in counts.most_common())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        return {
+            "folder": self.folder,
+            "ok": self.ok,
+            "images": self.n_images,
+            "drawn": self.n_drawn,
+            "removed": self.n_removed,
+            "missing": self.n_missing,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.n_drawn / self.seconds, 1) if self.n_drawn else None,
+            "bytes": self.n_bytes,
+            "families": {family.name: family.as_json() for family in self.families},
+            "refused": [{"path": one.path, "reason": one.reason} for one in self.refused],
+            "reasons": {reason: n for reason, n, _ in self.reasons},
+            "near_duplicates": [list(pair) for pair in self.near_duplicates],
+            "left_out": self.n_left_out,
+            "licences": dict(self.licences),
+            "unrepaired": list(self.unrepaired),
+            "notes": list(self.notes),
+            "failed": [dataclasses.asdict(one) for one in self.failed],
+        }

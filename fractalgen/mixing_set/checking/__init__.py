@@ -1,0 +1,1 @@
+"""Whether a set is what its description says."""

@@ -1,0 +1,235 @@
+"""Check a set: files against the manifest and the recipe, and images against their parameters."""
+
+import dataclasses
+import functools
+import hashlib
+import os
+import random
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fractalgen.arguments import whole_number
+from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
+from fractalgen.families import FAMILIES
+from fractalgen.families.base import is_exact
+from fractalgen.images.decoding import to_rgb
+from fractalgen.images.formats import FORMATS
+from fractalgen.mixing_set.checking.findings import Findings, Report
+from fractalgen.mixing_set.checking.shard_check import CheckedShard, check_shards
+from fractalgen.mixing_set.recipes.keys import MAX_INDEX, image_file
+from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.stores.class_list import check_class_list
+from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.record import Record
+from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.stores.store import Store, open_set
+from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
+
+__all__ = ["inspect", "inspect_shards", "verify"]
+
+_N_BLOCKS = 8
+_MAX_DIFFERENCE = 20.0  # of 255
+
+# Takes nothing from the random stream of whoever calls `verify`.
+_CHANCE = random.SystemRandom()
+
+
+def verify(
+    folder: str | Path,
+    redraw: int = 0,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Find what is missing, truncated, altered or foreign in a set. Nothing is written.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The set's folder, or the URL of a set in shards. Shards are read one after the other, a
+        piece at a time.
+    redraw : int
+        Number of random generated images to redraw from their recorded parameters and compare
+        pixel by pixel, or coarsely if the family's pixels depend on the processor.
+    workers : int or None
+        Number of threads; None for one per CPU core.
+    progress : callable or None
+        Called with the number of images checked and the total.
+
+    Returns
+    -------
+    Report
+        `ok` is True if nothing was found.
+
+    Raises
+    ------
+    ArgumentError
+        If `redraw` or `workers` is out of its range.
+    SetError
+        If `folder` is not a set, or one of its folders is a link or a file.
+    OSError
+        If a file cannot be read.
+    """
+    redraw = whole_number("redraw", redraw, 0, MAX_INDEX)
+    workers = check_workers(workers)
+    store = open_set(folder)
+    if isinstance(store, ShardStore):
+        return _of_shards(store, redraw, workers, progress)
+    recipe = store.recipe or Recipe(families=())
+    store.check_folders([*recipe.folders()])
+    findings = inspect(store, recipe, workers, progress)
+    broken = set(findings.broken)
+    sound = [
+        record
+        for record in store.manifest.in_order()
+        if record.origin is None and record.file not in broken
+    ]
+    chosen = [sound[place] for place in _some(redraw, len(sound))]
+    return Report(
+        store.name,
+        len(store.records),
+        findings,
+        store.manifest.bad_lines,
+        store.manifest.torn,
+        len(chosen),
+        _redrawn_otherwise(store, chosen, workers or default_workers(recipe.size)),
+    )
+
+
+def _some(n: int, total: int) -> list[int]:
+    """Choose `n` of the numbers below `total`, or all."""
+    return sorted(_CHANCE.sample(range(total), min(n, total)))
+
+
+def _of_shards(
+    store: ShardStore, redraw: int, workers: int | None, progress: Progress | None
+) -> Report:
+    assert store.recipe is not None
+    checked = list(check_shards(store, workers, progress))
+    n_images = sum(one.n_images for one in checked)
+    # The places of the chosen images among those of all shards, then among those of their own.
+    chosen, places, before = [], _some(redraw, n_images), 0
+    for one in checked:
+        own = [place - before for place in places if before <= place < before + one.n_images]
+        chosen += store.records_at(one.shard, own) if own else []
+        before += one.n_images
+    return Report(
+        store.name,
+        n_images,
+        inspect_shards(store, checked),
+        n_redrawn=len(chosen),
+        differing=_redrawn_otherwise(store, chosen, workers or default_workers(store.recipe.size)),
+    )
+
+
+def inspect_shards(store: ShardStore, checked: Iterable[CheckedShard]) -> Findings:
+    """Sort the faults of shards by kind; add those of other files."""
+    faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
+    for one in checked:
+        faults["missing"] += one.lacking
+        if one.fault:
+            faults[one.fault].append(one.shard.file)
+    fault = store.fault_of_class_list()
+    if fault:
+        faults[fault].append(CLASSES_FILE)
+    faults["foreign"] = store.foreign()
+    return Findings(**{kind: tuple(files) for kind, files in faults.items()})
+
+
+def inspect(
+    store: FolderStore, recipe: Recipe, workers: int | None = None, progress: Progress | None = None
+) -> Findings:
+    """Check every image's file against its recorded hash."""
+    store.scan(recipe.folders())
+    expected = dict(_expected(store, recipe))
+    faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
+    for file, record in expected.items():
+        if record is None:
+            faults["unrecorded" if file in store.on_disk else "missing"].append(file)
+    records = [record for record in expected.values() if record is not None]
+    find_fault = functools.partial(_fault, store, recipe)
+    with OrderedPool(find_fault, workers or default_workers()) as pool:
+        for number, (record, fault) in enumerate(zip(records, pool.map(records), strict=True), 1):
+            if fault:
+                faults[fault].append(record.file)
+            if progress:
+                progress(number, len(records))
+    fault = check_class_list(store.folder, recipe)
+    if fault:
+        faults[fault].append(CLASSES_FILE)
+    faults["foreign"] = sorted(_foreign(store.folder, recipe, expected.keys()))
+    return Findings(**{kind: tuple(files) for kind, files in faults.items()})
+
+
+def _expected(store: FolderStore, recipe: Recipe) -> Iterator[tuple[str, Record | None]]:
+    """Yield the file and the record of every image that the set should have."""
+    for family in recipe.families:
+        keys = family.image_keys()
+        if family.collected:  # while they are collected, the manifest is ahead of the recipe
+            keys = iter(sorted({*keys, *(key for key in store.records if key[0] == family.name)}))
+        for key in keys:
+            record = store.records.get(key)
+            if record is not None:
+                yield record.file, record
+                continue
+            # The format of a collected image is only known from its record.
+            kinds = FORMATS.values() if family.collected else ()
+            files = [image_file(*key, kind) for kind in kinds]
+            usual = image_file(*key, FORMATS[recipe.format])
+            yield next((file for file in files if file in store.on_disk), usual), None
+
+
+def _fault(store: FolderStore, recipe: Recipe, record: Record, _: threading.Event) -> str | None:
+    return store.read_checked(record, recipe)[1]
+
+
+def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterator[str]:
+    """Yield foreign folders and visible files, which readers of the set don't expect."""
+    folders = dict.fromkeys(recipe.folders())
+    own_files = {SET_FILE, MANIFEST_FILE, *expected}
+    if recipe.has_classes:
+        own_files.add(CLASSES_FILE)
+    for place in (None, *folders):
+        if place is not None and not (folder / place).is_dir():
+            continue
+        with os.scandir(folder / (place or ".")) as entries:
+            for entry in entries:
+                name = f"{place}/{entry.name}" if place else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if name not in folders:
+                        yield name + "/"
+                elif name not in own_files and not entry.name.startswith("."):
+                    yield name
+
+
+def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether the means of a few large blocks of two images are close on average."""
+    coarse = [
+        np.asarray(Image.fromarray(rgb).resize((_N_BLOCKS, _N_BLOCKS), Image.Resampling.BOX), float)
+        for rgb in (one, other)
+    ]
+    return bool(np.abs(coarse[0] - coarse[1]).mean() <= _MAX_DIFFERENCE)
+
+
+def _redrawn_otherwise(store: Store, records: Sequence[Record], workers: int) -> tuple[str, ...]:
+    """Redraw images and return the files of those that differ from the record."""
+
+    def is_same(record: Record, _: threading.Event) -> bool:
+        try:
+            pixels = record.redraw(record.width)
+        except ValueError:
+            return False
+        if hashlib.sha256(pixels.data).hexdigest() == record.pixel_sha256:
+            return True
+        if is_exact(FAMILIES[record.family]):
+            return False
+        return _alike(pixels, to_rgb(store.read_image(record.file))[0])
+
+    with OrderedPool(is_same, workers) as pool:
+        same = list(pool.map(records))
+    return tuple(record.file for record, equal in zip(records, same, strict=True) if not equal)

@@ -1,0 +1,1 @@
+"""A user's own images, from folders, archives and the web, copied into a set."""

@@ -1,0 +1,1 @@
+"""Figures of images: of each one, of a set, and of how alike two are."""

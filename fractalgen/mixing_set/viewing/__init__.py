@@ -1,0 +1,1 @@
+"""Sets to look at: contact sheets and galleries."""

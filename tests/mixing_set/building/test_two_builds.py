@@ -1,0 +1,49 @@
+"""Two builds at once where there is no lock: an object store."""
+
+import pytest
+
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.engines.local import LocalEngine
+from fractalgen.mixing_set.stores.shard_store import ShardStore
+from tests.mixing_set.small_sets import ifs_recipe
+
+pytest.importorskip("fsspec")
+
+N = 120
+SHARD_SIZE = 4
+
+
+def test_they_draw_different_shards(tmp_path):
+    """The second begins and ends while the first is drawing, and little is drawn by both."""
+    place = f"memory://{tmp_path.name}/set"
+    others = []
+
+    def build_another(done, _):
+        if done >= N // 3 and not others:
+            others.append(None)
+            others.append(build(ifs_recipe(N), place, engine=LocalEngine(1)))
+
+    first = build(
+        ifs_recipe(N),
+        place,
+        shard_size=SHARD_SIZE,
+        engine=LocalEngine(1),
+        progress=build_another,
+    )
+    second = others[1]
+    assert first.ok
+    assert second.ok
+    drawn_ahead = 16 + SHARD_SIZE  # by the first, before the second stored them
+    assert N <= first.n_drawn + second.n_drawn <= N + drawn_ahead
+    assert first.n_missing == first.families[0].missing == second.families[0].missing == 0
+    assert len({record.file for record in ShardStore.open(place).records_in_order()}) == N
+
+
+def test_they_go_through_the_shards_in_another_order(tmp_path):
+    place = f"memory://{tmp_path.name}/set"
+    build(ifs_recipe(N), place, shard_size=SHARD_SIZE)
+    store = ShardStore.open(place)
+    store.remove_all()
+    orders = [[task.shard.number for task in store.tasks({"ifs"})] for _ in range(5)]
+    assert all(sorted(order) == list(range(N // SHARD_SIZE)) for order in orders)
+    assert len(set(map(tuple, orders))) == 5
