@@ -323,9 +323,9 @@ def _run(
                     results = ray.get(ref)
                 except ray.exceptions.RayError as error:
                     results = [_failure(ray, recipe, task, error)]
+                yield from results
                 if on_drawn:
                     on_drawn(len(task.planned()))
-                yield from results
     finally:
         _cancel(ray, list(running))
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.errors import DamagedSetError, SetError
@@ -17,10 +17,13 @@ from fractalgen.files.lock import locked
 from fractalgen.files.regular_file import check_no_links, read_regular
 from fractalgen.images.decoding import read_image_file
 from fractalgen.images.formats import FORMATS
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.keys import Key, image_file, parse_image_file
 from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.description import Description, Overwriting
+from fractalgen.mixing_set.stores.class_list import write_class_list
+from fractalgen.mixing_set.stores.description import Description
+from fractalgen.mixing_set.stores.family_summary import FamilySummary
 from fractalgen.mixing_set.stores.manifest import Manifest
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.stores.task import Drawn, Failure
@@ -85,6 +88,8 @@ class FolderStore:
     n_added : Counter of str
         Number of images added so far, by family.
     """
+
+    is_shared: ClassVar[bool] = False
 
     def __init__(self, folder: str | Path) -> None:
         is_url = isinstance(folder, str) and "://" in folder
@@ -155,9 +160,9 @@ class FolderStore:
         return self.description.recipe.with_collected(self.records)
 
     @property
-    def overwriting(self) -> Overwriting | None:
-        """The overwriting in progress."""
-        return self.description.overwriting if self.description else None
+    def is_new(self) -> bool:
+        """Whether no release has drawn any of the images."""
+        return self.description is None or not self.records
 
     @property
     def has_class_list(self) -> bool:
@@ -228,7 +233,7 @@ class FolderStore:
             return None
         return Description.parse(data, str(self.folder))
 
-    def read(self, *, overwrite: bool) -> None:
+    def read_to_add(self, *, overwrite: bool) -> None:
         """Read as much of a set as the folder has, which may be nothing.
 
         With `overwrite`, damaged files are treated as missing.
@@ -252,13 +257,50 @@ class FolderStore:
                     "use another folder, or --overwrite to start over"
                 )
 
+    def shards_of(self, recipe: Recipe, replaced: Collection[str]) -> None:
+        """Return None: the set has no shards."""
+
     def describe(self, description: Description) -> None:
-        """Write ``set.json`` if it changes."""
+        """Write ``set.json`` if it changes; remove ``classes.jsonl`` if classes are given up."""
+        if self.has_class_list and not description.recipe.has_classes:
+            self.path(CLASSES_FILE).unlink(missing_ok=True)
         if description != self.description:
             write_atomically(self.folder / SET_FILE, description.as_bytes(), durable=True)
             self.description = description
 
-    def check_unused(self, folders: Iterable[str]) -> None:
+    def list_classes(self) -> None:
+        """Write ``classes.jsonl`` if the set has classes and the list differs."""
+        if self.description and self.description.recipe.has_classes:
+            write_class_list(self.folder, self.description.recipe)
+
+    def make_ready(
+        self, recipe: Recipe, requested: Recipe | None = None, replaced: Collection[str] = ()
+    ) -> None:
+        """Check and scan the folders, and remove the leftovers of a killed build.
+
+        Raises
+        ------
+        SetError
+            If a folder is none, or if a foreign file has the name of a requested image.
+        """
+        if requested and self.description is None and not self.records:
+            self._check_unused(requested.folders())
+        folders = {*recipe.folders(), *self._folders_of(replaced)}
+        self.check_folders(folders)
+        for name in (".", *folders):
+            remove_leftovers(self.folder / name)
+        self.scan(folders)
+        if requested:
+            self._check_nothing_foreign(requested)
+
+    def _folders_of(self, families: Collection[str]) -> set[str]:
+        """Return the folders of families; all if no description says whose they are."""
+        if self.description is None:
+            return {name for name, _ in self.records}
+        known = [one for one in self.description.recipe.families if one.name in families]
+        return {*families, *(folder for one in known for folder in one.folders())}
+
+    def _check_unused(self, folders: Iterable[str]) -> None:
         """Raise SetError if a folder that is not a set has files where images would go."""
         for name in folders:
             path = self.folder / name
@@ -275,13 +317,6 @@ class FolderStore:
             if path.exists() and not path.is_dir():
                 raise SetError(f"{path} is not a folder; move it away first")
 
-    def prepare(self, folders: Collection[str]) -> None:
-        """Check and scan folders of images, and remove the leftovers of a killed build."""
-        self.check_folders(folders)
-        for name in (".", *folders):
-            remove_leftovers(self.folder / name)
-        self.scan(folders)
-
     def scan(self, folders: Iterable[str]) -> None:
         """Find the regular files in folders of images."""
         self.on_disk = {}
@@ -296,7 +331,7 @@ class FolderStore:
                         size = entry.stat(follow_symlinks=False).st_size
                         self.on_disk[f"{name}/{entry.name}"] = size
 
-    def check_nothing_foreign(self, requested: Recipe) -> None:
+    def _check_nothing_foreign(self, requested: Recipe) -> None:
         """Raise SetError if a foreign file has the name of a requested image.
 
         An unrecorded file is not foreign if the set's recipe draws it: a crash left it.
@@ -352,19 +387,28 @@ class FolderStore:
                     if not self.has(key, recipe):
                         yield key
 
+    def n_missing(self, recipe: Recipe) -> int:
+        """Return the number of missing images that a recipe draws."""
+        return sum(1 for _ in self.missing(recipe))
+
     def write(self, file: str, data: bytes) -> None:
         """Write an image's file atomically; safe to call from several threads."""
         write_atomically(self.folder / file, data)
 
-    def tasks(self, recipe: Recipe, part: Part = WHOLE) -> list["FolderTask"]:
-        """Return the drawing of what a part of a recipe's images lacks."""
+    def tasks(
+        self, planned: Description, requested: Recipe, part: Part = WHOLE
+    ) -> list["FolderTask"]:
+        """Return the drawing of what a part of the requested images lacks."""
         return [
             FolderTask(self.folder, family.name, tuple(keys[start : start + _PER_TASK]))
-            for family in recipe.families
+            for family in requested.families
             if not family.collected
-            for keys in [[key for key in part.of(family.image_keys()) if not self.has(key, recipe)]]
+            for keys in [self._lacking(part.of(family.image_keys()), requested)]
             for start in range(0, len(keys), _PER_TASK)
         ]
+
+    def _lacking(self, keys: Iterable[Key], recipe: Recipe) -> list[Key]:
+        return [key for key in keys if not self.has(key, recipe)]
 
     @contextlib.contextmanager
     def adding(self) -> Iterator[None]:
@@ -373,14 +417,23 @@ class FolderStore:
             yield
         self.manifest.write()
 
-    def add(self, record: Record) -> None:
-        """Record an image whose file has been written."""
+    def add(self, record: Record) -> int:
+        """Record an image whose file has been written; return 1, the number of images."""
         self.manifest.append(record)
         self.on_disk[record.file] = record.n_bytes
         self.n_added[record.family] += 1
+        return 1
 
-    def forget(self, files: Iterable[str], recipe: Recipe) -> None:
+    def parts_of(self, files: Collection[str]) -> Iterator[FamilyRecipe]:
+        """Yield the families that draw some of the files."""
+        folders = {file.partition("/")[0] for file in files}
+        for family in self.recipe.families if self.recipe else ():
+            if not family.collected and not folders.isdisjoint(family.folders()):
+                yield family
+
+    def forget(self, files: Iterable[str]) -> None:
         """Treat files as missing, and drop bad lines and records that the recipe lacks."""
+        recipe = self.recipe or Recipe(families=())
         for file in files:
             self.on_disk.pop(file, None)
         for key in tuple(self.records):
@@ -390,12 +443,13 @@ class FolderStore:
         if self.manifest.bad_lines:
             self.manifest.write()
 
-    def remove(self, folders: Collection[str]) -> int:
-        """Remove only the images in some folders; return how many were recorded.
+    def remove(self, families: Collection[str]) -> int:
+        """Remove only the images of some families; return how many were recorded.
 
         These are the recorded files, and unrecorded ones that the set's recipe draws, which a
-        crash left.
+        crash left. Without a description, they are all that are recorded.
         """
+        folders = self._folders_of(families)
         check_no_links(self.folder, sorted(folders))
         removed = {key: record for key, record in self.records.items() if key[0] in folders}
         files = {record.file for record in removed.values()}
@@ -416,3 +470,21 @@ class FolderStore:
         for name in folders:
             with contextlib.suppress(OSError):
                 (self.folder / name).rmdir()
+
+    def family_summaries(self, requested: Recipe, part: Part = WHOLE) -> Iterator[FamilySummary]:
+        """Count the requested images by family: those that were added, and those before."""
+        recipe = self.recipe or requested
+        for family in requested.with_collected(self.records).families:
+            keys = [*(family.image_keys() if family.collected else part.of(family.image_keys()))]
+            records = [self.records[key] for key in keys if self.has(key, recipe)]
+            attempts = sum(record.attempt or 0 for record in records)
+            n_added = self.n_added[family.name]
+            yield FamilySummary(
+                family.name,
+                len(keys),
+                n_added,
+                len(records) - n_added,
+                len(records) / attempts if attempts else None,
+                sum(record.n_bytes for record in records),
+                family.collected,
+            )

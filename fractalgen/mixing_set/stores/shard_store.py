@@ -5,11 +5,12 @@ import hashlib
 import random
 import tarfile
 import threading
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from fractalgen.bank.folder import CLASSES_FILE, SET_FILE
+from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.bank.shards import (
     Member,
     complete_shards,
@@ -18,17 +19,19 @@ from fractalgen.bank.shards import (
     shard_file,
     write_shard,
 )
-from fractalgen.errors import ImageError, SetError
+from fractalgen.errors import DamagedSetError, ImageError, SetError
 from fractalgen.files.atomic import remove_leftovers
 from fractalgen.files.location import Location, open_location
 from fractalgen.files.lock import locked
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.keys import Key, parse_image_file
 from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.class_list import class_list, is_class_list
 from fractalgen.mixing_set.stores.description import Description
+from fractalgen.mixing_set.stores.family_summary import FamilySummary
 from fractalgen.mixing_set.stores.record import Record
-from fractalgen.mixing_set.stores.shard_plan import PlannedShard, ShardPlan
+from fractalgen.mixing_set.stores.shard_plan import DEFAULT_SHARD_SIZE, PlannedShard, ShardPlan
 from fractalgen.mixing_set.stores.task import Drawn, Failure
 
 __all__ = ["ShardStore", "ShardTask", "StoredShard"]
@@ -118,6 +121,8 @@ class ShardStore:
     ----------
     location : Location
         Where the set lies. Nothing is read until `read`.
+    shard_size : int or None
+        Number of images per shard of a new set; None for 1,000.
 
     Attributes
     ----------
@@ -125,9 +130,13 @@ class ShardStore:
         The contents of ``set.json``; None if it does not exist.
     """
 
-    def __init__(self, location: Location) -> None:
+    is_shared: ClassVar[bool] = True
+
+    def __init__(self, location: Location, shard_size: int | None = None) -> None:
         self.location = location
         self.description: Description | None = None
+        self._shard_size = shard_size
+        self._added: list[StoredShard] = []
         self._indexes: dict[int, dict[str, tuple[int, str]]] = {}  # read last
         self._reading = threading.Lock()
 
@@ -167,12 +176,21 @@ class ShardStore:
         assert self.description.shards is not None
         return self.description.shards
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no release has drawn any of the images, nor is another build about to."""
+        return self.description is None
+
+    def make_folder(self) -> None:
+        """Create the folder if there is to be one."""
+        if self.folder:
+            self.folder.mkdir(parents=True, exist_ok=True)
+
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder's lock; an object store has none, and two builds do no harm there."""
         folder = self.location.folder
         if folder is None:
             return contextlib.nullcontext()
-        folder.mkdir(parents=True, exist_ok=True)
         return self._locked_and_clean(folder)
 
     @contextlib.contextmanager
@@ -188,18 +206,66 @@ class ShardStore:
             data = self.location.read(SET_FILE)
             self.description = Description.parse(data, self.location.name)
 
+    def read_to_add(self, *, overwrite: bool) -> None:
+        """Read ``set.json``, which need not exist.
+
+        With `overwrite`, it counts as missing if it is damaged.
+
+        Raises
+        ------
+        SetError
+            If it is damaged, if another kind of set is there, or if there are shards without it.
+        """
+        try:
+            self.read()
+        except DamagedSetError:
+            if not overwrite:
+                raise
+        if self.description is None:
+            self._check_undescribed(overwrite=overwrite)
+        elif self.description.shards is None:
+            raise SetError(f"{self.name} is a set in folders, not in shards; use another folder")
+        elif self._shard_size not in (None, self.plan.size):
+            raise SetError(
+                f"{self.name} has {self.plan.size:,} images per shard, not {self._shard_size:,}; "
+                "leave out --shard-size, or use another folder"
+            )
+
+    def _check_undescribed(self, *, overwrite: bool) -> None:
+        names = self.location.sizes()
+        if MANIFEST_FILE in names:
+            raise SetError(
+                f"{self.name} has a {MANIFEST_FILE}, so it is not a set in shards; use another "
+                "folder"
+            )
+        if not overwrite and any(name.startswith("shard-") for name in names):
+            raise SetError(
+                f"{self.name} has shards but no {SET_FILE}; use another folder, or --overwrite to "
+                "start over"
+            )
+
+    def shards_of(self, recipe: Recipe, replaced: Collection[str]) -> ShardPlan:
+        """Plan the shards of a recipe: those that are planned already, and new ones."""
+        new = ShardPlan(self._shard_size or DEFAULT_SHARD_SIZE)
+        plan = self.plan if self.description else new
+        return plan.without(replaced).extended(recipe)
+
     def describe(self, description: Description) -> None:
         """Write ``set.json`` and ``classes.jsonl`` if they change."""
         if description == self.description:
             return
         if description.recipe.has_classes:
-            self.describe_classes(description.recipe)
+            self._write_classes(description.recipe)
         with self.location.writing(SET_FILE) as file:
             file.write(description.as_bytes())
         self.description = description
 
-    def describe_classes(self, recipe: Recipe) -> None:
-        """Write ``classes.jsonl``."""
+    def list_classes(self) -> None:
+        """Write ``classes.jsonl`` if the set has classes and the list is missing or altered."""
+        if self.recipe and self.fault_of_class_list():
+            self._write_classes(self.recipe)
+
+    def _write_classes(self, recipe: Recipe) -> None:
         with self.location.writing(CLASSES_FILE) as file:
             file.write(class_list(recipe))
 
@@ -207,8 +273,8 @@ class ShardStore:
         """Return the numbers of the shards that are there, and whether each is short."""
         return complete_shards(self.location.sizes())
 
-    def tasks(self, families: Container[str], part: Part = WHOLE) -> list[ShardTask]:
-        """Return the drawing of the shards that are missing or short, of some families.
+    def tasks(self, planned: Description, requested: Recipe, part: Part = WHOLE) -> list[ShardTask]:
+        """Return the drawing of the requested families' shards that are missing or short.
 
         Where there is no lock, the order is random: two builds that go through the shards in the
         same order would both draw all of them, and these draw each other's last few alone.
@@ -216,26 +282,39 @@ class ShardStore:
         stored = self.stored()
         tasks = [
             ShardTask(self.location, shard)
-            for shard in part.of(self.plan)
-            if shard.family in families and stored.get(shard.number, True)
+            for shard in part.of(planned.shards or ())
+            if requested.family(shard.family) and stored.get(shard.number, True)
         ]
         if self.location.folder is None:
             _CHANCE.shuffle(tasks)
         return tasks
 
-    def remove_truncated(self) -> None:
+    @contextlib.contextmanager
+    def adding(self) -> Iterator[None]:
+        """Do nothing: a shard is recorded by its index."""
+        yield
+
+    def add(self, stored: StoredShard) -> int:
+        """Note a shard that a task stored; return the number of its images."""
+        self._added.append(stored)
+        return stored.n_images
+
+    def make_ready(
+        self, recipe: Recipe, requested: Recipe | None = None, replaced: Collection[str] = ()
+    ) -> None:
         """Remove shards whose tar files don't have a whole number of records.
 
         Others that are damaged are left to `verify`, which reads them.
         """
         sizes = self.location.sizes()
         stored = complete_shards(sizes)
-        self.remove(n for n in stored if sizes[shard_file(n)] % tarfile.RECORDSIZE)
+        self._remove_shards(n for n in stored if sizes[shard_file(n)] % tarfile.RECORDSIZE)
 
-    def n_missing(self) -> int:
-        """Return the number of images in planned shards that are not there."""
+    def n_missing(self, recipe: Recipe) -> int:
+        """Return the number of images in planned shards of a recipe's families not there."""
         stored = self.stored()
-        return sum(shard.n for shard in self.plan if shard.number not in stored)
+        missing = (shard for shard in self.plan if shard.number not in stored)
+        return sum(shard.n for shard in missing if recipe.family(shard.family))
 
     def remove_all(self) -> None:
         """Remove every shard and index, indexes first."""
@@ -243,12 +322,65 @@ class ShardStore:
         for name in sorted(names, key=lambda name: name.endswith(".tar")):
             self.location.remove(name)
 
-    def remove(self, numbers: Iterable[int]) -> None:
+    def remove(self, families: Collection[str]) -> int:
+        """Remove the shards of families; return their number of images.
+
+        Without a description, every shard is removed, and none is counted.
+        """
+        if self.description is None:
+            self.remove_all()
+            return 0
+        stored, names = self.stored(), self.location.sizes()
+        gone = [shard for shard in self.plan if shard.family in families]
+        # A tar file without an index, which a killed build left, goes too.
+        self._remove_shards(shard.number for shard in gone if shard.file in names)
+        return sum(shard.n for shard in gone if shard.number in stored)
+
+    def remove_empty_folders(self, folders: Iterable[str]) -> None:
+        """Do nothing: images have no folders."""
+
+    def parts_of(self, files: Collection[str]) -> Iterator[FamilyRecipe]:
+        """Yield the images of the shards that are or have some of the files."""
+        for shard in self.plan:
+            if shard.file in files:
+                yield shard.images
+        for file in files:
+            with contextlib.suppress(ValueError):
+                found = self.plan.find(parse_image_file(file))
+                if found:
+                    yield found.images
+
+    def forget(self, files: Collection[str]) -> None:
+        """Remove those of the files that are shards."""
+        self._remove_shards(shard.number for shard in self.plan if shard.file in files)
+
+    def _remove_shards(self, numbers: Iterable[int]) -> None:
         """Remove shards, each with its index first."""
         for number in numbers:
             for short in (False, True):
                 self.location.remove(index_file(number, short=short))
             self.location.remove(shard_file(number))
+
+    def family_summaries(self, requested: Recipe, part: Part = WHOLE) -> Iterator[FamilySummary]:
+        """Count the images in planned shards by family: those that were added, and those before."""
+        sizes = self.location.sizes()
+        complete = {number for number, short in complete_shards(sizes).items() if not short}
+        kept = complete - {shard.number for shard in self._added}  # or drawn by another build
+        planned = [shard for shard in part.of(self.plan) if requested.family(shard.family)]
+        for name in dict.fromkeys(shard.family for shard in planned):
+            own = [shard for shard in planned if shard.family == name]
+            added = [shard for shard in self._added if shard.family == name]
+            n_added = sum(shard.n_images for shard in added)
+            n_attempts = sum(shard.n_attempts for shard in added)
+            yield FamilySummary(
+                name,
+                sum(shard.n for shard in own),
+                n_added,
+                sum(shard.n for shard in own if shard.number in kept),
+                n_added / n_attempts if n_attempts else None,
+                sum(sizes.get(shard.file, 0) for shard in own),
+                collected=False,
+            )
 
     def fault_of_class_list(self) -> str | None:
         """Return what is wrong with the list of classes, "missing" or "altered", if anything."""

@@ -27,8 +27,9 @@ from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomica
 from fractalgen.images.decoding import square
 from fractalgen.mixing_set.measuring.image_measures import edge_density
 from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.open_set import open_set
 from fractalgen.mixing_set.stores.record import Record
-from fractalgen.mixing_set.stores.store import Store, open_set
+from fractalgen.mixing_set.stores.store import Store
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
 __all__ = ["GallerySummary", "gallery"]

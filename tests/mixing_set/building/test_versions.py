@@ -15,7 +15,7 @@ from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
-from fractalgen.mixing_set.stores.store import redraw
+from fractalgen.mixing_set.stores.open_set import redraw
 from fractalgen.mixing_set.viewing.contact_sheet import contact_sheet
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
 
