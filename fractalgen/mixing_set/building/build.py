@@ -1,10 +1,10 @@
 """Build or repair a set: find what is missing, draw it, record it."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from fractalgen.errors import ArgumentError, SetError
+from fractalgen.errors import ArgumentError, SetError, UnknownNameError
 from fractalgen.files.location import open_location
 from fractalgen.mixing_set.building.plan import Plan
 from fractalgen.mixing_set.building.summary import Summary
@@ -14,7 +14,7 @@ from fractalgen.mixing_set.collecting.collect import CollectOptions
 from fractalgen.mixing_set.collecting.collector import Collector
 from fractalgen.mixing_set.engines.engine import Engine
 from fractalgen.mixing_set.engines.local import LocalEngine
-from fractalgen.mixing_set.recipes.family import FamilyRecipe, check_drawable
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
@@ -187,7 +187,7 @@ def repair(
             if family is None or not family.collected:
                 raise SetError(f"{out} has no collected images in {name}; leave out --repair")
         findings = inspect(store, workers)
-        check_drawable(store.name, store.parts_of(findings.broken))
+        _check_drawable(store.name, store.parts_of(findings.broken))
         store.make_ready(plan.recipe)
         store.forget(findings.broken)
         collector = None
@@ -208,3 +208,15 @@ def _as_lists(collected: Places | None) -> dict[str, list[str]]:
         name: [places] if isinstance(places, str) else list(places)
         for name, places in (collected or {}).items()
     }
+
+
+def _check_drawable(place: str, families: Iterable[FamilyRecipe]) -> None:
+    """Raise SetError if this release would redraw the images of a family in a set differently."""
+    for family in families:
+        try:
+            _ = family.family
+        except (ValueError, UnknownNameError) as error:  # noqa: PERF203 - there are few
+            raise SetError(
+                f"{place} cannot be repaired: {error}. Use the fractalgen that drew it, or redraw "
+                "the family with --overwrite."
+            ) from None

@@ -88,8 +88,6 @@ class Work:
                             n_done += store.add(result)
         except KeyboardInterrupt:
             raise BuildInterrupted(n_done, self._n_total) from None
-        finally:
-            store.remove_empty_folders(plan.recipe.folders())
         recipe = store.recipe or plan.recipe
         recipe = recipe.without([one.name for one in recipe.families if not one.ranges])
         left = self._overwriting_left(plan.description.overwriting)

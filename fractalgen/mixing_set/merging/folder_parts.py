@@ -83,8 +83,6 @@ def _copy_images(
                     progress(done, len(wanted))
     except KeyboardInterrupt:
         raise BuildInterrupted(n_copied, len(wanted)) from None
-    finally:
-        out.remove_empty_folders(recipe.folders())
     return n_copied
 
 

@@ -1,6 +1,6 @@
 """What a store is: it knows where a set lies, and every name of a file there."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -110,9 +110,6 @@ class Store(Protocol):
 
     def add(self, stored: Any) -> int:
         """Record what a task stored; return the number of images."""
-
-    def remove_empty_folders(self, folders: Iterable[str]) -> None:
-        """Remove folders of images that have none."""
 
     def n_missing(self, recipe: Recipe) -> int:
         """Return the number of images that a recipe draws and that are not there."""
