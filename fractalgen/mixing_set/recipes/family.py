@@ -7,10 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fractalgen.errors import (
-    ArgumentError,
-    RecipeError,
-)
+from fractalgen.errors import ArgumentError, RecipeError
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import Family
 from fractalgen.families.classes import class_family

@@ -203,9 +203,8 @@ class ShardStore(ShardSet):
 
     def parts_of(self, files: Collection[str]) -> Iterator[FamilyRecipe]:
         """Yield the images of the shards that are or have some of the files."""
-        for shard in self.plan:
-            if shard.file in files:
-                yield shard.images
+        wanted = set(files)
+        yield from (shard.images for shard in self.plan if shard.file in wanted)
         for file in files:
             with contextlib.suppress(ValueError):
                 found = self.plan.find(parse_image_file(file))
@@ -214,7 +213,8 @@ class ShardStore(ShardSet):
 
     def forget(self, files: Collection[str]) -> None:
         """Remove those of the files that are shards."""
-        self._remove_shards(shard.number for shard in self.plan if shard.file in files)
+        gone = set(files)
+        self._remove_shards(shard.number for shard in self.plan if shard.file in gone)
 
     def _remove_shards(self, numbers: Iterable[int]) -> None:
         """Remove shards, each with its index first."""
