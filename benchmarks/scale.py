@@ -25,8 +25,7 @@ from fractalgen.mixing_set.engines.local import LocalEngine
 from fractalgen.mixing_set.engines.ray_cluster import RayEngine
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.shard_store import StoredShard
-from fractalgen.mixing_set.stores.task import Task
+from fractalgen.mixing_set.stores.task import StoredShard, Task
 
 FAMILY = "ifs"
 N = 3000

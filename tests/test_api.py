@@ -14,7 +14,7 @@ from fractalgen import errors
 PACKAGE = Path(fg.__file__).parent
 # Interruptions, signals between threads, and Click's own exceptions are no errors of a user's.
 NOT_FOR_USERS = {"BuildInterrupted", "DamagedError", "DeadHostError", "Failure", "Stopped"}
-NOT_FOR_USERS |= {"ForbiddenAddressError", "UnreachableError"}
+NOT_FOR_USERS |= {"CutShortError", "ForbiddenAddressError", "TroubleError", "UnreachableError"}
 NEED_TORCH = {"evaluate", "inspect", "load_run", "train", "train_and_compare"}
 
 

@@ -37,7 +37,7 @@ def render(image: Path | str, size: int, output: Path | None) -> None:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from fractalgen.mixing_set.stores.store import find_image, redraw
+    from fractalgen.mixing_set.stores.open_set import find_image, redraw
     from fractalgen.pool import OrderedPool
 
     store, record = find_image(image)

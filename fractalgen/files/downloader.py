@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import io
 import posixpath
-import re
 import threading
-import time
 import urllib.robotparser
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -19,6 +15,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from fractalgen.errors import DownloadError
 from fractalgen.files.addresses import Permits, Resolver, anywhere, is_public, resolve
 from fractalgen.files.hosts import DeadHostError, Host, Hosts, origin
+from fractalgen.files.partial_file import INTERRUPTED, PartialFile, TroubleError
 from fractalgen.files.urls import without_secrets
 from fractalgen.pool import Progress, Stopped
 
@@ -30,13 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["MAX_FILE_BYTES", "Downloader", "WebOptions"]
 
 MAX_FILE_BYTES = 8 << 30
-_CHUNK_BYTES = 1 << 16
 _MAX_REDIRECTS = 5
 _MAX_PAUSE_SECONDS = 60.0
 _MAX_ROBOTS_BYTES = 500_000
 _ROBOTS_NAME = "fractalgen"
 
-_INTERRUPTED = "the transfer was interrupted"
 _REASONS = {
     "InvalidURL": "the URL is not valid",
     "LocationParseError": "the URL is not valid",
@@ -77,58 +72,6 @@ class WebOptions:
     timeout: float = 60.0
     retries: int = 3
     backoff: float = 0.5
-
-
-class _TroubleError(Exception):
-    """A request failed.
-
-    `tries` is how many more times to try at most, `at_host` whether the host is at fault,
-    `too_many` whether it has had too many requests, and `host` which one it is, also after a
-    redirect.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        tries: int = 0,
-        wait: float | None = None,
-        *,
-        at_host: bool = False,
-        too_many: bool = False,
-    ) -> None:
-        super().__init__(reason)
-        self.too_many = too_many
-        self.reason = reason
-        self.tries = tries
-        self.wait = wait
-        self.at_host = at_host
-        self.host: Host | None = None
-
-
-@dataclass
-class _Partial:
-    """What has arrived of a file so far."""
-
-    file: IO[bytes]
-    max_bytes: int
-    progress: Progress | None = None
-    n_bytes: int = 0
-    start_is_enough: bool = False
-    validator: str = ""  # an ETag or a date, by which the server knows this version of the file
-
-    def restart(self) -> None:
-        if self.n_bytes:
-            self.file.seek(-self.n_bytes, 1)
-            self.file.truncate()
-        self.n_bytes, self.validator = 0, ""
-
-    def add(self, data: bytes, total: int | None) -> None:
-        self.file.write(data)
-        self.n_bytes += len(data)
-        if self.n_bytes > self.max_bytes:
-            raise _TroubleError(f"it is larger than {self.max_bytes:,} bytes")
-        if self.progress:
-            self.progress(self.n_bytes, total)
 
 
 class Downloader:
@@ -193,13 +136,15 @@ class Downloader:
             raise DownloadError(f"{address.geturl()} is not an http(s) URL", "not an http(s) URL")
         name = posixpath.basename(address.path) or address.geturl()
         try:
-            self._with_retries(url, _Partial(file, max_bytes, progress), stopping)
-        except _TroubleError as trouble:
+            self._with_retries(url, PartialFile(file, max_bytes, progress), stopping)
+        except TroubleError as trouble:
             raise DownloadError(
                 f"cannot download {name} from {address.netloc}: {trouble.reason}", trouble.reason
             ) from None
 
-    def _with_retries(self, url: str, partial: _Partial, stopping: threading.Event | None) -> None:
+    def _with_retries(
+        self, url: str, partial: PartialFile, stopping: threading.Event | None
+    ) -> None:
         stopping = stopping or threading.Event()
         tries = 0
         while True:
@@ -207,13 +152,13 @@ class Downloader:
                 self._follow(url, partial, stopping)
                 return
             except DeadHostError as error:  # noqa: PERF203 - a try is what is repeated
-                raise _TroubleError(f"{error}; the host's other links are skipped") from None
-            except _TroubleError as trouble:
+                raise TroubleError(f"{error}; the host's other links are skipped") from None
+            except TroubleError as trouble:
                 host = trouble.host or self._hosts.of(url)
                 if trouble.wait is not None and trouble.wait > _MAX_PAUSE_SECONDS:
                     reason = f"{trouble.reason} and asks to wait for {trouble.wait:,.0f} seconds"
                     host.failed(reason, at_once=trouble.too_many)
-                    raise _TroubleError(reason) from None
+                    raise TroubleError(reason) from None
                 tries += 1
                 if tries > min(trouble.tries, self._options.retries):
                     if trouble.at_host:
@@ -225,17 +170,17 @@ class Downloader:
                     raise Stopped from None
 
     def _follow(
-        self, url: str, partial: _Partial, stopping: threading.Event, *, robots: bool = True
+        self, url: str, partial: PartialFile, stopping: threading.Event, *, robots: bool = True
     ) -> None:
         """Send the request, and those that it is redirected to; take the last one's answer."""
         seen: set[str] = set()
         while url not in seen:
             if len(seen) > _MAX_REDIRECTS:
-                raise _TroubleError("too many redirects")
+                raise TroubleError("too many redirects")
             seen.add(url)
             parts = _split(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise _TroubleError(f"a redirect to {parts.scheme or 'no'}:, which is not http(s)")
+                raise TroubleError(f"a redirect to {parts.scheme or 'no'}:, which is not http(s)")
             host = self._hosts.of(url)
             try:
                 if robots and self._options.robots:
@@ -251,15 +196,15 @@ class Downloader:
                             location = location.encode("latin-1").decode()
                         url = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]"))
                         continue
-                    self._take(response, transfer, partial, stopping)
+                    partial.take(response, transfer, stopping)
                     return
-            except _TroubleError as trouble:
+            except TroubleError as trouble:
                 trouble.host = trouble.host or host
                 raise
-        raise _TroubleError("it redirects in a circle")
+        raise TroubleError("it redirects in a circle")
 
     @contextlib.contextmanager
-    def _answer(self, url: str, partial: _Partial) -> Iterator[tuple[requests.Response, Any]]:
+    def _answer(self, url: str, partial: PartialFile) -> Iterator[tuple[requests.Response, Any]]:
         """Send one request; translate what goes wrong, also in the block."""
         import requests
         import urllib3.exceptions
@@ -279,96 +224,45 @@ class Downloader:
             with response:
                 yield response, transfer
         except http_session.ForbiddenAddressError as error:
-            raise _TroubleError(str(error)) from None
+            raise TroubleError(str(error)) from None
         except http_session.UnreachableError as error:
-            raise _TroubleError(str(error), int(error.may_pass), at_host=True) from None
+            raise TroubleError(str(error), int(error.may_pass), at_host=True) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             if transfer is not None and transfer.overdue:
                 reason = "it arrives too slowly"
             elif transfer is not None:
-                reason = _INTERRUPTED
+                reason = INTERRUPTED
             else:
                 reason = _reason(error)
             if transfer is not None:
-                raise _TroubleError(reason, tries=9) from None
+                raise TroubleError(reason, tries=9) from None
             wrong_url = isinstance(error, ValueError)
             permanent = wrong_url or isinstance(error, requests.exceptions.SSLError)
-            raise _TroubleError(reason, 0 if permanent else 1, at_host=not wrong_url) from None
+            raise TroubleError(reason, 0 if permanent else 1, at_host=not wrong_url) from None
         except ValueError as error:  # from a URL that requests or urllib3 cannot parse
-            raise _TroubleError(_reason(error)) from None
+            raise TroubleError(_reason(error)) from None
         finally:
             if transfer is not None:
                 self._session.end(transfer)
 
-    def _take(
-        self,
-        response: requests.Response,
-        transfer: Any,
-        partial: _Partial,
-        stopping: threading.Event,
-    ) -> None:
-        """Write an answer's body to the file, after what is there already."""
-        status = response.status_code
-        if status == 206:
-            start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-            if start is None or int(start[1]) != partial.n_bytes:
-                partial.restart()
-                raise _TroubleError("the server sent another part than requested", tries=9)
-        elif status == 416:
-            partial.restart()
-            raise _TroubleError("the server refuses to continue", tries=9)
-        elif status != 200:
-            reason = f"the server answered {status} {response.reason or ''}".rstrip()
-            if status == 429 or status >= 500:
-                wait, too_many = _retry_after(response), status == 429
-                raise _TroubleError(reason, 9, wait, at_host=True, too_many=too_many)
-            raise _TroubleError(reason)
-        else:
-            partial.restart()
-            partial.validator = _validator(response)
-        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding not in ("identity", "gzip", "x-gzip", "deflate", ""):
-            raise _TroubleError(
-                f"the server sent it in an encoding that was not requested, '{encoding[:20]}'"
-            )
-        unpack = zlib.decompressobj(47) if encoding not in ("identity", "") else None
-        if unpack:
-            partial.validator = ""  # the bytes of an answer are not those of the file
-        length = response.headers.get("Content-Length", "")
-        total = partial.n_bytes + int(length) if length.isdigit() and not unpack else None
-        if total is not None and total > partial.max_bytes and not partial.start_is_enough:
-            raise _TroubleError(f"it is larger than {partial.max_bytes:,} bytes")
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
-            if stopping.is_set():
-                raise Stopped
-            transfer.n_bytes += len(chunk)
-            if unpack is None:
-                partial.add(chunk, total)
-            else:
-                _unpack(unpack, chunk, partial)
-        if transfer.overdue:
-            raise _TroubleError("it arrives too slowly")
-        if total is not None and partial.n_bytes < total:
-            raise _TroubleError(_INTERRUPTED, tries=9)
-
     def _check_robots(self, host: Host, url: str, stopping: threading.Event) -> None:
-        """Raise _TroubleError if robots.txt forbids a URL (RFC 9309)."""
+        """Raise TroubleError if robots.txt forbids a URL (RFC 9309)."""
         with host.robots_lock:
             if host.robots is None:
                 host.robots = self._robots(url, stopping)
                 host.delay = max(host.delay, float(host.robots.crawl_delay(_ROBOTS_NAME) or 0))
         if not host.robots.can_fetch(_ROBOTS_NAME, url):
-            raise _TroubleError("robots.txt forbids it")
+            raise TroubleError("robots.txt forbids it")
         if host.delay > max(_MAX_PAUSE_SECONDS, self._options.delay):
-            raise _TroubleError(f"robots.txt asks for {host.delay:,.0f} seconds between requests")
+            raise TroubleError(f"robots.txt asks for {host.delay:,.0f} seconds between requests")
 
     def _robots(self, url: str, stopping: threading.Event) -> urllib.robotparser.RobotFileParser:
         rules = urllib.robotparser.RobotFileParser()
         file = io.BytesIO()
         try:
-            partial = _Partial(file, _MAX_ROBOTS_BYTES, start_is_enough=True)
+            partial = PartialFile(file, _MAX_ROBOTS_BYTES, start_is_enough=True)
             self._follow(f"{origin(url)}/robots.txt", partial, stopping, robots=False)
-        except _TroubleError as trouble:
+        except TroubleError as trouble:
             if trouble.at_host or trouble.tries:
                 raise
         # Nothing if there is no such file, and its beginning if it is too long.
@@ -381,39 +275,8 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise _TroubleError("the URL is not valid") from None
+        raise TroubleError("the URL is not valid") from None
     return parts
-
-
-def _validator(response: requests.Response) -> str:
-    """Return what identifies this version of a file; empty if nothing does for certain."""
-    etag = response.headers.get("ETag", "")
-    if etag.startswith('"'):  # a weak one may stand for other bytes
-        return str(etag)
-    return str(response.headers.get("Last-Modified", "")) if not etag else ""
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, given as a number or as a date."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdigit():
-        return float(text[:9])
-    try:
-        then = email.utils.parsedate_to_datetime(text)
-        return max(0.0, then.timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _unpack(unpack: Any, chunk: bytes, partial: _Partial) -> None:
-    """Decompress a chunk piece by piece, so that a bomb is noticed before it fills the memory."""
-    while chunk:
-        try:
-            data = unpack.decompress(chunk, _CHUNK_BYTES)
-        except zlib.error:
-            raise _TroubleError("the server sent damaged data") from None
-        partial.add(data, None)
-        chunk = unpack.unconsumed_tail if data else b""
 
 
 def _reason(error: Exception) -> str:

@@ -2,18 +2,25 @@
 
 import contextlib
 import difflib
-import errno
 import os
 import random
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, TypeVar
 
 from fractalgen.errors import DownloadError, SetError
 from fractalgen.files.atomic import hidden_name, is_leftover, spooled_file
+from fractalgen.files.storage_trouble import (
+    ABSENT,
+    CREDENTIAL_VARIABLES,
+    S3,
+    CutShortError,
+    answer_of,
+    diagnose,
+    words_of,
+)
 from fractalgen.files.urls import without_secrets
 from fractalgen.registry import nearest
 
@@ -30,77 +37,14 @@ _MAX_WAIT_SECONDS = 15.0
 _INSTALL = (
     "install the extra 'scale': pip install 'fractalgen-ipmix[scale]', or '.[scale]' in a checkout"
 )
-_VARIABLES = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 _SCHEMES = ["s3", "gs", "abfs", "memory", "file"]
-_S3 = ("s3", "s3a")
 # An object appears when it is whole. Elsewhere a file is written under another name and renamed.
-_WHOLE = (*_S3, "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss")
+_WHOLE = (*S3, "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss")
 
 # Requests of S3 are tried again here alone, so its packages do not do it too.
 _S3_CONFIG = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 0}}
 _S3_OPTIONS = {"use_listings_cache": False, "max_concurrency": 2}  # parts at the same time
 _PART_BYTES = 50 << 20  # a file of less than two parts is uploaded by one request
-
-
-class _CutShortError(Exception):
-    """An object did not arrive whole."""
-
-
-class _Trouble(NamedTuple):
-    """Why a request failed, whether that may pass, and what helps if it does not."""
-
-    number: int
-    reason: str
-    may_pass: bool = False
-    remedy: str = ""
-
-
-_ABSENT = _Trouble(errno.ENOENT, "there is no such file")
-_NO_BUCKET = _Trouble(
-    errno.ENOENT, "the bucket does not exist", remedy="make it first, or correct the URL"
-)
-_DENIED = _Trouble(
-    errno.EACCES, "access is denied", remedy="use credentials that may list, read and write there"
-)
-_NO_CREDENTIALS = _Trouble(errno.EACCES, "there are no credentials")
-_REGION = _Trouble(
-    errno.EINVAL, "the bucket is in another region", remedy="set AWS_DEFAULT_REGION to it"
-)
-_UNREACHABLE = _Trouble(
-    errno.EHOSTUNREACH, "the server cannot be reached", True, "check the network and the address"
-)
-_CUT = _Trouble(errno.EIO, "the connection was cut", True)
-_SILENT = _Trouble(errno.ETIMEDOUT, "the server stopped answering", True)
-_CERTIFICATE = _Trouble(errno.EPROTO, "the server's certificate is not valid")
-
-# By the codes of S3's answers where the status does not say enough, and by the names of
-# exceptions in the packages that fsspec uses.
-_BY_CODE = {
-    **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId"), _DENIED),
-    **dict.fromkeys(("ExpiredToken", "InvalidToken", "SignatureDoesNotMatch"), _DENIED),
-    **dict.fromkeys(("AuthorizationHeaderMalformed", "PermanentRedirect"), _REGION),
-    **dict.fromkeys(("IllegalLocationConstraintException", "301"), _REGION),
-    "NoSuchBucket": _NO_BUCKET,
-}
-_BY_NAME = {
-    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), _NO_CREDENTIALS),
-    **dict.fromkeys(("ProfileNotFound", "DefaultCredentialsError"), _NO_CREDENTIALS),
-    **dict.fromkeys(("SSOError", "TokenRetrievalError", "RefreshError"), _NO_CREDENTIALS),
-    **dict.fromkeys(("EndpointConnectionError", "ConnectTimeoutError"), _UNREACHABLE),
-    **dict.fromkeys(("ConnectionRefusedError", "ClientConnectorError"), _UNREACHABLE),
-    **dict.fromkeys(("ProxyConnectionError", "gaierror"), _UNREACHABLE),
-    **dict.fromkeys(("SSLError", "SSLCertVerificationError"), _CERTIFICATE),
-    **dict.fromkeys(("ReadTimeoutError", "TimeoutError"), _SILENT),
-    **dict.fromkeys(("ConnectionError", "HTTPClientError", "ClientPayloadError"), _CUT),
-    **dict.fromkeys(("ClientConnectionError", "IncompleteRead", "ResponseParserError"), _CUT),
-    **dict.fromkeys(("ServiceRequestError", "ServiceResponseError", "TransportError"), _CUT),
-    "FileNotFoundError": _ABSENT,
-    "PermissionError": _DENIED,
-}
-_PASSING_CODES = (
-    *("BadDigest", "IncompleteBody", "NoSuchUpload", "OperationAborted"),
-    *("RequestTimeout", "XAmzContentSHA256Mismatch"),
-)
 
 
 class ObjectStore:
@@ -173,7 +117,7 @@ class ObjectStore:
             try:
                 return bytes(system.cat_file(path, start=start, end=stop))
             except Exception as error:
-                if _answer(error)[0] == 416:  # the file ends before
+                if answer_of(error)[0] == 416:  # the file ends before
                     return b""
                 raise
 
@@ -188,7 +132,7 @@ class ObjectStore:
             try:
                 self._ask(name, lambda system, prefix: self._upload(system, spool, prefix, name))
             except OSError as error:
-                if isinstance(error.__cause__, _CutShortError):
+                if isinstance(error.__cause__, CutShortError):
                     with contextlib.suppress(OSError):
                         self.remove(name)
                 raise
@@ -223,8 +167,8 @@ class ObjectStore:
         try:
             self._ask("", question, min(self._patience, _FIRST_PATIENCE_SECONDS))
         except OSError as error:
-            trouble = _diagnose(error.__cause__ or error, self._scheme)
-            if may_be_absent and trouble is _ABSENT:
+            trouble = diagnose(error.__cause__ or error, self._scheme)
+            if may_be_absent and trouble is ABSENT:
                 return
             message = f"{self.name} cannot be used: {error.strerror}"
             raise SetError(f"{message}; {trouble.remedy}" if trouble.remedy else message) from error
@@ -242,7 +186,7 @@ class ObjectStore:
             try:
                 return question(*self._system())
             except Exception as error:
-                trouble = _diagnose(error, self._scheme)
+                trouble = diagnose(error, self._scheme)
                 pause = wait * _CHANCE.uniform(0.5, 1.0)  # so that machines do not ask all at once
                 now = time.monotonic()
                 until = now + patience if until is None else until
@@ -268,7 +212,7 @@ class ObjectStore:
         path = f"{prefix}/{name}"
         if self._scheme == "memory":
             system.pipe_file(path, spool.read_bytes())
-        elif self._scheme in _S3:
+        elif self._scheme in S3:
             system.put_file(str(spool), path, chunksize=_PART_BYTES)
         elif self._scheme in _WHOLE:
             system.put_file(str(spool), path)
@@ -282,7 +226,7 @@ class ObjectStore:
         with contextlib.suppress(FileNotFoundError):
             arrived = system.info(path)["size"]
         if arrived != size:
-            raise _CutShortError(f"{arrived or 0:,} of {size:,} bytes arrived")
+            raise CutShortError(f"{arrived or 0:,} of {size:,} bytes arrived")
 
 
 def _reopened(url: str, patience: float) -> ObjectStore:
@@ -297,79 +241,28 @@ def _open(url: str, scheme: str, name: str) -> tuple[Any, str]:
         raise SetError(f"{name} needs fsspec; {_INSTALL}") from None
     if scheme in ("http", "https"):
         raise SetError(f"{name} is a web address, which cannot hold a set; download it first")
-    if scheme in _S3 and "@" in url.split("/")[2]:  # its host
-        raise SetError(f"{name}: {_VARIABLES}; they do not belong in a URL")
+    if scheme in S3 and "@" in url.split("/")[2]:  # its host
+        raise SetError(f"{name}: {CREDENTIAL_VARIABLES}; they do not belong in a URL")
     known = [*fsspec.available_protocols(), *fsspec.registry]
     if scheme not in known:
         near = nearest(scheme, known if difflib.get_close_matches(scheme, known) else _SCHEMES)
         raise SetError(f"{name}: '{scheme}' is an unknown kind of URL; {near}")
     options: dict[str, Any] = {}
-    if scheme in _S3:
+    if scheme in S3:
         own = fsspec.config.conf.get("s3", {})
         config = {**_S3_CONFIG, **own.get("config_kwargs", {})}
         options = {**_S3_OPTIONS, **own, "config_kwargs": config}
     try:
         system, path = fsspec.url_to_fs(url, skip_instance_cache=True, **options)
     except ImportError as error:
-        if scheme in _S3:
+        if scheme in S3:
             raise SetError(f"{name} needs s3fs; {_INSTALL}") from None
         missing = getattr(error.__cause__, "name", None) or "its package"
         raise SetError(f"{name} needs {missing}; install it with pip ({error})") from None
     except Exception as error:
-        raise SetError(f"{name} cannot be opened: {_words(error)}") from error
-    if scheme in _S3:
+        raise SetError(f"{name} cannot be opened: {words_of(error)}") from error
+    if scheme in S3:
         system.retries = 1
     if scheme in _WHOLE and not path.strip("/"):
         raise SetError(f"{name} names no bucket; write {scheme}://BUCKET/PREFIX")
     return system, path.rstrip("/")
-
-
-def _diagnose(error: BaseException, scheme: str) -> _Trouble:
-    """Return what an error of a file system means."""
-    if isinstance(error, _CutShortError):
-        return _Trouble(errno.EIO, str(error), True)
-    status, code = _answer(error)
-    trouble = _BY_CODE.get(code)
-    if trouble is None and (status >= 500 or status in (408, 429) or code in _PASSING_CODES):
-        return _Trouble(errno.EIO, f"the server answered {f'{status} {code}'.strip()}", True)
-    if trouble is None and status in (401, 403):
-        trouble = _DENIED
-    for cause in _causes(error):
-        for kind in type(cause).__mro__:
-            trouble = trouble or _BY_NAME.get(kind.__name__)
-    if trouble is None:
-        number = getattr(error, "errno", None) or errno.EIO
-        return _Trouble(number, _words(error))
-    if trouble is _NO_CREDENTIALS:
-        return trouble._replace(remedy=_VARIABLES if scheme in _S3 else f"log in to {scheme}")
-    if trouble is _UNREACHABLE and scheme in _S3:
-        return trouble._replace(remedy="check the network and AWS_ENDPOINT_URL")
-    return trouble
-
-
-def _answer(error: BaseException) -> tuple[int, str]:
-    """Return the status and the code of a server's answer; 0 and empty if there is none."""
-    for cause in _causes(error):
-        response = getattr(cause, "response", None)
-        if isinstance(response, dict):  # botocore's
-            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            code = str(response.get("Error", {}).get("Code", ""))
-            return int(status), "" if code == str(status) else code
-        for attribute in ("status", "status_code", "code"):
-            status = getattr(cause, attribute, None)
-            if str(status).isdecimal() and 400 <= int(str(status)) < 600:
-                return int(str(status)), ""
-    return 0, ""
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__
-
-
-def _words(error: BaseException) -> str:
-    """Return an error's own message on one line, without passwords of URLs."""
-    text = re.sub(r"[^/@\s\"']*:[^/@\s\"']*@", "", " ".join(str(error).split()))
-    return text[:200] or type(error).__name__

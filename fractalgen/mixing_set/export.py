@@ -10,13 +10,13 @@ from fractalgen.errors import SetError
 from fractalgen.files.atomic import is_leftover, remove_leftovers, write_atomically
 from fractalgen.files.lock import LOCK_FILE, locked
 from fractalgen.files.regular_file import file_hash
-from fractalgen.mixing_set.checking.shard_check import check_shards
-from fractalgen.mixing_set.checking.verify import inspect, inspect_shards
+from fractalgen.mixing_set.checking.verify import inspect
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.open_set import open_set
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import Store, open_set
+from fractalgen.mixing_set.stores.store import Store
 from fractalgen.pool import Progress
 from fractalgen.registry import Registry, first_few
 
@@ -172,12 +172,10 @@ def export(
 def _sound_records(store: FolderStore | ShardStore, checking: Progress | None) -> list[Record]:
     """Return the records of a complete, undamaged set; SetError for another."""
     recipe = store.recipe or Recipe(families=())
-    if isinstance(store, ShardStore):
-        broken = inspect_shards(store, check_shards(store, progress=checking)).broken
-    else:
+    if isinstance(store, FolderStore):
         store.check_folders([*recipe.folders()])
         store.manifest.require_sound()
-        broken = inspect(store, recipe, progress=checking).broken
+    broken = inspect(store, progress=checking).broken
     if broken:
         raise SetError(
             f"{store.name} lacks images, or has damaged ones: {first_few(broken)}. "

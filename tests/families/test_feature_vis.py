@@ -21,7 +21,7 @@ from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
-from fractalgen.mixing_set.stores.store import redraw
+from fractalgen.mixing_set.stores.open_set import redraw
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="needs torch")

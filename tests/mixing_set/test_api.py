@@ -90,7 +90,7 @@ class BackwardEngine:
     def __init__(self):
         self.n_drawn = 0
 
-    def run(self, recipe, tasks):
+    def run(self, recipe, tasks, on_drawn=None):
         for task in tasks:
             for key in task.wanted[::-1]:
                 self.n_drawn += 1

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.mixing_set.collecting.item import Refusal
+from fractalgen.mixing_set.stores.family_summary import FamilySummary
 from fractalgen.mixing_set.stores.task import Failure
 
-__all__ = ["BuildInterrupted", "FamilySummary", "Summary"]
+__all__ = ["BuildInterrupted", "Summary"]
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -18,51 +19,6 @@ class BuildInterrupted(KeyboardInterrupt):
         super().__init__(n_done, n_total)
         self.n_done = n_done
         self.n_total = n_total
-
-
-@dataclass(frozen=True)
-class FamilySummary:
-    """One family's part of a build.
-
-    Attributes
-    ----------
-    name : str
-        The family.
-    requested, drawn, kept : int
-        Requested images, those that this build drew or copied, and those that already existed.
-        The others are missing.
-    acceptance : float or None
-        Share of parameter draws that were accepted, over the requested images; None for
-        collected ones.
-    n_bytes : int
-        Total size of the requested images.
-    collected : bool
-        Whether the images are collected, not drawn.
-    """
-
-    name: str
-    requested: int
-    drawn: int
-    kept: int
-    acceptance: float | None
-    n_bytes: int
-    collected: bool
-
-    @property
-    def missing(self) -> int:
-        """Requested images that do not exist."""
-        return self.requested - self.drawn - self.kept
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, strings and numbers."""
-        return {
-            "images": self.requested,
-            "drawn": self.drawn,
-            "kept": self.kept,
-            "missing": self.missing,
-            "acceptance": self.acceptance and round(self.acceptance, 4),
-            "bytes": self.n_bytes,
-        }
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,28 @@
 """Check shards: indexes against the plan, tar files against indexes, images against records."""
 
+import dataclasses
 import functools
 import hashlib
 import io
 import tarfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from fractalgen.bank.folder import CLASSES_FILE
 from fractalgen.bank.shards import Shard, complete_shards, read_shard
 from fractalgen.errors import NotRegularError, SetError
 from fractalgen.files.location import Location
+from fractalgen.mixing_set.checking.findings import Findings
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.stores.shard_plan import PlannedShard
 from fractalgen.mixing_set.stores.shard_store import ShardStore
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
-__all__ = ["CheckedShard", "check_shard", "check_shards"]
+__all__ = ["CheckedShard", "check_shard", "check_shards", "inspect_shards"]
 
 _CHUNK_BYTES = 4 << 20
 
@@ -68,6 +71,20 @@ def check_shards(
             done += checked.shard.n
             if progress:
                 progress(done, total)
+
+
+def inspect_shards(store: ShardStore, checked: Iterable[CheckedShard]) -> Findings:
+    """Sort the faults of shards by kind; add those of other files."""
+    faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
+    for one in checked:
+        faults["missing"] += one.lacking
+        if one.fault:
+            faults[one.fault].append(one.shard.file)
+    fault = store.fault_of_class_list()
+    if fault:
+        faults[fault].append(CLASSES_FILE)
+    faults["foreign"] = store.foreign()
+    return Findings(**{kind: tuple(files) for kind, files in faults.items()})
 
 
 def _checked(

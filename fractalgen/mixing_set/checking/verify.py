@@ -1,12 +1,9 @@
 """Check a set: files against the manifest and the recipe, and images against their parameters."""
 
-import dataclasses
-import functools
 import hashlib
-import os
 import random
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +11,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fractalgen.arguments import whole_number
-from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import is_exact
 from fractalgen.images.decoding import to_rgb
-from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.checking.findings import Findings, Report
-from fractalgen.mixing_set.checking.shard_check import CheckedShard, check_shards
-from fractalgen.mixing_set.recipes.keys import MAX_INDEX, image_file
+from fractalgen.mixing_set.checking.folder_check import inspect_folder
+from fractalgen.mixing_set.checking.shard_check import check_shards, inspect_shards
+from fractalgen.mixing_set.recipes.keys import MAX_INDEX
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.class_list import check_class_list
 from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.open_set import open_set
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import Store, open_set
+from fractalgen.mixing_set.stores.store import Store
 from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
-__all__ = ["inspect", "inspect_shards", "verify"]
+__all__ = ["inspect", "verify"]
 
 _N_BLOCKS = 8
 _MAX_DIFFERENCE = 20.0  # of 255
@@ -81,8 +77,7 @@ def verify(
     if isinstance(store, ShardStore):
         return _of_shards(store, redraw, workers, progress)
     recipe = store.recipe or Recipe(families=())
-    store.check_folders([*recipe.folders()])
-    findings = inspect(store, recipe, workers, progress)
+    findings = inspect_folder(store, workers, progress)
     broken = set(findings.broken)
     sound = [
         record
@@ -127,84 +122,13 @@ def _of_shards(
     )
 
 
-def inspect_shards(store: ShardStore, checked: Iterable[CheckedShard]) -> Findings:
-    """Sort the faults of shards by kind; add those of other files."""
-    faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
-    for one in checked:
-        faults["missing"] += one.lacking
-        if one.fault:
-            faults[one.fault].append(one.shard.file)
-    fault = store.fault_of_class_list()
-    if fault:
-        faults[fault].append(CLASSES_FILE)
-    faults["foreign"] = store.foreign()
-    return Findings(**{kind: tuple(files) for kind, files in faults.items()})
-
-
 def inspect(
-    store: FolderStore, recipe: Recipe, workers: int | None = None, progress: Progress | None = None
+    store: FolderStore | ShardStore, workers: int | None = None, progress: Progress | None = None
 ) -> Findings:
-    """Check every image's file against its recorded hash."""
-    store.scan(recipe.folders())
-    expected = dict(_expected(store, recipe))
-    faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
-    for file, record in expected.items():
-        if record is None:
-            faults["unrecorded" if file in store.on_disk else "missing"].append(file)
-    records = [record for record in expected.values() if record is not None]
-    find_fault = functools.partial(_fault, store, recipe)
-    with OrderedPool(find_fault, workers or default_workers()) as pool:
-        for number, (record, fault) in enumerate(zip(records, pool.map(records), strict=True), 1):
-            if fault:
-                faults[fault].append(record.file)
-            if progress:
-                progress(number, len(records))
-    fault = check_class_list(store.folder, recipe)
-    if fault:
-        faults[fault].append(CLASSES_FILE)
-    faults["foreign"] = sorted(_foreign(store.folder, recipe, expected.keys()))
-    return Findings(**{kind: tuple(files) for kind, files in faults.items()})
-
-
-def _expected(store: FolderStore, recipe: Recipe) -> Iterator[tuple[str, Record | None]]:
-    """Yield the file and the record of every image that the set should have."""
-    for family in recipe.families:
-        keys = family.image_keys()
-        if family.collected:  # while they are collected, the manifest is ahead of the recipe
-            keys = iter(sorted({*keys, *(key for key in store.records if key[0] == family.name)}))
-        for key in keys:
-            record = store.records.get(key)
-            if record is not None:
-                yield record.file, record
-                continue
-            # The format of a collected image is only known from its record.
-            kinds = FORMATS.values() if family.collected else ()
-            files = [image_file(*key, kind) for kind in kinds]
-            usual = image_file(*key, FORMATS[recipe.format])
-            yield next((file for file in files if file in store.on_disk), usual), None
-
-
-def _fault(store: FolderStore, recipe: Recipe, record: Record, _: threading.Event) -> str | None:
-    return store.read_checked(record, recipe)[1]
-
-
-def _foreign(folder: Path, recipe: Recipe, expected: Collection[str]) -> Iterator[str]:
-    """Yield foreign folders and visible files, which readers of the set don't expect."""
-    folders = dict.fromkeys(recipe.folders())
-    own_files = {SET_FILE, MANIFEST_FILE, *expected}
-    if recipe.has_classes:
-        own_files.add(CLASSES_FILE)
-    for place in (None, *folders):
-        if place is not None and not (folder / place).is_dir():
-            continue
-        with os.scandir(folder / (place or ".")) as entries:
-            for entry in entries:
-                name = f"{place}/{entry.name}" if place else entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    if name not in folders:
-                        yield name + "/"
-                elif name not in own_files and not entry.name.startswith("."):
-                    yield name
+    """Find the faults of a set's files. `progress` is told the number of images checked."""
+    if isinstance(store, ShardStore):
+        return inspect_shards(store, check_shards(store, workers, progress))
+    return inspect_folder(store, workers, progress)
 
 
 def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:

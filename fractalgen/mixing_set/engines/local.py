@@ -57,15 +57,15 @@ class LocalEngine:
             )
             work = ((task.family, some) for task, keys in planned for some in batches(recipe, keys))
             with OrderedPool(draw_some, n_workers, ahead) as pool:
-                images = _counted(pool.map(work), on_drawn)
+                images = itertools.chain.from_iterable(pool.map(work))
                 for task, keys in begun:
-                    yield from task.store(itertools.islice(images, len(keys)))
+                    yield from task.store(_counted(itertools.islice(images, len(keys)), on_drawn))
 
 
 def _counted(
-    batches: Iterable[list[Drawn | Failure]], on_drawn: OnDrawn | None
+    images: Iterable[Drawn | Failure], on_drawn: OnDrawn | None
 ) -> Iterator[Drawn | Failure]:
-    for batch in batches:
-        yield from batch
+    for image in images:
+        yield image
         if on_drawn:
-            on_drawn(len(batch))
+            on_drawn(1)

@@ -24,8 +24,8 @@ from fractalgen.mixing_set.measuring.perceptual_hash import (
 from fractalgen.mixing_set.recipes.keys import MAX_INDEX
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.open_set import is_sharded
 from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import is_sharded
 from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
 __all__ = ["Group", "Spread", "Stats", "stats"]

@@ -10,7 +10,6 @@ from fractalgen.mixing_set.collecting.item import Refusal
 from fractalgen.mixing_set.merging.likeness import check_alike
 from fractalgen.mixing_set.merging.merged import Merged, Problems, described, joined_description
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.class_list import write_class_list
 from fractalgen.mixing_set.stores.folder_store import FolderStore
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.pool import OrderedPool, Progress, default_workers
@@ -27,16 +26,12 @@ def merge_folders(
     recipe = described(parts[0]).recipe
     out.make_folder()
     with out.locked():
-        out.read(overwrite=False)
+        out.read_to_add(overwrite=False)
         if out.description:
             check_alike(out, parts[0])
-        else:
-            out.check_unused(recipe.folders())
-        out.prepare([*recipe.folders()])
-        out.check_nothing_foreign(recipe)
+        out.make_ready(recipe, recipe)
         out.describe(joined_description(out.description, parts))
-        if recipe.has_classes:
-            write_class_list(out.folder, recipe)
+        out.list_classes()
         problems = Problems()
         for part in parts:
             for number, reason in part.manifest.bad_lines:
@@ -88,8 +83,6 @@ def _copy_images(
                     progress(done, len(wanted))
     except KeyboardInterrupt:
         raise BuildInterrupted(n_copied, len(wanted)) from None
-    finally:
-        out.remove_empty_folders(recipe.folders())
     return n_copied
 
 

@@ -10,8 +10,9 @@ from fractalgen.mixing_set.merging.likeness import check_alike
 from fractalgen.mixing_set.merging.merged import Merged, described
 from fractalgen.mixing_set.merging.shard_parts import merge_shards
 from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.open_set import open_set
 from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import Store, open_set
+from fractalgen.mixing_set.stores.store import Store
 from fractalgen.pool import Progress
 
 __all__ = ["merge"]

@@ -35,6 +35,7 @@ class _DamagedShardError(Exception):
 
 def merge_shards(out: ShardStore, parts: Sequence[ShardStore], progress: Progress | None) -> Merged:
     """Copy into a set what it lacks of the shards of parts; see `merge`."""
+    out.make_folder()
     with out.locked():
         out.read()
         if out.description:

@@ -3,23 +3,15 @@
 import dataclasses
 import functools
 import itertools
-import json
-import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fractalgen.color.palettes import resolve
-from fractalgen.errors import (
-    ArgumentError,
-    FractalgenError,
-    RecipeError,
-    SetError,
-    UnknownNameError,
-)
+from fractalgen.errors import ArgumentError, RecipeError
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import Family
 from fractalgen.families.classes import class_family
+from fractalgen.mixing_set.recipes.difference import Difference
 from fractalgen.mixing_set.recipes.keys import (
     FOLDER_NAME,
     MAX_INDEX,
@@ -27,9 +19,18 @@ from fractalgen.mixing_set.recipes.keys import (
     class_folder,
     class_number,
 )
-from fractalgen.registry import nearest, shown
+from fractalgen.mixing_set.recipes.options import check_whole, complete_options
+from fractalgen.mixing_set.recipes.ranges import (
+    is_in,
+    length,
+    merge_ranges,
+    nth,
+    place_in,
+    without,
+)
+from fractalgen.registry import shown
 
-__all__ = ["Difference", "FamilyRecipe", "check_whole", "family_order", "merge_ranges"]
+__all__ = ["FamilyRecipe", "family_order"]
 
 _MAX_IMAGES = 10_000_000
 
@@ -86,7 +87,7 @@ class FamilyRecipe:
         if stop > MAX_INDEX:
             reason = f"start_index + n must be at most {MAX_INDEX:,}, not {shown(stop)}"
             raise RecipeError(reason, "n")
-        complete = _complete(name, options)
+        complete = complete_options(name, options)
         return cls(name, ((start_index, stop),), complete, version=FAMILIES[name].version)
 
     @classmethod
@@ -117,7 +118,7 @@ class FamilyRecipe:
         if classes * instances > _MAX_IMAGES:
             reason = f"{classes:,} classes of {instances:,} instances are too many images for a set"
             raise RecipeError(f"{reason}, which holds at most {_MAX_IMAGES:,}", "instances")
-        complete = _complete(name, options)
+        complete = complete_options(name, options)
         numbers = ((start_class, start_class + classes),)
         made = cls(name, ((0, instances),), complete, version=kind.version, classes=numbers)
         made.check_distinct()
@@ -126,12 +127,12 @@ class FamilyRecipe:
     @property
     def n(self) -> int:
         """Number of images."""
-        return _length(self.ranges) * (self.n_classes or 1)
+        return length(self.ranges) * (self.n_classes or 1)
 
     @property
     def n_classes(self) -> int:
         """Number of classes; 0 if the images have none."""
-        return _length(self.classes)
+        return length(self.classes)
 
     def check_distinct(self) -> None:
         """Raise RecipeError if there are more classes than can be told apart."""
@@ -158,17 +159,17 @@ class FamilyRecipe:
                 f"the recipe has {theirs} of {self.name}, but this fractalgen draws version "
                 f"{known.version}"
             )
-        return known(**dict(_complete(self.name, dict(self.options))))
+        return known(**dict(complete_options(self.name, dict(self.options))))
 
     def __contains__(self, key: Key) -> bool:
-        return self.has_folder(key[0]) and _is_in(key[1], self.ranges)
+        return self.has_folder(key[0]) and is_in(key[1], self.ranges)
 
     def has_folder(self, folder: str) -> bool:
         """Whether images of this family lie in a folder of the set."""
         if not self.classes:
             return folder == self.name
         number = class_number(folder)
-        return number is not None and _is_in(number, self.classes)
+        return number is not None and is_in(number, self.classes)
 
     def folders(self) -> Iterator[str]:
         """Yield the folders of the images in order."""
@@ -193,27 +194,27 @@ class FamilyRecipe:
 
     def keys_between(self, start: int, stop: int) -> Iterator[Key]:
         """Yield the keys from the `start`-th to before the `stop`-th, without counting through."""
-        of_each = _length(self.ranges)
+        of_each = length(self.ranges)
         for place in range(start, min(stop, self.n)):
             which, index = divmod(place, of_each)
-            folder = class_folder(_nth(which, self.classes)) if self.classes else self.name
-            yield folder, _nth(index, self.ranges)
+            folder = class_folder(nth(which, self.classes)) if self.classes else self.name
+            yield folder, nth(index, self.ranges)
 
     def place_of(self, key: Key) -> int:
         """Return how many of the images come before one of them."""
         number = class_number(key[0])
-        place = _place_in(key[1], self.ranges)
+        place = place_in(key[1], self.ranges)
         if number is None:
             return place
-        return _place_in(number, self.classes) * _length(self.ranges) + place
+        return place_in(number, self.classes) * length(self.ranges) + place
 
     def without_images(self, other: "FamilyRecipe") -> "list[FamilyRecipe]":
         """Return the images that the other lacks, as recipes without overlap."""
-        ranges = _without(self.ranges, other.ranges)
+        ranges = without(self.ranges, other.ranges)
         if not self.classes:
             return [dataclasses.replace(self, ranges=ranges)] if ranges else []
-        new = _without(self.classes, other.classes)
-        shared = _without(self.classes, new)
+        new = without(self.classes, other.classes)
+        shared = without(self.classes, new)
         return [
             dataclasses.replace(self, classes=classes, ranges=some)
             for classes, some in ((shared, ranges), (new, self.ranges))
@@ -229,7 +230,7 @@ class FamilyRecipe:
         """Return a recipe that has these indices too."""
         return dataclasses.replace(self, ranges=merge_ranges((*self.ranges, *ranges)))
 
-    def differences(self, requested: "FamilyRecipe") -> "list[Difference]":
+    def differences(self, requested: "FamilyRecipe") -> list[Difference]:
         """Return the differences between this recipe and `requested`, apart from the indices."""
         if self.collected != requested.collected:
             kinds = [
@@ -273,84 +274,10 @@ class FamilyRecipe:
         return cls(name, ranges, options, version=version, classes=classes)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A key whose values in the set and in the request contradict each other."""
-
-    key: str
-    existing: Any
-    requested: Any
-
-    def __str__(self) -> str:
-        family, _, key = self.key.rpartition(".")
-        if key == "version":
-            if self.existing is None:
-                return (
-                    f"{family} was drawn by an early fractalgen, which recorded no version; this "
-                    f"one draws version {self.requested}"
-                )
-            return (
-                f"{family} has version {self.existing} in the set, but this fractalgen draws "
-                f"version {self.requested}"
-            )
-        if key == "classes":
-            if self.existing:
-                return "the set has classes, but images without classes were requested"
-            return "the set has no classes, but classes were requested"
-        existing, requested = json.dumps(self.existing), json.dumps(self.requested)
-        return f"{self.key} is {existing} in the set, but {requested} was requested"
-
-
-def check_drawable(place: str, families: Iterable[FamilyRecipe]) -> None:
-    """Raise SetError if this release would redraw the images of a family in a set differently."""
-    for family in families:
-        try:
-            _ = family.family
-        except (ValueError, UnknownNameError) as error:  # noqa: PERF203 - there are few
-            raise SetError(
-                f"{place} cannot be repaired: {error}. Use the fractalgen that drew it, or redraw "
-                "the family with --overwrite."
-            ) from None
-
-
 def family_order(name: str) -> tuple[int, str]:
     """Return a sort key: families in the order of the registry, then other folders by name."""
     names = list(FAMILIES)
     return (names.index(name), "") if name in names else (len(names), name)
-
-
-def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Sort half-open ranges, merge those that touch or overlap, and drop empty ones."""
-    merged: list[tuple[int, int]] = []
-    for start, stop in sorted(pair for pair in ranges if pair[0] < pair[1]):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-        else:
-            merged.append((start, stop))
-    return tuple(merged)
-
-
-def _without(
-    ranges: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]
-) -> tuple[tuple[int, int], ...]:
-    """Return the numbers of half-open ranges that are not in others, as ranges."""
-    left = list(ranges)
-    for start, stop in others:
-        cut = [((a, min(b, start)), (max(a, stop), b)) for a, b in left]
-        left = [pair for pairs in cut for pair in pairs]
-    return merge_ranges(left)
-
-
-def _nth(place: int, ranges: Iterable[tuple[int, int]]) -> int:
-    for start, stop in ranges:
-        if place < stop - start:
-            return start + place
-        place -= stop - start
-    raise IndexError(place)
-
-
-def _place_in(number: int, ranges: Iterable[tuple[int, int]]) -> int:
-    return sum(min(stop, number) - start for start, stop in ranges if start < number)
 
 
 def _ranges(name: str, data: Any) -> tuple[tuple[int, int], ...]:
@@ -361,51 +288,3 @@ def _ranges(name: str, data: Any) -> tuple[tuple[int, int], ...]:
         if pair[1] > MAX_INDEX:
             raise RecipeError(f"{name}: indices end at {MAX_INDEX:,}, not {pair[1]:,}")
     return merge_ranges(ranges)
-
-
-def _length(ranges: Iterable[tuple[int, int]]) -> int:
-    return sum(stop - start for start, stop in ranges)
-
-
-def _is_in(number: int, ranges: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= number < stop for start, stop in ranges)
-
-
-def check_whole(key: str, value: Any, low: int) -> None:
-    """Raise RecipeError, with the key, unless a value is a whole number from `low` on."""
-    if type(value) is not int or value < low:
-        raise RecipeError(f"{key} must be a whole number, {low} or more, not {shown(value)}", key)
-
-
-def _complete(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Check a family's options and fill in the defaults."""
-    family_type = FAMILIES[name]
-    hints = typing.get_type_hints(family_type)
-    known = [field.name for field in dataclasses.fields(typing.cast(Any, family_type))]
-    options = dict(given)
-    for key, value in options.items():
-        if key not in known:
-            raise RecipeError(f"{name} has no option '{key}': {nearest(key, known)}", key)
-        if type(value) is not hints[key]:
-            kind = {int: "a whole number", str: "text in quotes"}.get(hints[key], hints[key])
-            raise RecipeError(f"{name}: {key} must be {kind}, not {shown(value)}", key)
-    if "palette" in options:
-        options["palette"] = resolve(options["palette"])
-    try:
-        family = family_type(**options)
-    except ValueError as error:
-        at_fault, reason = _at_fault(family_type, options) or (None, error)
-        raise RecipeError(f"{name}: {reason}", at_fault) from None
-    return tuple((key, getattr(family, key)) for key in known)
-
-
-def _at_fault(family_type: Any, options: Mapping[str, Any]) -> tuple[str, ValueError] | None:
-    """Return the first option that is wrong by itself, and why; None if they clash."""
-    for key, value in options.items():
-        try:
-            family_type(**{key: value})
-        except ValueError as error:  # noqa: PERF203 - there are few options
-            return key, error
-        except (FractalgenError, OSError):  # it needs another option
-            continue
-    return None

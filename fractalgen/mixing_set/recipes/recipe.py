@@ -11,13 +11,13 @@ from fractalgen.errors import RecipeError
 from fractalgen.families.base import ImageSpec, check_size, sample_spec
 from fractalgen.families.classes import sample_instance
 from fractalgen.images.formats import FORMATS, MAX_SIDES
+from fractalgen.mixing_set.recipes.difference import Difference
 from fractalgen.mixing_set.recipes.family import (
-    Difference,
     FamilyRecipe,
-    check_whole,
     family_order,
 )
 from fractalgen.mixing_set.recipes.keys import Key, class_number
+from fractalgen.mixing_set.recipes.options import check_whole
 from fractalgen.registry import nearest, shown
 
 __all__ = ["WHOLE_SET", "Recipe"]

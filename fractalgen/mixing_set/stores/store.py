@@ -1,31 +1,37 @@
-"""A set that can be read, whether its images are files in folders or lie in shards."""
+"""What a store is: it knows where a set lies, and every name of a file there."""
 
-import contextlib
-import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fractalgen.errors import RecipeError, SetError
-from fractalgen.families import FAMILIES
-from fractalgen.families.base import check_size
-from fractalgen.files.location import open_location
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.part import Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.description import Description
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.family_summary import FamilySummary
 from fractalgen.mixing_set.stores.record import Record
-from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.stores.shard_plan import ShardPlan
+from fractalgen.mixing_set.stores.task import Task
 
-__all__ = ["Store", "find_image", "is_sharded", "open_set", "redraw"]
+__all__ = ["Store"]
 
 
 class Store(Protocol):
-    """What a `FolderStore` and a `ShardStore` have in common."""
+    """A set in a folder or in shards, as a `FolderStore` and a `ShardStore` show it.
+
+    What changes it is called with the lock held, in the order of the methods below.
+
+    Attributes
+    ----------
+    description : Description or None
+        What the set is meant to hold; None if nothing says so.
+    is_shared : bool
+        Whether several builds may draw the set, at once or in turns.
+    """
 
     description: Description | None
+    is_shared: ClassVar[bool]
 
     @property
     def name(self) -> str:
@@ -48,65 +54,65 @@ class Store(Protocol):
     def read_image(self, file: str) -> bytes:
         """Return an image's file; ImageError if it cannot be read. Safe in several threads."""
 
+    def make_folder(self) -> None:
+        """Create the folder if there is to be one; SetError if a file has its name."""
 
-def is_sharded(out: str | Path) -> bool:
-    """Whether a set lies, or would lie, in shards there without asking for them."""
-    location = open_location(out)
-    if location.folder is None:
-        return True
-    store = ShardStore(location)
-    with contextlib.suppress(SetError, OSError):
-        store.read()
-    if store.description is None:  # lost or damaged
-        return bool(store.stored())
-    return store.description.shards is not None
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the set's lock, if it has one; SetError if another process holds it."""
 
+    def read_to_add(self, *, overwrite: bool) -> None:
+        """Read what is there, which may be nothing.
 
-def open_set(place: str | Path) -> FolderStore | ShardStore:
-    """Open the set in a folder or at a URL; SetError if there is none."""
-    return ShardStore.open(place) if is_sharded(place) else FolderStore.open(place)
+        With `overwrite`, what is damaged counts as missing. Raises SetError if images cannot be
+        added to what is there.
+        """
 
+    def shards_of(self, recipe: Recipe, replaced: Collection[str]) -> ShardPlan | None:
+        """Plan the shards of a recipe, some of whose families are replaced; None without shards."""
 
-def find_image(image: str | Path) -> tuple[Store, Record]:
-    """Find an image's set and record, by the path of the image's file.
+    def make_ready(
+        self, recipe: Recipe, requested: Recipe | None = None, replaced: Collection[str] = ()
+    ) -> None:
+        """Look at what is there of a recipe, and remove what a killed build left half-written.
 
-    The file need not exist: an image in a shard is found by the path that it would have.
+        Raises SetError if images that are requested would overwrite what is not the set's.
+        """
 
-    Raises
-    ------
-    SetError
-        If no set or no record is found.
-    """
-    text = str(image) if "://" in str(image) else str(Path(image).absolute())
-    place, *within = text.replace(os.sep, "/").rsplit("/", 2)
-    if len(within) == 2 and is_sharded(place):
-        store = ShardStore.open(place)
-        return store, store.record("/".join(within))
-    return FolderStore.find(image)
+    def remove(self, families: Collection[str]) -> int:
+        """Remove the images of families, or all if no description says which there are.
 
+        Returns their number.
+        """
 
-def redraw(record: Record, size: int) -> NDArray[np.uint8]:
-    """Redraw an image from its recorded parameters, `size` pixels a side.
+    def parts_of(self, files: Collection[str]) -> Iterator[FamilyRecipe]:
+        """Yield the images of the recipe among which some files are."""
 
-    Raises
-    ------
-    SetError
-        If the image was collected, not drawn, or if its record is damaged.
-    RecipeError
-        If `size` is out of its range.
-    """
-    try:
-        check_size(size)
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
-    if record.origin is not None:
-        raise SetError(
-            f"{record.file} was collected, not drawn, so it cannot be redrawn from parameters; "
-            f"its original is {record.origin.path}"
-        )
-    if record.family not in FAMILIES:
-        raise SetError(f"this fractalgen does not have the family of {record.file}")
-    try:
-        return record.redraw(size)
-    except ValueError as error:
-        raise SetError(f"the recorded params of {record.file}: {error}") from None
+    def forget(self, files: Collection[str]) -> None:
+        """Treat files as missing."""
+
+    def tasks(
+        self, planned: Description, requested: Recipe, part: Part = ...
+    ) -> Sequence[Task[Any]]:
+        """Return the drawing of what a part of the requested images lacks."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no release has drawn any of the images."""
+
+    def describe(self, description: Description) -> None:
+        """Write the description if it changes."""
+
+    def list_classes(self) -> None:
+        """Write the list of classes if the set has classes and the list is not there."""
+
+    def adding(self) -> AbstractContextManager[None]:
+        """Prepare for `add`, and finish."""
+
+    def add(self, stored: Any) -> int:
+        """Record what a task stored; return the number of images."""
+
+    def n_missing(self, recipe: Recipe) -> int:
+        """Return the number of images that a recipe draws and that are not there."""
+
+    def family_summaries(self, requested: Recipe, part: Part) -> Iterator[FamilySummary]:
+        """Count the requested images by family: those that were added, and those before."""

@@ -10,7 +10,8 @@ from fractalgen.errors import ImageError, RecipeError, SetError
 from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.recipes.keys import MAX_INDEX
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.store import Store, open_set
+from fractalgen.mixing_set.stores.open_set import open_set
+from fractalgen.mixing_set.stores.store import Store
 from fractalgen.registry import nearest
 
 __all__ = ["contact_sheet"]

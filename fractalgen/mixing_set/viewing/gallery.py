@@ -1,61 +1,42 @@
 """A page that shows every image of a set, and opens from disk without a server."""
 
 import base64
-import io
 import itertools
-import json
 import os
 import re
-import shlex
 import threading
 import urllib.parse
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from fractalgen.color import palettes
 from fractalgen.errors import ImageError, SetError
 from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
 from fractalgen.images.decoding import square
-from fractalgen.mixing_set.measuring.image_measures import edge_density
 from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.open_set import open_set
 from fractalgen.mixing_set.stores.record import Record
-from fractalgen.mixing_set.stores.store import Store, open_set
+from fractalgen.mixing_set.viewing.gallery_entry import Entry
+from fractalgen.mixing_set.viewing.gallery_page import (
+    PER_SHEET,
+    TILE,
+    gallery_page,
+    script_json,
+    sheet_of,
+)
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
 __all__ = ["GallerySummary", "gallery"]
 
-_TILE = 112  # pixels; a multiple of 16, so that JPEG's blocks do not cross tiles
-_SHEET_SIDE = 10  # tiles
-_PER_SHEET = _SHEET_SIDE**2
-_QUALITY = 70
 
 _PAGE = "index.html"
 _MARK = b'content="fractalgen gallery"'
 _OWN_FOLDERS = {"sheets": re.compile(r"\d{4,}\.jpg"), "records": re.compile(r"\d{4,}\.js")}
 _LEFTOVER = re.compile(r"\.fractalgen-.*\.part")
-
-_HUES = (
-    *("red", "orange", "yellow", "lime", "green", "emerald"),
-    *("cyan", "azure", "blue", "violet", "magenta", "rose"),
-)
-_N_HUES = len(_HUES)
-_GREY = _N_HUES
-_MAX_GREY_CHROMA = 20.0  # mean of a grey image, of 255
-_N_COMPLEXITIES = 20
-
-_OTHER_PALETTE = "random or custom"
-_NO_PALETTE = "none"
-_LINE_LENGTH = 60
-_HEX = re.compile(r"#[0-9a-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -80,22 +61,7 @@ class GallerySummary:
     left_out: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """An image on the page, without its pixels."""
-
-    record: Record
-    hue: int
-    complexity: int
-    colors: tuple[tuple[str, str, tuple[str, ...]], ...]  # where in the params, palette, colours
-
-    @property
-    def palettes(self) -> list[str]:
-        names = {name for _, name, _ in self.colors}
-        return sorted(names - {_OTHER_PALETTE}) or sorted(names) or [_NO_PALETTE]
-
-
-_Decoded: TypeAlias = tuple[_Entry, NDArray[np.uint8]]
+_Decoded: TypeAlias = tuple[Entry, NDArray[np.uint8]]
 
 
 def gallery(
@@ -141,10 +107,10 @@ def gallery(
 
     def decode(record: Record, _: threading.Event) -> _Decoded | str:
         try:
-            rgb = square(store.read_image(record.file), _TILE)
+            rgb = square(store.read_image(record.file), TILE)
         except ImageError as error:
             return f"{record.file}: {error}"
-        return _entry(record, rgb), rgb
+        return Entry.of(record, rgb), rgb
 
     def decoded(pool: OrderedPool[Record, _Decoded | str]) -> Iterator[_Decoded]:
         for done, found in enumerate(pool.map(records), 1):
@@ -155,19 +121,19 @@ def gallery(
             if progress:
                 progress(done, len(records))
 
-    entries: list[_Entry] = []
+    entries: list[Entry] = []
     chunks: list[str] = []
     sheets: list[bytes] = []
     n_bytes = 0
     with OrderedPool(decode, default_workers()) as pool:
         images = decoded(pool)
         for number in itertools.count():
-            batch = list(itertools.islice(images, _PER_SHEET))
+            batch = list(itertools.islice(images, PER_SHEET))
             if not batch:
                 break
             entries += [entry for entry, _ in batch]
-            chunk = _script_json([_large_view(entry) for entry, _ in batch])
-            sheet = _sheet([rgb for _, rgb in batch])
+            chunk = script_json([entry.large_view() for entry, _ in batch])
+            sheet = sheet_of([rgb for _, rgb in batch])
             if single_file:
                 chunks.append(chunk)
                 sheets.append(sheet)
@@ -189,10 +155,19 @@ def gallery(
     if isinstance(store, FolderStore) and not single_file:
         root = _relative_url(store.folder, page.parent)
     with atomic_file(page) as file:
-        for text in _page(store, entries, root, chunks, encoded):
+        for text in gallery_page(store, entries, root, chunks, encoded):
             file.write(text.encode())
     n_bytes += page.stat().st_size
     return GallerySummary(page, len(entries), n_bytes, tuple(left_out))
+
+
+def _relative_url(folder: Path, base: Path) -> str:
+    """Return the URL of a folder, with a final slash, for links on a page in `base`."""
+    try:
+        relative = os.path.relpath(folder.resolve(), base.resolve())
+    except ValueError:  # on another drive
+        return folder.resolve().as_uri() + "/"
+    return urllib.parse.quote(os.fsencode(Path(relative).as_posix())) + "/"
 
 
 def _check_out(out: Path, folder: Path | None, *, single_file: bool, overwrite: bool) -> None:
@@ -247,174 +222,3 @@ def _clear(out: Path) -> None:
         remove_leftovers(out / name)
         for path in (out / name).iterdir():
             path.unlink()
-
-
-def _entry(record: Record, rgb: NDArray[np.uint8]) -> _Entry:
-    params = None if record.params is None else json.loads(record.params)
-    complexity = min(_N_COMPLEXITIES - 1, int(edge_density(rgb) * _N_COMPLEXITIES))
-    return _Entry(record, _hue(rgb), complexity, tuple(_colors(params)))
-
-
-def _hue(rgb: NDArray[np.uint8]) -> int:
-    """Return which twelfth of the hue circle most of an image's chroma is in, or grey."""
-    hue, saturation, value = np.moveaxis(
-        np.asarray(Image.fromarray(rgb).convert("HSV"), np.float64), -1, 0
-    )
-    chroma = saturation * value / 255
-    if chroma.mean() < _MAX_GREY_CHROMA:
-        return _GREY
-    sectors = np.rint(hue * _N_HUES / 256).astype(np.int64) % _N_HUES
-    return int(np.bincount(sectors.ravel(), chroma.ravel(), _N_HUES).argmax())
-
-
-def _colors(value: Any, where: str = "") -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield every list of colours in an image's params: where it is, its palette, its colours."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _colors(inner, f"{where}.{key}".lstrip("."))
-    elif isinstance(value, list):
-        if len(value) > 1 and all(isinstance(one, str) and _HEX.fullmatch(one) for one in value):
-            colors = tuple(value)
-            yield where, _palette_name(colors), colors
-        else:
-            for inner in value:
-                yield from _colors(inner, where)
-
-
-@lru_cache(maxsize=4096)
-def _palette_name(colors: tuple[str, ...]) -> str:
-    """Return the name of the shipped palette that has these colours; families may drop some."""
-    for name in palettes.names():
-        if set(colors) <= set(palettes.load(name).colors):
-            return name
-    return _OTHER_PALETTE
-
-
-def _sheet(tiles: list[NDArray[np.uint8]]) -> bytes:
-    """Return thumbnails as one JPEG, in rows; the last sheet is as large as the others."""
-    sheet = np.zeros((_SHEET_SIDE, _SHEET_SIDE, _TILE, _TILE, 3), np.uint8)
-    for place, tile in enumerate(tiles):
-        sheet[divmod(place, _SHEET_SIDE)] = tile
-    side = _SHEET_SIDE * _TILE
-    image = Image.fromarray(sheet.swapaxes(1, 2).reshape(side, side, 3))
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=_QUALITY, optimize=True)
-    return data.getvalue()
-
-
-def _large_view(entry: _Entry) -> dict[str, Any]:
-    """Return what the large view shows. Numbers are text, because JavaScript rounds long ones."""
-    record = entry.record
-    shown: dict[str, Any] = {"size": f"{record.width} x {record.height} px"}
-    if record.origin is not None:
-        origin = (record.origin.path, record.origin.url)
-        return shown | {"origin": " in ".join(text for text in origin if text)}
-    shown |= {"seed": str(record.seed), "attempt": str(record.attempt), "colors": entry.colors}
-    return shown | {"params": _readable(json.loads(record.params or "{}"))}
-
-
-def _readable(value: Any, indent: int = 0) -> str:
-    """Return JSON with one line for each flat list, and for each part that fits on one."""
-    line = json.dumps(value, ensure_ascii=False)
-    nested = isinstance(value, dict) or (
-        isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value)
-    )
-    if len(line) + indent <= _LINE_LENGTH or not nested:
-        return line
-    inner = indent + 2
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: {_readable(one, inner)}" for key, one in value.items()]
-    else:
-        parts = [_readable(one, inner) for one in value]
-    margin = "\n" + " " * inner
-    body = f",{margin}".join(parts)
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    return f"{opening}{margin}{body}\n{' ' * indent}{closing}"
-
-
-def _page(
-    store: Store,
-    entries: list[_Entry],
-    root: str | None,
-    chunks: list[str],
-    sheets: Iterable[str],
-) -> Iterator[str]:
-    """Yield the page's text.
-
-    `root` is the URL of the set's files if they can be shown, and `chunks` and `sheets` are what
-    the page holds itself.
-    """
-    families = Counter(entry.record.key[0] for entry in entries)
-    counts = Counter(name for entry in entries for name in entry.palettes)
-    last = (_OTHER_PALETTE, _NO_PALETTE)
-    names = sorted(set(counts) - set(last)) + [name for name in last if name in counts]
-    numbers = {name: number for number, name in enumerate(names)}
-    runs: list[list[Any]] = []  # family, extension, first index, number of images
-    for entry in entries:
-        family, index = entry.record.key
-        extension = entry.record.file.rpartition(".")[2]
-        if runs and runs[-1][:2] == [family, extension] and sum(runs[-1][2:]) == index:
-            runs[-1][3] += 1
-        else:
-            runs.append([family, extension, index, 1])
-    path = store.name
-    data = {
-        "root": root,
-        "command": shlex.quote(f"./{path}" if path.startswith("-") else path),
-        "tile": _TILE,
-        "side": _SHEET_SIDE,
-        "runs": runs,
-        "paletteNames": names,
-        "palettes": [[numbers[name] for name in entry.palettes] for entry in entries],
-        "hue": [entry.hue for entry in entries],
-        "complexity": [entry.complexity for entry in entries],
-    }
-    pieces: Iterator[str] = (
-        _environment()
-        .get_template("gallery.html")
-        .generate(
-            title=store.folder.resolve().name if store.folder else store.name,
-            details=_details(store, len(entries)),
-            families=families,
-            palettes=[(name, counts[name]) for name in names],
-            hues=_HUES,
-            n_complexities=_N_COMPLEXITIES,
-            data=_script_json(data),
-            chunks=chunks,
-            sheets=sheets,
-        )
-    )
-    return pieces
-
-
-def _relative_url(folder: Path, base: Path) -> str:
-    """Return the URL of a folder, with a final slash, for links on a page in `base`."""
-    try:
-        relative = os.path.relpath(folder.resolve(), base.resolve())
-    except ValueError:  # on another drive
-        return folder.resolve().as_uri() + "/"
-    return urllib.parse.quote(os.fsencode(Path(relative).as_posix())) + "/"
-
-
-def _details(store: Store, n: int) -> list[str]:
-    details = [f"{n:,} image{'' if n == 1 else 's'}"]
-    if store.description:
-        recipe = store.description.recipe
-        details += [f"{recipe.size} px", f"seed {recipe.seed}"]
-        details.append(f"drawn with fractalgen {', '.join(store.description.drawn_with)}")
-    return details
-
-
-def _script_json(value: Any) -> str:
-    """Return JSON that is safe inside a script element, whatever texts it holds."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("fractalgen.mixing_set.viewing"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

@@ -251,7 +251,8 @@ def test_the_summary_counts_attempts(tmp_path):
     assert summary.n_bytes == sum(p.stat().st_size for p in (tmp_path / "ifs").iterdir())
 
 
-def test_progress_reaches_the_total(tmp_path):
+@pytest.mark.parametrize("options", [{}, {"shard_size": 2}])
+def test_progress_reaches_the_total(tmp_path, options):
     seen = []
-    build(ifs_recipe(5), tmp_path, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(done, 5) for done in range(6)]
+    build(ifs_recipe(5), tmp_path, progress=lambda done, n: seen.append((done, n)), **options)
+    assert seen == [(i, 5) for i in range(6)]

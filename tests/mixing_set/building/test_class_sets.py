@@ -18,7 +18,7 @@ from fractalgen.mixing_set.measuring.stats import stats
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.recipes.toml_file import read_recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
-from fractalgen.mixing_set.stores.store import redraw
+from fractalgen.mixing_set.stores.open_set import redraw
 from fractalgen.mixing_set.viewing.contact_sheet import contact_sheet
 from fractalgen.mixing_set.viewing.gallery import gallery
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree

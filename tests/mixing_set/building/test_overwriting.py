@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from fractalgen.errors import SetError
-from fractalgen.mixing_set.building.build import BuildInterrupted, build, repair
+from fractalgen.mixing_set.building.build import build, repair
+from fractalgen.mixing_set.building.summary import BuildInterrupted
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree

@@ -20,8 +20,8 @@ from fractalgen.mixing_set.recipes.part import Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
 from fractalgen.mixing_set.stores.shard_plan import ShardPlan
-from fractalgen.mixing_set.stores.shard_store import ShardStore, ShardTask
-from fractalgen.mixing_set.stores.task import Failure
+from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.stores.task import Failure, ShardTask
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, stamps, tree
 
 SHARD_SIZE = 3

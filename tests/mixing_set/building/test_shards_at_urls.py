@@ -15,8 +15,8 @@ from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.measuring.stats import stats
 from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.stores.open_set import find_image
 from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import find_image
 from tests.mixing_set.small_sets import SIZE, tree
 
 RECIPE = Recipe(SIZE, families={"fractal-db": {"classes": 3, "instances": 4}})

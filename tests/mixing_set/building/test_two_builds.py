@@ -44,6 +44,9 @@ def test_they_go_through_the_shards_in_another_order(tmp_path):
     build(ifs_recipe(N), place, shard_size=SHARD_SIZE)
     store = ShardStore.open(place)
     store.remove_all()
-    orders = [[task.shard.number for task in store.tasks({"ifs"})] for _ in range(5)]
+    orders = [
+        [task.shard.number for task in store.tasks(store.description, ifs_recipe(N))]
+        for _ in range(5)
+    ]
     assert all(sorted(order) == list(range(N // SHARD_SIZE)) for order in orders)
     assert len(set(map(tuple, orders))) == 5

@@ -15,7 +15,7 @@ from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
-from fractalgen.mixing_set.stores.store import redraw
+from fractalgen.mixing_set.stores.open_set import redraw
 from fractalgen.mixing_set.viewing.contact_sheet import contact_sheet
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
 
@@ -60,6 +60,18 @@ def test_a_set_of_another_version_is_refused_until_overwritten(small_set, monkey
     assert build(ifs_recipe(), small_set, overwrite=True).n_drawn == 6
     build(ifs_recipe(), small_set.parent / "fresh")
     assert tree(small_set) == tree(small_set.parent / "fresh")
+
+
+@pytest.mark.parametrize("options", [{}, {"shard_size": 2}])
+def test_another_release_that_draws_on_is_recorded(tmp_path, monkeypatch, options):
+    build(ifs_recipe(2), tmp_path, **options)
+    monkeypatch.setattr("fractalgen.mixing_set.building.work.__version__", "99.0")
+    assert not build(ifs_recipe(2), tmp_path).notes
+    releases = [fractalgen.__version__]
+    assert recorded(tmp_path)["versions"]["fractalgen"] == releases
+    (note,) = build(ifs_recipe(4), tmp_path).notes
+    assert "continued with 99.0" in note
+    assert recorded(tmp_path)["versions"]["fractalgen"] == [*releases, "99.0"]
 
 
 def test_another_familys_version_is_nobodys_business(small_set, monkeypatch):

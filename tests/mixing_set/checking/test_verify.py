@@ -6,7 +6,7 @@ from fractalgen.errors import SetError
 from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.stores.folder_store import FolderStore
-from fractalgen.mixing_set.stores.store import redraw
+from fractalgen.mixing_set.stores.open_set import redraw
 from tests.mixing_set.small_sets import ifs_recipe, names_in, tree
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fractalgen.errors import RecipeError, UnknownNameError
 from fractalgen.families import sample
-from fractalgen.mixing_set.recipes.family import FamilyRecipe, merge_ranges
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.ranges import merge_ranges
 from fractalgen.mixing_set.recipes.recipe import Recipe
 
 pairs = st.tuples(st.integers(0, 60), st.integers(0, 60))
