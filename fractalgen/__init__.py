@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fractalgen.evaluation.evaluate import evaluate
     from fractalgen.evaluation.inspect import inspect
     from fractalgen.experiments.comparing import train_and_compare
+    from fractalgen.experiments.method_page import show_methods
     from fractalgen.families import FAMILIES, render, sample
     from fractalgen.families.base import ImageSpec
     from fractalgen.mixing_set.building.build import build
@@ -47,6 +48,7 @@ _HOMES = {
     "merge": "fractalgen.mixing_set.merging.merge",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
+    "show_methods": "fractalgen.experiments.method_page",
     "stats": "fractalgen.mixing_set.measuring.stats",
     "train": "fractalgen.training.train",
     "train_and_compare": "fractalgen.experiments.comparing",
@@ -76,6 +78,7 @@ __all__ = [
     "merge",
     "render",
     "sample",
+    "show_methods",
     "stats",
     "train",
     "train_and_compare",

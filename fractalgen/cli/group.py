@@ -40,6 +40,7 @@ COMMANDS = {
     "gallery": "gallery:gallery",
     "render": "render:render",
     "show-ipmix": "show_ipmix:show_ipmix",
+    "show-methods": "show_methods:show_methods",
     "train-with-set": "train_with_set:train_with_set",
     "corrupt": "corrupt:corrupt",
     "evaluate": "evaluate:evaluate",

@@ -53,6 +53,7 @@ class AugMaxMethod(AugMixConfig, Method):
     consistency: float = 10.0
 
     name: ClassVar[str] = "augmax"
+    uses_network: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

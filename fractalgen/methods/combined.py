@@ -68,7 +68,7 @@ class Combined(Method):
                 object.__setattr__(self, own, getattr(part, theirs))
             parts.append(part)
         object.__setattr__(self, "parts", tuple(parts))
-        mixing = [part.name for part in parts if not _overrides(part, "views")]
+        mixing = [part.name for part in parts if not part.overrides("views")]
         if self.combine != "sequence" and len(mixing) < 2:
             raise ArgumentError(
                 f"combine {self.combine} chooses among methods that mix the views, and {self.name} "
@@ -94,7 +94,7 @@ class Combined(Method):
         self, mixing_set: MixingSet | None, mean: Sequence[float], std: Sequence[float]
     ) -> Views:
         """Make the views of the one part that does so."""
-        makers = [part for part in self.parts if _overrides(part, "views")]
+        makers = [part for part in self.parts if part.overrides("views")]
         return (makers or self.parts)[0].views(mixing_set, mean, std)
 
     def on_device(self, batch: Batch, network: nn.Module, rng: np.random.Generator) -> Batch:
@@ -106,7 +106,7 @@ class Combined(Method):
         return dataclasses.replace(batch, drawn=drawn)
 
     def _chosen(self, progress: float, rng: np.random.Generator) -> list[Method]:
-        first = [part for part in self.parts if _overrides(part, "views")]
+        first = [part for part in self.parts if part.overrides("views")]
         rest = [part for part in self.parts if part not in first]
         if self.combine == "random":
             rest = [rest[rng.integers(len(rest))]]
@@ -117,7 +117,7 @@ class Combined(Method):
     def forward(self, batch: Batch, model: nn.Module) -> tuple[torch.Tensor, ...]:
         """Call the forward pass of the chosen part that changes it."""
         for part in self.parts:
-            if part.name in batch.drawn and _overrides(part, "forward"):
+            if part.name in batch.drawn and part.overrides("forward"):
                 drawn = batch.drawn[part.name]
                 return part.forward(dataclasses.replace(batch, drawn=drawn), model)
         return super().forward(batch, model)
@@ -125,7 +125,7 @@ class Combined(Method):
     def loss(self, batch: Batch, logits: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Return the loss of the chosen part that changes it."""
         for part in self.parts:
-            if part.name in batch.drawn and _overrides(part, "loss"):
+            if part.name in batch.drawn and part.overrides("loss"):
                 drawn = batch.drawn[part.name]
                 return part.loss(dataclasses.replace(batch, drawn=drawn), logits)
         return super().loss(batch, logits)
@@ -148,7 +148,7 @@ def combined(kinds: tuple[type[Method], ...]) -> type[Combined]:
         if count > 1:
             raise RunUsageError(f"the method {name} has {kind.name} more than once")
     for hook, words in _HOOKS.items():
-        owners = [kind.name for kind in kinds if _overrides(kind, hook)]
+        owners = [kind.name for kind in kinds if kind.overrides(hook)]
         if len(owners) > 1:
             raise RunUsageError(f"{' and '.join(owners)} both {words}; only one method can do that")
     counts = Counter(field.name for kind in kinds for field in dataclasses.fields(kind))
@@ -172,6 +172,7 @@ def combined(kinds: tuple[type[Method], ...]) -> type[Combined]:
             "kinds": kinds,
             "sources": sources,
             "uses_set": any(kind.uses_set for kind in kinds),
+            "uses_network": any(kind.uses_network for kind in kinds),
             "__module__": __name__,
             "__doc__": f"Train by {', '.join(kind.name for kind in kinds)}; see `combined`.",
         },
@@ -184,8 +185,3 @@ def combined(kinds: tuple[type[Method], ...]) -> type[Combined]:
     }
     found: type[Combined] = made
     return found
-
-
-def _overrides(part: Method | type[Method], hook: str) -> bool:
-    kind = part if isinstance(part, type) else type(part)
-    return getattr(kind, hook) is not getattr(Method, hook)

@@ -63,6 +63,7 @@ class CoMixup(Method):
     alpha: float = 2.0
 
     name: ClassVar[str] = "co-mixup"
+    uses_network: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "group", whole_number("group", self.group, 2, 1000))

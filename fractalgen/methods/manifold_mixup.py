@@ -40,6 +40,7 @@ class ManifoldMixup(Method):
     n_stages: int = 2
 
     name: ClassVar[str] = "manifold-mixup"
+    uses_network: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", real_number("alpha", self.alpha, 0.01, 1000))

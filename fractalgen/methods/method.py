@@ -98,13 +98,21 @@ class Method:
         The name in `fractalgen.methods.METHODS`.
     uses_set : bool
         Whether `views` needs a mixing set.
+    uses_network : bool
+        Whether `on_device` needs the network; otherwise it changes images without one.
     recipes : mapping
         Options that belong to a training recipe: ``paper``, ``official`` or ``fractalgen``.
     """
 
     name: ClassVar[str]
     uses_set: ClassVar[bool] = False
+    uses_network: ClassVar[bool] = False
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    @classmethod
+    def overrides(cls, hook: str) -> bool:
+        """Whether this method has its own `views`, `on_device`, `forward` or `loss`."""
+        return getattr(cls, hook) is not getattr(Method, hook)
 
     @classmethod
     def options_in(cls, by_method: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

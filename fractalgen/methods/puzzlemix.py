@@ -67,6 +67,7 @@ class PuzzleMix(Method):
     transport: bool = True
 
     name: ClassVar[str] = "puzzlemix"
+    uses_network: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", real_number("alpha", self.alpha, 0.01, 1000))

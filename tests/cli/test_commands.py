@@ -382,6 +382,7 @@ def test_help_lists_every_command(run, arguments):
         "export",
         "render",
         "show-ipmix",
+        "show-methods",
         "train-with-set",
         "evaluate",
         "compare",

@@ -7,7 +7,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("arguments", [("train-with-set",), ("evaluate", "runs/one")])
+@pytest.mark.parametrize(
+    "arguments", [("train-with-set",), ("evaluate", "runs/one"), ("show-methods", "a.png")]
+)
 def test_a_command_that_needs_torch_says_how_to_get_it(run, arguments):
     result = run(*arguments)
     assert result.exit_code == 1
@@ -15,7 +17,7 @@ def test_a_command_that_needs_torch_says_how_to_get_it(run, arguments):
     assert "pip install 'fractalgen-ipmix[train]'" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["train-with-set", "evaluate", "compare"])
+@pytest.mark.parametrize("command", ["train-with-set", "evaluate", "compare", "show-methods"])
 def test_help_needs_no_torch(run, command):
     result = run(command, "--help")
     assert result.exit_code == 0

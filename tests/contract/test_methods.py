@@ -108,6 +108,14 @@ def test_the_same_seed_gives_the_same_batch(method):
     assert torch.equal(first.labels, torch.arange(N) % N_CLASSES)
 
 
+def test_it_says_whether_it_needs_a_network_before_the_forward_pass(method):
+    if method.uses_network:
+        with pytest.raises((AttributeError, TypeError)):
+            batch_of(method, None)
+    else:
+        batch_of(method, None)
+
+
 def test_label_weights_sum_to_one(method):
     targets = batch_of(method, network()).targets
     if targets.is_floating_point():

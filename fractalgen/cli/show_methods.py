@@ -1,0 +1,77 @@
+"""``fractalgen show-methods``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fractalgen.cli import options
+from fractalgen.cli.group import PlainCommand, WrongUsage
+
+
+@click.command("show-methods", cls=PlainCommand)
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=options.PATH)
+@click.option(
+    "--methods",
+    type=options.NAMES,
+    help="Training methods, with options as in 'compare --methods': augmix,ipmix:k=4,pixmix+cutmix."
+    "  [default: all that change images without a network]",
+)
+@click.option(
+    "--set",
+    "mixing_set",
+    metavar="SET",
+    type=options.PLACE,
+    default="ipmix-set",
+    show_default=True,
+    help="Images to mix with: a mixing set, any other folder, or the URL of a set in shards.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=options.PATH,
+    default="methods.png",
+    show_default=True,
+    help="File to write: .png, .jpg or .webp.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the first column; each other column has the next.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(16, 512),
+    default=128,
+    show_default=True,
+    help="Side of the mixed images, in pixels. From 128 on, the methods have their options for "
+    "ImageNet, otherwise those for CIFAR.",
+)
+def show_methods(
+    photos: tuple[Path, ...],
+    methods: tuple[str, ...] | None,
+    mixing_set: str,
+    output: Path,
+    **given: Any,
+) -> None:
+    """Draw a page that shows what training methods do to photos.
+
+    PHOTO is an image file, of which the central square is used; give one to eight. The page has a
+    row for each method: the same photos, changed with eight seeds. Methods that need a network that
+    is being trained, such as augmax and puzzlemix, are not shown.
+    """
+    options.prepare_torch("show-methods")
+
+    from fractalgen.bank.source import as_place
+    from fractalgen.cli.output import check_output, save_image
+    from fractalgen.experiments.method_page import show_methods as draw
+
+    check_output(output, as_place("--set", mixing_set))
+    for photo in photos:
+        if output.exists() and photo.exists() and output.samefile(photo):
+            raise WrongUsage(f"{output} is an input image; give another name with -o")
+    save_image(draw(photos, methods, mixing_set=mixing_set, **given), output)
