@@ -6,6 +6,7 @@ The kernels have it as `fractalgen.kernels.random_bits`.
 
 import hashlib
 import operator
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, overload
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
 
-__all__ = ["bits_at", "rng_for", "seed_for", "uniform", "whole"]
+__all__ = ["bits_at", "rng_for", "seed_for", "seeds_for", "uniform", "whole"]
 
 _MASK_64 = (1 << 64) - 1
 _GAMMA = 0x9E3779B97F4A7C15
@@ -106,3 +107,10 @@ def seed_for(seed: int, epoch: int, index: int) -> int:
             f"seed, epoch and index must be whole numbers, not {shown((seed, epoch, index))}"
         ) from None
     return state
+
+
+def seeds_for(seed: int, epoch: int, indices: Sequence[int]) -> list[int]:
+    """Return `seed_for` of many images, whose indices are from 0 to 2**64 - 1, faster."""
+    state = bits_at((bits_at(seed & _MASK_64, 0) + epoch) & _MASK_64, 0)
+    seeds: list[int] = bits_at(state + np.array(indices, np.uint64), 0).tolist()
+    return seeds

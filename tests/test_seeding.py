@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fractalgen.errors import ArgumentTypeError
-from fractalgen.seeding import bits_at, rng_for, seed_for, uniform, whole
+from fractalgen.seeding import bits_at, rng_for, seed_for, seeds_for, uniform, whole
 
 
 def draws(*key):
@@ -79,3 +79,11 @@ def test_bits_of_arrays_are_those_of_their_numbers():
     np.testing.assert_array_equal(bits, np.array(expected, np.uint64))
     np.testing.assert_array_equal(bits_at(seeds, 5), bits[:, 1])
     np.testing.assert_array_equal(bits_at(2**63, places), bits[2])
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**63, 2**64 - 1])
+def test_seeds_of_many_images_are_those_of_each(seed):
+    indices = [0, 3, 59_999, 2**64 - 1]
+    expected = [seed_for(seed, 2, index) for index in indices]
+    assert seeds_for(seed, 2, indices) == expected
+    assert seeds_for(seed, 2, []) == []

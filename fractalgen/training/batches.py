@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fractalgen.errors import RunError
 from fractalgen.methods.method import Views
-from fractalgen.seeding import rng_for, seed_for
+from fractalgen.seeding import rng_for, seeds_for
 from fractalgen.training.datasets.data_set import ImageData
 
 __all__ = ["BatchLoader", "EpochOrder", "TrainingBatches"]
@@ -68,9 +68,8 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
         epoch, indices = batch
         train = self.data.train
         try:
-            crop_seeds = [seed_for(self._crop_seed, epoch, index) for index in indices]
-            pixels = train.for_training(indices, crop_seeds)
-            views = self.views(pixels, [seed_for(self.seed, epoch, index) for index in indices])
+            pixels = train.for_training(indices, seeds_for(self._crop_seed, epoch, indices))
+            views = self.views(pixels, seeds_for(self.seed, epoch, indices))
         except RunError as error:
             return error
         return views, torch.from_numpy(train.labels[indices])

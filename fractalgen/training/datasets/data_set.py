@@ -1,6 +1,7 @@
 """The interface of data sets for training and evaluation."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,7 @@ class _Part:
     images: Images
     indices: NDArray[np.int64]
 
-    @property
+    @functools.cached_property  # once, because every batch asks for them
     def labels(self) -> NDArray[np.int64]:
         return self.images.labels[self.indices]
 
