@@ -91,7 +91,7 @@ class Training:
             self.optimizer,
             loader or self.loader,
             self.accelerator,
-            N_CLASSES,
+            self.batches.data,
         )
 
 

@@ -19,8 +19,10 @@ from fractalgen.files.regular_file import open_regular
 __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
+    "Box",
     "check_hash",
     "looks_like_image",
+    "part_of",
     "read_image_file",
     "read_rgb",
     "read_square",
@@ -30,6 +32,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+Box = tuple[int, int, int, int]
+"""The left, top, right and bottom edges of a part of an image, in pixels."""
 
 MAX_BYTES = 256 << 20
 """A longer file is refused before it is read."""
@@ -41,6 +46,7 @@ _KINDS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "JPE
 
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 _ORIENTATION_TAG = 0x0112
+_ON_SIDE = (5, 6, 7, 8)  # the orientations in which width and height change places
 _MAX_WARNINGS = 100  # of one image
 _SPARE = 2  # a JPEG is decoded at least at this many times the requested size
 
@@ -203,7 +209,7 @@ def _flat(image: Image.Image) -> tuple[Image.Image, str | None]:
         layer = upright.convert("RGBA")
         upright = Image.new("RGBA", layer.size, (0, 0, 0, 255))
         upright.alpha_composite(layer)
-    return upright.convert("RGB"), extension
+    return upright if upright.mode == "RGB" else upright.convert("RGB"), extension
 
 
 def _from_deep_grey(image: Image.Image) -> NDArray[np.uint8]:
@@ -250,7 +256,22 @@ def _resized_centre(image: Image.Image, width: float, height: float, size: int) 
 
 
 def _square_of_jpeg(data: bytes, size: int) -> Image.Image | None:
-    """Decode a plain JPEG at a fraction of its scale; return None for anything else.
+    """Decode a plain JPEG at a fraction of its scale; return None for anything else."""
+
+    def decode(image: ImageFile.ImageFile) -> Image.Image:
+        # The last pixels reach beyond the image if the scale does not divide its sides.
+        scaled = image.draft(None, (_SPARE * size, _SPARE * size))
+        _, (_, _, inner_width, inner_height) = scaled or ("", (0, 0, *image.size))
+        found = _resized_centre(image, inner_width, inner_height, size)
+        return ImageOps.exif_transpose(found)
+
+    return _from_plain_jpeg(data, decode)
+
+
+def _from_plain_jpeg(
+    data: bytes, decode: Callable[[ImageFile.ImageFile], Image.Image]
+) -> Image.Image | None:
+    """Return as RGB what is decoded from a plain JPEG; None for anything else.
 
     If that fails, `to_rgb` explains what is wrong with the file.
     """
@@ -261,12 +282,35 @@ def _square_of_jpeg(data: bytes, size: int) -> Image.Image | None:
             width, height = image.size
             if image.mode not in ("RGB", "L") or width * height > MAX_PIXELS:
                 return None
-            # The last pixels reach beyond the image if the scale does not divide its sides.
-            scaled = image.draft(None, (_SPARE * size, _SPARE * size))
-            _, (_, _, inner_width, inner_height) = scaled or ("", (0, 0, *image.size))
-            found = _resized_centre(image, inner_width, inner_height, size)
-            return ImageOps.exif_transpose(found).convert("RGB")
+            found = decode(image)
+            return found if found.mode == "RGB" else found.convert("RGB")
     except Warning:
         raise
     except Exception:  # decoders raise anything when a file is damaged
         return None
+
+
+def part_of(data: bytes, choose: Callable[[int, int], Box], size: int) -> Image.Image:
+    """Decode the part of an image that will be resized to `size`, as RGB.
+
+    `choose` returns the part for a width and height, whenever it is called. A JPEG is decoded at
+    the smallest scale that leaves the part twice `size`. Raises ImageError as `to_rgb` does.
+    """
+
+    def decode(image: ImageFile.ImageFile) -> Image.Image:
+        width, height = image.size
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        box = choose(height, width) if orientation in _ON_SIDE else choose(width, height)
+        spare = max(1, min(box[2] - box[0], box[3] - box[1]) // (_SPARE * size))
+        scaled = image.draft(None, (width // spare, height // spare)) if spare > 1 else None
+        scale = width / scaled[1][2] if scaled else 1
+        image.load()
+        upright = ImageOps.exif_transpose(image) if orientation not in (0, 1) else image
+        left, top, right, bottom = (round(edge / scale) for edge in box)
+        return upright.crop((left, top, right, bottom))
+
+    found = _despite_warnings(lambda: _from_plain_jpeg(data, decode))
+    if found is None:
+        whole = to_rgb_image(data)
+        found = whole.crop(choose(*whole.size))
+    return found

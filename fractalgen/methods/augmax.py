@@ -18,7 +18,7 @@ from fractalgen.bank import MixingSet
 from fractalgen.methods.method import Batch, Method, Views
 from fractalgen.methods.saliency import frozen_statistics
 from fractalgen.seeding import bits_at
-from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.torch.datasets import level_tensor
 from fractalgen.torch.losses import jsd_loss
 
 __all__ = ["AugMaxMethod"]
@@ -155,4 +155,4 @@ def _views(
     others = [bits_at(int(seed), 0) for seed in seeds]
     one = mixed.batch(pixels, seeds, mean=mean, std=std, layout="NCHW")
     chains = chain.batch(pixels, others, views=n_chains, mean=mean, std=std, layout="NCHW")
-    return (normalized_tensor(pixels, mean, std), *map(torch.from_numpy, (one, *chains)))
+    return (level_tensor(pixels), *map(torch.from_numpy, (one, *chains)))

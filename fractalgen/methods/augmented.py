@@ -16,7 +16,7 @@ from fractalgen.augment.augmenter import Augmenter
 from fractalgen.bank import MixingSet
 from fractalgen.errors import ArgumentError
 from fractalgen.methods.method import Batch, Method, Views
-from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.torch.datasets import level_tensor
 from fractalgen.torch.losses import jsd_loss
 
 __all__ = ["Augmented"]
@@ -86,5 +86,4 @@ def _clean_and_mixed(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> tuple[torch.Tensor, ...]:
-    clean = normalized_tensor(pixels, mean, std)
-    return (clean, *_mixed(pixels, seeds, aug, mean, std, n_views=2))
+    return (level_tensor(pixels), *_mixed(pixels, seeds, aug, mean, std, n_views=2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from fractalgen.bank import MixingSet
-from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.torch.datasets import level_tensor
 
 __all__ = ["Batch", "Method", "Views"]
 
@@ -22,8 +21,10 @@ Views = Callable[[NDArray[np.uint8], Sequence[int]], tuple[torch.Tensor, ...]]
 """Makes the views of a batch on the host.
 
 Takes cropped training images, uint8 (n, size, size, 3), and a 64-bit seed for each. Returns one or
-more normalised float32 tensors (n, 3, size, size). An image's views depend only on the image and
-its seed, so they don't depend on workers, processes or interruptions. Must be picklable.
+more tensors (n, 3, size, size): levels in uint8, or normalised values in float32. The loop
+normalises levels on the device, because they are four times faster to bring there. An image's views
+depend only on the image and its seed, so they don't depend on workers, processes or interruptions.
+Must be picklable.
 """
 
 
@@ -73,7 +74,7 @@ class Method:
     step calls these methods in this order::
 
         views = method.views(mixing_set, mean, std)(pixels, seeds)     # in a worker process
-        batch = method.on_device(Batch(views, ...), network, rng)
+        batch = method.on_device(Batch(normalised views, ...), network, rng)
         logits = method.forward(batch, model)
         loss = method.loss(batch, logits)
 
@@ -134,9 +135,9 @@ class Method:
         mixing_set : MixingSet or None
             Its images are an eighth larger than the training images. None unless `uses_set`.
         mean, std : sequence of 3 floats
-            A view is (value - mean) / std, for values from 0 to 1.
+            A float32 view is (value - mean) / std, for values from 0 to 1.
         """
-        return functools.partial(_unchanged, mean=tuple(mean), std=tuple(std))
+        return _unchanged
 
     def on_device(self, batch: Batch, network: nn.Module, rng: np.random.Generator) -> Batch:
         """Change a batch on its device.
@@ -169,7 +170,5 @@ class Method:
         return functional.cross_entropy(logits[0], batch.targets)
 
 
-def _unchanged(
-    pixels: NDArray[np.uint8], seeds: Sequence[int], mean: Sequence[float], std: Sequence[float]
-) -> tuple[torch.Tensor, ...]:
-    return (normalized_tensor(pixels, mean, std),)
+def _unchanged(pixels: NDArray[np.uint8], seeds: Sequence[int]) -> tuple[torch.Tensor, ...]:
+    return (level_tensor(pixels),)

@@ -15,7 +15,7 @@ from fractalgen.arguments import one_of, whole_number
 from fractalgen.bank import MixingSet
 from fractalgen.methods.global_generator import global_generator
 from fractalgen.methods.method import Method, Views
-from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.torch.datasets import level_tensor
 
 __all__ = ["AutoAugment", "RandAugment", "TrivialAugment"]
 
@@ -34,9 +34,7 @@ class _Policy(Method):
         self, mixing_set: MixingSet | None, mean: Sequence[float], std: Sequence[float]
     ) -> Views:
         """Transform each image with PyTorch's generator at the image's seed."""
-        return functools.partial(
-            _transformed, transform=self.transform(), mean=tuple(mean), std=tuple(std)
-        )
+        return functools.partial(_transformed, transform=self.transform())
 
 
 @dataclass(frozen=True)
@@ -111,14 +109,10 @@ class TrivialAugment(_Policy):
 
 
 def _transformed(
-    pixels: NDArray[np.uint8],
-    seeds: Sequence[int],
-    transform: Any,
-    mean: Sequence[float],
-    std: Sequence[float],
+    pixels: NDArray[np.uint8], seeds: Sequence[int], transform: Any
 ) -> tuple[torch.Tensor, ...]:
     changed = np.empty_like(pixels)
     for place, seed in enumerate(seeds):
         with global_generator(int(seed)):
             changed[place] = transform(Image.fromarray(pixels[place]))
-    return (normalized_tensor(changed, mean, std),)
+    return (level_tensor(changed),)

@@ -20,7 +20,15 @@ from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.registry import shown
 from fractalgen.seeding import seed_for
 
-__all__ = ["IPMixCollate", "IPMixDataset", "Indexed", "checked_augmenter", "normalized_tensor"]
+__all__ = [
+    "IPMixCollate",
+    "IPMixDataset",
+    "Indexed",
+    "checked_augmenter",
+    "level_tensor",
+    "normalized",
+    "normalized_tensor",
+]
 
 _MAX_EPOCH = (1 << 63) - 1
 
@@ -178,12 +186,31 @@ def normalized_tensor(
 
     A value is (pixel / 255 - mean) / std of its channel.
     """
-    levels = np.arange(256, dtype=np.float64) / 255.0
-    planes = np.empty((len(pixels), 3, *pixels.shape[1:3]), np.float32)
-    for channel in range(3):
-        table = ((levels - mean[channel]) / std[channel]).astype(np.float32)
-        np.take(table, pixels[..., channel], out=planes[:, channel])
-    return torch.from_numpy(planes)
+    return normalized(level_tensor(pixels), mean, std).contiguous()
+
+
+def level_tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """View uint8 pixels (n, height, width, 3) as a tensor (n, 3, height, width).
+
+    They are copied only if PyTorch cannot use their memory.
+    """
+    usable = np.require(pixels, requirements=["C", "W"])
+    return torch.from_numpy(usable).permute(0, 3, 1, 2)
+
+
+def normalized(levels: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """Normalise a uint8 tensor (n, 3, height, width) on its device, to channels-last float32."""
+    n, channels, height, width = levels.shape
+    # PyTorch is slow if the dimension along which the statistics vary is only three long.
+    rows = levels.permute(0, 2, 3, 1).reshape(n, height, width * channels)
+    shift, scale = (
+        torch.tensor([255 * value for value in values], dtype=torch.float32)
+        .repeat(width)
+        .to(levels.device, non_blocking=True)
+        for values in (mean, std)
+    )
+    values = rows.float().sub_(shift).div_(scale)
+    return values.reshape(n, height, width, channels).permute(0, 3, 1, 2)
 
 
 def checked_augmenter(aug: Any) -> Augmenter:

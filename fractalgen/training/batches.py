@@ -60,7 +60,7 @@ class TrainingBatches(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
         self._crop_seed = int(rng_for(seed, "crops", 0).integers(1 << 63))
 
     def __getitem__(self, batch: _Batch) -> tuple[tuple[Any, ...], Any] | RunError:
-        """Return the views, float32 tensors (n, 3, size, size), and the labels, int64 (n,).
+        """Return the method's `Views` of the images, and the labels, int64 (n,).
 
         Errors are returned, and raised by `BatchLoader`: raised in a worker, they would be wrapped
         in a traceback by PyTorch.

@@ -18,7 +18,7 @@ from torch import nn
 from fractalgen.errors import RunError
 from fractalgen.methods.method import Batch, Views
 from fractalgen.seeding import rng_for
-from fractalgen.torch.datasets import normalized_tensor
+from fractalgen.torch.datasets import level_tensor, normalized
 from fractalgen.training.average import WeightAverage
 from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.checkpoints import (
@@ -140,7 +140,7 @@ def train_epochs(
                 optimizer,
                 loader,
                 accelerator,
-                len(data.classes),
+                data,
                 callbacks.step,
                 average,
             )
@@ -185,7 +185,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     loader: BatchLoader,
     accelerator: Accelerator,
-    n_classes: int,
+    data: ImageData,
     on_step: Callable[[StepReport], None] = _ignore,
     average: WeightAverage | None = None,
 ) -> dict[str, float]:
@@ -206,9 +206,9 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate
         labels = labels.to(accelerator.device, non_blocking=True)
-        views = tuple(_moved(view, accelerator) for view in views)
+        views = tuple(_network_input(view, accelerator, data) for view in views)
         rng = rng_for(config.seed, f"method {accelerator.process_index}", total_step)
-        given = Batch(views, labels, labels, n_classes, progress=epoch / config.epochs)
+        given = Batch(views, labels, labels, len(data.classes), progress=epoch / config.epochs)
         batch = method.on_device(given, network, rng)
         logits = method.forward(batch, model)
         loss = method.loss(batch, logits)
@@ -309,14 +309,17 @@ def _measure_error(
     with torch.inference_mode():
         for start in range(0, len(mine), batch_size):
             indices = mine[start : start + batch_size]
-            images = normalized_tensor(data.test.for_testing(indices), data.mean, data.std)
+            levels = level_tensor(data.test.for_testing(indices))
+            images = _network_input(levels, accelerator, data)
             labels = torch.from_numpy(data.test.labels[indices]).to(accelerator.device)
-            n_wrong += (model(_moved(images, accelerator)).argmax(dim=1) != labels).sum()
+            n_wrong += (model(images).argmax(dim=1) != labels).sum()
     return int(accelerator.reduce(n_wrong, "sum")) / len(data.test)
 
 
-def _moved(images: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
-    return images.to(accelerator.device, non_blocking=True, memory_format=torch.channels_last)
+def _network_input(view: torch.Tensor, accelerator: Accelerator, data: ImageData) -> torch.Tensor:
+    """Return normalised images on the device, with their channels last."""
+    moved = view.to(accelerator.device, non_blocking=True, memory_format=torch.channels_last)
+    return moved if moved.is_floating_point() else normalized(moved, data.mean, data.std)
 
 
 def _on_device(

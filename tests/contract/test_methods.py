@@ -18,6 +18,7 @@ import torch
 from fractalgen.cli.options import of_fields
 from fractalgen.cli.train_with_set import train_with_set
 from fractalgen.methods.method import Batch, Method
+from fractalgen.torch.datasets import normalized
 from fractalgen.training.config import Config, configure
 
 SIZE, N, N_CLASSES = 16, 8, 4
@@ -56,7 +57,8 @@ def network():
 def batch_of(method, model, seed=0):
     labels = torch.arange(N) % N_CLASSES
     views = views_of(method)(images(N, SIZE, 2), SEEDS)
-    batch = Batch(views, labels, labels, N_CLASSES)
+    given = [view if view.is_floating_point() else normalized(view, MEAN, STD) for view in views]
+    batch = Batch(tuple(given), labels, labels, N_CLASSES)
     return method.on_device(batch, model, np.random.default_rng(seed))
 
 
@@ -92,7 +94,7 @@ def test_same_seeds_give_the_same_views_one_by_one_and_after_pickling(method):
     assert np.array_equal(pixels, before)
     assert len(views) <= method.n_views
     for view in views:
-        assert view.dtype == torch.float32
+        assert view.dtype in (torch.uint8, torch.float32)
         assert view.shape == (N, 3, SIZE, SIZE)
     again = pickle.loads(pickle.dumps(make))
     for place in range(N):

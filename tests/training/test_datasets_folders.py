@@ -3,11 +3,12 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision.transforms import CenterCrop, Compose, Resize
+from torchvision.transforms.functional import resized_crop
 
 from fractalgen.errors import RunError
-from fractalgen.training.datasets import load_data
+from fractalgen.training.datasets import folders, load_data
 from fractalgen.training.datasets.folders import FolderImages
 
 
@@ -99,6 +100,41 @@ def test_training_takes_parts_of_the_published_areas_and_shapes(tmp_path, width,
         assert shapes.max() < 1.45
         middle = np.abs(red.mean(axis=1) - 127.5) < 1
         assert middle.mean() > 0.2
+
+
+def test_a_training_view_is_torchvisions_resized_crop(tmp_path, monkeypatch):
+    image = draw_image(300, 200, 3)
+    image.save(tmp_path / "a.png")
+    images = FolderImages(tmp_path, ["a.png"], np.zeros(1, np.int64), 64)
+    box = (31, 12, 250, 190)
+    monkeypatch.setattr(folders, "_random_box", lambda width, height, rng: box)
+    theirs = resized_crop(image, 12, 31, 190 - 12, 250 - 31, [64, 64])
+    views = [images.for_training([0], [seed])[0].astype(int) for seed in range(8)]
+    mirrored = [np.abs(view[:, ::-1] - np.asarray(theirs)).max() <= 2 for view in views]
+    plain = [np.abs(view - np.asarray(theirs)).max() <= 2 for view in views]
+    assert any(plain)
+    assert any(mirrored)
+    assert all(one != other for one, other in zip(plain, mirrored, strict=True))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_photograph_shows_what_the_whole_image_does_whichever_side_is_up(
+    tmp_path, orientation
+):
+    """It is decoded at a fraction of its scale, in which its sides are no whole numbers."""
+    noted = Image.Exif()
+    noted[0x0112] = orientation
+    coordinates(1301, 907).save(tmp_path / "a.jpg", quality=95, exif=noted)
+    with Image.open(tmp_path / "a.jpg") as image:
+        ImageOps.exif_transpose(image).save(tmp_path / "a.png")
+    views = [
+        FolderImages(tmp_path, [name], np.zeros(1, np.int64), 32).for_training(range(1), [seed])
+        for name in ("a.jpg", "a.png")
+        for seed in range(12)
+    ]
+    difference = np.abs(np.array(views[:12]).astype(int) - np.array(views[12:]))
+    assert difference.max() <= 3
+    assert difference.mean() < 0.6
 
 
 def test_a_training_view_depends_on_image_and_seed_alone(folder):

@@ -13,8 +13,7 @@ from PIL import Image
 
 from fractalgen.bank.folder import list_images
 from fractalgen.errors import BankError, ImageError, RunError
-from fractalgen.files.regular_file import open_regular
-from fractalgen.images.decoding import MAX_BYTES, to_rgb_image
+from fractalgen.images.decoding import Box, part_of, read_image_file, to_rgb_image
 from fractalgen.pool import Progress, ThreadTeam
 from fractalgen.registry import first_few
 from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData
@@ -63,31 +62,41 @@ class FolderImages:
     def for_testing(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the centres of images, see `testing_view`; RunError names an unreadable image."""
 
-        def view(place: int) -> NDArray[np.uint8]:
-            image = read_image(self.path(indices[place]))
-            return testing_view(image, self._size, self._shorter_side)
+        def view(data: bytes, _: int) -> NDArray[np.uint8]:
+            return testing_view(to_rgb_image(data), self._size, self._shorter_side)
 
-        return self._read(view, len(indices))
+        return self._read(view, indices)
 
     def for_training(
         self, indices: Sequence[int] | NDArray[np.int64], seeds: Sequence[int]
     ) -> NDArray[np.uint8]:
         """Return random crops, see `training_view`; RunError names an unreadable image."""
 
-        def view(place: int) -> NDArray[np.uint8]:
-            return training_view(read_image(self.path(indices[place])), self._size, seeds[place])
+        def view(data: bytes, place: int) -> NDArray[np.uint8]:
+            return training_view(data, self._size, seeds[place])
 
-        return self._read(view, len(indices))
+        return self._read(view, indices)
 
-    def _read(self, view: Callable[[int], NDArray[np.uint8]], n: int) -> NDArray[np.uint8]:
-        """Fill a batch on several threads, or on one in a worker process."""
-        out = np.empty((n, self._size, self._size, 3), np.uint8)
+    def _read(
+        self,
+        view: Callable[[bytes, int], NDArray[np.uint8]],
+        indices: Sequence[int] | NDArray[np.int64],
+    ) -> NDArray[np.uint8]:
+        """Fill a batch on several threads, or on one in a worker process.
+
+        `view` takes an image file's contents and the image's place in the batch.
+        """
+        out = np.empty((len(indices), self._size, self._size, 3), np.uint8)
 
         def fill(start: int, stop: int) -> None:
             for place in range(start, stop):
-                out[place] = view(place)
+                path = self.path(indices[place])
+                try:
+                    out[place] = view(read_image_file(path), place)
+                except ImageError as error:
+                    raise RunError(f"cannot use {path}: {error}. Repair or remove it.") from None
 
-        self._team.run(fill, n)
+        self._team.run(fill, len(indices))
         return out
 
     def path(self, index: int | np.int64) -> Path:
@@ -165,21 +174,6 @@ def images_of_classes(
     return FolderImages(folder, names, np.array(labels, np.int64), size, whole=whole)
 
 
-def read_image(path: Path) -> Image.Image:
-    """Decode an image file to RGB; RunError gives its path and what is wrong."""
-    try:
-        with open_regular(path) as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
-        return to_rgb_image(data)
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except ImageError as error:
-        reason = str(error)
-    raise RunError(f"cannot use {path}: {reason}. Repair or remove it.")
-
-
 def shorter_side(size: int) -> int:
     """Return the shorter side to resize to before the centre of `size` pixels is cropped.
 
@@ -203,21 +197,35 @@ def testing_view(image: Image.Image, size: int, shorter: int) -> NDArray[np.uint
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box))
 
 
-def training_view(image: Image.Image, size: int, seed: int) -> NDArray[np.uint8]:
-    """Crop a random area and shape, resize it, and mirror it half of the time.
+def training_view(data: bytes, size: int, seed: int) -> NDArray[np.uint8]:
+    """Crop a random area and shape of an image file, resize it, and mirror it half of the time.
 
     The area is uniform from 8% to 100% of the image's, and the aspect ratio is log-uniform between
     3/4 and 4/3. A crop that does not fit is drawn again; after ten attempts the largest central
     crop of an allowed shape is used. Source: Szegedy et al., "Going deeper with convolutions", CVPR
-    2015.
+    2015. Raises ImageError.
     """
-    rng = np.random.Generator(np.random.PCG64(seed))
-    box = _random_box(image.width, image.height, rng)
-    part = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box))
-    return part[:, ::-1] if rng.random() < 0.5 else part
+    from torch.nn.functional import interpolate
+
+    from fractalgen.torch.datasets import level_tensor
+
+    mirrored = False
+
+    def choose(width: int, height: int) -> Box:
+        nonlocal mirrored
+        rng = np.random.Generator(np.random.PCG64(seed))
+        box = _random_box(width, height, rng)
+        mirrored = bool(rng.random() < 0.5)
+        return box
+
+    part = level_tensor(np.asarray(part_of(data, choose, size))[None])
+    resized = interpolate(part, (size, size), mode="bilinear", antialias=True)
+    pixels = resized[0].permute(1, 2, 0)
+    # NumPy takes as long to copy mirrored pixels as to resize them.
+    return (pixels.flip(1) if mirrored else pixels).numpy()
 
 
-def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+def _random_box(width: int, height: int, rng: np.random.Generator) -> Box:
     """Return left, top, right and bottom."""
     for _ in range(_CROP_ATTEMPTS):
         area = width * height * rng.uniform(*_CROP_AREA)
