@@ -1,6 +1,6 @@
 """What a store is: it knows where a set lies, and every name of a file there."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -53,6 +53,9 @@ class Store(Protocol):
 
     def read_image(self, file: str) -> bytes:
         """Return an image's file; ImageError if it cannot be read. Safe in several threads."""
+
+    def readers(self, records: Iterable[Record]) -> Iterator[Callable[[], bytes]]:
+        """Yield what reads each image, in order; ImageError if that is not possible."""
 
     def make_folder(self) -> None:
         """Create the folder if there is to be one; SetError if a file has its name."""
