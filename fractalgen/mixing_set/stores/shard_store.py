@@ -16,7 +16,7 @@ from fractalgen.bank.shards import (
 from fractalgen.errors import DamagedSetError, SetError
 from fractalgen.files.atomic import remove_leftovers
 from fractalgen.files.location import Location
-from fractalgen.files.lock import locked
+from fractalgen.files.lock import locked, remove_lock
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.keys import parse_image_file
 from fractalgen.mixing_set.recipes.part import WHOLE, Part
@@ -51,6 +51,7 @@ class ShardStore(ShardSet):
         super().__init__(location)
         self._shard_size = shard_size
         self._added: list[StoredShard] = []
+        self._made_folder = False
 
     @property
     def is_new(self) -> bool:
@@ -60,6 +61,7 @@ class ShardStore(ShardSet):
     def make_folder(self) -> None:
         """Create the folder if there is to be one."""
         if self.folder:
+            self._made_folder = not self.folder.exists()
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
@@ -128,6 +130,17 @@ class ShardStore(ShardSet):
         with self.location.writing(SET_FILE) as file:
             file.write(description.as_bytes())
         self.description = description
+
+    def abandon(self) -> None:
+        """Remove the description of a set in which nothing was drawn, and the folder made for it.
+
+        An object store has no lock, and another build may have begun, so nothing is removed there.
+        """
+        if self.folder and not self.stored():
+            self.location.remove(SET_FILE)
+            self.location.remove(CLASSES_FILE)
+            self.description = None
+            remove_lock(self.folder, and_folder=self._made_folder)
 
     def list_classes(self) -> None:
         """Write ``classes.jsonl`` if the set has classes and the list is missing or altered."""

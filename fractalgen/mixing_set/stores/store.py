@@ -105,6 +105,12 @@ class Store(Protocol):
     def describe(self, description: Description) -> None:
         """Write the description if it changes."""
 
+    def abandon(self) -> None:
+        """Remove the description of a set in which nothing was drawn, and the folder made for it.
+
+        Only where a lock is held: elsewhere another build may have begun.
+        """
+
     def list_classes(self) -> None:
         """Write the list of classes if the set has classes and the list is not there."""
 

@@ -281,7 +281,7 @@ def test_other_versions(tmp_path, engine, monkeypatch, module, attribute, value,
     monkeypatch.setattr(sys.modules[module], attribute, value)
     with pytest.raises(SetError, match=message):
         build(RECIPE, tmp_path / "set", engine=engine)
-    assert not (tmp_path / "set/ifs").exists()
+    assert not (tmp_path / "set").exists()
 
 
 def test_a_place_that_the_machines_do_not_see(tmp_path, engine, monkeypatch):
@@ -292,7 +292,7 @@ def test_a_place_that_the_machines_do_not_see(tmp_path, engine, monkeypatch):
     monkeypatch.setattr(Folder, "writing", lambda *_: contextlib.nullcontext())
     with pytest.raises(SetError, match=r"cannot store images in .*set \(FileNotFoundError"):
         build(RECIPE, tmp_path / "set", engine=engine)
-    assert not (tmp_path / "set/ifs").exists()
+    assert not (tmp_path / "set").exists()
 
 
 def test_no_cluster(tmp_path, monkeypatch):
