@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fractalgen.families.base import ImageSpec
     from fractalgen.mixing_set.building.build import build
     from fractalgen.mixing_set.checking.verify import verify
-    from fractalgen.mixing_set.export import export
+    from fractalgen.mixing_set.exporting.export import export
     from fractalgen.mixing_set.measuring.stats import stats
     from fractalgen.mixing_set.merging.merge import merge
     from fractalgen.mixing_set.recipes.recipe import Recipe
@@ -41,7 +41,7 @@ _HOMES = {
     "build": "fractalgen.mixing_set.building.build",
     "compare": "fractalgen.evaluation.compare",
     "evaluate": "fractalgen.evaluation.evaluate",
-    "export": "fractalgen.mixing_set.export",
+    "export": "fractalgen.mixing_set.exporting.export",
     "gallery": "fractalgen.mixing_set.viewing.gallery",
     "inspect": "fractalgen.evaluation.inspect",
     "load_run": "fractalgen.training.run",

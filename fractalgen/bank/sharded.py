@@ -14,7 +14,7 @@ from fractalgen.files.location import Location
 from fractalgen.images.decoding import MAX_BYTES, check_hash
 from fractalgen.pool import OrderedPool
 
-__all__ = ["ImagesInShards", "Packed", "ShardList"]
+__all__ = ["ImagesInShards", "Packed", "ShardList", "ShardReader"]
 
 _RANGE_BYTES = 2 << 20
 _FETCHERS = 4
@@ -86,6 +86,90 @@ def _packed(record: Mapping[str, object], number: int, start: int) -> Packed:
     return Packed(ImageFile(name, sha256), number, start, start + n_bytes)
 
 
+class ShardReader:
+    """Reads images out of tar files by ranges.
+
+    Parameters
+    ----------
+    location : Location
+        Where the shards lie.
+    sizes : mapping from str to int
+        The size of each file there.
+    """
+
+    def __init__(self, location: Location, sizes: Mapping[str, int]) -> None:
+        self._location = location
+        self._sizes = sizes
+
+    def parts(
+        self, packed: Iterable[Packed], n: int
+    ) -> Generator[Sequence[tuple[Packed, Callable[[], bytes]]], None, None]:
+        """Yield images in their order, up to `n` at a time, with what reads them.
+
+        Those that lie side by side are read at once, and the next ones meanwhile, by a few threads.
+        What reads an image raises ImageError if it cannot be read or does not have its hash.
+        """
+        with OrderedPool(self._fetched, _FETCHERS, _FETCHES_AHEAD) as pool:
+            yield from pool.map(self._ranges(packed, n))
+
+    def read(self, each: Packed) -> bytes:
+        """Read an image; ImageError if it cannot be read or does not have its hash."""
+        ((_, read),) = self._fetched([each], threading.Event())
+        return read()
+
+    def _ranges(self, packed: Iterable[Packed], n: int) -> Iterator[list[Packed]]:
+        """Yield images that lie side by side."""
+        some: list[Packed] = []
+        for each in packed:
+            if some:
+                first, last = some[0], some[-1]
+                follows = each.shard == first.shard and last.stop <= each.start
+                sound = not self._problem(first) and not self._problem(each)
+                short = each.stop - first.start <= _RANGE_BYTES and len(some) < n
+                if not (follows and sound and short):
+                    yield some
+                    some = []
+            some.append(each)
+        if some:
+            yield some
+
+    def _fetched(
+        self, some: Sequence[Packed], stopping: threading.Event
+    ) -> Sequence[tuple[Packed, Callable[[], bytes]]]:
+        """Read a range of a tar file, and return what cuts the images out of it."""
+        first, last = some[0], some[-1]
+        problem, data = self._problem(first), b""
+        if not problem:
+            name = shard_file(first.shard)
+            try:
+                data = self._location.read(name, first.start, last.stop)
+            except OSError as error:
+                problem = f"{name}: {error.strerror or error}"
+                if self._location.folder is None and not isinstance(error, FileNotFoundError):
+                    # Each of the other shards would be tried for as long.
+                    raise BankError(f"{self._location.name} cannot be read: {problem}") from None
+
+        def cut(each: Packed) -> bytes:
+            if problem:
+                raise ImageError(problem)
+            found = data[each.start - first.start : each.stop - first.start]
+            check_hash(found, each.image.sha256)
+            return found
+
+        return [(each, partial(cut, each)) for each in some]
+
+    def _problem(self, each: Packed) -> str:
+        """Say why an image cannot be where the index says; empty if it can."""
+        name = shard_file(each.shard)
+        if name not in self._sizes:
+            return f"{name} is missing"
+        if not 0 <= each.start <= each.stop <= self._sizes[name]:
+            return f"{name} is shorter than its index says"
+        if each.stop - each.start > MAX_BYTES:
+            return f"larger than {MAX_BYTES >> 20} MiB"
+        return ""
+
+
 class ImagesInShards:
     """Images of a sharded set.
 
@@ -99,8 +183,7 @@ class ImagesInShards:
 
     def __init__(self, shards: ShardList, packed: Iterable[Packed]) -> None:
         self.name = shards.location.name
-        self._location = shards.location
-        self._sizes = shards.sizes
+        self._reader = ShardReader(shards.location, shards.sizes)
         self._packed = sorted(packed)
         self.images: Sequence[ImageFile] = [each.image for each in self._packed]
         for one, other in zip(self._packed, self._packed[1:], strict=False):
@@ -121,67 +204,14 @@ class ImagesInShards:
 
     def read(self, image: ImageFile) -> bytes:
         """Read an image's file; ImageError if it cannot be read or does not have its hash."""
-        row = bisect.bisect_left(self.images, image)
-        ((_, read),) = self._fetched([row], threading.Event())
-        return read()
+        return self._reader.read(self._packed[bisect.bisect_left(self.images, image)])
 
     def parts(self, n: int) -> Generator[Sequence[tuple[int, Callable[[], bytes]]], None, None]:
         """Yield all images once, up to `n` at a time, reading each shard from front to back.
 
         The next ones are read meanwhile, by a few threads.
         """
-        with OrderedPool(self._fetched, _FETCHERS, _FETCHES_AHEAD) as pool:
-            yield from pool.map(self._ranges(n))
-
-    def _ranges(self, n: int) -> Iterator[list[int]]:
-        """Yield the rows of images that lie side by side."""
-        rows: list[int] = []
-        for row in sorted(range(len(self._packed)), key=lambda row: self._packed[row][1:]):
-            each = self._packed[row]
-            if rows:
-                first, last = self._packed[rows[0]], self._packed[rows[-1]]
-                follows = each.shard == first.shard and last.stop <= each.start
-                sound = not self._problem(first) and not self._problem(each)
-                short = each.stop - first.start <= _RANGE_BYTES and len(rows) < n
-                if not (follows and sound and short):
-                    yield rows
-                    rows = []
-            rows.append(row)
-        if rows:
-            yield rows
-
-    def _fetched(
-        self, rows: Sequence[int], stopping: threading.Event
-    ) -> Sequence[tuple[int, Callable[[], bytes]]]:
-        """Read a range of a tar file, and return what cuts the images out of it."""
-        first, last = self._packed[rows[0]], self._packed[rows[-1]]
-        problem, data = self._problem(first), b""
-        if not problem:
-            name = shard_file(first.shard)
-            try:
-                data = self._location.read(name, first.start, last.stop)
-            except OSError as error:
-                problem = f"{name}: {error.strerror or error}"
-                if self._location.folder is None and not isinstance(error, FileNotFoundError):
-                    # Each of the other shards would be tried for as long.
-                    raise BankError(f"{self.name} cannot be read: {problem}") from None
-
-        def cut(each: Packed) -> bytes:
-            if problem:
-                raise ImageError(problem)
-            found = data[each.start - first.start : each.stop - first.start]
-            check_hash(found, each.image.sha256)
-            return found
-
-        return [(row, partial(cut, self._packed[row])) for row in rows]
-
-    def _problem(self, each: Packed) -> str:
-        """Say why an image cannot be where the index says; empty if it can."""
-        name = shard_file(each.shard)
-        if name not in self._sizes:
-            return f"{name} is missing"
-        if not 0 <= each.start <= each.stop <= self._sizes[name]:
-            return f"{name} is shorter than its index says"
-        if each.stop - each.start > MAX_BYTES:
-            return f"larger than {MAX_BYTES >> 20} MiB"
-        return ""
+        order = sorted(range(len(self._packed)), key=lambda row: self._packed[row][1:])
+        rows = iter(order)
+        for part in self._reader.parts((self._packed[row] for row in order), n):
+            yield [(row, read) for (_, read), row in zip(part, rows, strict=False)]

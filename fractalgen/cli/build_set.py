@@ -216,7 +216,14 @@ def _print_problems(summary: Summary) -> None:
         n = len(summary.refused)
         were = "1 of your own images was" if n == 1 else f"{n:,} of your own images were"
         click.echo(f"Error: {were} refused.", err=True)
-    if summary.unrepaired:
+    if summary.unrepaired and summary.unrepaired[0].endswith(".tar"):
+        click.echo(
+            "Error: these shards hold collected images, which cannot be drawn again: "
+            f"{first_few(summary.unrepaired)}. Remove them, and run 'fractalgen export' again, "
+            "from the set in folders.",
+            err=True,
+        )
+    elif summary.unrepaired:
         click.echo(
             "Error: these collected images can only be repaired from their originals: "
             f"{first_few(summary.unrepaired)}. Use --features or --extra as before.",

@@ -18,7 +18,7 @@ _MAX_LISTED = 20
 
 
 @click.command("merge", cls=PlainCommand)
-@click.argument("out", metavar="OUT", type=options.FOLDER_OR_URL)
+@click.argument("out", metavar="OUT", type=options.NEW_FOLDER_OR_URL)
 @click.argument("parts", metavar="PART...", type=options.FOLDER_OR_URL, nargs=-1, required=True)
 @options.QUIET
 @options.JSON

@@ -20,6 +20,7 @@ __all__ = [
     "FOLDER_OR_URL",
     "JSON",
     "NAMES",
+    "NEW_FOLDER_OR_URL",
     "OUT",
     "PATH",
     "PLACE",
@@ -83,9 +84,25 @@ class _FolderOrUrl(_Path):
         return text if isinstance(text, str) and "://" in text else Path(text)
 
 
-FOLDER_OR_URL = _FolderOrUrl(path_type=str, readable=False)
+class _NewFolderOrUrl(_FolderOrUrl):
+    """A place where a set is written."""
 
-OUT = click.argument("out", metavar="[OUT]", type=FOLDER_OR_URL, default="ipmix-set")
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        place = super().convert(value, param, ctx)
+        if isinstance(place, str) and place.lower().startswith("memory:"):
+            self.fail(
+                "memory:// ends with this command, and the set with it; use a folder or a URL "
+                "such as s3://bucket/prefix",
+                param,
+                ctx,
+            )
+        return place
+
+
+FOLDER_OR_URL = _FolderOrUrl(path_type=str, readable=False)
+NEW_FOLDER_OR_URL = _NewFolderOrUrl(path_type=str, readable=False)
+
+OUT = click.argument("out", metavar="[OUT]", type=NEW_FOLDER_OR_URL, default="ipmix-set")
 SET = click.argument("set_folder", metavar="[SET]", type=FOLDER_OR_URL, default="ipmix-set")
 QUIET = click.option("--quiet", is_flag=True, help="Hide the progress bar and the summary.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -65,6 +65,12 @@ def _print_report(report: Report) -> None:
     redrawn = f", {report.n_redrawn:,} redrawn" if report.n_redrawn else ""
     verdict = "no problems found" if report.ok else "problems found"
     click.echo(f"{report.folder}: {images(report.n_images)} recorded{redrawn}, {verdict}")
+    if report.n_absent:
+        are = "is" if report.n_absent == 1 else "are"
+        click.echo(
+            f"{images(report.n_absent)} of the set {are} neither here nor recorded. If other jobs "
+            "draw them with --part, 'fractalgen merge' joins what they drew."
+        )
     if report.findings.broken or report.bad_lines or report.torn:
         click.echo(
             f"'fractalgen build-set {report.folder} --repair' redraws missing and damaged images."

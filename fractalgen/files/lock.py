@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from fractalgen.errors import NotRegularError, SetError
 from fractalgen.files.regular_file import check_no_links, require_regular
 
-__all__ = ["LOCK_FILE", "lock_for", "locked"]
+__all__ = ["LOCK_FILE", "lock_for", "locked", "remove_lock"]
 
 LOCK_FILE = ".fractalgen.lock"
 
@@ -54,6 +54,14 @@ def locked(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             os.truncate(path, 0)
         lock.release()
+
+
+def remove_lock(folder: Path, *, and_folder: bool) -> None:
+    """Remove the file of a lock that is held, and perhaps its folder if nothing else is in it."""
+    with contextlib.suppress(OSError):
+        (folder / LOCK_FILE).unlink()
+        if and_folder:
+            folder.rmdir()
 
 
 @contextlib.contextmanager

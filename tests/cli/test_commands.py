@@ -71,7 +71,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("build-set", "--recipe", ""), "the path is empty"),
         (("build-set", "--recipe", "ipmx"), "unknown recipe 'ipmx': did you mean 'ipmix'?"),
         (("build-set", "--repair", "--recipe", "ipmix"), "--repair"),
-        (("export", "set"), "DIR"),
+        (("export", "set"), "OUT"),
         (("build-set", "--extra", ""), "the path is empty"),
         (("build-set", "--recipe", "/dev/zero"), "/dev/zero: it is a device, not a file"),
         (("build-set", "--recipe", "list.toml"), "list.toml, line 1: ifs must be a table"),

@@ -7,9 +7,9 @@ from PIL import Image
 
 from fractalgen.bank import MixingSet
 from fractalgen.errors import SetError, UnknownNameError
-from fractalgen.mixing_set import export as module
 from fractalgen.mixing_set.building.build import build, repair
-from fractalgen.mixing_set.export import export
+from fractalgen.mixing_set.exporting import image_folders as module
+from fractalgen.mixing_set.exporting.export import export
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from tests.mixing_set.small_sets import ifs_recipe, names_in, tree
 

@@ -120,7 +120,10 @@ def build(
     store: FolderStore | ShardStore
     if shards or shard_size is not None or is_sharded(out):
         if places:
-            raise SetError("a set in shards holds drawn images only; collect into a folder")
+            raise SetError(
+                "images are collected into folders, not into shards; 'fractalgen export --layout "
+                "webdataset' then makes shards of the set"
+            )
         store = ShardStore(open_location(out, writing=True), shard_size)
     else:
         store = FolderStore(out)
@@ -176,7 +179,10 @@ def repair(
     getattr(engine, "prepare", lambda: None)()
     places = _as_lists(collected)
     if places and is_sharded(out):
-        raise SetError(f"{out} has no collected images, as no set in shards has")
+        raise SetError(
+            f"{out} is in shards, and images are collected into folders; repair the set in "
+            "folders, and export it again"
+        )
     # Opened before it is locked, which would leave a lock file in any folder.
     with open_set(out).locked(), contextlib.ExitStack() as stack:
         store = open_set(out)
@@ -199,7 +205,10 @@ def repair(
         work.run(engine)
         if findings.foreign:
             work.notes.append(f"Left foreign files alone: {first_few(findings.foreign)}.")
-        unrepaired = collector.unrepaired(findings.broken) if collector else ()
+        if isinstance(store, ShardStore):
+            unrepaired = store.collected_among(findings.broken)
+        else:
+            unrepaired = collector.unrepaired(findings.broken) if collector else ()
         return work.summary(unrepaired=unrepaired)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import time
 
+from fractalgen.errors import FractalgenError
 from fractalgen.mixing_set.building.plan import Plan
 from fractalgen.mixing_set.building.summary import BuildInterrupted, Summary
 from fractalgen.mixing_set.collecting.collector import Collector
@@ -65,6 +66,7 @@ class Work:
         tasks = store.tasks(plan.description, plan.requested, self._part)
         drawn_with = self._drawn_with(anything=bool(tasks))
         described = dataclasses.replace(plan.description, drawn_with=drawn_with)
+        begins = store.description is None
         store.describe(described)
         store.list_classes()
         self._n_total = sum(len(task.planned()) for task in tasks)
@@ -88,6 +90,10 @@ class Work:
                             n_done += store.add(result)
         except KeyboardInterrupt:
             raise BuildInterrupted(n_done, self._n_total) from None
+        except FractalgenError:  # the engine cannot begin
+            if begins and not n_done:
+                store.abandon()
+            raise
         recipe = store.recipe or plan.recipe
         recipe = recipe.without([one.name for one in recipe.families if not one.ranges])
         left = self._overwriting_left(plan.description.overwriting)
@@ -134,6 +140,10 @@ class Work:
             notes=tuple(self.notes),
             failed=tuple(self._failed),
         )
+        if self._part != WHOLE and not summary.n_images:
+            things = "images" if self._plan.description.shards is None else "shards"
+            note = f"Part {self._part} has no images: the set has fewer {things} than parts."
+            summary = dataclasses.replace(summary, notes=(*summary.notes, note))
         collector = self._collector
         if collector is None:
             return summary
@@ -143,5 +153,5 @@ class Work:
             near_duplicates=tuple(collector.near_duplicates),
             n_left_out=collector.n_left_out,
             licences=collector.licences(self._plan.requested),
-            notes=(*self.notes, *collector.notes),
+            notes=(*summary.notes, *collector.notes),
         )

@@ -53,7 +53,7 @@ class Report:
     folder : str
         The set's folder or URL.
     n_images : int
-        Number of recorded images.
+        Number of recorded images, sound or not.
     findings : Findings
         Problems with the files.
     bad_lines : tuple of (int, str)
@@ -65,6 +65,9 @@ class Report:
     differing : tuple of str
         Redrawn images whose pixels differ from the recorded ones; of a family whose pixels depend
         on the processor, those that look different.
+    n_absent : int
+        Number of the set's images that have neither a record nor a file: parts that were not drawn
+        yet, or are lost.
     """
 
     folder: str
@@ -74,6 +77,7 @@ class Report:
     torn: bool = False
     n_redrawn: int = 0
     differing: tuple[str, ...] = ()
+    n_absent: int = 0
 
     @property
     def ok(self) -> bool:
@@ -94,4 +98,5 @@ class Report:
             "torn_manifest": self.torn,
             "redrawn": self.n_redrawn,
             "differing": list(self.differing),
+            "absent": self.n_absent,
         }

@@ -1,5 +1,6 @@
 """Check shards: indexes against the plan, tar files against indexes, images against records."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -12,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from fractalgen.bank.folder import CLASSES_FILE
-from fractalgen.bank.shards import Shard, complete_shards, read_shard
+from fractalgen.bank.shards import Shard, complete_shards, index_file, read_shard
 from fractalgen.errors import NotRegularError, SetError
 from fractalgen.files.location import Location
 from fractalgen.mixing_set.checking.findings import Findings
@@ -37,15 +38,15 @@ class CheckedShard:
         The shard.
     fault : str or None
         ``"missing"``, ``"unrecorded"`` (without an index), ``"truncated"`` or ``"altered"``.
-    n_images : int
-        Number of images of a shard without a fault.
+    n_recorded : int
+        Number of images in its index, sound or not; 0 if there is no index, or a damaged one.
     lacking : tuple of str
         The images that a short shard lacks.
     """
 
     shard: PlannedShard
     fault: str | None
-    n_images: int = 0
+    n_recorded: int = 0
     lacking: tuple[str, ...] = ()
 
     @property
@@ -53,17 +54,27 @@ class CheckedShard:
         """Whether the shard has all its images."""
         return self.fault is None and not self.lacking
 
+    @property
+    def n_drawn(self) -> int:
+        """Number of images that can be drawn again and compared, of a shard without a fault."""
+        return 0 if self.fault or self.shard.images.collected else self.n_recorded
+
 
 def check_shards(
-    store: ShardStore, workers: int | None = None, progress: Progress | None = None
+    store: ShardStore,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    *,
+    contents: bool = True,
 ) -> Iterator[CheckedShard]:
     """Check every planned shard; yield the results in order.
 
+    Without `contents`, only the indexes are read, and the sizes of the tar files compared.
     `progress` is called with the number of images checked and the total.
     """
     sizes = store.location.sizes()
     total = sum(shard.n for shard in store.plan)
-    check = functools.partial(_checked, store, sizes, complete_shards(sizes))
+    check = functools.partial(_checked, store, sizes, complete_shards(sizes), contents)
     with OrderedPool(check, workers or default_workers(), tasks_ahead=2) as pool:
         done = 0
         for checked in pool.map(store.plan):
@@ -91,15 +102,27 @@ def _checked(
     store: ShardStore,
     sizes: Mapping[str, int],
     complete: Mapping[int, bool],
+    contents: bool,
     shard: PlannedShard,
     _: threading.Event,
 ) -> CheckedShard:
     short = complete.get(shard.number)
+    if short is None and shard.file in sizes:
+        return CheckedShard(shard, "unrecorded")
     if short is None:
-        return CheckedShard(shard, "unrecorded" if shard.file in sizes else "missing")
+        return CheckedShard(shard, "missing", _n_recorded(store, sizes, shard))
     assert store.recipe is not None
     n_bytes = sizes[shard.file]
-    return check_shard(store.location, store.recipe, shard, n_bytes, short=short)
+    return check_shard(store.location, store.recipe, shard, n_bytes, short=short, contents=contents)
+
+
+def _n_recorded(store: ShardStore, sizes: Mapping[str, int], shard: PlannedShard) -> int:
+    """Return the number of images in the index of a shard whose tar file is missing."""
+    for short in (False, True):
+        if index_file(shard.number, short=short) in sizes:
+            with contextlib.suppress(OSError, SetError):
+                return len(read_shard(store.location, shard.number, short=short).lines)
+    return 0
 
 
 def check_shard(
@@ -109,6 +132,7 @@ def check_shard(
     n_bytes: int,
     *,
     short: bool,
+    contents: bool = True,
     copy: IO[bytes] | None = None,
 ) -> CheckedShard:
     """Check a shard that has an index.
@@ -125,37 +149,47 @@ def check_shard(
         Size of its tar file.
     short : bool
         Whether its index says that images are missing.
+    contents : bool
+        Whether to read the tar file, too.
     copy : file, optional
         Receives the tar file's contents while they are checked.
     """
+    n_recorded = 0
     try:
         index = read_shard(location, shard.number, short=short)
+        n_recorded = len(index.lines)
         records = [Record.from_line(line) for line in index.lines]
         lacking = _lacking(shard, recipe, records, short=short)
         if n_bytes < index.n_bytes:
-            return CheckedShard(shard, "truncated")
+            return CheckedShard(shard, "truncated", n_recorded)
         if n_bytes > index.n_bytes:
-            return CheckedShard(shard, "altered")
-        _check_tar(_Contents(location, shard.file, n_bytes, copy), index, records)
+            return CheckedShard(shard, "altered", n_recorded)
+        if contents:
+            _check_tar(_Contents(location, shard.file, n_bytes, copy), index, records)
     except FileNotFoundError:
-        return CheckedShard(shard, "missing")
+        return CheckedShard(shard, "missing", n_recorded)
     except (SetError, ValueError, NotRegularError):
-        return CheckedShard(shard, "altered")
-    return CheckedShard(shard, None, len(records), lacking)
+        return CheckedShard(shard, "altered", n_recorded)
+    return CheckedShard(shard, None, n_recorded, lacking)
 
 
 def _lacking(
     shard: PlannedShard, recipe: Recipe, records: Sequence[Record], *, short: bool
 ) -> tuple[str, ...]:
     """Return the planned images without a record; ValueError if other images have one."""
-    planned = shard.files(recipe)
-    recorded = {record.file for record in records}
-    expected = [file for file in planned if file in recorded] if short else planned
-    if [record.file for record in records] != expected:
+    planned = dict(zip(shard.keys(), shard.files(recipe), strict=True))
+    recorded = {record.key: record.file for record in records}
+    expected = [key for key in planned if key in recorded] if short else list(planned)
+    if [record.key for record in records] != expected:
         raise ValueError("the index has other images than planned")
-    if not all(record.origin is None and record.fits(recipe) for record in records):
+    collected = shard.images.collected  # in formats of their own
+    if not collected and any(planned[key] != file for key, file in recorded.items()):
+        raise ValueError("the index has images of another format")
+    if not all((record.origin is not None) == collected for record in records):
+        raise ValueError("the index has images of another origin")
+    if not all(record.fits(recipe) for record in records):
         raise ValueError("the index has images of another recipe")
-    return tuple(file for file in planned if file not in recorded)
+    return tuple(file for key, file in planned.items() if key not in recorded)
 
 
 def _check_tar(contents: "_Contents", index: Shard, records: Sequence[Record]) -> None:

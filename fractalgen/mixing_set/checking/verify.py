@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fractalgen.arguments import whole_number
+from fractalgen.bank.folder import CLASSES_FILE
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import is_exact
 from fractalgen.images.decoding import to_rgb
@@ -85,6 +86,7 @@ def verify(
         if record.origin is None and record.file not in broken
     ]
     chosen = [sound[place] for place in _some(redraw, len(sound))]
+    recorded = {record.file for record in store.records.values()}
     return Report(
         store.name,
         len(store.records),
@@ -93,6 +95,7 @@ def verify(
         store.manifest.torn,
         len(chosen),
         _redrawn_otherwise(store, chosen, workers or default_workers(recipe.size)),
+        len({*findings.missing} - recorded - {CLASSES_FILE}),
     )
 
 
@@ -106,17 +109,18 @@ def _of_shards(
 ) -> Report:
     assert store.recipe is not None
     checked = list(check_shards(store, workers, progress))
-    n_images = sum(one.n_images for one in checked)
     # The places of the chosen images among those of all shards, then among those of their own.
-    chosen, places, before = [], _some(redraw, n_images), 0
+    chosen, places, before = [], _some(redraw, sum(one.n_drawn for one in checked)), 0
     for one in checked:
-        own = [place - before for place in places if before <= place < before + one.n_images]
+        own = [place - before for place in places if before <= place < before + one.n_drawn]
         chosen += store.records_at(one.shard, own) if own else []
-        before += one.n_images
+        before += one.n_drawn
+    absent = [one for one in checked if one.fault == "missing" and not one.n_recorded]
     return Report(
         store.name,
-        n_images,
+        sum(one.n_recorded for one in checked),
         inspect_shards(store, checked),
+        n_absent=sum(one.shard.n for one in absent),
         n_redrawn=len(chosen),
         differing=_redrawn_otherwise(store, chosen, workers or default_workers(store.recipe.size)),
     )

@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib.util
+import secrets
+import time
 from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
@@ -20,7 +22,7 @@ from fractalgen.mixing_set.engines.ray_machines import (
 from fractalgen.mixing_set.recipes.keys import image_file
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.task import Failure, Task
-from fractalgen.pool import check_workers, image_memory
+from fractalgen.pool import Stopped, check_workers, image_memory
 from fractalgen.version import __version__
 
 __all__ = ["RayEngine"]
@@ -29,7 +31,8 @@ R = TypeVar("R")
 
 _PER_CPU = 2  # tasks that run or wait for a CPU, so that none is idle
 _MAX_RETRIES = 3  # of a task, whether its process, its machine, or the storage failed
-_CANCEL_SECONDS = 5
+_LOOK_SECONDS = 1.0  # how often a task looks whether it should stop
+_STOP_SECONDS = 5  # for tasks to notice, and to remove what they were writing
 
 
 class RayEngine:
@@ -100,11 +103,12 @@ def _run(
     shared = ray.put(recipe)
     waiting = iter(tasks)
     running: dict[Any, Task[R]] = {}
+    stopping = _Flag()
     try:
         while True:
             n_cpus = max(1, int(ray.cluster_resources().get("CPU", 0)))  # machines come and go
             for task in waiting:
-                running[remote.remote(shared, task, __version__)] = task
+                running[remote.remote(shared, task, __version__, stopping)] = task
                 if len(running) >= _PER_CPU * n_cpus:
                     break
             if not running:
@@ -121,27 +125,59 @@ def _run(
                 if on_drawn:
                     on_drawn(len(task.planned()))
     finally:
-        _cancel(ray, list(running))
+        _stop(ray, list(running), stopping)
 
 
-def _do(recipe: Recipe, task: Task[R], version: str) -> list[R | Failure]:
+class _Flag:
+    """A flag that all machines of the cluster see. It can be pickled.
+
+    Tasks that are cancelled one by one can bring Ray down (task_manager.cc: "it !=
+    submissible_tasks_.end()"), so they look at this flag and end by themselves.
+    """
+
+    def __init__(self) -> None:
+        self._name = f"fractalgen-stop-{secrets.token_hex(8)}"
+
+    def set(self) -> None:
+        from ray.experimental import internal_kv
+
+        internal_kv._internal_kv_put(self._name, b"1")
+
+    def is_set(self) -> bool:
+        from ray.experimental import internal_kv
+
+        found: bool = internal_kv._internal_kv_exists(self._name)
+        return found
+
+
+def _do(recipe: Recipe, task: Task[R], version: str, stopping: _Flag) -> list[R | Failure]:
     """Do a task in a process of the cluster: a thread draws, and another one stores."""
     if version != __version__:  # a machine that joined the cluster during the build
         raise SetError(f"this machine has fractalgen {__version__}, the build {version}")
+    if stopping.is_set():
+        return []
     compile_once(task.family)
-    return list(LocalEngine(workers=1).run(recipe, [task]))
+    next_look = time.monotonic() + _LOOK_SECONDS
+
+    def look(_: int) -> None:
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + _LOOK_SECONDS
+            if stopping.is_set():
+                raise Stopped
+
+    try:
+        return list(LocalEngine(workers=1).run(recipe, [task], look))
+    except Stopped:
+        return []
 
 
-def _cancel(ray: Any, refs: list[Any]) -> None:
-    """Cancel tasks; each has some seconds to remove what it was writing."""
-    if not refs:
-        return
-    with contextlib.suppress(ray.exceptions.RayError):
-        for ref in refs:
-            ray.cancel(ref)
-        _, left = ray.wait(refs, num_returns=len(refs), timeout=_CANCEL_SECONDS)
-        for ref in left:
-            ray.cancel(ref, force=True)
+def _stop(ray: Any, refs: list[Any], stopping: _Flag) -> None:
+    """Stop tasks. Ray ends the processes of those that do not notice when this process leaves."""
+    if refs:
+        with contextlib.suppress(ray.exceptions.RayError):
+            stopping.set()
+            ray.wait(refs, num_returns=len(refs), timeout=_STOP_SECONDS)
 
 
 def _failure(ray: Any, recipe: Recipe, task: Task[Any], error: Exception) -> Failure:

@@ -21,6 +21,8 @@ from fractalgen.version import __version__
 __all__ = ["MISSING", "check_machines", "checked_address", "cluster", "reachable"]
 
 MISSING = 'the engine ray needs Ray; install it with: pip install "fractalgen-ipmix[scale]"'
+_CANNOT_JOIN_OWN = "cannot join a Ray cluster that this machine belongs to"
+_NONE_HERE = "none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
 _CONNECT_SECONDS = 5
 _HEALTH_SECONDS = 45  # with the time that a slow disk takes to start Python and Ray
 _PROBE_SECONDS = 60
@@ -75,7 +77,7 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
             address = reachable(address)
             what = f"cannot join the Ray cluster at {address}"
             if address == "auto":
-                what = "cannot join a Ray cluster that this machine belongs to"
+                what = _CANNOT_JOIN_OWN
             _init(ray, what, address=address, **quiet)
         yield ray
 
@@ -108,7 +110,7 @@ def _init(ray: Any, what: str, **options: Any) -> None:
                 f"versions everywhere ({reason})"
             )
         elif options["address"] == "auto" and isinstance(error, ConnectionError):
-            reason = "none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
+            reason = _NONE_HERE
         raise SetError(f"{what}: {reason or type(error).__name__}") from None
     finally:  # Ray's own handler would end this process without cleaning up
         if threading.current_thread() is threading.main_thread():
@@ -123,6 +125,9 @@ def reachable(address: str) -> str:
     if address == "auto":
         named = os.environ.get("RAY_ADDRESS", "auto")
         if named == "auto" or checked_address(named) is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # Ray itself will say more
+                if b"ConnectionError" in _health():
+                    raise SetError(f"{_CANNOT_JOIN_OWN}: {_NONE_HERE}")
             return "auto"
         address = named
     host, _, port = address.rpartition(":")
@@ -132,7 +137,21 @@ def reachable(address: str) -> str:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SetError(f"no Ray cluster answers at {address}: {reason}; {way_out}") from None
-    command = ["health-check", "--skip-version-check", "--address", address]
+    try:
+        answer = _health("--address", address)
+    except subprocess.TimeoutExpired:
+        raise SetError(f"what answers at {address} is not a Ray cluster; {way_out}") from None
+    if b"InvalidAuthToken" in answer:
+        raise SetError(
+            f"the Ray cluster at {address} asks for a token; set RAY_AUTH_MODE=token, and give the "
+            "cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
+        )
+    return address
+
+
+def _health(*options: str) -> bytes:
+    """Ask Ray's own command whether a cluster is well; return what it says if it is not."""
+    command = ["health-check", "--skip-version-check", *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "ray.scripts.scripts", *command],
         stdin=subprocess.DEVNULL,
@@ -141,17 +160,10 @@ def reachable(address: str) -> str:
     )
     try:
         _, answer = process.communicate(timeout=_HEALTH_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise SetError(f"what answers at {address} is not a Ray cluster; {way_out}") from None
+        return answer
     finally:
         process.kill()
         process.wait()
-    if b"InvalidAuthToken" in answer:
-        raise SetError(
-            f"the Ray cluster at {address} asks for a token; set RAY_AUTH_MODE=token, and give the "
-            "cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
-        )
-    return address
 
 
 def check_machines(ray: Any, location: Location) -> None:

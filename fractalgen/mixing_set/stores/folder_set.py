@@ -1,8 +1,9 @@
 """A set in files: a folder with images, a manifest, and a description of the set."""
 
+import functools
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -131,6 +132,11 @@ class FolderSet:
     def read_image(self, file: str) -> bytes:
         """Return an image's file; ImageError if it cannot be read."""
         return read_image_file(self.path(file))
+
+    def readers(self, records: Iterable[Record]) -> Iterator[Callable[[], bytes]]:
+        """Yield what reads each image, in order; ImageError if that is not possible."""
+        for record in records:
+            yield functools.partial(self.read_image, record.file)
 
     def read_checked(self, record: Record, recipe: Recipe) -> tuple[bytes, str | None]:
         """Return a recorded image's file, and its fault as `Findings` calls it, if it has one."""

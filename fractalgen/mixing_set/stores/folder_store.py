@@ -10,7 +10,7 @@ from typing import ClassVar
 from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.errors import DamagedSetError, SetError
 from fractalgen.files.atomic import remove_leftovers, write_atomically
-from fractalgen.files.lock import locked
+from fractalgen.files.lock import locked, remove_lock
 from fractalgen.files.regular_file import check_no_links
 from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
@@ -46,6 +46,7 @@ class FolderStore(FolderSet):
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder)
         self.n_added: Counter[str] = Counter()
+        self._made_folder = False
 
     @property
     def is_new(self) -> bool:
@@ -54,6 +55,7 @@ class FolderStore(FolderSet):
 
     def make_folder(self) -> None:
         """Create the folder if necessary; SetError if a file has its name."""
+        self._made_folder = not self.folder.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
@@ -100,6 +102,14 @@ class FolderStore(FolderSet):
         if description != self.description:
             write_atomically(self.folder / SET_FILE, description.as_bytes(), durable=True)
             self.description = description
+
+    def abandon(self) -> None:
+        """Remove the description of a set without images, and the folder that was made for it."""
+        if not self.records:
+            for name in (SET_FILE, CLASSES_FILE, MANIFEST_FILE):
+                (self.folder / name).unlink(missing_ok=True)
+            self.description = None
+            remove_lock(self.folder, and_folder=self._made_folder)
 
     def list_classes(self) -> None:
         """Write ``classes.jsonl`` if the set has classes and the list differs."""

@@ -53,7 +53,10 @@ class PlannedShard:
         return tuple(self.images.keys_between(self.start, self.stop))
 
     def files(self, recipe: Recipe) -> list[str]:
-        """Return the images' paths within the set in order."""
+        """Return the paths of drawn images within the set in order.
+
+        Collected images have formats of their own, which only their records say.
+        """
         extension = FORMATS[recipe.format]
         return [image_file(*key, extension) for key in self.keys()]
 

@@ -3,11 +3,12 @@
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from fractalgen.bank.folder import CLASSES_FILE, SET_FILE
+from fractalgen.bank.folder import CLASSES_FILE, SET_FILE, ImageFile
+from fractalgen.bank.sharded import Packed, ShardReader
 from fractalgen.bank.shards import (
     complete_shards,
     index_file,
@@ -125,7 +126,7 @@ class ShardSet:
         stored = self.stored()
         for shard in self.plan:
             short = stored.get(shard.number)
-            if short:
+            if short or (short is not None and shard.images.collected):
                 yield from self._index(shard.number)
             elif short is not None:
                 yield from shard.files(self.recipe)
@@ -159,6 +160,22 @@ class ShardSet:
         if hashlib.sha256(data).hexdigest() != record.file_sha256:
             raise ImageError("it differs from its shard's index; run 'fractalgen verify'")
         return data
+
+    def readers(self, records: Iterable[Record]) -> Iterator[Callable[[], bytes]]:
+        """Yield what reads each image, in order; ImageError if that is not possible.
+
+        Images that lie side by side are read at once, so that whoever goes through the set reads
+        each shard from front to back.
+        """
+        reader = ShardReader(self.location, self.location.sizes())
+        with contextlib.closing(reader.parts(map(self._packed, records), _MAX_ENTRIES)) as parts:
+            for part in parts:
+                yield from (read for _, read in part)
+
+    def _packed(self, record: Record) -> Packed:
+        _, number, offset = self._found(record.file)
+        image = ImageFile(record.file, record.file_sha256)
+        return Packed(image, number, offset, offset + record.n_bytes)
 
     def _found(self, file: str) -> tuple[Record, int, int]:
         """Return an image's record, the number of its shard, and where it begins there."""

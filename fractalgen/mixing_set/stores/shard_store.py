@@ -16,7 +16,7 @@ from fractalgen.bank.shards import (
 from fractalgen.errors import DamagedSetError, SetError
 from fractalgen.files.atomic import remove_leftovers
 from fractalgen.files.location import Location
-from fractalgen.files.lock import locked
+from fractalgen.files.lock import locked, remove_lock
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.keys import parse_image_file
 from fractalgen.mixing_set.recipes.part import WHOLE, Part
@@ -51,6 +51,7 @@ class ShardStore(ShardSet):
         super().__init__(location)
         self._shard_size = shard_size
         self._added: list[StoredShard] = []
+        self._made_folder = False
 
     @property
     def is_new(self) -> bool:
@@ -60,6 +61,7 @@ class ShardStore(ShardSet):
     def make_folder(self) -> None:
         """Create the folder if there is to be one."""
         if self.folder:
+            self._made_folder = not self.folder.exists()
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
@@ -129,6 +131,17 @@ class ShardStore(ShardSet):
             file.write(description.as_bytes())
         self.description = description
 
+    def abandon(self) -> None:
+        """Remove the description of a set in which nothing was drawn, and the folder made for it.
+
+        An object store has no lock, and another build may have begun, so nothing is removed there.
+        """
+        if self.folder and not self.stored():
+            self.location.remove(SET_FILE)
+            self.location.remove(CLASSES_FILE)
+            self.description = None
+            remove_lock(self.folder, and_folder=self._made_folder)
+
     def list_classes(self) -> None:
         """Write ``classes.jsonl`` if the set has classes and the list is missing or altered."""
         if self.recipe and self.fault_of_class_list():
@@ -148,7 +161,9 @@ class ShardStore(ShardSet):
         tasks = [
             ShardTask(self.location, shard)
             for shard in part.of(planned.shards or ())
-            if requested.family(shard.family) and stored.get(shard.number, True)
+            if requested.family(shard.family)
+            and not shard.images.collected
+            and stored.get(shard.number, True)
         ]
         if self.location.folder is None:
             _CHANCE.shuffle(tasks)
@@ -167,13 +182,20 @@ class ShardStore(ShardSet):
     def make_ready(
         self, recipe: Recipe, requested: Recipe | None = None, replaced: Collection[str] = ()
     ) -> None:
-        """Remove shards whose tar files don't have a whole number of records.
+        """Remove shards whose tar files are gone, or don't have a whole number of records.
 
-        Others that are damaged are left to `verify`, which reads them.
+        Others that are damaged are left to `verify`, which reads them; so are those of collected
+        images, which cannot be drawn again.
         """
+        if self.description is None:
+            return
         sizes = self.location.sizes()
         stored = complete_shards(sizes)
-        self._remove_shards(n for n in stored if sizes[shard_file(n)] % tarfile.RECORDSIZE)
+        for shard in self.plan:
+            is_cut = shard.number in stored and sizes[shard.file] % tarfile.RECORDSIZE != 0
+            is_gone = shard.file not in sizes and index_file(shard.number) in sizes
+            if is_gone or (is_cut and not shard.images.collected):
+                self.remove_shards([shard.number])
 
     def n_missing(self, recipe: Recipe) -> int:
         """Return the number of images in planned shards of a recipe's families not there."""
@@ -198,25 +220,33 @@ class ShardStore(ShardSet):
         stored, names = self.stored(), self.location.sizes()
         gone = [shard for shard in self.plan if shard.family in families]
         # A tar file without an index, which a killed build left, goes too.
-        self._remove_shards(shard.number for shard in gone if shard.file in names)
+        self.remove_shards(shard.number for shard in gone if shard.file in names)
         return sum(shard.n for shard in gone if shard.number in stored)
 
     def parts_of(self, files: Collection[str]) -> Iterator[FamilyRecipe]:
-        """Yield the images of the shards that are or have some of the files."""
+        """Yield the drawn images of the shards that are or have some of the files."""
         wanted = set(files)
-        yield from (shard.images for shard in self.plan if shard.file in wanted)
+        drawn = (shard for shard in self.plan if not shard.images.collected)
+        yield from (shard.images for shard in drawn if shard.file in wanted)
         for file in files:
             with contextlib.suppress(ValueError):
                 found = self.plan.find(parse_image_file(file))
-                if found:
+                if found and not found.images.collected:
                     yield found.images
 
     def forget(self, files: Collection[str]) -> None:
-        """Remove those of the files that are shards."""
+        """Remove those of the files that are shards of drawn images."""
         gone = set(files)
-        self._remove_shards(shard.number for shard in self.plan if shard.file in gone)
+        drawn = (shard for shard in self.plan if not shard.images.collected)
+        self.remove_shards(shard.number for shard in drawn if shard.file in gone)
 
-    def _remove_shards(self, numbers: Iterable[int]) -> None:
+    def collected_among(self, files: Collection[str]) -> tuple[str, ...]:
+        """Return those of the files that are shards of collected images, which no build draws."""
+        wanted = set(files)
+        collected = (shard for shard in self.plan if shard.images.collected)
+        return tuple(shard.file for shard in collected if shard.file in wanted)
+
+    def remove_shards(self, numbers: Iterable[int]) -> None:
         """Remove shards, each with its index first."""
         for number in numbers:
             for short in (False, True):
@@ -241,5 +271,5 @@ class ShardStore(ShardSet):
                 sum(shard.n for shard in own if shard.number in kept),
                 n_added / n_attempts if n_attempts else None,
                 sum(sizes.get(shard.file, 0) for shard in own),
-                collected=False,
+                collected=own[0].images.collected,
             )

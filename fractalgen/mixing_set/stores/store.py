@@ -1,6 +1,6 @@
 """What a store is: it knows where a set lies, and every name of a file there."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -54,6 +54,9 @@ class Store(Protocol):
     def read_image(self, file: str) -> bytes:
         """Return an image's file; ImageError if it cannot be read. Safe in several threads."""
 
+    def readers(self, records: Iterable[Record]) -> Iterator[Callable[[], bytes]]:
+        """Yield what reads each image, in order; ImageError if that is not possible."""
+
     def make_folder(self) -> None:
         """Create the folder if there is to be one; SetError if a file has its name."""
 
@@ -101,6 +104,12 @@ class Store(Protocol):
 
     def describe(self, description: Description) -> None:
         """Write the description if it changes."""
+
+    def abandon(self) -> None:
+        """Remove the description of a set in which nothing was drawn, and the folder made for it.
+
+        Only where a lock is held: elsewhere another build may have begun.
+        """
 
     def list_classes(self) -> None:
         """Write the list of classes if the set has classes and the list is not there."""

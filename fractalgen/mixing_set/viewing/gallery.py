@@ -6,10 +6,10 @@ import os
 import re
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,15 +105,17 @@ def gallery(
     records = list(store.records_in_order())
     left_out: list[str] = []
 
-    def decode(record: Record, _: threading.Event) -> _Decoded | str:
+    def decode(one: tuple[Record, Callable[[], bytes]], _: threading.Event) -> _Decoded | str:
+        record, read = one
         try:
-            rgb = square(store.read_image(record.file), TILE)
+            rgb = square(read(), TILE)
         except ImageError as error:
             return f"{record.file}: {error}"
         return Entry.of(record, rgb), rgb
 
-    def decoded(pool: OrderedPool[Record, _Decoded | str]) -> Iterator[_Decoded]:
-        for done, found in enumerate(pool.map(records), 1):
+    def decoded(pool: OrderedPool[Any, _Decoded | str]) -> Iterator[_Decoded]:
+        readers = zip(records, store.readers(records), strict=True)
+        for done, found in enumerate(pool.map(readers), 1):
             if isinstance(found, str):
                 left_out.append(found)
             else:

@@ -13,7 +13,7 @@ from fractalgen.errors import RecipeError, SetError
 from fractalgen.images.decoding import read_rgb
 from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
-from fractalgen.mixing_set.export import export
+from fractalgen.mixing_set.exporting.export import export
 from fractalgen.mixing_set.measuring.stats import stats
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.recipes.toml_file import read_recipe

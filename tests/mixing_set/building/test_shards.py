@@ -147,6 +147,13 @@ def test_drawing_again_draws_nothing(shards):
     assert (tree(shards), stamps(shards)) == (before, then)
 
 
+def test_a_tar_file_that_is_gone_is_drawn_again(shards):
+    before = tree(shards)
+    (shards / "shard-000003.tar").unlink()
+    summary = build(two_families(), shards)
+    assert (summary.n_drawn, summary.n_missing, tree(shards)) == (3, 0, before)
+
+
 def test_a_truncated_tar_file_is_drawn_again(tmp_path, shards):
     sound = tree(shards)
     with (shards / "shard-000001.tar").open("r+b") as file:
@@ -270,7 +277,7 @@ def test_overwriting_with_other_settings_removes_all(tmp_path, shards):
             {"shard_size": 4, "overwrite": True},
             "3 images per shard, not 4; leave out --shard-size",
         ),
-        (ifs_recipe(), {"collected": {"extra": "."}}, "holds drawn images only"),
+        (ifs_recipe(), {"collected": {"extra": "."}}, "collected into folders, not into shards"),
     ],
 )
 def test_another_set_is_refused_and_changes_nothing(shards, recipe, options, message):

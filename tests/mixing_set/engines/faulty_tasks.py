@@ -84,6 +84,12 @@ class Faulty:
             while not (self.events / "go").exists():
                 time.sleep(0.05)
 
+    def _slow(self):
+        """Take seconds, except in the first task."""
+        if self.number:
+            (self.events / f"{self.number}-{os.getpid()}").touch()
+            time.sleep(3)
+
     def _kill(self):
         """Task 1 kills its process each time."""
         if self.number == 1:

@@ -1,0 +1,1 @@
+"""A set as other programs read it."""

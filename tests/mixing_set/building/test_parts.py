@@ -1,0 +1,88 @@
+"""Parts of a set, and sets that could not begin."""
+
+import pytest
+from click.testing import CliRunner
+
+from fractalgen.cli import cli
+from fractalgen.errors import SetError
+from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.checking.verify import verify
+from fractalgen.mixing_set.merging.merge import merge
+from fractalgen.mixing_set.recipes.recipe import Recipe
+from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
+
+CLASSES = Recipe(SIZE, families={"fractal-db": {"classes": 2, "instances": 3}})
+KINDS = [{}, {"shard_size": 2}]
+
+
+class Broken:
+    """An engine that cannot begin."""
+
+    def run(self, recipe, tasks, on_drawn=None):
+        raise SetError("no machine answers")
+        yield
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli, [str(one) for one in arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_verify_tells_parts_that_are_not_there_from_losses(tmp_path, options):
+    place = tmp_path / "set"
+    build(ifs_recipe(12), place, workers=1, part="2/3", **options)
+    report = verify(place)
+    assert (report.ok, report.n_images, report.n_absent) == (False, 4, 8)
+    result = run("verify", place)
+    assert result.exit_code == 1
+    assert "set: 4 images recorded, problems found" in result.output
+    assert "8 images of the set are neither here nor recorded" in result.output
+    assert "'fractalgen merge' joins what they drew" in result.output
+    lost = next(path for path in sorted(place.rglob("*")) if path.suffix in (".tar", ".jpg"))
+    lost.unlink()
+    report = verify(place)
+    assert (report.n_images, report.n_absent) == (4, 8)
+    assert len(report.findings.missing) == (5 if options else 9)
+    build(ifs_recipe(12), place, workers=1, **options)
+    report = verify(place)
+    assert (report.ok, report.n_absent) == (True, 0)
+    assert "neither here" not in run("verify", place).output
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("recipe", [ifs_recipe(6), CLASSES])
+def test_a_part_without_images_says_so(tmp_path, options, recipe):
+    n_parts = 3 if options else 6
+    parts = [tmp_path / f"part-{number}" for number in range(1, n_parts + 2)]
+    for number, place in enumerate(parts, 1):
+        summary = build(recipe, place, workers=1, part=f"{number}/{n_parts + 1}", **options)
+    things = "shards" if options else "images"
+    note = f"Part {n_parts + 1}/{n_parts + 1} has no images: the set has fewer {things} than parts."
+    assert (summary.ok, summary.n_images, summary.notes) == (True, 0, (note,))
+    assert verify(parts[-1]).n_absent == 6
+    assert merge(tmp_path / "joined", reversed(parts)).ok
+
+
+def test_the_command_says_that_a_part_is_empty(tmp_path):
+    command = ["ifs", tmp_path / "set", "--n", 2, "--size", SIZE, "--shards", "--part", "3/9"]
+    result = run(*command)
+    assert result.exit_code == 0
+    assert "Part 3/9 has no images: the set has fewer shards than parts." in result.output
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("recipe", [ifs_recipe(6), CLASSES])
+def test_a_set_that_cannot_begin_leaves_nothing(tmp_path, options, recipe):
+    place = tmp_path / "set"
+    with pytest.raises(SetError, match="no machine"):
+        build(recipe, place, engine=Broken(), **options)
+    assert names_in(tmp_path) == []
+    place.mkdir()
+    with pytest.raises(SetError, match="no machine"):
+        build(recipe, place, engine=Broken(), **options)
+    assert names_in(place) == []
+    build(recipe, place, workers=1, part="1/2", **options)
+    before = tree(place)
+    with pytest.raises(SetError, match="no machine"):
+        build(recipe, place, engine=Broken(), **options)
+    assert tree(place) == before
