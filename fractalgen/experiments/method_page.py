@@ -25,6 +25,7 @@ from fractalgen.images.decoding import read_square
 from fractalgen.methods import METHODS, find_method
 from fractalgen.methods.method import Batch, Method
 from fractalgen.registry import shown
+from fractalgen.torch.datasets import normalized
 
 __all__ = ["COLUMNS", "SIZES", "show_methods", "shown_methods"]
 
@@ -198,8 +199,9 @@ def _changed(
     """
     seeds = [seed + column for column in range(len(places))]
     bank: Any = partners if method.uses_set else None  # few images are a bank, too
-    make = method.views(bank, [_MEAN] * 3, [_STD] * 3)
-    views = make(originals[list(places)], seeds)
+    mean, std = [_MEAN] * 3, [_STD] * 3
+    made = method.views(bank, mean, std)(originals[list(places)], seeds)
+    views = [view if view.is_floating_point() else normalized(view, mean, std) for view in made]
     images = np.empty((len(places), *originals.shape[1:]), np.uint8)
     for column, place in enumerate(places):
         rows = [column, *(other for other in range(len(places)) if places[other] != place)]
