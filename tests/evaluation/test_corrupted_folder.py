@@ -13,6 +13,7 @@ from fractalgen.evaluation.corruptions.common import COMMON, CORRUPTIONS, EXTRA,
 from fractalgen.evaluation.corruptions.corrupted_folder import write_corruptions
 from fractalgen.evaluation.corruptions.published import read_corruptions
 from fractalgen.evaluation.evaluated_model import choose_images
+from fractalgen.training.datasets import load_data
 from fractalgen.training.datasets.data_set import ImageData
 from fractalgen.training.datasets.in_memory import InMemoryImages
 from tests.cli.conftest import run as run  # the fixtures
@@ -74,6 +75,17 @@ def test_image_files_are_read_as_published_ones(photos, tmp_path, run):
     images, labels = (np.concatenate(all_) for all_ in zip(*fog.batches(7), strict=True))
     np.testing.assert_array_equal(images[12:18], corrupted(clean, range(6), "fog", 3, 0))
     np.testing.assert_array_equal(labels[:6], test.labels)
+
+
+def test_many_images_are_corrupted_like_few_which_are_decoded_once(
+    photos, tmp_path, tree, monkeypatch
+):
+    data = load_data(f"folder:{photos}", data_dir=tmp_path, image_size=32)
+    chosen = {"names": ("shot_noise", "contrast"), "image_format": "png", "limit": 4}
+    write_corruptions(data, tmp_path / "few", COMMON, **chosen)
+    monkeypatch.setattr("fractalgen.evaluation.corruptions.corrupted_folder._MAX_KEPT_BYTES", 0)
+    write_corruptions(data, tmp_path / "many", COMMON, **chosen)
+    assert tree(tmp_path / "few") == tree(tmp_path / "many")
 
 
 def test_published_files_are_jpegs_named_like_the_originals(photos, tmp_path, run):
