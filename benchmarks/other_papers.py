@@ -1,7 +1,8 @@
 """How long a view of AugMix, PixMix, LayerMix and PRIME takes, against others' ways to make it.
 
 AugMix is timed beside torchvision's; PixMix and LayerMix beside the readable reference, which
-applies the same plans with Pillow and NumPy; PRIME beside its algorithm for a whole batch in torch.
+applies the same plans with Pillow and NumPy; PRIME beside its algorithm for a whole batch in torch,
+once more with its options for ImageNet.
 """
 
 import functools
@@ -20,12 +21,8 @@ from fractalgen.augment import PRIME, AugMix, LayerMix, PixMix, PRIMEConfig
 from fractalgen.kernels.ipmix import apply_plans
 
 SIZE, N = 32, 128
-_TONES, _MODES, _SIGMA, _TEMPERATURE = (
-    PRIMEConfig.max_frequency,
-    PRIMEConfig.max_modes,
-    PRIMEConfig.sigma,
-    PRIMEConfig.temperature,
-)
+LARGE, N_LARGE = 224, 8
+IMAGENET = PRIMEConfig(max_frequency=500, bandwidth=20, temperature=0.05, max_modes=500)
 
 
 def _torchvision_augmix(images: NDArray[np.uint8]) -> Callable[[], object]:
@@ -40,10 +37,13 @@ def _torchvision_augmix(images: NDArray[np.uint8]) -> Callable[[], object]:
 class TorchPrime:
     """PRIME for a batch on the CPU: each operation is computed for all, and one chosen."""
 
+    def __init__(self, config: PRIMEConfig) -> None:
+        self.config = config
+
     def __call__(self, images: Any) -> Any:
         import torch
 
-        n, width = len(images), PRIMEConfig.width
+        n, width = len(images), self.config.width
         weights = torch.distributions.Dirichlet(torch.ones(width)).sample((n,))
         skip = torch.rand(n, 1, 1, 1)
         current = images.repeat(width, 1, 1, 1)
@@ -56,33 +56,33 @@ class TorchPrime:
         chains = current.reshape(width, *images.shape)
         return (1 - skip) * images + skip * torch.einsum("nm,mnchw->nchw", weights, chains)
 
-    @staticmethod
-    def filtered(images: Any) -> Any:
+    def filtered(self, images: Any) -> Any:
         import torch
 
-        kernels = torch.randn(len(images), 1, 3, 3) * float(torch.rand(1)) * _SIGMA
+        kernels = torch.randn(len(images), 1, 3, 3) * float(torch.rand(1)) * self.config.sigma
         kernels[:, :, 1, 1] += 1
         planes = images.transpose(0, 1)
         out = torch.nn.functional.conv2d(planes, kernels, padding=1, groups=len(images))
         return out.transpose(0, 1).clamp(0, 1)
 
-    @staticmethod
-    def toned(images: Any) -> Any:
+    def toned(self, images: Any) -> Any:
         import torch
 
-        n = int(torch.randint(1, _TONES + 1, (1,)))
-        weights = torch.randn(len(images), 3, n) * (_TEMPERATURE * torch.rand(1)).sqrt()
+        last = int(torch.randint(1, self.config.max_frequency + 1, (1,)))
+        first = max(1, last - self.config.bandwidth + 1) if self.config.bandwidth else 1
+        frequencies = torch.arange(first, last + 1)
+        variance = self.config.temperature * torch.rand(1)
+        weights = torch.randn(len(images), 3, len(frequencies)) * variance.sqrt()
         colors = images.flatten(2)
-        waves = torch.sin(colors[..., None] * (math.pi * torch.arange(1, n + 1)))
+        waves = torch.sin(colors[..., None] * (math.pi * frequencies))
         out = colors + torch.einsum("bcf,bcnf->bcn", weights, waves)
         return out.clamp(0, 1).reshape(images.shape)
 
-    @staticmethod
-    def warped(images: Any) -> Any:
+    def warped(self, images: Any) -> Any:
         import torch
 
         side = images.shape[-1]
-        most = int(torch.randint(3, _MODES + 1, (1,)))
+        most = int(torch.randint(3, self.config.max_modes + 1, (1,)))
         half = torch.distributions.Beta(0.5, 0.5)
         cut = int(half.sample() * (most - 1)) + 2
         log = math.log(cut)
@@ -107,19 +107,27 @@ class TorchPrime:
         return upper * (1 - down) + lower * down
 
 
-def _torch_prime(images: NDArray[np.uint8]) -> Callable[[], object]:
+def _torch_prime(images: NDArray[np.uint8], config: PRIMEConfig) -> Callable[[], object]:
     import torch
 
     tensor = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float() / 255
-    return functools.partial(TorchPrime(), tensor)
+    return functools.partial(TorchPrime(config), tensor)
 
 
-def _timed(name: str, beside: str, ours: Any, theirs: Callable[[], object], n_runs: int) -> Row:
+def _timed(
+    name: str,
+    beside: str,
+    ours: Any,
+    theirs: Callable[[], object],
+    n_runs: int,
+    size: int = SIZE,
+    n: int = N,
+) -> Row:
     baseline, mine = paired_seconds(theirs, ours, n_runs)
     return Row(
-        f"{name}, one view, {SIZE} x {SIZE}, one thread",
-        f"{1e6 * mine / N:.0f} µs",
-        f"{beside}, {1e6 * baseline / N:,.0f} µs",
+        f"{name}, one view, {size} x {size}, one thread",
+        f"{1e6 * mine / n:,.0f} µs",
+        f"{beside}, {1e6 * baseline / n:,.0f} µs",
         f"{baseline / mine:.0f}x",
         vector_bits(apply_plans),
     )
@@ -152,8 +160,17 @@ def rows(n_runs: int = 4) -> list[Row]:
     augmix = _timed(
         "AugMix", "torchvision's v2", batch(AugMix(threads=1)), _torchvision_augmix(images), n_runs
     )
-    prime = _timed(
-        "PRIME", "a batch in torch", batch(PRIME(threads=1)), _torch_prime(images), n_runs
+    small = _torch_prime(images, PRIMEConfig())
+    prime = _timed("PRIME", "a batch in torch", batch(PRIME(threads=1)), small, n_runs)
+    photos, aug = random_images(N_LARGE, LARGE, 2), PRIME(IMAGENET, threads=1)
+    large = _timed(
+        "PRIME",
+        "a batch in torch",
+        functools.partial(aug.batch, photos, range(N_LARGE), layout="NCHW"),
+        _torch_prime(photos, IMAGENET),
+        n_runs,
+        LARGE,
+        N_LARGE,
     )
     torch.set_num_threads(n_threads)
-    return [augmix, *table, prime]
+    return [augmix, *table, prime, large]

@@ -17,7 +17,7 @@ from fractalgen.evaluation.table import Block, Line, Number, Table, folded, mark
 __all__ = ["UNITS", "Cell", "Column", "Comparison", "Row", "best_of", "number", "short_names"]
 
 UNITS = (
-    "In percent, except log-likelihoods, Brier scores, temperatures and seconds; ± sample "
+    "In percent, except log-likelihoods, Brier scores, temperatures, seconds and ratios; ± sample "
     "deviation over seeds"
 )
 _EXPLANATION = f"{UNITS}; lower is better unless it says so."

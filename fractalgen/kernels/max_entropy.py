@@ -42,6 +42,29 @@ def _add_scaled(weight, source, total):
 
 
 @kernel
+def _add_four(one, two, three, four, sources, total):
+    """Add four rows with weights, as four calls of `_add_scaled` would, in one pass."""
+    first, second, third, fourth = sources[0], sources[1], sources[2], sources[3]
+    for i in range(total.size):
+        value = total[i] + one * first[i]
+        value += two * second[i]
+        value += three * third[i]
+        total[i] = value + four * fourth[i]
+
+
+@kernel
+def _add_weighted(weights, sources, total):
+    """Add all rows of `sources` with weights, one after another."""
+    n = weights.size
+    fours = n - n % 4
+    for k in range(0, fours, 4):
+        rows = sources[k : k + 4]
+        _add_four(weights[k], weights[k + 1], weights[k + 2], weights[k + 3], rows, total)
+    for k in range(fours, n):
+        _add_scaled(weights[k], sources[k], total)
+
+
+@kernel
 def _clear(total):
     for i in range(total.size):
         total[i] = _ZERO
@@ -144,6 +167,9 @@ def _fill_deviations(cut, height, width, deviations):
     for down in range(n_down):
         for across in range(n_across):
             deviations[down, across] = _ZERO
+    columns = np.empty(cut + 1, np.int64)
+    for j in range(1, cut + 1):
+        columns[j] = _folded(j, width) - 1
     limit = cut * cut + cut
     for i in range(1, cut + 1):
         down = _folded(i, height) - 1
@@ -151,7 +177,7 @@ def _fill_deviations(cut, height, width, deviations):
             energy = i * i + j * j
             if energy > limit:
                 break
-            across = _folded(j, width) - 1
+            across = columns[j]
             if 0 <= down < n_down and 0 <= across < n_across:
                 deviations[down, across] += _ONE / np.float32(energy)
     for down in range(n_down):
@@ -174,19 +200,29 @@ def _fill_sines(sines):
 
 
 @kernel
+def _fill_weights(scale, seed, first, deviations, weights):
+    """Fill normal numbers of a stream, from its `first` on, of some deviations times `scale`."""
+    for j in range(weights.size):
+        drawn = _nth_normal(seed, np.uint64(first + j))
+        weights[j] = scale * deviations[j] * drawn
+
+
+@kernel
 def _fill_field(scale, seed, first, deviations, down, across, field):
     """Fill a random field, a sum of products of sines, times `scale`."""
     n_down, n_across = deviations.shape
     width = field.shape[1]
     rows = np.zeros((n_down, width), np.float32)
+    weights = np.empty(n_across, np.float32)
     for i in range(n_down):
-        for j in range(n_across):
-            drawn = _nth_normal(seed, np.uint64(first + i * n_across + j))
-            _add_scaled(scale * deviations[i, j] * drawn, across[j], rows[i])
+        _fill_weights(scale, seed, first + i * n_across, deviations[i], weights)
+        _add_weighted(weights, across, rows[i])
+    heights = np.empty(n_down, np.float32)
     for y in range(field.shape[0]):
-        _clear(field[y])
         for i in range(n_down):
-            _add_scaled(down[i, y], rows[i], field[y])
+            heights[i] = down[i, y]
+        _clear(field[y])
+        _add_weighted(heights, rows, field[y])
 
 
 @inlined

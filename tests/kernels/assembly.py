@@ -321,14 +321,17 @@ EXPECTED = {
     "ipmix.draw_plans": scalar(
         _FROM_PLANS, (_PLAN[:, ::1], u8[::1], i8, i8, _CHOICES, _SETTINGS[::1])
     ),
+    "max_entropy._add_four": vector(),
     "max_entropy._add_scaled": vector(),
     "max_entropy._add_wave": vector(),
+    "max_entropy._add_weighted": scalar("row by row"),
     "max_entropy._clear": scalar("sets bytes"),
     "max_entropy._fill_deviations": scalar("folds modes, one after another"),
     "max_entropy._fill_field": scalar("mode by mode"),
     "max_entropy._fill_sine": vector(),
     "max_entropy._fill_sines": scalar("mode by mode"),
     "max_entropy._fill_waves": vector(),
+    "max_entropy._fill_weights": vector(),
     "max_entropy._to_bytes": vector(),
     "max_entropy._to_floats": vector(),
     "max_entropy.deform": scalar("fetches pixels from anywhere"),
