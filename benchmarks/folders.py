@@ -28,7 +28,7 @@ from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.datasets import load_data
 
 # Width and height, JPEG quality, number of files.
-KINDS = ((256, 256, 90, 1024), (500, 375, 97, 512), (1500, 1000, 90, 192))
+KINDS = ((256, 256, 90, 512), (500, 375, 97, 256), (1500, 1000, 90, 128))
 BATCH_SIZE, N_RUNS = 64, 2
 _TILE = 500
 
