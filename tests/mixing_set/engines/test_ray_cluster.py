@@ -272,7 +272,7 @@ def test_ctrl_c_stops_what_runs(tmp_path, cluster, events):
     [
         ("ray", "__version__", "1.2.3", "another version of Ray or Python"),
         (
-            "fractalgen.mixing_set.engines.ray_cluster",
+            "fractalgen.mixing_set.engines.ray_machines",
             "__version__",
             "99.0",
             r"of the Ray cluster has fractalgen .*; install fractalgen-ipmix 99\.0",
