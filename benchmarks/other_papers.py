@@ -164,7 +164,7 @@ def rows(n_runs: int = 4) -> list[Row]:
     prime = _timed("PRIME", "a batch in torch", batch(PRIME(threads=1)), small, n_runs)
     photos, aug = random_images(N_LARGE, LARGE, 2), PRIME(IMAGENET, threads=1)
     large = _timed(
-        "PRIME",
+        "PRIME for ImageNet",
         "a batch in torch",
         functools.partial(aug.batch, photos, range(N_LARGE), layout="NCHW"),
         _torch_prime(photos, IMAGENET),
