@@ -294,8 +294,8 @@ def part_of(data: bytes, choose: Callable[[int, int], Box], size: int) -> Image.
     """Decode the part of an image that will be resized to `size`, as RGB.
 
     `choose` returns the part for a width and height; it may be called again. A JPEG is decoded at
-    the smallest scale that leaves the part twice `size`, which changes the resized part by one or
-    two grey levels. Raises ImageError as `to_rgb` does.
+    the smallest scale that leaves the part twice `size`, which changes the resized part by one to
+    two grey levels on average. Raises ImageError as `to_rgb` does.
     """
 
     def decode(image: ImageFile.ImageFile) -> Image.Image:
