@@ -58,10 +58,10 @@ class ImageFolders:
         """Link or copy the images; see `export.export`."""
         if shard_size is not None:
             raise ArgumentError("this layout has no shards; leave out the number of images in one")
-        records = {self.file(record): record for record in _sound_records(store, checking)}
         folder = open_location(out).folder
         if folder is None:
             raise SetError(f"{out} is a URL, which can only hold shards; export to a folder")
+        records = {self.file(record): record for record in _sound_records(store, checking)}
         out, target = folder, folder.resolve()
         if store.folder and store.folder.resolve() in (target, *target.parents):
             raise SetError(f"{out} is inside the set; export to a folder outside of it")
