@@ -191,14 +191,17 @@ def test_classes_are_refused_in_a_set_without(small_set):
         build(class_recipe(), small_set)
 
 
-def test_overwriting_turns_one_kind_of_set_into_the_other(class_set, tmp_path):
+@pytest.mark.parametrize("shards", [False, True])
+def test_overwriting_turns_one_kind_of_set_into_the_other(tmp_path, shards):
     plain = Recipe(SIZE, families={"ifs": 2})
-    build(plain, tmp_path / "plain")
-    build(class_recipe(), tmp_path / "classes")
-    build(plain, class_set, overwrite=True)
-    assert tree(class_set) == tree(tmp_path / "plain")
-    build(class_recipe(), class_set, overwrite=True)
-    assert tree(class_set) == tree(tmp_path / "classes")
+    place = tmp_path / "set"
+    for recipe, name in ((plain, "plain"), (class_recipe(), "classes")):
+        build(recipe, tmp_path / name, workers=1, shards=shards)
+    build(class_recipe(), place, workers=1, shards=shards)
+    build(plain, place, workers=1, overwrite=True)
+    assert tree(place) == tree(tmp_path / "plain")
+    build(class_recipe(), place, workers=1, overwrite=True)
+    assert tree(place) == tree(tmp_path / "classes")
 
 
 def test_a_file_of_the_users_is_not_replaced_by_the_list(tmp_path):
