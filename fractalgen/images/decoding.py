@@ -24,7 +24,6 @@ __all__ = [
     "looks_like_image",
     "part_of",
     "read_image_file",
-    "read_rgb",
     "read_square",
     "square",
     "to_rgb",
@@ -73,11 +72,6 @@ def check_hash(data: bytes, sha256: str | None) -> None:
     """Raise ImageError if an image file's contents do not have the hash `sha256`."""
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ImageError("it differs from the manifest's record; run 'fractalgen verify'")
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read an image's file as RGB; see `read_image_file` and `to_rgb`."""
-    return to_rgb(read_image_file(path))[0]
 
 
 def read_square(path: Path, size: int, sha256: str | None = None) -> NDArray[np.uint8]:

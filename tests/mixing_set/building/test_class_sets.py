@@ -10,7 +10,7 @@ from PIL import Image
 import fractalgen as fg
 from fractalgen.color.gray import in_gray
 from fractalgen.errors import RecipeError, SetError
-from fractalgen.images.decoding import read_rgb
+from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.exporting.export import export
@@ -276,7 +276,7 @@ def test_a_grey_set_is_grey_in_files_records_and_when_redrawn(tmp_path, file_for
     store = FolderStore.open(tmp_path / "gray")
     for record in store.records.values():
         assert record.gray
-        rgb = read_rgb(store.path(record.file))
+        rgb = to_rgb(store.path(record.file).read_bytes())[0]
         assert all(np.array_equal(a, b) for a, b in pairwise(np.moveaxis(rgb, 2, 0)))
         redrawn = redraw(record, 64)
         assert np.array_equal(
