@@ -12,7 +12,7 @@ from fractalgen.errors import SetError
 from fractalgen.files.atomic import atomic_file, is_leftover
 from fractalgen.files.regular_file import open_regular
 
-__all__ = ["Folder", "Location", "open_location"]
+__all__ = ["Folder", "Location", "make_folder", "open_location"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
 
@@ -79,6 +79,22 @@ class Folder:
     def remove(self, name: str) -> None:
         """Remove a file if it exists."""
         (self._path / name).unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> bool:
+    """Make a folder unless it is there; return whether it was made.
+
+    Raises SetError if it, or what it should lie in, is a file.
+    """
+    was_there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        places = (folder, *folder.parents)
+        obstacles = (path for path in places if path.exists() and not path.is_dir())
+        obstacle = next(obstacles, folder)
+        raise SetError(f"{obstacle} is not a folder; use another one") from None
+    return not was_there
 
 
 def open_location(place: str | Path, *, writing: bool = False) -> Location:

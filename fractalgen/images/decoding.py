@@ -24,7 +24,6 @@ __all__ = [
     "looks_like_image",
     "part_of",
     "read_image_file",
-    "read_rgb",
     "read_square",
     "square",
     "to_rgb",
@@ -46,7 +45,8 @@ _KINDS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "JPE
 
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 _ORIENTATION_TAG = 0x0112
-_ON_SIDE = (5, 6, 7, 8)  # the orientations in which width and height change places
+# Orientations in which a file's image lies on its side, begins at its right, and at its bottom.
+_ON_SIDE, _FROM_RIGHT, _FROM_BOTTOM = (5, 6, 7, 8), (2, 3, 7, 8), (3, 4, 6, 7)
 _MAX_WARNINGS = 100  # of one image
 _SPARE = 2  # a JPEG is decoded at least at this many times the requested size
 
@@ -72,11 +72,6 @@ def check_hash(data: bytes, sha256: str | None) -> None:
     """Raise ImageError if an image file's contents do not have the hash `sha256`."""
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ImageError("it differs from the manifest's record; run 'fractalgen verify'")
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read an image's file as RGB; see `read_image_file` and `to_rgb`."""
-    return to_rgb(read_image_file(path))[0]
 
 
 def read_square(path: Path, size: int, sha256: str | None = None) -> NDArray[np.uint8]:
@@ -290,6 +285,18 @@ def _from_plain_jpeg(
         return None
 
 
+def _as_stored(box: Box, width: int, height: int, orientation: int) -> Box:
+    """Return where a part of the upright image lies in the file's, of this width and height."""
+    left, top, right, bottom = box
+    if orientation in _ON_SIDE:
+        left, top, right, bottom = top, left, bottom, right
+    if orientation in _FROM_RIGHT:
+        left, right = width - right, width - left
+    if orientation in _FROM_BOTTOM:
+        top, bottom = height - bottom, height - top
+    return left, top, right, bottom
+
+
 def part_of(data: bytes, choose: Callable[[int, int], Box], size: int) -> Image.Image:
     """Decode the part of an image that will be resized to `size`, as RGB.
 
@@ -305,10 +312,13 @@ def part_of(data: bytes, choose: Callable[[int, int], Box], size: int) -> Image.
         spare = max(1, min(box[2] - box[0], box[3] - box[1]) // (_SPARE * size))
         scaled = image.draft(None, (width // spare, height // spare)) if spare > 1 else None
         scale = width / scaled[1][2] if scaled else 1
-        image.load()
-        upright = ImageOps.exif_transpose(image) if orientation not in (0, 1) else image
-        left, top, right, bottom = (round(edge / scale) for edge in box)
-        return upright.crop((left, top, right, bottom))
+        # Cropped, then turned: where the scale does not divide a side, its last pixel reaches
+        # beyond the image, and would come first in one that is turned round.
+        left, top, right, bottom = (
+            round(edge / scale) for edge in _as_stored(box, width, height, orientation)
+        )
+        part = image.crop((left, top, right, bottom))
+        return ImageOps.exif_transpose(part) if orientation not in (0, 1) else part
 
     found = _despite_warnings(lambda: _from_plain_jpeg(data, decode))
     if found is None:

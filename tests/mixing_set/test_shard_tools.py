@@ -18,7 +18,7 @@ from fractalgen.bank.shards import Member, read_shard, write_shard
 from fractalgen.cli import cli
 from fractalgen.errors import SetError
 from fractalgen.files.location import Folder
-from fractalgen.images.decoding import read_rgb
+from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.exporting.export import export
@@ -360,7 +360,7 @@ def test_an_image_in_a_shard_is_redrawn_at_another_size(folder, shards, kind, tm
         assert result.exit_code == 0, result.output
     ours = (tmp_path / "ours.png").read_bytes()
     assert ours == (tmp_path / "theirs.png").read_bytes()
-    assert read_rgb(tmp_path / "ours.png").shape == (40, 40, 3)
+    assert to_rgb((tmp_path / "ours.png").read_bytes())[0].shape == (40, 40, 3)
     result = run("render", shards / file.replace("3.jpg", "9.jpg"))
     assert result.exit_code == 1
     assert "has no image" in result.output

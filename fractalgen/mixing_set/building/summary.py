@@ -28,7 +28,7 @@ class Summary:
     Attributes
     ----------
     folder : str
-        The set's folder.
+        The set's folder or URL.
     families : tuple of FamilySummary
         The requested families.
     seconds : float

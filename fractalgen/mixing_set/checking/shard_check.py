@@ -50,11 +50,6 @@ class CheckedShard:
     lacking: tuple[str, ...] = ()
 
     @property
-    def is_sound(self) -> bool:
-        """Whether the shard has all its images."""
-        return self.fault is None and not self.lacking
-
-    @property
     def n_drawn(self) -> int:
         """Number of images that can be drawn again and compared, of a shard without a fault."""
         return 0 if self.fault or self.shard.images.collected else self.n_recorded

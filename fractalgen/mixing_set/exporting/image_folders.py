@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fractalgen.errors import ArgumentError, ImageError, SetError
 from fractalgen.files.atomic import is_leftover, remove_leftovers, write_atomically
-from fractalgen.files.location import open_location
+from fractalgen.files.location import make_folder, open_location
 from fractalgen.files.lock import LOCK_FILE, locked
 from fractalgen.files.regular_file import file_hash
 from fractalgen.mixing_set.checking.folder_check import inspect_folder
@@ -65,10 +65,7 @@ class ImageFolders:
         out, target = folder, folder.resolve()
         if store.folder and store.folder.resolve() in (target, *target.parents):
             raise SetError(f"{out} is inside the set; export to a folder outside of it")
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise SetError(f"{out} is not a folder, or is below a file; use another one") from None
+        make_folder(out)
         existing = _existing(out, records)
         with locked(out):
             for place in {out, *((out / file).parent for file in records)}:

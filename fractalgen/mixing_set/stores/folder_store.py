@@ -10,6 +10,7 @@ from typing import ClassVar
 from fractalgen.bank.folder import CLASSES_FILE, MANIFEST_FILE, SET_FILE
 from fractalgen.errors import DamagedSetError, SetError
 from fractalgen.files.atomic import remove_leftovers, write_atomically
+from fractalgen.files.location import make_folder
 from fractalgen.files.lock import locked, remove_lock
 from fractalgen.files.regular_file import check_no_links
 from fractalgen.images.formats import FORMATS
@@ -55,14 +56,7 @@ class FolderStore(FolderSet):
 
     def make_folder(self) -> None:
         """Create the folder if necessary; SetError if a file has its name."""
-        self._made_folder = not self.folder.exists()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            places = (self.folder, *self.folder.parents)
-            obstacles = (path for path in places if path.exists() and not path.is_dir())
-            obstacle = next(obstacles, self.folder)
-            raise SetError(f"{obstacle} is not a folder; use another one") from None
+        self._made_folder = make_folder(self.folder)
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder's lock; SetError if another process holds it."""
@@ -104,12 +98,18 @@ class FolderStore(FolderSet):
             self.description = description
 
     def abandon(self) -> None:
-        """Remove the description of a set without images, and the folder that was made for it."""
-        if not self.records:
-            for name in (SET_FILE, CLASSES_FILE, MANIFEST_FILE):
-                (self.folder / name).unlink(missing_ok=True)
-            self.description = None
-            remove_lock(self.folder, and_folder=self._made_folder)
+        """Remove the description of a set in which nothing was drawn, and the folder made for it.
+
+        An engine may have stored images and failed before it named them; then the set stays.
+        """
+        assert self.description is not None
+        folders = self.description.recipe.folders()  # `adding` has removed those without images
+        if self.records or any((self.folder / name).exists() for name in folders):
+            return
+        for name in (SET_FILE, CLASSES_FILE, MANIFEST_FILE):
+            (self.folder / name).unlink(missing_ok=True)
+        self.description = None
+        remove_lock(self.folder, and_folder=self._made_folder)
 
     def list_classes(self) -> None:
         """Write ``classes.jsonl`` if the set has classes and the list differs."""

@@ -15,7 +15,7 @@ from fractalgen.bank.shards import (
 )
 from fractalgen.errors import DamagedSetError, SetError
 from fractalgen.files.atomic import remove_leftovers
-from fractalgen.files.location import Location
+from fractalgen.files.location import Location, make_folder
 from fractalgen.files.lock import locked, remove_lock
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.keys import parse_image_file
@@ -59,10 +59,9 @@ class ShardStore(ShardSet):
         return self.description is None
 
     def make_folder(self) -> None:
-        """Create the folder if there is to be one."""
+        """Create the folder if there is to be one; SetError if a file has its name."""
         if self.folder:
-            self._made_folder = not self.folder.exists()
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._made_folder = make_folder(self.folder)
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder's lock; an object store has none, and two builds do no harm there."""
@@ -122,11 +121,16 @@ class ShardStore(ShardSet):
         return plan.without(replaced).extended(recipe)
 
     def describe(self, description: Description) -> None:
-        """Write ``set.json`` and ``classes.jsonl`` if they change."""
+        """Write ``set.json`` and ``classes.jsonl`` if they change.
+
+        The list is removed if classes are given up.
+        """
         if description == self.description:
             return
         if description.recipe.has_classes:
             self._write_classes(description.recipe)
+        elif self.recipe and self.recipe.has_classes:
+            self.location.remove(CLASSES_FILE)
         with self.location.writing(SET_FILE) as file:
             file.write(description.as_bytes())
         self.description = description
@@ -136,7 +140,7 @@ class ShardStore(ShardSet):
 
         An object store has no lock, and another build may have begun, so nothing is removed there.
         """
-        if self.folder and not self.stored():
+        if self.folder and not any(name.startswith("shard-") for name in self.location.sizes()):
             self.location.remove(SET_FILE)
             self.location.remove(CLASSES_FILE)
             self.description = None

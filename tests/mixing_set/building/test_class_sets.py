@@ -10,7 +10,7 @@ from PIL import Image
 import fractalgen as fg
 from fractalgen.color.gray import in_gray
 from fractalgen.errors import RecipeError, SetError
-from fractalgen.images.decoding import read_rgb
+from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.exporting.export import export
@@ -191,14 +191,17 @@ def test_classes_are_refused_in_a_set_without(small_set):
         build(class_recipe(), small_set)
 
 
-def test_overwriting_turns_one_kind_of_set_into_the_other(class_set, tmp_path):
+@pytest.mark.parametrize("shards", [False, True])
+def test_overwriting_turns_one_kind_of_set_into_the_other(tmp_path, shards):
     plain = Recipe(SIZE, families={"ifs": 2})
-    build(plain, tmp_path / "plain")
-    build(class_recipe(), tmp_path / "classes")
-    build(plain, class_set, overwrite=True)
-    assert tree(class_set) == tree(tmp_path / "plain")
-    build(class_recipe(), class_set, overwrite=True)
-    assert tree(class_set) == tree(tmp_path / "classes")
+    place = tmp_path / "set"
+    for recipe, name in ((plain, "plain"), (class_recipe(), "classes")):
+        build(recipe, tmp_path / name, workers=1, shards=shards)
+    build(class_recipe(), place, workers=1, shards=shards)
+    build(plain, place, workers=1, overwrite=True)
+    assert tree(place) == tree(tmp_path / "plain")
+    build(class_recipe(), place, workers=1, overwrite=True)
+    assert tree(place) == tree(tmp_path / "classes")
 
 
 def test_a_file_of_the_users_is_not_replaced_by_the_list(tmp_path):
@@ -273,7 +276,7 @@ def test_a_grey_set_is_grey_in_files_records_and_when_redrawn(tmp_path, file_for
     store = FolderStore.open(tmp_path / "gray")
     for record in store.records.values():
         assert record.gray
-        rgb = read_rgb(store.path(record.file))
+        rgb = to_rgb(store.path(record.file).read_bytes())[0]
         assert all(np.array_equal(a, b) for a, b in pairwise(np.moveaxis(rgb, 2, 0)))
         redrawn = redraw(record, 64)
         assert np.array_equal(

@@ -7,6 +7,7 @@ from fractalgen.cli import cli
 from fractalgen.errors import SetError
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.checking.verify import verify
+from fractalgen.mixing_set.engines.local import LocalEngine
 from fractalgen.mixing_set.merging.merge import merge
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
@@ -20,6 +21,15 @@ class Broken:
 
     def run(self, recipe, tasks, on_drawn=None):
         raise SetError("no machine answers")
+        yield
+
+
+class Failing:
+    """An engine that fails when it has stored something, and before it says so."""
+
+    def run(self, recipe, tasks, on_drawn=None):
+        for _ in LocalEngine(workers=1).run(recipe, tasks):
+            raise SetError("the machine is gone")
         yield
 
 
@@ -86,3 +96,22 @@ def test_a_set_that_cannot_begin_leaves_nothing(tmp_path, options, recipe):
     with pytest.raises(SetError, match="no machine"):
         build(recipe, place, engine=Broken(), **options)
     assert tree(place) == before
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("recipe", [ifs_recipe(6), CLASSES])
+def test_a_set_of_which_something_is_stored_can_go_on(tmp_path, options, recipe):
+    place = tmp_path / "set"
+    with pytest.raises(SetError, match="is gone"):
+        build(recipe, place, engine=Failing(), **options)
+    assert build(recipe, place, workers=1).ok
+    assert verify(place).ok
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("name", ["file", "file/deeper"])
+def test_a_file_is_no_place_for_a_set(tmp_path, options, name):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SetError, match="file is not a folder; use another one"):
+        build(ifs_recipe(1), tmp_path / name, workers=1, **options)
+    assert (tmp_path / "file").read_text() == "mine"
