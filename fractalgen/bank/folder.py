@@ -53,8 +53,12 @@ def list_images(folder: Path) -> list[ImageFile]:
     """
     try:
         if not folder.is_dir():
-            what = "is not a folder" if folder.exists() else "does not exist"
-            raise BankError(f"{folder} {what}; use a folder of images")
+            if folder.exists():
+                raise BankError(f"{folder} is not a folder; use a folder of images")
+            raise BankError(
+                f"{folder} does not exist; use a folder of images, or draw a mixing set: "
+                f"'fractalgen build-set {folder}'"
+            )
         found = _found(folder, _recorded_hashes(folder))
     except OSError as error:
         place = error.filename or folder

@@ -43,8 +43,8 @@ class _CompareCommand(MeasuringCommand):
 @click.option(
     "--methods",
     type=options.NAMES,
-    help="Train and evaluate these methods. Options follow after colons, lists with plus signs: "
-    "ipmix:jsd=false,ipmix:levels=image+patch:epochs=5.",
+    help="Train and evaluate these methods, such as vanilla,ipmix:jsd=false:epochs=5. Options "
+    "follow after colons, lists with plus signs: ipmix:levels=image+patch.",
 )
 @click.option(
     "--preset",

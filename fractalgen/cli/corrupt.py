@@ -27,7 +27,7 @@ from fractalgen.images.formats import FORMATS
     type=options.NAMES,
     default=(),
     help="Make only these corruptions, such as snow,fog. 'all' also makes the extra ones, which "
-    " no mean corruption error includes: speckle_noise, gaussian_blur, spatter and saturate.  "
+    "no mean corruption error includes: speckle_noise, gaussian_blur, spatter and saturate.  "
     "[default: all but the extra ones]",
 )
 @click.option(

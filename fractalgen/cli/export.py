@@ -52,6 +52,8 @@ def export(
     """
     if shard_size is not None and layout != "webdataset":
         raise click.UsageError("--shard-size needs --layout webdataset.")
+    if copy and layout == "webdataset":
+        raise click.UsageError("--copy needs --layout pixmix; shards are always copies.")
 
     from fractalgen.mixing_set.exporting.export import export as write
 
@@ -73,7 +75,5 @@ def export(
     elif not quiet:
         for folder, n in done.folders.items():
             click.echo(f"{folder}: {images(n)}")
-        click.echo(
-            f"{done.folder}: {done.n_linked:,} hard-linked, {done.n_copied:,} copied, "
-            f"{done.n_kept:,} kept"
-        )
+        linked = "" if layout == "webdataset" else f"{done.n_linked:,} hard-linked, "
+        click.echo(f"{done.folder}: {linked}{done.n_copied:,} copied, {done.n_kept:,} kept")

@@ -62,7 +62,8 @@ def show_methods(
 
     PHOTO is an image file, of which the central square is used; give one to eight. The page has a
     row for each method: the same photos, changed with eight seeds. Methods that need a network that
-    is being trained, such as augmax and puzzlemix, are not shown.
+    is being trained, such as augmax and puzzlemix, are not shown. Give two photos or more to see
+    what methods such as mixup and cutmix do, which join two images.
     """
     options.prepare_torch("show-methods")
 

@@ -80,7 +80,7 @@ def decide(experiment: Experiment, found: Found) -> Decision:
     if found.foreign is not None:
         return Decision(Step.REFUSE, f"holds files that are not part of a run ({found.foreign})")
     if config is None:
-        return Decision(Step.TRAIN, f"{experiment.config.epochs} epochs")
+        return Decision(Step.TRAIN, _epochs(experiment.config.epochs))
     wanted = experiment.config
     if wanted.weights is not None and config.weights is not None:
         record = found.wanted_weights or config.weights  # of what it names
@@ -205,3 +205,7 @@ def digest_of(place: Place) -> str | None:
         return content_key(open_source(place).images)
     except (FractalgenError, OSError):
         return None
+
+
+def _epochs(n: int) -> str:
+    return "1 epoch" if n == 1 else f"{n:,} epochs"

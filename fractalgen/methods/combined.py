@@ -174,7 +174,7 @@ def combined(kinds: tuple[type[Method], ...]) -> type[Combined]:
             "uses_set": any(kind.uses_set for kind in kinds),
             "uses_network": any(kind.uses_network for kind in kinds),
             "__module__": __name__,
-            "__doc__": f"Train by {', '.join(kind.name for kind in kinds)}; see `combined`.",
+            "__doc__": f"Images changed by {' and '.join(kind.name for kind in kinds)}.",
         },
         frozen=True,
     )

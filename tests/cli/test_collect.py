@@ -61,7 +61,7 @@ def test_collect_into_a_new_set_and_into_one_that_was_drawn(run, server, tmp_pat
         (("ftp://example.org/a.zip",), 1, "ftp:// is not supported; use https://"),
         (("mine", "--name", "../x"), 2, "must consist of lower-case letters"),
         (("mine", "--name", "ifs", "--into", "drawn"), 1, 'ifs is "generated" in the set'),
-        (("notes.txt",), 1, "neither a folder, an archive, nor a list of URLs"),
+        (("notes.txt",), 1, "neither an image, a folder, an archive, nor a list of URLs"),
         (("http://127.0.0.1:9/a.zip",), 1, "private or local address; --allow-private permits it"),
         (("mine", "--max-bytes", "1"), 2, "--max-bytes"),
     ],

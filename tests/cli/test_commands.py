@@ -558,6 +558,8 @@ def test_export(run, tmp_path):
     unknown = run("export", "set", "out", "--layout", "pixmx")
     assert unknown.exit_code == 2
     assert "unknown layout 'pixmx': did you mean 'pixmix'?" in unknown.stderr
+    copied = run("export", "set", "shards", "--layout", "webdataset", "--copy")
+    assert (copied.exit_code, "--copy needs --layout pixmix" in copied.stderr) == (2, True)
     foreign = run("export", "set", ".")
     assert foreign.exit_code == 1
     assert "holds other files" in foreign.stderr

@@ -90,7 +90,8 @@ def read_corruptions(
 
     It has an ``.npy`` file for each corruption, uint8 of shape (5 n, size, size, 3) with severity 1
     first, and optionally ``labels.npy``, which must match the test set's `labels`; or folders of
-    images like ImageNet-C. With `indices`, only these test images are read.
+    images like ImageNet-C. With `indices`, only these test images are read; a
+    folder of just these, as by their labels, is read whole.
 
     Raises
     ------
@@ -114,7 +115,10 @@ def read_corruptions(
                 "it must be an array (5 n, size, size, 3) of this data set's test images"
             )
         images = flat.reshape(len(SEVERITIES), -1, *flat.shape[1:])
-        chosen = _chosen(files[name], images.shape[1], len(labels), indices)
+        if indices is not None and _are_labels(all_labels, labels[np.asarray(indices)]):
+            chosen = np.arange(images.shape[1])  # the folder has only the images to measure
+        else:
+            chosen = _chosen(files[name], images.shape[1], len(labels), indices)
         found.append(CorruptionArray(name, images, all_labels, chosen))
     return tuple(found)
 
@@ -185,6 +189,10 @@ def _arrays(folder: Path) -> dict[str, Path]:
         return {path.stem: path for path in sorted(folder.glob("*.npy")) if path.name[0] != "."}
     except OSError as error:
         raise RunError(f"{folder} cannot be read: {error.strerror or error}") from None
+
+
+def _are_labels(by_severity: NDArray[np.int64], labels: NDArray[np.int64]) -> bool:
+    return by_severity.shape[1] == len(labels) and bool(np.all(by_severity == labels))
 
 
 def _chosen(

@@ -101,7 +101,7 @@ def _file_source(
 
 def _not_a_source(name: str) -> str:
     kinds = "an image nor a zip or tar archive" if is_url(name) else ""
-    return f"{name} is neither {kinds or 'a folder, an archive, nor a list of URLs'}"
+    return f"{name} is neither {kinds or 'an image, a folder, an archive, nor a list of URLs'}"
 
 
 class _Folder:

@@ -73,7 +73,10 @@ def merge(
 
 
 def _open(place: str | Path) -> FolderStore | ShardStore:
-    store = open_set(open_location(place).folder or place)
+    folder = open_location(place).folder
+    if folder is not None and not folder.exists():
+        raise SetError(f"{folder} does not exist; a part is a set that 'build-set --part' drew")
+    store = open_set(folder or place)
     if isinstance(store, FolderStore):
         store.check_folders([*described(store).recipe.folders()])
     return store

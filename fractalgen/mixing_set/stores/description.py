@@ -108,7 +108,7 @@ class Description:
             ) from None
         raise SetError(
             f"{place}/{SET_FILE} has version {version!r}, and this fractalgen reads version "
-            f"{SET_VERSION}"
+            f"{SET_VERSION}; use the fractalgen that wrote it"
         )
 
     @classmethod

@@ -206,7 +206,7 @@ def test_a_place_without_images_is_refused(tmp_path):
     (tmp_path / "file.txt").touch()
     for name, message in (
         ("empty", "holds no images"),
-        ("file.txt", "neither a folder, an archive, nor a list of URLs"),
+        ("file.txt", "neither an image, a folder, an archive, nor a list of URLs"),
         ("nowhere", "does not exist"),
     ):
         with pytest.raises(SetError, match=message):
