@@ -252,8 +252,9 @@ def _print_summary(summary: Summary, part: Part | None = None) -> None:
             f"{family.drawn:,} {drawn}, {family.kept:,} kept{missing}{acceptance}"
         )
     rate = f", {summary.n_drawn / summary.seconds:,.1f} images/s" if summary.n_drawn else ""
+    size = f" of {summary.size} x {summary.size} pixels" if summary.size else ""
     click.echo(
-        f"{summary.folder}: {images(summary.n_images)}, {in_units(summary.n_bytes)}, "
+        f"{summary.folder}: {images(summary.n_images)}{size}, {in_units(summary.n_bytes)}, "
         f"{summary.seconds:.1f} s{rate}"
     )
     if summary.n_removed:

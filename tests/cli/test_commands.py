@@ -23,7 +23,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
     result = run("build-set", "--recipe", "small.toml")
     assert result.exit_code == 0
     assert "ifs                  5 images: 1 drawn, 4 kept" in result.stdout
-    assert "ipmix-set: 10 images" in result.stdout
+    assert "ipmix-set: 10 images of 16 x 16 pixels, " in result.stdout
     before = tree(tmp_path / "ipmix-set")
     assert run("verify", "--redraw", 3).exit_code == 0
     assert run("build-set", "--recipe", "small.toml", "other").exit_code == 0

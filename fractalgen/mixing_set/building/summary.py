@@ -52,6 +52,8 @@ class Summary:
         Notes for the user.
     failed : tuple of Failure
         Images that could not be drawn.
+    size : int or None
+        Side of the drawn images in pixels; None if none were requested.
     """
 
     folder: str
@@ -66,6 +68,7 @@ class Summary:
     unrepaired: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     failed: tuple[Failure, ...] = ()
+    size: int | None = None
 
     @property
     def n_images(self) -> int:
@@ -100,6 +103,7 @@ class Summary:
             "folder": self.folder,
             "ok": self.ok,
             "images": self.n_images,
+            "size": self.size,
             "drawn": self.n_drawn,
             "removed": self.n_removed,
             "missing": self.n_missing,

@@ -128,17 +128,18 @@ class Work:
 
     def summary(self, n_removed: int = 0, unrepaired: tuple[str, ...] = ()) -> Summary:
         """Count the requested images by family, and add everything else to report."""
-        store, recipe = self._store, self._store.recipe
+        store, recipe, requested = self._store, self._store.recipe, self._plan.requested
         assert recipe is not None
         summary = Summary(
             store.name,
-            tuple(store.family_summaries(self._plan.requested, self._part)),
+            tuple(store.family_summaries(requested, self._part)),
             time.monotonic() - self._began,
             n_removed,
             store.n_missing(recipe),
             unrepaired=unrepaired,
             notes=tuple(self.notes),
             failed=tuple(self._failed),
+            size=recipe.size if any(not one.collected for one in requested.families) else None,
         )
         if self._part != WHOLE and not summary.n_images:
             things = "images" if self._plan.description.shards is None else "shards"
@@ -152,6 +153,6 @@ class Work:
             refused=tuple(collector.refused),
             near_duplicates=tuple(collector.near_duplicates),
             n_left_out=collector.n_left_out,
-            licences=collector.licences(self._plan.requested),
+            licences=collector.licences(requested),
             notes=(*summary.notes, *collector.notes),
         )

@@ -222,7 +222,8 @@ def training_view(data: bytes, size: int, seed: int) -> NDArray[np.uint8]:
     resized = interpolate(part, (size, size), mode="bilinear", antialias=True)
     pixels = resized[0].permute(1, 2, 0)
     # NumPy takes as long to copy mirrored pixels as to resize them.
-    return (pixels.flip(1) if mirrored else pixels).numpy()
+    view: NDArray[np.uint8] = (pixels.flip(1) if mirrored else pixels).numpy()
+    return view
 
 
 def _random_box(width: int, height: int, rng: np.random.Generator) -> Box:
