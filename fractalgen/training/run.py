@@ -273,9 +273,13 @@ class RunFolder:
         if run.data_digest != existing.data_digest:
             different.append("other data (classes or images were added or removed)")
         if different:
+            # The learning rate of every step depends on the number of epochs.
+            longer = len(different) == 1 and different[0].startswith("epochs ")
+            way_on = f"; there, --weights {self.path} trains on from its weights" if longer else ""
             raise RunUsageError(
                 f"{self.path} holds a different run, with {'; '.join(different)}; use the same "
                 "options to continue it, --overwrite to start over, or another folder with --out"
+                + way_on
             )
 
     def claim(self, run: RunFile, *, overwrite: bool) -> None:
