@@ -140,8 +140,7 @@ def grid(out, epochs=1, **measure):
 def test_a_run_of_another_configuration_is_never_overwritten(outcome):
     out, *_ = outcome
     before = files(out)
-    message = r"holds a different run, with epochs 1 \(now 2\).* there, --weights "
-    with pytest.raises(RunUsageError, match=message):
+    with pytest.raises(RunUsageError, match=r"holds a different run, with epochs 1 \(now 2\)"):
         run_grid(grid(out, epochs=2))
     assert files(out) == before
 

@@ -45,6 +45,11 @@ def test_another_configuration_is_refused_by_name(run):
         claim(run, run_file(seed=3, k=2), resume=True, overwrite=False)
 
 
+def test_a_run_of_more_epochs_is_told_how_to_train_on(run):
+    with pytest.raises(RunUsageError, match=r"epochs \d+ \(now 500\).* --weights .*one trains on"):
+        claim(run, run_file(epochs=500), resume=True, overwrite=False)
+
+
 def test_another_set_is_refused_by_name(run):
     with pytest.raises(RunUsageError, match=r"another mixing set \(it was ipmix-set\)"):
         claim(run, run_file(digest="e" * 32), resume=True, overwrite=False)
