@@ -12,14 +12,7 @@ from fractalgen.cli.output import check_output, max_side, save_image
 
 @click.command("contact-sheet", cls=PlainCommand)
 @options.SET
-@click.option(
-    "-o",
-    "--output",
-    type=options.PATH,
-    default="contact-sheet.png",
-    show_default=True,
-    help="File to write: .png, .jpg or .webp.",
-)
+@options.image_output("contact-sheet.png")
 @click.option(
     "--family", metavar="NAME", help="Show only images of this family.  [default: all families]"
 )

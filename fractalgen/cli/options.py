@@ -19,6 +19,7 @@ __all__ = [
     "DEVICE",
     "FOLDER_OR_URL",
     "JSON",
+    "MIXING_SET",
     "NAMES",
     "NEW_FOLDER_OR_URL",
     "OUT",
@@ -28,6 +29,7 @@ __all__ = [
     "RECIPE",
     "SET",
     "WORKERS",
+    "image_output",
     "of_fields",
     "prepare_torch",
     "together",
@@ -104,6 +106,15 @@ NEW_FOLDER_OR_URL = _NewFolderOrUrl(path_type=str, readable=False)
 
 OUT = click.argument("out", metavar="[OUT]", type=NEW_FOLDER_OR_URL, default="ipmix-set")
 SET = click.argument("set_folder", metavar="[SET]", type=FOLDER_OR_URL, default="ipmix-set")
+MIXING_SET = click.option(
+    "--set",
+    "mixing_set",
+    metavar="SET",
+    type=PLACE,
+    default="ipmix-set",
+    show_default=True,
+    help="Images to mix with: a mixing set, any other folder, or the URL of a set in shards.",
+)
 QUIET = click.option("--quiet", is_flag=True, help="Hide the progress bar and the summary.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 WORKERS = click.option(
@@ -199,6 +210,18 @@ def _about_fields(kind: Any) -> dict[str, str]:
         entries = re.findall(r"(?m)^(\w+) : .*\n((?:    .*\n?)+)", inspect.getdoc(base) or "")
         about |= {name: " ".join(text.split()).replace("`", "") for name, text in entries}
     return about
+
+
+def image_output(default: str) -> Callable[[F], F]:
+    """Make the option for the image file that a command writes."""
+    return click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        default=default,
+        show_default=True,
+        help="File to write: .png, .jpg or .webp.",
+    )
 
 
 def prepare_torch(command: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,7 @@ def in_units(n_bytes: int) -> str:
     return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-def check_output(path: Path, set_place: Path | str | None) -> None:
+def check_output(path: Path, set_place: Path | str | None, inputs: Sequence[Path] = ()) -> None:
     """Check, before anything is drawn, that an output file can and should be written."""
     if path.suffix.lower() not in _FORMATS:
         raise WrongUsage(f"{path}: the name must end in .png, .jpg or .webp")
@@ -118,6 +118,8 @@ def check_output(path: Path, set_place: Path | str | None) -> None:
         raise WrongUsage(f"{path}: the folder {path.parent} does not exist")
     if isinstance(set_place, Path) and set_place.resolve() in path.resolve().parents:
         raise WrongUsage(f"{path} is inside the set; write it to another folder")
+    if path.exists() and any(image.exists() and path.samefile(image) for image in inputs):
+        raise WrongUsage(f"{path} is an input image; give another name with -o")
 
 
 def max_side(path: Path) -> int | None:

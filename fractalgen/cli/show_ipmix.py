@@ -4,29 +4,14 @@ from pathlib import Path
 
 import click
 
-from fractalgen.cli.group import Failure, PlainCommand, WrongUsage
-from fractalgen.cli.options import PATH, PLACE
+from fractalgen.cli import options
+from fractalgen.cli.group import Failure, PlainCommand
 
 
 @click.command("show-ipmix", cls=PlainCommand)
-@click.argument("image", type=PATH)
-@click.option(
-    "--set",
-    "mixing_set",
-    metavar="SET",
-    type=PLACE,
-    default="ipmix-set",
-    show_default=True,
-    help="Images to mix with: a mixing set, any other folder, or the URL of a set in shards.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    default="figure.png",
-    show_default=True,
-    help="File to write: .png, .jpg or .webp.",
-)
+@click.argument("image", type=options.PATH)
+@options.MIXING_SET
+@options.image_output("figure.png")
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -55,9 +40,7 @@ def show_ipmix(image: Path, mixing_set: str, output: Path, seed: int, size: int)
     from fractalgen.images.decoding import read_square
 
     place = as_place("--set", mixing_set)
-    check_output(output, place)
-    if output.exists() and image.exists() and output.samefile(image):
-        raise WrongUsage(f"{output} is the input image; give another name with -o")
+    check_output(output, place, [image])
     try:
         pixels = read_square(image, size)
     except ImageError as error:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fractalgen.cli import options
-from fractalgen.cli.group import PlainCommand, WrongUsage
+from fractalgen.cli.group import PlainCommand
 
 
 @click.command("show-methods", cls=PlainCommand)
@@ -19,23 +19,8 @@ from fractalgen.cli.group import PlainCommand, WrongUsage
     help="Training methods, with options as in 'compare --methods': augmix,ipmix:k=4,pixmix+cutmix."
     "  [default: all that change images without a network]",
 )
-@click.option(
-    "--set",
-    "mixing_set",
-    metavar="SET",
-    type=options.PLACE,
-    default="ipmix-set",
-    show_default=True,
-    help="Images to mix with: a mixing set, any other folder, or the URL of a set in shards.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=options.PATH,
-    default="methods.png",
-    show_default=True,
-    help="File to write: .png, .jpg or .webp.",
-)
+@options.MIXING_SET
+@options.image_output("methods.png")
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -71,8 +56,5 @@ def show_methods(
     from fractalgen.cli.output import check_output, save_image
     from fractalgen.experiments.method_page import show_methods as draw
 
-    check_output(output, as_place("--set", mixing_set))
-    for photo in photos:
-        if output.exists() and photo.exists() and output.samefile(photo):
-            raise WrongUsage(f"{output} is an input image; give another name with -o")
+    check_output(output, as_place("--set", mixing_set), photos)
     save_image(draw(photos, methods, mixing_set=mixing_set, **given), output)

@@ -97,7 +97,7 @@ def test_the_same_seed_draws_the_same_figure(run, folder, tmp_path):
     [
         ((), 2, "IMAGE"),
         (("red.png", "-o", "figure.gif"), 2, ".png, .jpg or .webp"),
-        (("red.png", "-o", "red.png"), 2, "red.png is the input image"),
+        (("red.png", "-o", "red.png"), 2, "red.png is an input image"),
         (("red.png", "-o", "images/figure.png"), 2, "is inside the set"),
         (("red.png", "--size", "15"), 2, "--size"),
         (("red.png", "--seed", "-1"), 2, "--seed"),

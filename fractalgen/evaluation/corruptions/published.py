@@ -90,8 +90,8 @@ def read_corruptions(
 
     It has an ``.npy`` file for each corruption, uint8 of shape (5 n, size, size, 3) with severity 1
     first, and optionally ``labels.npy``, which must match the test set's `labels`; or folders of
-    images like ImageNet-C. With `indices`, only these test images are read; a
-    folder of just these, as by their labels, is read whole.
+    images like ImageNet-C. With `indices`, only these test images are read; a folder whose labels
+    are those of just these images is read whole.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
-from fractalgen.mixing_set.stores.open_set import is_sharded, open_set
+from fractalgen.mixing_set.stores.open_set import is_sharded
 from fractalgen.mixing_set.stores.shard_plan import check_shard_size
 from fractalgen.mixing_set.stores.shard_store import ShardStore
 from fractalgen.pool import Progress, check_workers
@@ -184,8 +184,9 @@ def repair(
             "folders, and export it again"
         )
     # Opened before it is locked, which would leave a lock file in any folder.
-    with open_set(out).locked(), contextlib.ExitStack() as stack:
-        store = open_set(out)
+    kind: type[FolderStore] | type[ShardStore] = ShardStore if is_sharded(out) else FolderStore
+    with kind.open(out).locked(), contextlib.ExitStack() as stack:
+        store = kind.open(out)
         assert store.description is not None
         plan = Plan.to_repair(store.description, store.recipe or store.description.recipe)
         for name in places:

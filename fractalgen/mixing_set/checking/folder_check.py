@@ -13,7 +13,7 @@ from fractalgen.mixing_set.checking.findings import Findings
 from fractalgen.mixing_set.recipes.keys import image_file
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.class_list import check_class_list
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
@@ -21,7 +21,7 @@ __all__ = ["inspect_folder"]
 
 
 def inspect_folder(
-    store: FolderStore, workers: int | None = None, progress: Progress | None = None
+    store: FolderSet, workers: int | None = None, progress: Progress | None = None
 ) -> Findings:
     """Check every image's file against its recorded hash.
 
@@ -50,7 +50,7 @@ def inspect_folder(
     return Findings(**{kind: tuple(files) for kind, files in faults.items()})
 
 
-def _expected(store: FolderStore, recipe: Recipe) -> Iterator[tuple[str, Record | None]]:
+def _expected(store: FolderSet, recipe: Recipe) -> Iterator[tuple[str, Record | None]]:
     """Yield the file and the record of every image that the set should have."""
     for family in recipe.families:
         keys = family.image_keys()
@@ -68,7 +68,7 @@ def _expected(store: FolderStore, recipe: Recipe) -> Iterator[tuple[str, Record 
             yield next((file for file in files if file in store.on_disk), usual), None
 
 
-def _fault(store: FolderStore, recipe: Recipe, record: Record, _: threading.Event) -> str | None:
+def _fault(store: FolderSet, recipe: Recipe, record: Record, _: threading.Event) -> str | None:
     return store.read_checked(record, recipe)[1]
 
 

@@ -20,7 +20,7 @@ from fractalgen.mixing_set.checking.findings import Findings
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.stores.shard_plan import PlannedShard
-from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.stores.shard_set import ShardSet
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
 __all__ = ["CheckedShard", "check_shard", "check_shards", "inspect_shards"]
@@ -56,7 +56,7 @@ class CheckedShard:
 
 
 def check_shards(
-    store: ShardStore,
+    store: ShardSet,
     workers: int | None = None,
     progress: Progress | None = None,
     *,
@@ -79,7 +79,7 @@ def check_shards(
                 progress(done, total)
 
 
-def inspect_shards(store: ShardStore, checked: Iterable[CheckedShard]) -> Findings:
+def inspect_shards(store: ShardSet, checked: Iterable[CheckedShard]) -> Findings:
     """Sort the faults of shards by kind; add those of other files."""
     faults: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Findings)}
     for one in checked:
@@ -94,7 +94,7 @@ def inspect_shards(store: ShardStore, checked: Iterable[CheckedShard]) -> Findin
 
 
 def _checked(
-    store: ShardStore,
+    store: ShardSet,
     sizes: Mapping[str, int],
     complete: Mapping[int, bool],
     contents: bool,
@@ -111,7 +111,7 @@ def _checked(
     return check_shard(store.location, store.recipe, shard, n_bytes, short=short, contents=contents)
 
 
-def _n_recorded(store: ShardStore, sizes: Mapping[str, int], shard: PlannedShard) -> int:
+def _n_recorded(store: ShardSet, sizes: Mapping[str, int], shard: PlannedShard) -> int:
     """Return the number of images in the index of a shard whose tar file is missing."""
     for short in (False, True):
         if index_file(shard.number, short=short) in sizes:

@@ -20,11 +20,11 @@ from fractalgen.mixing_set.checking.folder_check import inspect_folder
 from fractalgen.mixing_set.checking.shard_check import check_shards, inspect_shards
 from fractalgen.mixing_set.recipes.keys import MAX_INDEX
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.open_set import open_set
 from fractalgen.mixing_set.stores.record import Record
-from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.shard_set import ShardSet
+from fractalgen.mixing_set.stores.store import StoredSet
 from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
 __all__ = ["inspect", "verify"]
@@ -75,7 +75,7 @@ def verify(
     redraw = whole_number("redraw", redraw, 0, MAX_INDEX)
     workers = check_workers(workers)
     store = open_set(folder)
-    if isinstance(store, ShardStore):
+    if isinstance(store, ShardSet):
         return _of_shards(store, redraw, workers, progress)
     recipe = store.recipe or Recipe(families=())
     findings = inspect_folder(store, workers, progress)
@@ -105,7 +105,7 @@ def _some(n: int, total: int) -> list[int]:
 
 
 def _of_shards(
-    store: ShardStore, redraw: int, workers: int | None, progress: Progress | None
+    store: ShardSet, redraw: int, workers: int | None, progress: Progress | None
 ) -> Report:
     assert store.recipe is not None
     checked = list(check_shards(store, workers, progress))
@@ -127,10 +127,10 @@ def _of_shards(
 
 
 def inspect(
-    store: FolderStore | ShardStore, workers: int | None = None, progress: Progress | None = None
+    store: FolderSet | ShardSet, workers: int | None = None, progress: Progress | None = None
 ) -> Findings:
     """Find the faults of a set's files. `progress` is told the number of images checked."""
-    if isinstance(store, ShardStore):
+    if isinstance(store, ShardSet):
         return inspect_shards(store, check_shards(store, workers, progress))
     return inspect_folder(store, workers, progress)
 
@@ -144,7 +144,9 @@ def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     return bool(np.abs(coarse[0] - coarse[1]).mean() <= _MAX_DIFFERENCE)
 
 
-def _redrawn_otherwise(store: Store, records: Sequence[Record], workers: int) -> tuple[str, ...]:
+def _redrawn_otherwise(
+    store: StoredSet, records: Sequence[Record], workers: int
+) -> tuple[str, ...]:
     """Redraw images and return the files of those that differ from the record."""
 
     def is_same(record: Record, _: threading.Event) -> bool:

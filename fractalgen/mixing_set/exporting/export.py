@@ -6,9 +6,9 @@ from typing import Protocol
 from fractalgen.mixing_set.exporting.exported import Exported
 from fractalgen.mixing_set.exporting.image_folders import ImageFolders
 from fractalgen.mixing_set.exporting.tar_shards import TarShards
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.open_set import open_set
-from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.stores.shard_set import ShardSet
 from fractalgen.pool import Progress
 from fractalgen.registry import Registry
 
@@ -20,7 +20,7 @@ class Layout(Protocol):
 
     def export(
         self,
-        store: FolderStore | ShardStore,
+        store: FolderSet | ShardSet,
         out: str | Path,
         *,
         copy: bool,

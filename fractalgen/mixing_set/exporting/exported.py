@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.errors import SetError
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.store import StoredSet
 from fractalgen.registry import first_few
 
 __all__ = ["Exported", "broken_set"]
@@ -49,7 +49,7 @@ class Exported:
         }
 
 
-def broken_set(store: Store, files: list[str]) -> SetError:
+def broken_set(store: StoredSet, files: list[str]) -> SetError:
     """Return the error for a set that lacks images or has damaged ones."""
     return SetError(
         f"{store.name} lacks images, or has damaged ones: {first_few(files)}. "

@@ -15,10 +15,10 @@ from fractalgen.mixing_set.checking.folder_check import inspect_folder
 from fractalgen.mixing_set.checking.shard_check import check_shards, inspect_shards
 from fractalgen.mixing_set.exporting.exported import Exported, broken_set
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.record import Record
-from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.shard_set import ShardSet
+from fractalgen.mixing_set.stores.store import StoredSet
 from fractalgen.pool import Progress
 from fractalgen.registry import first_few
 
@@ -47,7 +47,7 @@ class ImageFolders:
 
     def export(
         self,
-        store: FolderStore | ShardStore,
+        store: FolderSet | ShardSet,
         out: str | Path,
         *,
         copy: bool,
@@ -77,10 +77,10 @@ class ImageFolders:
         return Exported(str(out), counts["linked"], counts["copied"], counts["kept"], dict(folders))
 
 
-def _sound_records(store: FolderStore | ShardStore, checking: Progress | None) -> list[Record]:
+def _sound_records(store: FolderSet | ShardSet, checking: Progress | None) -> list[Record]:
     """Return the records of a complete, undamaged set; SetError for another."""
     recipe = store.recipe or Recipe(families=())
-    if isinstance(store, ShardStore):
+    if isinstance(store, ShardSet):
         # Each image is compared with its hash as it is copied, so that shards are read once.
         checked = check_shards(store, progress=checking, contents=False)
         broken = inspect_shards(store, checked).broken
@@ -126,17 +126,17 @@ def _refuse(out: Path, foreign: list[str]) -> None:
         )
 
 
-def _is_image_of(path: Path, record: Record, store: Store) -> bool:
+def _is_image_of(path: Path, record: Record, store: StoredSet) -> bool:
     """Whether a file is a link to an image, or a copy."""
     if path.is_symlink() or not path.is_file():
         return False
-    if isinstance(store, FolderStore) and path.samefile(store.path(record.file)):
+    if isinstance(store, FolderSet) and path.samefile(store.path(record.file)):
         return True
     return path.stat().st_size == record.n_bytes and file_hash(path) == record.file_sha256
 
 
 def _place_all(
-    store: FolderStore | ShardStore,
+    store: FolderSet | ShardSet,
     out: Path,
     records: Mapping[str, Record],
     *,
@@ -156,19 +156,19 @@ def _place_all(
     return counts
 
 
-def _is_there(store: Store, record: Record, target: Path, *, copy: bool) -> bool:
+def _is_there(store: StoredSet, record: Record, target: Path, *, copy: bool) -> bool:
     """Whether an image is there, and is not a link where a copy is wanted."""
-    if copy and isinstance(store, FolderStore):
+    if copy and isinstance(store, FolderSet):
         return target.exists() and not target.samefile(store.path(record.file))
     return target.exists()
 
 
 def _place(
-    store: Store, record: Record, target: Path, read: Callable[[], bytes], *, copy: bool
+    store: StoredSet, record: Record, target: Path, read: Callable[[], bytes], *, copy: bool
 ) -> str:
     """Link or copy an image, and say what was done: "linked" or "copied"."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(store, FolderStore) and not copy:
+    if isinstance(store, FolderSet) and not copy:
         try:
             os.link(store.path(record.file), target)
             return "linked"

@@ -13,9 +13,10 @@ from fractalgen.mixing_set.exporting.exported import Exported, broken_set
 from fractalgen.mixing_set.recipes.keys import Key, image_file
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.description import Description
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.stores.shard_plan import PlannedShard, ShardPlan, check_shard_size
+from fractalgen.mixing_set.stores.shard_set import ShardSet
 from fractalgen.mixing_set.stores.shard_store import ShardStore
 from fractalgen.mixing_set.stores.task import Drawn, ShardTask
 from fractalgen.pool import OrderedPool, Progress, Stopped, default_workers
@@ -33,7 +34,7 @@ class TarShards:
 
     def export(
         self,
-        store: FolderStore | ShardStore,
+        store: FolderSet | ShardSet,
         out: str | Path,
         *,
         copy: bool,
@@ -44,7 +45,7 @@ class TarShards:
         """Write the shards, and check each file as it is copied; see `export.export`."""
         if shard_size is not None:
             check_shard_size(shard_size)
-        if isinstance(store, ShardStore):
+        if isinstance(store, ShardSet):
             raise SetError(
                 f"{store.name} is a set in shards already; 'fractalgen merge {out} {store.name}' "
                 "copies it"
@@ -64,7 +65,7 @@ class TarShards:
         return Exported(target.name, 0, len(records) - n_kept, n_kept, families)
 
 
-def _complete(store: FolderStore) -> tuple[Recipe, dict[Key, Record]]:
+def _complete(store: FolderSet) -> tuple[Recipe, dict[Key, Record]]:
     """Return the recipe and the records of a set that lacks nothing; SetError for another.
 
     The contents of the files are checked when they are copied.
@@ -89,7 +90,7 @@ def _complete(store: FolderStore) -> tuple[Recipe, dict[Key, Record]]:
     return recipe, records
 
 
-def _check_place(target: ShardStore, store: FolderStore) -> None:
+def _check_place(target: ShardStore, store: FolderSet) -> None:
     """Raise SetError if shards cannot lie there, or other files than those of shards do."""
     folder = target.folder
     if folder is not None:
@@ -162,7 +163,7 @@ def _kept(target: ShardStore, plan: ShardPlan, records: Mapping[Key, Record]) ->
 
 
 def _described(
-    target: ShardStore, store: FolderStore, recipe: Recipe, plan: ShardPlan
+    target: ShardStore, store: FolderSet, recipe: Recipe, plan: ShardPlan
 ) -> Description:
     known = [one.drawn_with for one in (target.description, store.description) if one]
     releases = dict.fromkeys(release for some in known for release in some)
@@ -171,7 +172,7 @@ def _described(
 
 def _write(
     target: ShardStore,
-    store: FolderStore,
+    store: FolderSet,
     recipe: Recipe,
     records: Mapping[Key, Record],
     kept: set[int],
@@ -193,7 +194,7 @@ def _write(
 
 def _write_shard(
     target: ShardStore,
-    store: FolderStore,
+    store: FolderSet,
     recipe: Recipe,
     records: Mapping[Key, Record],
     shard: PlannedShard,

@@ -23,9 +23,9 @@ from fractalgen.mixing_set.measuring.perceptual_hash import (
 )
 from fractalgen.mixing_set.recipes.keys import MAX_INDEX
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.open_set import is_sharded
-from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.stores.shard_set import ShardSet
 from fractalgen.pool import OrderedPool, Progress, check_workers, default_workers
 
 __all__ = ["Group", "Spread", "Stats", "stats"]
@@ -247,12 +247,12 @@ class _Images(NamedTuple):
 
 def _open_images(place: str | Path) -> _Images:
     if is_sharded(place):
-        store = ShardStore.open(place)
+        store = ShardSet.open(place)
         return _Images(store.name, "", sorted(store.files()), store.recipe, store.read_image)
     folder = Path(place)
     described = None
     with contextlib.suppress(SetError, OSError):  # then it is measured as any other folder
-        described = FolderStore(folder).read_description()
+        described = FolderSet(folder).read_description()
     return _Images(
         str(folder),
         folder.resolve().name,

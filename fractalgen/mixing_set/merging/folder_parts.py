@@ -10,17 +10,18 @@ from fractalgen.mixing_set.collecting.item import Refusal
 from fractalgen.mixing_set.merging.likeness import check_alike
 from fractalgen.mixing_set.merging.merged import Merged, Problems, described, joined_description
 from fractalgen.mixing_set.recipes.recipe import Recipe
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.folder_store import FolderStore
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
 __all__ = ["merge_folders"]
 
-_Candidates = list[tuple[FolderStore, Record]]
+_Candidates = list[tuple[FolderSet, Record]]
 
 
 def merge_folders(
-    out: FolderStore, parts: Sequence[FolderStore], progress: Progress | None
+    out: FolderStore, parts: Sequence[FolderSet], progress: Progress | None
 ) -> Merged:
     """Copy into a set what it lacks of the images of parts; see `merge`."""
     recipe = described(parts[0]).recipe

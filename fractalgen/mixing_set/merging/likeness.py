@@ -7,12 +7,12 @@ from typing import Any
 from fractalgen.errors import SetError
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.stores.description import Description
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.store import StoredSet
 
 __all__ = ["check_alike"]
 
 
-def check_alike(one: Store, other: Store) -> None:
+def check_alike(one: StoredSet, other: StoredSet) -> None:
     """Raise SetError, which names what differs, unless two sets are meant to hold the same images.
 
     They must have the same recipe, and both lie in folders, or in the same shards.

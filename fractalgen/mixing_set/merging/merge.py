@@ -9,10 +9,12 @@ from fractalgen.mixing_set.merging.folder_parts import merge_folders
 from fractalgen.mixing_set.merging.likeness import check_alike
 from fractalgen.mixing_set.merging.merged import Merged, described
 from fractalgen.mixing_set.merging.shard_parts import merge_shards
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.folder_store import FolderStore
 from fractalgen.mixing_set.stores.open_set import open_set
+from fractalgen.mixing_set.stores.shard_set import ShardSet
 from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.store import StoredSet
 from fractalgen.pool import Progress
 
 __all__ = ["merge"]
@@ -60,9 +62,9 @@ def merge(
     target = open_location(out)
     for store in stores:
         _check_apart(target, store)
-    folders = [store for store in stores if isinstance(store, FolderStore)]
+    folders = [store for store in stores if isinstance(store, FolderSet)]
     if not folders:
-        shards = [store for store in stores if isinstance(store, ShardStore)]
+        shards = [store for store in stores if isinstance(store, ShardSet)]
         return merge_shards(ShardStore(open_location(out, writing=True)), shards, progress)
     if target.folder is None:
         raise SetError(
@@ -72,17 +74,17 @@ def merge(
     return merge_folders(FolderStore(target.folder), folders, progress)
 
 
-def _open(place: str | Path) -> FolderStore | ShardStore:
+def _open(place: str | Path) -> FolderSet | ShardSet:
     folder = open_location(place).folder
     if folder is not None and not folder.exists():
         raise SetError(f"{folder} does not exist; a part is a set that 'build-set --part' drew")
     store = open_set(folder or place)
-    if isinstance(store, FolderStore):
+    if isinstance(store, FolderSet):
         store.check_folders([*described(store).recipe.folders()])
     return store
 
 
-def _check_apart(target: Location, part: Store) -> None:
+def _check_apart(target: Location, part: StoredSet) -> None:
     """Raise SetError if the joined set would lie in a part, or a part in it."""
     same, nested = target.name.rstrip("/") == part.name.rstrip("/"), False
     if target.folder and part.folder:

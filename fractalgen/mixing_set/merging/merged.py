@@ -7,7 +7,7 @@ from typing import Any
 
 from fractalgen.mixing_set.collecting.item import Refusal
 from fractalgen.mixing_set.stores.description import Description
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.store import StoredSet
 
 __all__ = ["Merged", "Problems", "described", "joined_description"]
 
@@ -68,13 +68,13 @@ class Problems:
         self.differing += other.differing
 
 
-def described(store: Store) -> Description:
+def described(store: StoredSet) -> Description:
     """Return the description of a set that has one."""
     assert store.description is not None
     return store.description
 
 
-def joined_description(existing: Description | None, parts: Sequence[Store]) -> Description:
+def joined_description(existing: Description | None, parts: Sequence[StoredSet]) -> Description:
     """Return the description of the set that is joined from parts, and perhaps from its own."""
     theirs = [described(part) for part in parts]
     known = [existing, *theirs] if existing else theirs

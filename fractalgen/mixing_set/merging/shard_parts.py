@@ -15,6 +15,7 @@ from fractalgen.mixing_set.collecting.item import Refusal
 from fractalgen.mixing_set.merging.likeness import check_alike
 from fractalgen.mixing_set.merging.merged import Merged, Problems, described, joined_description
 from fractalgen.mixing_set.stores.shard_plan import PlannedShard
+from fractalgen.mixing_set.stores.shard_set import ShardSet
 from fractalgen.mixing_set.stores.shard_store import ShardStore
 from fractalgen.pool import OrderedPool, Progress, default_workers
 
@@ -24,7 +25,7 @@ _HASH_ENDS = 256  # bytes; an index begins with the hash of its tar file
 
 
 class _Offer(NamedTuple):
-    part: ShardStore
+    part: ShardSet
     n_bytes: int
     short: bool
 
@@ -33,7 +34,7 @@ class _DamagedShardError(Exception):
     """A shard cannot be copied; the text is the fault."""
 
 
-def merge_shards(out: ShardStore, parts: Sequence[ShardStore], progress: Progress | None) -> Merged:
+def merge_shards(out: ShardStore, parts: Sequence[ShardSet], progress: Progress | None) -> Merged:
     """Copy into a set what it lacks of the shards of parts; see `merge`."""
     out.make_folder()
     with out.locked():
@@ -83,7 +84,7 @@ def merge_shards(out: ShardStore, parts: Sequence[ShardStore], progress: Progres
     )
 
 
-def _n_images(store: ShardStore) -> int:
+def _n_images(store: ShardSet) -> int:
     """Return the number of images that are there; only the indexes of short shards are read."""
     stored = store.stored()
     return sum(

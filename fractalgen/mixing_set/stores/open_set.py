@@ -11,10 +11,10 @@ from fractalgen.errors import RecipeError, SetError
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import check_size
 from fractalgen.files.location import open_location
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.record import Record
-from fractalgen.mixing_set.stores.shard_store import ShardStore
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.shard_set import ShardSet
+from fractalgen.mixing_set.stores.store import StoredSet
 
 __all__ = ["find_image", "is_sharded", "open_set", "redraw"]
 
@@ -24,7 +24,7 @@ def is_sharded(out: str | Path) -> bool:
     location = open_location(out)
     if location.folder is None:
         return True
-    store = ShardStore(location)
+    store = ShardSet(location)
     with contextlib.suppress(SetError, OSError):
         store.read()
     if store.description is None:  # lost or damaged
@@ -32,12 +32,12 @@ def is_sharded(out: str | Path) -> bool:
     return store.description.shards is not None
 
 
-def open_set(place: str | Path) -> FolderStore | ShardStore:
+def open_set(place: str | Path) -> FolderSet | ShardSet:
     """Open the set in a folder or at a URL; SetError if there is none."""
-    return ShardStore.open(place) if is_sharded(place) else FolderStore.open(place)
+    return ShardSet.open(place) if is_sharded(place) else FolderSet.open(place)
 
 
-def find_image(image: str | Path) -> tuple[Store, Record]:
+def find_image(image: str | Path) -> tuple[StoredSet, Record]:
     """Find an image's set and record, by the path of the image's file.
 
     The file need not exist: an image in a shard is found by the path that it would have.
@@ -50,9 +50,9 @@ def find_image(image: str | Path) -> tuple[Store, Record]:
     text = str(image) if "://" in str(image) else str(Path(image).absolute())
     place, *within = text.replace(os.sep, "/").rsplit("/", 2)
     if len(within) == 2 and is_sharded(place):
-        store = ShardStore.open(place)
+        store = ShardSet.open(place)
         return store, store.record("/".join(within))
-    return FolderStore.find(image)
+    return FolderSet.find(image)
 
 
 def redraw(record: Record, size: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What a store is: it knows where a set lies, and every name of a file there."""
+"""What a stored set is, and a store that builds one: they alone know the names of its files."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -14,24 +14,19 @@ from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.stores.shard_plan import ShardPlan
 from fractalgen.mixing_set.stores.task import Task
 
-__all__ = ["Store"]
+__all__ = ["Store", "StoredSet"]
 
 
-class Store(Protocol):
-    """A set in a folder or in shards, as a `FolderStore` and a `ShardStore` show it.
-
-    What changes it is called with the lock held, in the order of the methods below.
+class StoredSet(Protocol):
+    """A set in a folder or in shards, to read: what a `FolderSet` and a `ShardSet` share.
 
     Attributes
     ----------
     description : Description or None
         What the set is meant to hold; None if nothing says so.
-    is_shared : bool
-        Whether several builds may draw the set, at once or in turns.
     """
 
     description: Description | None
-    is_shared: ClassVar[bool]
 
     @property
     def name(self) -> str:
@@ -56,6 +51,20 @@ class Store(Protocol):
 
     def readers(self, records: Iterable[Record]) -> Iterator[Callable[[], bytes]]:
         """Yield what reads each image, in order; ImageError if that is not possible."""
+
+
+class Store(StoredSet, Protocol):
+    """A set in a folder or in shards, to build: what a `FolderStore` and a `ShardStore` share.
+
+    What changes it is called with the lock held, in the order of the methods below.
+
+    Attributes
+    ----------
+    is_shared : bool
+        Whether several builds may draw the set, at once or in turns.
+    """
+
+    is_shared: ClassVar[bool]
 
     def make_folder(self) -> None:
         """Create the folder if there is to be one; SetError if a file has its name."""

@@ -11,7 +11,7 @@ from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.recipes.keys import MAX_INDEX
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.open_set import open_set
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.store import StoredSet
 from fractalgen.registry import nearest
 
 __all__ = ["contact_sheet"]
@@ -117,7 +117,7 @@ def _rows_of_classes(files: list[str], n: int, columns: int, rng: random.Random)
     ]
 
 
-def _thumbnail(store: Store, file: str, tile: int) -> Image.Image:
+def _thumbnail(store: StoredSet, file: str, tile: int) -> Image.Image:
     try:
         image = Image.fromarray(to_rgb(store.read_image(file))[0])
     except ImageError as error:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fractalgen.errors import ImageError, SetError
 from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
 from fractalgen.images.decoding import square
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.open_set import open_set
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.viewing.gallery_entry import Entry
@@ -154,7 +154,7 @@ def gallery(
     encoded = (base64.b64encode(sheet).decode() for sheet in sheets)
     # Shards hold no files that a page could show.
     root = None
-    if isinstance(store, FolderStore) and not single_file:
+    if isinstance(store, FolderSet) and not single_file:
         root = _relative_url(store.folder, page.parent)
     with atomic_file(page) as file:
         for text in gallery_page(store, entries, root, chunks, encoded):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fractalgen.mixing_set.stores.store import Store
+from fractalgen.mixing_set.stores.store import StoredSet
 from fractalgen.mixing_set.viewing.gallery_entry import (
     HUES,
     N_COMPLEXITIES,
@@ -42,7 +42,7 @@ def sheet_of(tiles: list[NDArray[np.uint8]]) -> bytes:
 
 
 def gallery_page(
-    store: Store,
+    store: StoredSet,
     entries: list[Entry],
     root: str | None,
     chunks: list[str],
@@ -96,7 +96,7 @@ def gallery_page(
     return pieces
 
 
-def _details(store: Store, n: int) -> list[str]:
+def _details(store: StoredSet, n: int) -> list[str]:
     details = [f"{n:,} image{'' if n == 1 else 's'}"]
     if store.description:
         recipe = store.description.recipe

@@ -19,7 +19,7 @@ from fractalgen.images.decoding import read_square
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
-from fractalgen.mixing_set.stores.folder_store import FolderStore
+from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.manifest import Manifest
 from fractalgen.mixing_set.viewing.gallery import gallery
 from tests.mixing_set.small_sets import names_in, tree
@@ -42,7 +42,7 @@ def small_set(tmp_path_factory):
 
 def record_many(folder, n):
     """Record `n` images that repeat the params of a few."""
-    store = FolderStore.open(folder)
+    store = FolderSet.open(folder)
     lines = []
     for family in ("escape-time", "ifs", "features"):
         some = [record for key, record in store.records.items() if key[0] == family]
@@ -97,7 +97,7 @@ def test_every_image_appears_once(small_set, tmp_path):
     assert summary.n_bytes == sum(map(len, tree(tmp_path / "out").values()))
     assert steps == [(done, 112) for done in range(1, 113)]
     data = Scripts(summary.page).data()
-    store = FolderStore.open(small_set)
+    store = FolderSet.open(small_set)
     assert files_in(data) == [record.file for record in store.manifest.in_order()]
     assert all(len(data[key]) == 112 for key in ("palettes", "hue", "complexity"))
     assert names_in(tmp_path / "out" / "sheets") == ["0000.jpg", "0001.jpg"]
@@ -159,7 +159,7 @@ def test_a_page_of_13000_images_is_small(small_set, tmp_path, monkeypatch):
     shutil.copytree(small_set, folder)
     n = record_many(folder, 13_000)
     tile = np.zeros((TILE, TILE, 3), np.uint8)
-    monkeypatch.setattr(FolderStore, "read_image", lambda self, file: b"")
+    monkeypatch.setattr(FolderSet, "read_image", lambda self, file: b"")
     monkeypatch.setattr("fractalgen.mixing_set.viewing.gallery.square", lambda data, size: tile)
     summary = gallery(folder, tmp_path / "out")
     assert summary.n_images == n >= 13_000
