@@ -27,7 +27,7 @@ from fractalgen.errors import (
 from fractalgen.files.cache_folder import default_folder, temporary_folder
 from fractalgen.files.location import open_location
 from fractalgen.files.lock import lock_for
-from fractalgen.images.decoding import square
+from fractalgen.images.crops import square
 from fractalgen.pool import default_workers
 from fractalgen.registry import shown
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fractalgen.bank.source import Reading, Source
 from fractalgen.errors import ImageError
-from fractalgen.images.decoding import square
+from fractalgen.images.crops import square
 from fractalgen.pool import OrderedPool, Stopped
 
 __all__ = ["Batch", "batches"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fractalgen.bank.folder import ImageFile
 from fractalgen.bank.source import Place, Source, open_source
 from fractalgen.errors import ImageError
-from fractalgen.images.decoding import square
+from fractalgen.images.crops import square
 
 __all__ = ["FewImages", "few_images"]
 

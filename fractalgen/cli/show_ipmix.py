@@ -37,7 +37,7 @@ def show_ipmix(image: Path, mixing_set: str, output: Path, seed: int, size: int)
     from fractalgen.bank.source import as_place
     from fractalgen.cli.output import check_output, save_image
     from fractalgen.errors import ImageError
-    from fractalgen.images.decoding import read_square
+    from fractalgen.images.crops import read_square
 
     place = as_place("--set", mixing_set)
     check_output(output, place, [image])

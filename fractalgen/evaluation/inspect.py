@@ -18,7 +18,7 @@ from fractalgen.evaluation.evaluated_model import batches_of, evaluating
 from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
 from fractalgen.evaluation.report import environment
 from fractalgen.files.atomic import write_atomically
-from fractalgen.images.decoding import read_square
+from fractalgen.images.crops import read_square
 from fractalgen.images.formats import encode
 from fractalgen.seeding import rng_for
 from fractalgen.training.models import find_model

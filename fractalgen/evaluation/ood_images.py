@@ -13,7 +13,7 @@ from PIL import Image
 from fractalgen.bank.folder import ImageFile
 from fractalgen.bank.source import Place, Source, open_source
 from fractalgen.errors import BankError, ImageError, RunError, RunUsageError
-from fractalgen.images.decoding import square
+from fractalgen.images.crops import square
 from fractalgen.pool import OrderedPool, default_workers
 from fractalgen.registry import nearest
 from fractalgen.seeding import rng_for

@@ -21,7 +21,7 @@ from fractalgen.bank.few import FewImages, few_images
 from fractalgen.bank.source import as_place
 from fractalgen.errors import ArgumentError, ImageError, RunUsageError
 from fractalgen.experiments.variant import Variant
-from fractalgen.images.decoding import read_square
+from fractalgen.images.crops import read_square
 from fractalgen.methods import METHODS, find_method
 from fractalgen.methods.method import Batch, Method
 from fractalgen.registry import shown

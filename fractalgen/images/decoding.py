@@ -19,21 +19,17 @@ from fractalgen.files.regular_file import open_regular
 __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
-    "Box",
+    "ORIENTATION_TAG",
     "check_hash",
+    "despite_warnings",
     "looks_like_image",
-    "part_of",
+    "opened",
     "read_image_file",
-    "read_square",
-    "square",
     "to_rgb",
     "to_rgb_image",
 ]
 
 T = TypeVar("T")
-
-Box = tuple[int, int, int, int]
-"""The left, top, right and bottom edges of a part of an image, in pixels."""
 
 MAX_BYTES = 256 << 20
 """A longer file is refused before it is read."""
@@ -44,11 +40,8 @@ MAX_PIXELS = 100_000_000
 _KINDS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF")
 
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
-_ORIENTATION_TAG = 0x0112
-# Orientations in which a file's image lies on its side, begins at its right, and at its bottom.
-_ON_SIDE, _FROM_RIGHT, _FROM_BOTTOM = (5, 6, 7, 8), (2, 3, 7, 8), (3, 4, 6, 7)
+ORIENTATION_TAG = 0x0112
 _MAX_WARNINGS = 100  # of one image
-_SPARE = 2  # a JPEG is decoded at least at this many times the requested size
 
 
 def read_image_file(path: Path, sha256: str | None = None) -> bytes:
@@ -74,12 +67,7 @@ def check_hash(data: bytes, sha256: str | None) -> None:
         raise ImageError("it differs from the manifest's record; run 'fractalgen verify'")
 
 
-def read_square(path: Path, size: int, sha256: str | None = None) -> NDArray[np.uint8]:
-    """Read an image's file and return its centre; see `read_image_file` and `square`."""
-    return square(read_image_file(path, sha256), size)
-
-
-def _opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
+def opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:
     """Read an image's header like `PIL.Image.open`, but without a limit on the size.
 
     Pillow's own limit on the size holds for the whole process, as do the filters of the warning
@@ -131,16 +119,16 @@ def to_rgb(data: bytes) -> tuple[NDArray[np.uint8], str | None]:
     ImageError
         If the file is damaged, not an image, an animation, or too large.
     """
-    image, extension = _despite_warnings(lambda: _decoded(data))
+    image, extension = despite_warnings(lambda: _decoded(data))
     return np.array(image), extension
 
 
 def to_rgb_image(data: bytes) -> Image.Image:
     """Decode an image file's contents as `to_rgb` does, without a copy into an array."""
-    return _despite_warnings(lambda: _decoded(data))[0]
+    return despite_warnings(lambda: _decoded(data))[0]
 
 
-def _despite_warnings(decode: Callable[[], T]) -> T:
+def despite_warnings(decode: Callable[[], T]) -> T:
     """Call what decodes an image until no warning from Pillow ends it.
 
     Warnings do that if the user's filters turn them into errors. Odd metadata is not a reason to
@@ -169,7 +157,7 @@ def _note_as_given(warning: Warning) -> None:
 
 def _decoded(data: bytes) -> tuple[Image.Image, str | None]:
     try:
-        with _opened(data) as image:
+        with opened(data) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ImageError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
@@ -190,7 +178,7 @@ def _decoded(data: bytes) -> tuple[Image.Image, str | None]:
 
 
 def _flat(image: Image.Image) -> tuple[Image.Image, str | None]:
-    turned = image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1)
+    turned = image.getexif().get(ORIENTATION_TAG, 1) not in (0, 1)
     plain = image.mode == "RGB" and not image.has_transparency_data and not turned
     extension = _EXTENSIONS.get(image.format or "") if plain else None
     upright = ImageOps.exif_transpose(image) if turned else image
@@ -226,102 +214,3 @@ def _from_cmyk(image: Image.Image, profile: bytes | None) -> Image.Image:
             if converted is not None:
                 return converted
     return image.convert("RGB")
-
-
-def square(data: bytes, size: int) -> NDArray[np.uint8]:
-    """Decode an image file's contents, resize its shorter side to `size`, and keep the centre.
-
-    The filter is Pillow's bicubic, which averages when it reduces. A JPEG is decoded at the
-    smallest scale that leaves twice `size`. That differs from decoding all of it by about a third
-    of a grey level, and takes half the time. Raises ImageError as `to_rgb` does.
-    """
-    found = _despite_warnings(lambda: _square_of_jpeg(data, size))
-    if found is None:
-        image = to_rgb_image(data)
-        found = _resized_centre(image, *image.size, size)
-    return np.asarray(found)
-
-
-def _resized_centre(image: Image.Image, width: float, height: float, size: int) -> Image.Image:
-    """Resize only the centre, which is a small part of a long strip."""
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    return image.resize((size, size), Image.Resampling.BICUBIC, box)
-
-
-def _square_of_jpeg(data: bytes, size: int) -> Image.Image | None:
-    """Decode a plain JPEG at a fraction of its scale; return None for anything else."""
-
-    def decode(image: ImageFile.ImageFile) -> Image.Image:
-        # The last pixels reach beyond the image if the scale does not divide its sides.
-        scaled = image.draft(None, (_SPARE * size, _SPARE * size))
-        _, (_, _, inner_width, inner_height) = scaled or ("", (0, 0, *image.size))
-        found = _resized_centre(image, inner_width, inner_height, size)
-        return ImageOps.exif_transpose(found)
-
-    return _from_plain_jpeg(data, decode)
-
-
-def _from_plain_jpeg(
-    data: bytes, decode: Callable[[ImageFile.ImageFile], Image.Image]
-) -> Image.Image | None:
-    """Return as RGB what is decoded from a plain JPEG; None for anything else.
-
-    If that fails, `to_rgb` explains what is wrong with the file.
-    """
-    if not data.startswith(b"\xff\xd8"):
-        return None
-    try:
-        with _opened(data, ["JPEG"]) as image:
-            width, height = image.size
-            if image.mode not in ("RGB", "L") or width * height > MAX_PIXELS:
-                return None
-            found = decode(image)
-            return found if found.mode == "RGB" else found.convert("RGB")
-    except Warning:
-        raise
-    except Exception:  # decoders raise anything when a file is damaged
-        return None
-
-
-def _as_stored(box: Box, width: int, height: int, orientation: int) -> Box:
-    """Return where a part of the upright image lies in the file's, of this width and height."""
-    left, top, right, bottom = box
-    if orientation in _ON_SIDE:
-        left, top, right, bottom = top, left, bottom, right
-    if orientation in _FROM_RIGHT:
-        left, right = width - right, width - left
-    if orientation in _FROM_BOTTOM:
-        top, bottom = height - bottom, height - top
-    return left, top, right, bottom
-
-
-def part_of(data: bytes, choose: Callable[[int, int], Box], size: int) -> Image.Image:
-    """Decode the part of an image that will be resized to `size`, as RGB.
-
-    `choose` returns the part for a width and height; it may be called again. A JPEG is decoded at
-    the smallest scale that leaves the part twice `size`, which changes the resized part by one to
-    two grey levels on average. Raises ImageError as `to_rgb` does.
-    """
-
-    def decode(image: ImageFile.ImageFile) -> Image.Image:
-        width, height = image.size
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-        box = choose(height, width) if orientation in _ON_SIDE else choose(width, height)
-        spare = max(1, min(box[2] - box[0], box[3] - box[1]) // (_SPARE * size))
-        scaled = image.draft(None, (width // spare, height // spare)) if spare > 1 else None
-        scale = width / scaled[1][2] if scaled else 1
-        # Cropped, then turned: where the scale does not divide a side, its last pixel reaches
-        # beyond the image, and would come first in one that is turned round.
-        left, top, right, bottom = (
-            round(edge / scale) for edge in _as_stored(box, width, height, orientation)
-        )
-        part = image.crop((left, top, right, bottom))
-        return ImageOps.exif_transpose(part) if orientation not in (0, 1) else part
-
-    found = _despite_warnings(lambda: _from_plain_jpeg(data, decode))
-    if found is None:
-        whole = to_rgb_image(data)
-        found = whole.crop(choose(*whole.size))
-    return found

@@ -9,7 +9,7 @@ from PIL import Image
 from fractalgen.bank import MixingSet
 from fractalgen.bank.folder import content_key, list_images
 from fractalgen.errors import BankError
-from fractalgen.images.decoding import read_square
+from fractalgen.images.crops import read_square
 from tests.mixing_set.small_sets import names_in
 
 

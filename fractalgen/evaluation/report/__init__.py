@@ -21,7 +21,7 @@ from fractalgen.errors import FractalgenError
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import count_of, percent, spelled_out
 from fractalgen.evaluation.results import Results
-from fractalgen.images.decoding import square
+from fractalgen.images.crops import square
 from fractalgen.images.formats import encode
 from fractalgen.methods import open_set
 from fractalgen.seeding import rng_for, seed_for

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fractalgen.errors import ImageError, SetError
 from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
-from fractalgen.images.decoding import square
+from fractalgen.images.crops import square
 from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.open_set import open_set
 from fractalgen.mixing_set.stores.record import Record

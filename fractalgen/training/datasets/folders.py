@@ -13,7 +13,8 @@ from PIL import Image
 
 from fractalgen.bank.folder import list_images
 from fractalgen.errors import BankError, ImageError, RunError
-from fractalgen.images.decoding import Box, part_of, read_image_file, to_rgb_image
+from fractalgen.images.crops import Box, part_of
+from fractalgen.images.decoding import read_image_file, to_rgb_image
 from fractalgen.pool import Progress, ThreadTeam
 from fractalgen.registry import first_few
 from fractalgen.training.datasets.data_set import DataSet, Defaults, ImageData

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fractalgen.color import palettes
 from fractalgen.errors import SetError
-from fractalgen.images.decoding import read_square
+from fractalgen.images.crops import read_square
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 from fractalgen.errors import ImageError
-from fractalgen.images.decoding import MAX_BYTES, read_square, square, to_rgb
+from fractalgen.images.crops import read_square, square
+from fractalgen.images.decoding import MAX_BYTES, to_rgb
 from tests.images.test_decoding import odd_metadata
 
 BICUBIC = Image.Resampling.BICUBIC
