@@ -151,17 +151,6 @@ class OrderedPool(Generic[T, R]):
             yield self._first()
             self._pending.popleft()
 
-    def stop(self) -> list[R]:
-        """Stop at once: cancel waiting tasks, and give running ones a second to notice.
-
-        Returns the results that are ready, including the one yielded last, since the caller may
-        have been interrupted while using it.
-        """
-        self._stopping.set()
-        running = [future for future in self._pending if not future.cancel()]
-        done = concurrent.futures.wait(running, _GRACE_SECONDS).done
-        return [future.result() for future in running if future in done and not future.exception()]
-
     def __enter__(self) -> "OrderedPool[T, R]":
         return self
 
@@ -171,8 +160,12 @@ class OrderedPool(Generic[T, R]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Cancel waiting tasks; after an error, give running ones a second to notice."""
         self._stopping.set()
         self._executor.shutdown(wait=error is None, cancel_futures=True)
+        if error is not None:
+            running = [future for future in self._pending if not future.cancelled()]
+            concurrent.futures.wait(running, _GRACE_SECONDS)
 
     def _run(self, task: T) -> R:
         if self._stopping.is_set():

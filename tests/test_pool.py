@@ -1,7 +1,10 @@
+import threading
+import time
+
 import pytest
 
 from fractalgen import pool
-from fractalgen.pool import available_memory, default_workers
+from fractalgen.pool import OrderedPool, available_memory, default_workers
 
 GIB = 1 << 30
 
@@ -61,3 +64,25 @@ def test_little_memory_means_few_workers(machine, monkeypatch):
     machine("0::/job\n", "job", "memory.max", "memory.current", 2 * GIB + GIB // 2, "inactive_file")
     assert default_workers(4096) == 2
     assert default_workers(16384) == 1
+
+
+def test_when_the_pool_ends_with_an_error_nothing_is_still_at_work():
+    begun, ended = [], []
+
+    def work(task: int, stopping: threading.Event) -> int:
+        begun.append(task)
+        if task:
+            stopping.wait()
+            time.sleep(0.05)  # as it takes to remove a file that is half written
+        ended.append(task)
+        return task
+
+    def begin_and_fail():
+        with OrderedPool(work, 2) as pool:
+            assert next(pool.map(range(9))) == 0
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin_and_fail()
+    assert 0 < len(begun) <= 3
+    assert sorted(begun) == sorted(ended)

@@ -56,12 +56,12 @@ def atomic_file(path: Path, *, durable: bool = False, shared: bool = False) -> I
                 remove_leftovers(path.parent, _ABANDONED_SECONDS)
         else:
             part.unlink(missing_ok=True)
-        try:
-            file = open(part, "x+b")  # noqa: SIM115, PTH123 - closed below; Path.open is slower
-        except FileNotFoundError:
-            path.parent.mkdir(exist_ok=True)
-            file = part.open("x+b")
-        try:
+        try:  # a Ctrl-C may come as soon as the file exists
+            try:
+                file = open(part, "x+b")  # noqa: SIM115, PTH123 - closed below; Path.open is slower
+            except FileNotFoundError:
+                path.parent.mkdir(exist_ok=True)
+                file = part.open("x+b")
             with file:
                 yield file
                 if durable:

@@ -1,3 +1,8 @@
+import signal
+import subprocess
+import sys
+import textwrap
+
 import pytest
 
 from fractalgen.files.atomic import atomic_file, remove_leftovers, write_atomically
@@ -19,6 +24,32 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         write_atomically(path, b"data")
     assert caught.value.filename == str(path)
     assert names_in(tmp_path) == ["a.jpg"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+def test_a_ctrl_c_at_any_moment_leaves_no_hidden_file(tmp_path):
+    script = """
+        import os, random, signal, sys
+        from pathlib import Path
+        from fractalgen.files.atomic import write_atomically
+
+        chance, folder = random.Random(0), Path(sys.argv[1])
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        n_interrupted = 0
+        for number in range(500):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 300e-6))
+                while True:
+                    write_atomically(folder / "a.jpg", b"whole")
+            except KeyboardInterrupt:
+                n_interrupted += 1
+            assert os.listdir(folder) in ([], ["a.jpg"]), f"after {number}: {os.listdir(folder)}"
+        assert n_interrupted == 500
+        assert (folder / "a.jpg").read_bytes() == b"whole"
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_a_crash_left_does_not_stand_in_the_way(tmp_path):
