@@ -56,11 +56,22 @@ def cluster():
         for _ in range(2):
             cluster.add_node(num_cpus=1, **store)
         yield cluster
+        ray.shutdown()
         cluster.shutdown()
 
 
 @pytest.fixture
 def engine(cluster):
+    """Use the cluster that this process has joined, so that its builds share processes there."""
+    if not ray.is_initialized():
+        ray.init(cluster.address, log_to_driver=False, logging_level="CRITICAL")
+    return RayEngine()
+
+
+@pytest.fixture
+def joining(cluster):
+    """Join the cluster for each build, and leave it."""
+    ray.shutdown()
     return RayEngine(cluster.address)
 
 
@@ -99,18 +110,23 @@ def command(pid):
         return b""
 
 
-def test_the_engine_changes_nothing(tmp_path, engine, expected):
+def test_the_engine_changes_nothing(tmp_path, joining, expected):
     """Images in files and in shards, of several families, are those that threads draw."""
     mixed = Recipe(SIZE, families=[FamilyRecipe.of("ifs", 130), FamilyRecipe.of("features", 4)])
     build(mixed, tmp_path / "local")
     counts = []
     with_ray = build(
-        mixed, tmp_path / "ray", engine=engine, progress=lambda done, _: counts.append(done)
+        mixed, tmp_path / "ray", engine=joining, progress=lambda done, _: counts.append(done)
     )
     assert (with_ray.ok, with_ray.n_drawn, counts[-1]) == (True, 134, 134)
     assert tree(tmp_path / "ray") == tree(tmp_path / "local")
-    assert build(RECIPE, tmp_path / "shards", shard_size=5, engine=engine).ok
+    assert not ray.is_initialized()
+    assert build(RECIPE, tmp_path / "shards", shard_size=5, engine=joining).ok
     assert tree(tmp_path / "shards") == expected
+
+
+def test_the_size_of_the_shards_changes_no_pixel(tmp_path, engine):
+    build(RECIPE, tmp_path / "shards", shard_size=5)
     build(RECIPE, tmp_path / "other", shard_size=9, engine=engine)
     assert pixels(tmp_path / "other") == pixels(tmp_path / "shards")
 
@@ -279,11 +295,11 @@ def test_ctrl_c_stops_what_runs(tmp_path, cluster, events):
         ),
     ],
 )
-def test_other_versions(tmp_path, engine, monkeypatch, module, attribute, value, message):
+def test_other_versions(tmp_path, joining, monkeypatch, module, attribute, value, message):
     """A driver that has another version is as good as a cluster that has."""
     monkeypatch.setattr(sys.modules[module], attribute, value)
     with pytest.raises(SetError, match=message):
-        build(RECIPE, tmp_path / "set", engine=engine)
+        build(RECIPE, tmp_path / "set", engine=joining)
     assert not (tmp_path / "set").exists()
 
 
