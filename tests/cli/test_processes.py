@@ -9,7 +9,6 @@ import sys
 import time
 
 import pytest
-from llvmlite.binding import get_host_cpu_features
 
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.checking.verify import verify
@@ -281,35 +280,3 @@ def test_progress_is_shown_on_a_terminal_alone(start):
     os.close(theirs)
     process = start("ifs", "--n", 3, "--size", 16, "other")
     assert process.communicate(timeout=30)[1] == ""
-
-
-_HASHES = """
-import hashlib, json, sys
-from fractalgen.families import FAMILIES, render, sample
-from fractalgen.families.base import is_exact
-print(json.dumps({
-    f"{name} {index}": hashlib.sha256(
-        render(sample(name, seed=11, index=index), size=64).data
-    ).hexdigest()
-    for name in FAMILIES if is_exact(FAMILIES[name]) for index in range(3)
-}))
-"""
-
-
-def test_every_family_draws_the_same_pixels_without_vector_units():
-    """Compiled for any processor of its kind, an image has the bits that this one gives it."""
-    targets = [{}, {"NUMBA_CPU_NAME": "generic"}]
-    if get_host_cpu_features().get("avx2"):
-        targets.append({"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""})
-    found = []
-    for extra in targets:
-        result = subprocess.run(
-            [sys.executable, "-c", _HASHES],
-            capture_output=True,
-            text=True,
-            env={**os.environ, **extra},
-            check=True,
-        )
-        found.append(json.loads(result.stdout))
-    assert len(set(found[0].values())) == len(found[0])
-    assert all(hashes == found[0] for hashes in found)

@@ -1,11 +1,14 @@
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from llvmlite.binding import get_host_cpu_features
 
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import is_exact
@@ -44,9 +47,29 @@ for kernel in kernels:
 """
 
 
-def _run(code: str, cache: Path, *arguments: str) -> str:
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-    environment.pop("NUMBA_CACHE_DIR", None)
+_HASHES = """
+import hashlib, json
+from fractalgen.families import FAMILIES, render, sample
+from fractalgen.families.base import is_exact
+print(json.dumps({
+    f"{name} {index}": hashlib.sha256(
+        render(sample(name, seed=11, index=index), size=64).data
+    ).hexdigest()
+    for name in FAMILIES if is_exact(FAMILIES[name]) for index in range(3)
+}))
+"""
+# Processors of this kind without vector units, and with those of AVX2.
+_PLAIN = {"NUMBA_CPU_NAME": "generic"}
+_AVX2 = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}
+
+
+def _run(
+    code: str, cache: Path | None, *arguments: str, processor: Mapping[str, str] | None = None
+) -> str:
+    environment = {**os.environ, **(processor or {})}
+    if cache is not None:
+        environment["XDG_CACHE_HOME"] = str(cache)
+        environment.pop("NUMBA_CACHE_DIR", None)
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env=environment,
@@ -74,26 +97,33 @@ def _marks(cache: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that a first build has filled, with the kernels of all families."""
+    """A cache that a first build has filled: the kernels of all families, without vectors."""
     cache = tmp_path_factory.mktemp("cache")
-    _run(_BUILD, cache, str(cache / "set"))
+    _run(_BUILD, cache, str(cache / "set"), processor=_PLAIN)
     return cache
 
 
 def test_a_build_leaves_nothing_of_its_families_to_compile(filled: Path) -> None:
     assert len(_marks(filled)) >= 3
-    assert _run(_DRAW, filled) == ""
+    assert _run(_DRAW, filled, processor=_PLAIN) == ""
+
+
+def test_every_family_draws_the_same_pixels_without_vector_units(filled: Path) -> None:
+    """Compiled for any processor of its kind, an image has the bits that this one gives it."""
+    here = json.loads(_run(_HASHES, None))
+    assert len(set(here.values())) == len(here) == 3 * N_FAMILIES
+    assert json.loads(_run(_HASHES, filled, processor=_PLAIN)) == here
+    if get_host_cpu_features().get("avx2"):
+        assert json.loads(_run(_HASHES, None, processor=_AVX2)) == here
 
 
 def test_a_build_goes_on_where_no_other_process_can_compile(filled: Path, tmp_path: Path) -> None:
     for mark in _marks(filled):
         mark.unlink()
-    _run(_BUILD, filled, str(tmp_path / "set"), "/bin/false")
-    _run(_BUILD, filled, str(tmp_path / "other"), str(tmp_path / "nothing-here"))
+    for out, python in (("set", "/bin/false"), ("other", str(tmp_path / "nothing-here"))):
+        _run(_BUILD, filled, str(tmp_path / out), python, processor=_PLAIN)
     assert _marks(filled) == []
-    assert len(_files(tmp_path / "other", ".jpg")) == 2 * sum(
-        is_exact(FAMILIES[name]) for name in FAMILIES
-    )
+    assert len(_files(tmp_path / "other", ".jpg")) == 2 * N_FAMILIES
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
