@@ -380,11 +380,12 @@ def test_a_test_image_that_cannot_be_read_is_found_before_an_epoch_is_spent(tmp_
 
 
 def test_a_step_that_would_not_fit_into_memory_is_refused(tmp_path):
-    photos = photo_folder(tmp_path / "photos", n=1000)
-    config = dataclasses.replace(
-        folder_config(photos, method="vanilla"), batch_size=2000, image_size=1024
-    )
-    with pytest.raises(RunError, match=r"need about \d+ GB of memory.*--batch-size of \d+ or less"):
+    photos = photo_folder(tmp_path / "photos", n=500)
+    config = folder_config(photos, method="augmix")
+    config = dataclasses.replace(config, model="wrn-40-4", batch_size=1000, image_size=128)
+    with pytest.raises(
+        RunError, match=r"in 3 views need about \d+ GB of memory.*--batch-size of \d+"
+    ):
         train(config, out=tmp_path / "run")
 
 
