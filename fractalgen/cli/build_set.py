@@ -197,7 +197,7 @@ def run_build(
     if as_json:
         print_json(summary.as_json())
     elif not quiet:
-        _print_summary(summary, part)
+        _print_summary(summary)
     if not summary.ok:
         raise click.exceptions.Exit(1)
 
@@ -241,7 +241,9 @@ def _print_problems(summary: Summary) -> None:
         )
 
 
-def _print_summary(summary: Summary, part: Part | None = None) -> None:
+def _print_summary(summary: Summary) -> None:
+    from fractalgen.mixing_set.recipes.part import WHOLE
+
     width = max((len(family.name) for family in summary.families), default=0)
     for family in summary.families:
         acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
@@ -259,10 +261,10 @@ def _print_summary(summary: Summary, part: Part | None = None) -> None:
     )
     if summary.n_removed:
         click.echo(f"Removed {images(summary.n_removed)} drawn earlier.")
-    if part and summary.n_missing:
+    if summary.part != WHOLE and summary.n_missing:
         click.echo(
-            f"This is part {part}; the set lacks {summary.n_missing:,} images of other parts. "
-            "'fractalgen merge' joins them."
+            f"This is part {summary.part}; the set lacks {summary.n_missing:,} images of other "
+            "parts. 'fractalgen merge' joins them."
         )
     elif summary.n_missing:
         click.echo(

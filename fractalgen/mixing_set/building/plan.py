@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from fractalgen.errors import RecipeError, SetError
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import WHOLE_SET, Recipe
 from fractalgen.mixing_set.stores.description import Description, Overwriting
 from fractalgen.mixing_set.stores.store import Store
@@ -42,6 +43,7 @@ class Plan:
         store: Store,
         requested: Recipe,
         places: Mapping[str, Sequence[str]],
+        part: Part = WHOLE,
         *,
         overwrite: bool,
     ) -> "Plan":
@@ -77,12 +79,25 @@ class Plan:
         requested = _with_equal_classes(requested, recipe)
         shards = store.shards_of(recipe, replaced)
         drawn_with = described.drawn_with if described else ()
-        return cls(requested, Description(recipe, drawn_with, overwriting, shards), replaced)
+        part = _part_drawn(described, requested, recipe, part)
+        return cls(requested, Description(recipe, drawn_with, overwriting, shards, part), replaced)
 
     @classmethod
     def to_repair(cls, description: Description, recipe: Recipe) -> "Plan":
         """Plan to make what a set lacks of its own images."""
         return cls(recipe, dataclasses.replace(description, recipe=recipe))
+
+
+def _part_drawn(
+    described: Description | None, requested: Recipe, joined: Recipe, part: Part
+) -> Part:
+    """Return the part that the set holds then, and no images of others; else all of it."""
+    drawn = [family for family in requested.families if not family.collected]
+    if described is None or not drawn:
+        return described.part if described else part
+    # Of images that are added to a family, a part has others than of all its images.
+    is_same = described.part == part and all(joined.family(one.name) == one for one in drawn)
+    return part if is_same else WHOLE
 
 
 def _replaced(existing: Recipe | None, requested: Recipe) -> frozenset[str]:

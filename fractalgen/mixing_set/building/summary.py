@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.mixing_set.collecting.item import Refusal
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.stores.family_summary import FamilySummary
 from fractalgen.mixing_set.stores.task import Failure
 
@@ -54,6 +55,8 @@ class Summary:
         Images that could not be drawn.
     size : int or None
         Side of the drawn images in pixels; None if none were requested.
+    part : Part
+        The images or shards that were drawn, if the others were left to other jobs.
     """
 
     folder: str
@@ -69,6 +72,7 @@ class Summary:
     notes: tuple[str, ...] = ()
     failed: tuple[Failure, ...] = ()
     size: int | None = None
+    part: Part = WHOLE
 
     @property
     def n_images(self) -> int:
@@ -107,6 +111,7 @@ class Summary:
             "drawn": self.n_drawn,
             "removed": self.n_removed,
             "missing": self.n_missing,
+            "part": None if self.part == WHOLE else str(self.part),
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.n_drawn / self.seconds, 1) if self.n_drawn else None,
             "bytes": self.n_bytes,

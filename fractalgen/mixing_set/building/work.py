@@ -97,7 +97,10 @@ class Work:
         recipe = store.recipe or plan.recipe
         recipe = recipe.without([one.name for one in recipe.families if not one.ranges])
         left = self._overwriting_left(plan.description.overwriting)
-        store.describe(dataclasses.replace(described, recipe=recipe, overwriting=left))
+        part = described.part
+        if part != WHOLE and not store.n_missing(recipe):
+            part = WHOLE  # the other parts were drawn here, too
+        store.describe(dataclasses.replace(described, recipe=recipe, overwriting=left, part=part))
 
     def _drawn_with(self, *, anything: bool) -> tuple[str, ...]:
         drawn_with = self._plan.description.drawn_with
@@ -139,6 +142,7 @@ class Work:
             unrepaired=unrepaired,
             notes=tuple(self.notes),
             failed=tuple(self._failed),
+            part=self._part,
             size=recipe.size if any(not one.collected for one in requested.families) else None,
         )
         if self._part != WHOLE and not summary.n_images:
