@@ -55,7 +55,7 @@ class Plan:
         Raises
         ------
         SetError
-            If the set is another one.
+            If the set is another one, or images of other parts would be overwritten.
         RecipeError
             If there are more classes than can be told apart.
         """
@@ -64,6 +64,7 @@ class Plan:
         overwriting = described.overwriting if described else None
         replaced: frozenset[str] = frozenset()
         if overwrite:
+            _check_only_part(store.name, described, part)
             again = Overwriting.of(requested, places)
             # Otherwise the same call was interrupted, and has already removed the images.
             if not existing or again != overwriting or existing.differences(requested):
@@ -86,6 +87,16 @@ class Plan:
     def to_repair(cls, description: Description, recipe: Recipe) -> "Plan":
         """Plan to make what a set lacks of its own images."""
         return cls(recipe, dataclasses.replace(description, recipe=recipe))
+
+
+def _check_only_part(name: str, described: Description | None, part: Part) -> None:
+    """Raise SetError if a set has images that a part of it would overwrite and not draw again."""
+    if described and part not in (WHOLE, described.part):
+        what = "a set" if described.part == WHOLE else f"part {described.part}"
+        raise SetError(
+            f"{name} holds {what}, and --overwrite would remove images that are not in part "
+            f"{part}; draw the part into another folder, or leave out --overwrite"
+        )
 
 
 def _part_drawn(

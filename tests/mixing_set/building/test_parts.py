@@ -10,7 +10,7 @@ from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.engines.local import LocalEngine
 from fractalgen.mixing_set.merging.merge import merge
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
-from fractalgen.mixing_set.recipes.part import WHOLE
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
 
@@ -94,6 +94,22 @@ def test_parts_in_one_place_are_no_part(tmp_path, options):
     for recipe in (ifs_recipe(3), more):
         build(recipe, tmp_path / "grown", workers=1, part="1/2", **options)
     assert verify(tmp_path / "grown").part == WHOLE
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_a_part_overwrites_no_other(tmp_path, options):
+    place, other = tmp_path / "set", ifs_recipe(8, seed=1)
+    build(ifs_recipe(8), place, workers=1, part="1/2", **options)
+    again = build(other, place, workers=1, part="1/2", overwrite=True, **options)
+    assert (again.n_removed, again.n_drawn, verify(place).part) == (4, 4, Part(1, 2))
+    before = tree(place)
+    with pytest.raises(SetError, match=r"holds part 1/2, and --overwrite would remove images"):
+        build(other, place, workers=1, part="2/2", overwrite=True, **options)
+    assert tree(place) == before
+    build(other, place, workers=1, part="2/2", **options)
+    with pytest.raises(SetError, match=r"holds a set, and --overwrite would remove images"):
+        build(other, place, workers=1, part="2/2", overwrite=True, **options)
+    assert build(other, place, workers=1, overwrite=True).n_removed == 8
 
 
 @pytest.mark.parametrize("options", KINDS)
