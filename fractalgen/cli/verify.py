@@ -62,6 +62,11 @@ def _print_report(report: Report) -> None:
                 click.echo(f"  {click.format_filename(file)}")
             if len(files) > _MAX_LISTED:
                 click.echo(f"  and {len(files) - _MAX_LISTED:,} more")
+    if report.differing:
+        click.echo(
+            "Another fractalgen drew what is different when redrawn, with other pixels for the "
+            "same parameters, or its records were changed."
+        )
     if report.torn:
         click.echo("the manifest's last line is incomplete")
     redrawn = f", {report.n_redrawn:,} redrawn" if report.n_redrawn else ""
