@@ -26,15 +26,6 @@ __all__ = ["build_set", "run_build"]
 _MAX_FAILURES = 20  # that are printed
 
 
-def _refuse_n(_ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
-    """Say where the numbers of images come from, as the commands of the families have --n."""
-    if value is not None:
-        raise click.UsageError(
-            "build-set has no --n, because the recipe says how many images it draws. "
-            "Write a recipe of your own, or draw one family: 'fractalgen ifs --n 20 OUT'."
-        )
-
-
 @click.command("build-set", cls=PlainCommand)
 @options.OUT
 @click.option(
@@ -78,7 +69,6 @@ def _refuse_n(_ctx: click.Context, _option: click.Parameter, value: str | None) 
     help="Allow sources of your own images at private and local addresses.",
 )
 @click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' reports.")
-@click.option("--n", hidden=True, expose_value=False, callback=_refuse_n)
 @options.BUILD
 def build_set(
     out: Path | str,
@@ -99,7 +89,8 @@ def build_set(
     """Draw a complete mixing set.
 
     Write the images to OUT, by default ./ipmix-set. Existing images are kept, so the same command
-    resumes after an interruption.
+    resumes after an interruption. The recipe says how many images there are; a family alone, such
+    as 'fractalgen ifs', takes --n.
 
     Your own images (--features, --extra) lose their metadata, but are not encoded again if they
     are 8-bit RGB; transparent parts become black. Damaged images, animations and huge images are
@@ -226,14 +217,14 @@ def _print_problems(summary: Summary) -> None:
         n = len(summary.refused)
         were = "1 of your own images was" if n == 1 else f"{n:,} of your own images were"
         click.echo(f"Error: {were} refused.", err=True)
-    if summary.unrepaired and summary.unrepaired[0].endswith(".tar"):
+    if summary.unrepaired_shards:
         click.echo(
             "Error: these shards hold collected images, which cannot be drawn again: "
-            f"{first_few(summary.unrepaired)}. Remove them, and run 'fractalgen export' again, "
-            "from the set in folders.",
+            f"{first_few(summary.unrepaired_shards)}. Remove them, and run 'fractalgen export' "
+            "again, from the set in folders.",
             err=True,
         )
-    elif summary.unrepaired:
+    if summary.unrepaired:
         click.echo(
             "Error: these collected images can only be repaired from their originals: "
             f"{first_few(summary.unrepaired)}. Use --features or --extra as before.",

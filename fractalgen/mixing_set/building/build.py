@@ -1,6 +1,7 @@
 """Build or repair a set: find what is missing, draw it, record it."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -208,11 +209,12 @@ def repair(
         work.run(engine)
         if findings.foreign:
             work.notes.append(f"Left foreign files alone: {first_few(findings.foreign)}.")
+        summary = work.summary()
         if isinstance(store, ShardStore):
-            unrepaired = store.collected_among(findings.broken)
-        else:
-            unrepaired = collector.unrepaired(findings.broken) if collector else ()
-        return work.summary(unrepaired=unrepaired)
+            shards = store.collected_among(findings.broken)
+            return dataclasses.replace(summary, unrepaired_shards=shards)
+        images = collector.unrepaired(findings.broken) if collector else ()
+        return dataclasses.replace(summary, unrepaired=images)
 
 
 def _as_lists(collected: Places | None) -> dict[str, list[str]]:

@@ -49,6 +49,8 @@ class Summary:
         Number of images by licence in the folders that were collected into, the largest first.
     unrepaired : tuple of str
         Collected images that are missing or altered, because their originals were not given.
+    unrepaired_shards : tuple of str
+        Shards of collected images that are missing or altered.
     notes : tuple of str
         Notes for the user.
     failed : tuple of Failure
@@ -69,6 +71,7 @@ class Summary:
     n_left_out: int = 0
     licences: tuple[tuple[str, int], ...] = ()
     unrepaired: tuple[str, ...] = ()
+    unrepaired_shards: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     failed: tuple[Failure, ...] = ()
     size: int | None = None
@@ -92,7 +95,7 @@ class Summary:
     @property
     def ok(self) -> bool:
         """Whether no image failed or was refused, and every broken one was repaired."""
-        return not self.refused and not self.unrepaired and not self.failed
+        return not (self.refused or self.unrepaired or self.unrepaired_shards or self.failed)
 
     @property
     def reasons(self) -> tuple[tuple[str, int, str], ...]:
@@ -122,6 +125,7 @@ class Summary:
             "left_out": self.n_left_out,
             "licences": dict(self.licences),
             "unrepaired": list(self.unrepaired),
+            "unrepaired_shards": list(self.unrepaired_shards),
             "notes": list(self.notes),
             "failed": [dataclasses.asdict(one) for one in self.failed],
         }

@@ -129,7 +129,7 @@ class Work:
         if self._progress:
             self._progress(self._n_shown, self._n_total)
 
-    def summary(self, n_removed: int = 0, unrepaired: tuple[str, ...] = ()) -> Summary:
+    def summary(self, n_removed: int = 0) -> Summary:
         """Count the requested images by family, and add everything else to report."""
         store, recipe, requested = self._store, self._store.recipe, self._plan.requested
         assert recipe is not None
@@ -139,7 +139,6 @@ class Work:
             time.monotonic() - self._began,
             n_removed,
             store.n_missing(recipe),
-            unrepaired=unrepaired,
             notes=tuple(self.notes),
             failed=tuple(self._failed),
             part=self._part,
