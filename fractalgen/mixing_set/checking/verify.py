@@ -130,13 +130,11 @@ def _of_shards(
     )
 
 
-def inspect(
-    store: FolderSet | ShardSet, workers: int | None = None, progress: Progress | None = None
-) -> Findings:
-    """Find the faults of a set's files. `progress` is told the number of images checked."""
+def inspect(store: FolderSet | ShardSet, workers: int | None = None) -> Findings:
+    """Find the faults of a set's files."""
     if isinstance(store, ShardSet):
-        return inspect_shards(store, check_shards(store, workers, progress))
-    return inspect_folder(store, workers, progress)
+        return inspect_shards(store, check_shards(store, workers))
+    return inspect_folder(store, workers)
 
 
 def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
