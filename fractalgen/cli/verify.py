@@ -84,7 +84,7 @@ def _print_report(report: Report) -> None:
     elif report.n_absent:
         click.echo(
             "If other jobs draw them with --part, 'fractalgen merge' joins what they drew. If not, "
-            f"{repair} draws them, and what is missing or damaged else."
+            f"{repair} draws them, and redraws what is lost or damaged."
         )
     elif report.findings.broken or report.bad_lines or report.torn:
         click.echo(f"{repair} redraws missing and damaged images.")
