@@ -26,6 +26,15 @@ __all__ = ["build_set", "run_build"]
 _MAX_FAILURES = 20  # that are printed
 
 
+def _refuse_n(_ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
+    """Answer those who expect the --n of the families' commands here, too."""
+    if value is not None:
+        raise click.UsageError(
+            "build-set has no --n, because the recipe says how many images it draws. "
+            "Write a recipe of your own, or draw one family: 'fractalgen ifs --n 20 OUT'."
+        )
+
+
 @click.command("build-set", cls=PlainCommand)
 @options.OUT
 @click.option(
@@ -69,6 +78,7 @@ _MAX_FAILURES = 20  # that are printed
     help="Allow sources of your own images at private and local addresses.",
 )
 @click.option("--repair", "repairing", is_flag=True, help="Redraw only what 'verify' reports.")
+@click.option("--n", hidden=True, expose_value=False, callback=_refuse_n)
 @options.BUILD
 def build_set(
     out: Path | str,

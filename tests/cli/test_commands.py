@@ -55,7 +55,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", "--sead", "1"), "--seed"),
         (("build-set", "--recipe", "bad.toml"), "bad.toml, line 2: unknown key 'sise'"),
         (("build-set", "--recipe", "none.toml"), "none.toml: No such file"),
-        (("build-set", "--n", "5"), "No such option"),
+        (("build-set", "--n", "5"), "the recipe says how many images it draws"),
         (("build-set", "--repair", "--size", "32"), "--repair"),
         (("build-set", "--repair", "--classes", "3", "--instances", "3"), "--repair"),
         (("build-set", "--classes", "0", "--instances", "3"), "classes must be a whole number, 1"),

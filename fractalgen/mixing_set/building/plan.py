@@ -80,6 +80,8 @@ class Plan:
         requested = _with_equal_classes(requested, recipe)
         shards = store.shards_of(recipe, replaced)
         drawn_with = described.drawn_with if described else ()
+        if store.folder is None:  # of jobs without a lock, each would name its own part
+            part = WHOLE
         part = _part_drawn(described, requested, recipe, part)
         return cls(requested, Description(recipe, drawn_with, overwriting, shards, part), replaced)
 
