@@ -17,6 +17,7 @@ from fractalgen.pool import OrderedPool
 __all__ = ["ImagesInShards", "Packed", "ShardList", "ShardReader"]
 
 _RANGE_BYTES = 2 << 20
+_GAP_BYTES = 256 << 10  # to read over them takes no longer than another request
 _FETCHERS = 4
 _FETCHES_AHEAD = 2  # per fetcher
 
@@ -106,7 +107,8 @@ class ShardReader:
     ) -> Generator[Sequence[tuple[Packed, Callable[[], bytes]]], None, None]:
         """Yield images in their order, up to `n` at a time, with what reads them.
 
-        Those that lie side by side are read at once, and the next ones meanwhile, by a few threads.
+        Those that follow closely on each other in a shard are read at once, and the next ones
+        meanwhile, by a few threads.
         What reads an image raises ImageError if it cannot be read or does not have its hash.
         """
         with OrderedPool(self._fetched, _FETCHERS, _FETCHES_AHEAD) as pool:
@@ -118,12 +120,12 @@ class ShardReader:
         return read()
 
     def _ranges(self, packed: Iterable[Packed], n: int) -> Iterator[list[Packed]]:
-        """Yield images that lie side by side."""
+        """Yield images that follow closely on each other."""
         some: list[Packed] = []
         for each in packed:
             if some:
                 first, last = some[0], some[-1]
-                follows = each.shard == first.shard and last.stop <= each.start
+                follows = each.shard == first.shard and 0 <= each.start - last.stop <= _GAP_BYTES
                 sound = not self._problem(first) and not self._problem(each)
                 short = each.stop - first.start <= _RANGE_BYTES and len(some) < n
                 if not (follows and sound and short):

@@ -27,7 +27,7 @@ _MAX_FAILURES = 20  # that are printed
 
 
 def _refuse_n(_ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
-    """Say where the numbers of images come from, as the commands of the families have --n."""
+    """Answer those who expect the --n of the families' commands here, too."""
     if value is not None:
         raise click.UsageError(
             "build-set has no --n, because the recipe says how many images it draws. "
@@ -99,7 +99,8 @@ def build_set(
     """Draw a complete mixing set.
 
     Write the images to OUT, by default ./ipmix-set. Existing images are kept, so the same command
-    resumes after an interruption.
+    resumes after an interruption. The recipe says how many images there are; a family alone, such
+    as 'fractalgen ifs', takes --n.
 
     Your own images (--features, --extra) lose their metadata, but are not encoded again if they
     are 8-bit RGB; transparent parts become black. Damaged images, animations and huge images are
@@ -197,7 +198,7 @@ def run_build(
     if as_json:
         print_json(summary.as_json())
     elif not quiet:
-        _print_summary(summary, part)
+        _print_summary(summary)
     if not summary.ok:
         raise click.exceptions.Exit(1)
 
@@ -226,14 +227,14 @@ def _print_problems(summary: Summary) -> None:
         n = len(summary.refused)
         were = "1 of your own images was" if n == 1 else f"{n:,} of your own images were"
         click.echo(f"Error: {were} refused.", err=True)
-    if summary.unrepaired and summary.unrepaired[0].endswith(".tar"):
+    if summary.unrepaired_shards:
         click.echo(
             "Error: these shards hold collected images, which cannot be drawn again: "
-            f"{first_few(summary.unrepaired)}. Remove them, and run 'fractalgen export' again, "
-            "from the set in folders.",
+            f"{first_few(summary.unrepaired_shards)}. Remove them, and run 'fractalgen export' "
+            "again, from the set in folders.",
             err=True,
         )
-    elif summary.unrepaired:
+    if summary.unrepaired:
         click.echo(
             "Error: these collected images can only be repaired from their originals: "
             f"{first_few(summary.unrepaired)}. Use --features or --extra as before.",
@@ -241,7 +242,9 @@ def _print_problems(summary: Summary) -> None:
         )
 
 
-def _print_summary(summary: Summary, part: Part | None = None) -> None:
+def _print_summary(summary: Summary) -> None:
+    from fractalgen.mixing_set.recipes.part import WHOLE
+
     width = max((len(family.name) for family in summary.families), default=0)
     for family in summary.families:
         acceptance = f", {family.acceptance:.0%} of draws accepted" if family.acceptance else ""
@@ -259,10 +262,10 @@ def _print_summary(summary: Summary, part: Part | None = None) -> None:
     )
     if summary.n_removed:
         click.echo(f"Removed {images(summary.n_removed)} drawn earlier.")
-    if part and summary.n_missing:
+    if summary.part != WHOLE and summary.n_missing:
         click.echo(
-            f"This is part {part}; the set lacks {summary.n_missing:,} images of other parts. "
-            "'fractalgen merge' joins them."
+            f"This is part {summary.part}; the set lacks {summary.n_missing:,} images of other "
+            "parts. 'fractalgen merge' joins them."
         )
     elif summary.n_missing:
         click.echo(

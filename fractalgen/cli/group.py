@@ -33,6 +33,7 @@ COMMANDS = {
     "collect": "collect:collect",
     "merge": "merge:merge",
     "recipes": "recipes:recipes",
+    "palettes": "palettes:palettes",
     "verify": "verify:verify",
     "contact-sheet": "contact_sheet:contact_sheet",
     "stats": "stats:stats",

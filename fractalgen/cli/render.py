@@ -29,7 +29,7 @@ def render(image: Path | str, size: int, output: Path | None) -> None:
     """Redraw an image at another size.
 
     IMAGE is a file in a set. In shards, it is the path or URL that the file would have. It is
-    redrawn from its recorded parameters.
+    redrawn from its recorded parameters; a warning says so if they now give another image.
     """
     import threading
 
@@ -37,7 +37,7 @@ def render(image: Path | str, size: int, output: Path | None) -> None:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from fractalgen.mixing_set.stores.open_set import find_image, redraw
+    from fractalgen.mixing_set.stores.open_set import find_image, is_as_drawn, redraw
     from fractalgen.pool import OrderedPool
 
     store, record = find_image(image)
@@ -48,10 +48,16 @@ def render(image: Path | str, size: int, output: Path | None) -> None:
     if limit and size > limit:
         raise WrongUsage(f"{path.suffix} images can have at most {limit} pixels a side, not {size}")
 
-    def draw(side: int, _: threading.Event) -> NDArray[np.uint8]:
-        return redraw(record, side)
+    def draw(side: int, _: threading.Event) -> tuple[NDArray[np.uint8], bool]:
+        return redraw(record, side), is_as_drawn(record)
 
     # In its own thread, because a Ctrl-C would otherwise have to wait for the kernels.
     with OrderedPool(draw, 1) as pool:
-        (rgb,) = pool.map([size])
+        ((rgb, same),) = pool.map([size])
     save_image(Image.fromarray(rgb), path)
+    if not same:
+        click.echo(
+            f"Warning: {path.name} differs from {record.file}. Another fractalgen drew that, with "
+            "other pixels for the same parameters, or its record was changed.",
+            err=True,
+        )

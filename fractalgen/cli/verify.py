@@ -48,6 +48,8 @@ def verify(set_folder: Path, redraw: int, workers: int | None, quiet: bool, as_j
 
 
 def _print_report(report: Report) -> None:
+    from fractalgen.mixing_set.recipes.part import WHOLE
+
     faults = report.findings.as_json()
     faults["different when redrawn"] = list(report.differing)
     faults["invalid manifest lines"] = [
@@ -60,18 +62,29 @@ def _print_report(report: Report) -> None:
                 click.echo(f"  {click.format_filename(file)}")
             if len(files) > _MAX_LISTED:
                 click.echo(f"  and {len(files) - _MAX_LISTED:,} more")
+    if report.differing:
+        click.echo(
+            "Another fractalgen drew what is different when redrawn, with other pixels for the "
+            "same parameters, or its records were changed."
+        )
     if report.torn:
         click.echo("the manifest's last line is incomplete")
     redrawn = f", {report.n_redrawn:,} redrawn" if report.n_redrawn else ""
     verdict = "no problems found" if report.ok else "problems found"
     click.echo(f"{report.folder}: {images(report.n_images)} recorded{redrawn}, {verdict}")
+    repair = f"'fractalgen build-set {report.folder} --repair'"
     if report.n_absent:
         are = "is" if report.n_absent == 1 else "are"
+        click.echo(f"{images(report.n_absent)} of the set {are} neither here nor recorded.")
+    if report.part != WHOLE:
         click.echo(
-            f"{images(report.n_absent)} of the set {are} neither here nor recorded. If other jobs "
-            "draw them with --part, 'fractalgen merge' joins what they drew."
+            f"This is part {report.part}: {repair} redraws what is missing or damaged of it, and "
+            "'fractalgen merge' joins it with the images of other parts."
         )
-    if report.findings.broken or report.bad_lines or report.torn:
+    elif report.n_absent:
         click.echo(
-            f"'fractalgen build-set {report.folder} --repair' redraws missing and damaged images."
+            "If other jobs draw them with --part, 'fractalgen merge' joins what they drew. If not, "
+            f"{repair} draws them, and redraws what is lost or damaged."
         )
+    elif report.findings.broken or report.bad_lines or report.torn:
+        click.echo(f"{repair} redraws missing and damaged images.")

@@ -1,5 +1,6 @@
 """Palettes: shipped ones, a user's own files, and random ones."""
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -167,7 +168,14 @@ def random_palette(rng: np.random.Generator) -> Palette:
 
 
 def _unknown(text: str, name: str, what: str = "unknown palette") -> str:
-    return f"{what} {shown(text)}: {nearest(name, [*names(), *_DRAWN])}"
+    known = [*names(), *_DRAWN]
+    if difflib.get_close_matches(name, known):
+        return f"{what} {shown(text)}: {nearest(name, known)}"
+    near = difflib.get_close_matches(name, known, cutoff=0)
+    return (
+        f"{what} {shown(text)}: the nearest are {', '.join(near)}; 'fractalgen palettes' lists all "
+        f"{len(names())}"
+    )
 
 
 def _hex_colors(text: str) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def read_image_file(path: Path, sha256: str | None = None) -> bytes:
 def check_hash(data: bytes, sha256: str | None) -> None:
     """Raise ImageError if an image file's contents do not have the hash `sha256`."""
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-        raise ImageError("it differs from the manifest's record; run 'fractalgen verify'")
+        raise ImageError("it differs from its record; run 'fractalgen verify'")
 
 
 def opened(data: bytes, kinds: Iterable[str] = _KINDS) -> ImageFile.ImageFile:

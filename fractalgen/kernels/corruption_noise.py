@@ -30,7 +30,6 @@ _TINY = np.float32(2.0**-25)
 _S40 = np.uint64(40)
 _S32 = np.uint64(32)
 _S16 = np.uint64(16)
-_S8 = np.uint64(8)
 _LOW_24 = np.uint64(0xFFFFFF)
 
 

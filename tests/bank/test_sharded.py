@@ -1,6 +1,7 @@
 import io
 import json
 import tarfile
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from PIL import Image
 
 from fractalgen.bank import MixingSet
 from fractalgen.bank import sharded as sharded_module
+from fractalgen.bank.shards import Member, write_shard
 from fractalgen.errors import BankError, UnreadableImagesError
+from fractalgen.files.location import Folder
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
@@ -60,6 +63,38 @@ def test_opening_it_again_reads_only_the_indexes(shards, cache):
     assert again.digest == before.digest
 
 
+def test_a_range_reads_over_small_gaps_only(tmp_path):
+    class Noting(Folder):
+        ranges = 0
+
+        def read(self, name, start=0, stop=None):
+            self.ranges += name.endswith(".tar")
+            return super().read(name, start, stop)
+
+    location = Noting(tmp_path)
+    images = [bytes([number]) * 100_000 for number in range(9)]
+    records = [
+        {"file": f"ifs/{number}.jpg", "bytes": len(data), "file_sha256": sha256(data).hexdigest()}
+        for number, data in enumerate(images)
+    ]
+    write_shard(
+        location,
+        0,
+        [
+            Member(record["file"], data, json.dumps(record))
+            for record, data in zip(records, images, strict=True)
+        ],
+    )
+    packed = sharded_module.ShardList(location).images_of(0)
+    reader = sharded_module.ShardReader(location, location.sizes())
+    for chosen, n_ranges in ([0, 1, 3, 5, 8], 1), ([0, 4, 8], 3):
+        location.ranges = 0
+        parts = list(reader.parts((packed[number] for number in chosen), 100))
+        read = [read() for part in parts for _, read in part]
+        assert read == [images[number] for number in chosen]
+        assert location.ranges == n_ranges
+
+
 def damage(path, offset):
     with path.open("r+b") as file:
         file.seek(offset)
@@ -76,7 +111,7 @@ def names_in_shard(folder, number):
 def test_a_damaged_image_is_named_or_skipped(shards, plain, cache):
     offsets, names = names_in_shard(shards, 1)
     damage(shards / "shard-000001.tar", offsets[2] + 300)
-    with pytest.raises(UnreadableImagesError, match="it differs from the manifest") as caught:
+    with pytest.raises(UnreadableImagesError, match="it differs from its record") as caught:
         MixingSet(shards, 16, cache_dir=cache)
     assert [name for name, _ in caught.value.refused] == [names[2]]
     with pytest.warns(UserWarning, match=names[2]):

@@ -55,6 +55,7 @@ def test_four_commands_in_a_row_work_without_an_argument(run, tree, tmp_path):
         (("ifs", "--sead", "1"), "--seed"),
         (("build-set", "--recipe", "bad.toml"), "bad.toml, line 2: unknown key 'sise'"),
         (("build-set", "--recipe", "none.toml"), "none.toml: No such file"),
+        (("build-set", "--n", "5"), "the recipe says how many images it draws"),
         (("build-set", "--repair", "--size", "32"), "--repair"),
         (("build-set", "--repair", "--classes", "3", "--instances", "3"), "--repair"),
         (("build-set", "--classes", "0", "--instances", "3"), "classes must be a whole number, 1"),
@@ -376,6 +377,7 @@ def test_help_lists_every_command(run, arguments):
         "features",
         "merge",
         "recipes",
+        "palettes",
         "verify",
         "contact-sheet",
         "stats",
@@ -512,6 +514,14 @@ def test_a_manifest_with_absurd_parameters_is_answered_at_once(run, tmp_path):
     result = run("verify", "--redraw", 2)
     assert result.exit_code == 1
     assert "2 different when redrawn" in result.stdout
+
+
+def test_the_palettes_with_colours(run):
+    shown = dict(line.split() for line in run("palettes").stdout.splitlines())
+    given = json.loads(run("palettes", "--json").stdout)
+    assert given == {name: colors.split(",") for name, colors in shown.items()}
+    assert {"ember", "absinthe"} <= set(shown)
+    assert run("ifs", "--n", 1, "--size", 16, "--palette", shown["ember"]).exit_code == 0
 
 
 def test_the_recipes_with_counts_sizes_and_times(run):

@@ -181,7 +181,8 @@ def test_a_file_becomes_its_colours(tmp_path):
     [
         ("embre", UnknownNameError, "unknown palette 'embre': did you mean 'ember'?"),
         ("randon", UnknownNameError, "did you mean 'random'?"),
-        ("", UnknownNameError, "unknown palette '': choose from absinthe, "),
+        ("", UnknownNameError, "; 'fractalgen palettes' lists all 56"),
+        ("blew", UnknownNameError, "unknown palette 'blew': the nearest are bluebell, "),
         ("no/such/embr.gpl", PaletteError, "'no/such/embr.gpl': did you mean 'ember'?"),
         (
             "#12345,#123456",

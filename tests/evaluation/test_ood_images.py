@@ -62,7 +62,7 @@ def test_fractals_are_the_mixing_sets(opened, tmp_path):
     bank = MixingSet(tmp_path / "set", size=16, cache_dir=tmp_path / "cache")
     assert np.array_equal(images, bank.array)
     Image.new("RGB", (24, 24)).save(tmp_path / "set" / "ifs" / "000002.jpg")
-    with pytest.raises(RunError, match=r"000002\.jpg: it differs from the manifest's record"):
+    with pytest.raises(RunError, match=r"000002\.jpg: it differs from its record"):
         opened("fractals", set_folder=tmp_path / "set")
 
 

@@ -108,7 +108,7 @@ def test_a_damaged_image_is_refused_with_a_reason(data, reason):
 def test_a_file_of_another_hash_is_refused(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(photograph(40, 40)))
-    with pytest.raises(ImageError, match="differs from the manifest's record"):
+    with pytest.raises(ImageError, match="differs from its record"):
         read_square(path, 36, "0" * 64)
 
 

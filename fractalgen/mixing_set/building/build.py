@@ -1,6 +1,7 @@
 """Build or repair a set: find what is missing, draw it, record it."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def build(
     store.make_folder()
     with store.locked(), contextlib.ExitStack() as stack:
         store.read_to_add(overwrite=overwrite)
-        plan = Plan.to_add(store, requested, places, overwrite=overwrite)
+        plan = Plan.to_add(store, requested, places, part, overwrite=overwrite)
         store.make_ready(plan.recipe, plan.requested, plan.replaced)
         collector = None
         if isinstance(store, FolderStore):
@@ -155,6 +156,8 @@ def repair(
     engine: Engine | None = None,
 ) -> Summary:
     """Redraw the missing, truncated or altered images of a set, and no others.
+
+    Of a part of a set, the images of other parts are not drawn.
 
     Parameters
     ----------
@@ -202,15 +205,16 @@ def repair(
             options = collecting or CollectOptions()
             collector = Collector(store, options, workers, lost_only=True)
             stack.enter_context(collector.opened(places, fetching))
-        work = Work(store, plan, collector, progress=progress)
+        work = Work(store, plan, collector, plan.description.part, progress)
         work.run(engine)
         if findings.foreign:
             work.notes.append(f"Left foreign files alone: {first_few(findings.foreign)}.")
+        summary = work.summary()
         if isinstance(store, ShardStore):
-            unrepaired = store.collected_among(findings.broken)
-        else:
-            unrepaired = collector.unrepaired(findings.broken) if collector else ()
-        return work.summary(unrepaired=unrepaired)
+            shards = store.collected_among(findings.broken)
+            return dataclasses.replace(summary, unrepaired_shards=shards)
+        images = collector.unrepaired(findings.broken) if collector else ()
+        return dataclasses.replace(summary, unrepaired=images)
 
 
 def _as_lists(collected: Places | None) -> dict[str, list[str]]:

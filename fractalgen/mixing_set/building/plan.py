@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from fractalgen.errors import RecipeError, SetError
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import WHOLE_SET, Recipe
 from fractalgen.mixing_set.stores.description import Description, Overwriting
 from fractalgen.mixing_set.stores.store import Store
@@ -42,6 +43,7 @@ class Plan:
         store: Store,
         requested: Recipe,
         places: Mapping[str, Sequence[str]],
+        part: Part = WHOLE,
         *,
         overwrite: bool,
     ) -> "Plan":
@@ -53,7 +55,7 @@ class Plan:
         Raises
         ------
         SetError
-            If the set is another one.
+            If the set is another one, or images of other parts would be overwritten.
         RecipeError
             If there are more classes than can be told apart.
         """
@@ -62,6 +64,7 @@ class Plan:
         overwriting = described.overwriting if described else None
         replaced: frozenset[str] = frozenset()
         if overwrite:
+            _check_only_part(store.name, described, part)
             again = Overwriting.of(requested, places)
             # Otherwise the same call was interrupted, and has already removed the images.
             if not existing or again != overwriting or existing.differences(requested):
@@ -77,12 +80,37 @@ class Plan:
         requested = _with_equal_classes(requested, recipe)
         shards = store.shards_of(recipe, replaced)
         drawn_with = described.drawn_with if described else ()
-        return cls(requested, Description(recipe, drawn_with, overwriting, shards), replaced)
+        if store.folder is None:  # of jobs without a lock, each would name its own part
+            part = WHOLE
+        part = _part_drawn(described, requested, recipe, part)
+        return cls(requested, Description(recipe, drawn_with, overwriting, shards, part), replaced)
 
     @classmethod
     def to_repair(cls, description: Description, recipe: Recipe) -> "Plan":
         """Plan to make what a set lacks of its own images."""
         return cls(recipe, dataclasses.replace(description, recipe=recipe))
+
+
+def _check_only_part(name: str, described: Description | None, part: Part) -> None:
+    """Raise SetError if a set has images that a part of it would overwrite and not draw again."""
+    if described and part not in (WHOLE, described.part):
+        what = "a set" if described.part == WHOLE else f"part {described.part}"
+        raise SetError(
+            f"{name} holds {what}, and --overwrite would remove images that are not in part "
+            f"{part}; draw the part into another folder, or leave out --overwrite"
+        )
+
+
+def _part_drawn(
+    described: Description | None, requested: Recipe, joined: Recipe, part: Part
+) -> Part:
+    """Return the part that the set holds then, and no images of others; else all of it."""
+    drawn = [family for family in requested.families if not family.collected]
+    if described is None or not drawn:
+        return described.part if described else part
+    # Of images that are added to a family, a part has others than of all its images.
+    is_same = described.part == part and all(joined.family(one.name) == one for one in drawn)
+    return part if is_same else WHOLE
 
 
 def _replaced(existing: Recipe | None, requested: Recipe) -> frozenset[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.mixing_set.collecting.item import Refusal
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.stores.family_summary import FamilySummary
 from fractalgen.mixing_set.stores.task import Failure
 
@@ -48,12 +49,16 @@ class Summary:
         Number of images by licence in the folders that were collected into, the largest first.
     unrepaired : tuple of str
         Collected images that are missing or altered, because their originals were not given.
+    unrepaired_shards : tuple of str
+        Shards of collected images that are missing or altered.
     notes : tuple of str
         Notes for the user.
     failed : tuple of Failure
         Images that could not be drawn.
     size : int or None
         Side of the drawn images in pixels; None if none were requested.
+    part : Part
+        The images or shards that were drawn, if the others were left to other jobs.
     """
 
     folder: str
@@ -66,9 +71,11 @@ class Summary:
     n_left_out: int = 0
     licences: tuple[tuple[str, int], ...] = ()
     unrepaired: tuple[str, ...] = ()
+    unrepaired_shards: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     failed: tuple[Failure, ...] = ()
     size: int | None = None
+    part: Part = WHOLE
 
     @property
     def n_images(self) -> int:
@@ -88,7 +95,7 @@ class Summary:
     @property
     def ok(self) -> bool:
         """Whether no image failed or was refused, and every broken one was repaired."""
-        return not self.refused and not self.unrepaired and not self.failed
+        return not (self.refused or self.unrepaired or self.unrepaired_shards or self.failed)
 
     @property
     def reasons(self) -> tuple[tuple[str, int, str], ...]:
@@ -107,6 +114,7 @@ class Summary:
             "drawn": self.n_drawn,
             "removed": self.n_removed,
             "missing": self.n_missing,
+            "part": None if self.part == WHOLE else str(self.part),
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.n_drawn / self.seconds, 1) if self.n_drawn else None,
             "bytes": self.n_bytes,
@@ -117,6 +125,7 @@ class Summary:
             "left_out": self.n_left_out,
             "licences": dict(self.licences),
             "unrepaired": list(self.unrepaired),
+            "unrepaired_shards": list(self.unrepaired_shards),
             "notes": list(self.notes),
             "failed": [dataclasses.asdict(one) for one in self.failed],
         }

@@ -97,7 +97,10 @@ class Work:
         recipe = store.recipe or plan.recipe
         recipe = recipe.without([one.name for one in recipe.families if not one.ranges])
         left = self._overwriting_left(plan.description.overwriting)
-        store.describe(dataclasses.replace(described, recipe=recipe, overwriting=left))
+        part = described.part
+        if part != WHOLE and not store.n_missing(recipe):
+            part = WHOLE  # the other parts were drawn here, too
+        store.describe(dataclasses.replace(described, recipe=recipe, overwriting=left, part=part))
 
     def _drawn_with(self, *, anything: bool) -> tuple[str, ...]:
         drawn_with = self._plan.description.drawn_with
@@ -126,7 +129,7 @@ class Work:
         if self._progress:
             self._progress(self._n_shown, self._n_total)
 
-    def summary(self, n_removed: int = 0, unrepaired: tuple[str, ...] = ()) -> Summary:
+    def summary(self, n_removed: int = 0) -> Summary:
         """Count the requested images by family, and add everything else to report."""
         store, recipe, requested = self._store, self._store.recipe, self._plan.requested
         assert recipe is not None
@@ -136,9 +139,9 @@ class Work:
             time.monotonic() - self._began,
             n_removed,
             store.n_missing(recipe),
-            unrepaired=unrepaired,
             notes=tuple(self.notes),
             failed=tuple(self._failed),
+            part=self._part,
             size=recipe.size if any(not one.collected for one in requested.families) else None,
         )
         if self._part != WHOLE and not summary.n_images:

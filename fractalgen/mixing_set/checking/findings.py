@@ -4,6 +4,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
+
 __all__ = ["Findings", "Report"]
 
 
@@ -68,6 +70,8 @@ class Report:
     n_absent : int
         Number of the set's images that have neither a record nor a file: parts that were not drawn
         yet, or are lost.
+    part : Part
+        The part of the set that was drawn here.
     """
 
     folder: str
@@ -78,6 +82,7 @@ class Report:
     n_redrawn: int = 0
     differing: tuple[str, ...] = ()
     n_absent: int = 0
+    part: Part = WHOLE
 
     @property
     def ok(self) -> bool:
@@ -99,4 +104,5 @@ class Report:
             "redrawn": self.n_redrawn,
             "differing": list(self.differing),
             "absent": self.n_absent,
+            "part": None if self.part == WHOLE else str(self.part),
         }

@@ -19,6 +19,7 @@ from fractalgen.mixing_set.checking.findings import Findings, Report
 from fractalgen.mixing_set.checking.folder_check import inspect_folder
 from fractalgen.mixing_set.checking.shard_check import check_shards, inspect_shards
 from fractalgen.mixing_set.recipes.keys import MAX_INDEX
+from fractalgen.mixing_set.recipes.part import WHOLE
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.open_set import open_set
@@ -96,6 +97,7 @@ def verify(
         len(chosen),
         _redrawn_otherwise(store, chosen, workers or default_workers(recipe.size)),
         len({*findings.missing} - recorded - {CLASSES_FILE}),
+        part=store.description.part if store.description else WHOLE,
     )
 
 
@@ -107,6 +109,7 @@ def _some(n: int, total: int) -> list[int]:
 def _of_shards(
     store: ShardSet, redraw: int, workers: int | None, progress: Progress | None
 ) -> Report:
+    assert store.description is not None
     assert store.recipe is not None
     checked = list(check_shards(store, workers, progress))
     # The places of the chosen images among those of all shards, then among those of their own.
@@ -123,16 +126,15 @@ def _of_shards(
         n_absent=sum(one.shard.n for one in absent),
         n_redrawn=len(chosen),
         differing=_redrawn_otherwise(store, chosen, workers or default_workers(store.recipe.size)),
+        part=store.description.part,
     )
 
 
-def inspect(
-    store: FolderSet | ShardSet, workers: int | None = None, progress: Progress | None = None
-) -> Findings:
-    """Find the faults of a set's files. `progress` is told the number of images checked."""
+def inspect(store: FolderSet | ShardSet, workers: int | None = None) -> Findings:
+    """Find the faults of a set's files."""
     if isinstance(store, ShardSet):
-        return inspect_shards(store, check_shards(store, workers, progress))
-    return inspect_folder(store, workers, progress)
+        return inspect_shards(store, check_shards(store, workers))
+    return inspect_folder(store, workers)
 
 
 def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:

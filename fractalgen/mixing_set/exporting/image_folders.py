@@ -148,7 +148,7 @@ def _place_all(
     counts = Counter(kept=len(records) - len(new))
     if progress and counts["kept"]:
         progress(counts["kept"], len(records))
-    readers = store.readers(records[file] for file in new)
+    readers = store.readers(records[file].file for file in new)
     for file, read in zip(new, readers, strict=True):
         counts[_place(store, records[file], out / file, read, copy=copy)] += 1
         if progress:

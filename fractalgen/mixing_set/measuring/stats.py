@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fractalgen.arguments import whole_number
 from fractalgen.bank.folder import list_images
 from fractalgen.errors import ImageError, SetError, unreadable
-from fractalgen.images.decoding import read_image_file, to_rgb
+from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.measuring.image_measures import MEASURES
 from fractalgen.mixing_set.measuring.perceptual_hash import (
     NEAR_DISTANCE,
@@ -208,11 +208,8 @@ def stats(
     measured: dict[str, list[_Image]] = {name: [] for name in files}
     refused = []
 
-    def measure(file: str, _: threading.Event) -> _Image | str:
-        return _measured(images.read, file)
-
-    with OrderedPool(measure, workers or default_workers()) as pool:
-        results = pool.map(file for _, file in tasks)
+    with OrderedPool(_measured, workers or default_workers()) as pool:
+        results = pool.map(images.readers(file for _, file in tasks))
         for number, ((name, file), result) in enumerate(zip(tasks, results, strict=True), 1):
             if isinstance(result, _Image):
                 measured[name].append(result)
@@ -242,23 +239,23 @@ class _Images(NamedTuple):
     own: str
     files: Iterable[str]
     recipe: Recipe | None
-    read: Callable[[str], bytes]
+    readers: Callable[[Iterable[str]], Iterable[Callable[[], bytes]]]
 
 
 def _open_images(place: str | Path) -> _Images:
     if is_sharded(place):
         store = ShardSet.open(place)
-        return _Images(store.name, "", sorted(store.files()), store.recipe, store.read_image)
+        return _Images(store.name, "", sorted(store.files()), store.recipe, store.readers)
     folder = Path(place)
-    described = None
+    unread, described = FolderSet(folder), None
     with contextlib.suppress(SetError, OSError):  # then it is measured as any other folder
-        described = FolderSet(folder).read_description()
+        described = unread.read_description()
     return _Images(
         str(folder),
         folder.resolve().name,
         (image.name for image in list_images(folder)),
         described.recipe if described else None,
-        lambda file: read_image_file(folder / file),
+        unread.readers,
     )
 
 
@@ -281,10 +278,10 @@ def _grouped(images: _Images, limit: int | None) -> dict[str, list[str]]:
     }
 
 
-def _measured(read: Callable[[str], bytes], file: str) -> _Image | str:
+def _measured(read: Callable[[], bytes], _: threading.Event) -> _Image | str:
     """Measure an image, or return the reason why it cannot be read."""
     try:
-        data = read(file)
+        data = read()
         rgb = to_rgb(data)[0]
         values = [measure.function(rgb, len(data)) for measure in MEASURES.values()]
         return _Image(values, perceptual_hash(rgb))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fractalgen.mixing_set.collecting.item import Refusal
+from fractalgen.mixing_set.recipes.part import WHOLE
 from fractalgen.mixing_set.stores.description import Description
 from fractalgen.mixing_set.stores.store import StoredSet
 
@@ -80,4 +81,6 @@ def joined_description(existing: Description | None, parts: Sequence[StoredSet])
     known = [existing, *theirs] if existing else theirs
     releases = dict.fromkeys(release for one in known for release in one.drawn_with)
     overwriting = existing.overwriting if existing else None
-    return dataclasses.replace(theirs[0], drawn_with=tuple(releases), overwriting=overwriting)
+    return dataclasses.replace(
+        theirs[0], drawn_with=tuple(releases), overwriting=overwriting, part=WHOLE
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from fractalgen.bank.folder import SET_FILE
 from fractalgen.errors import DamagedSetError, RecipeError, SetError
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.shard_plan import ShardPlan
 from fractalgen.version import __version__
@@ -55,12 +56,15 @@ class Description:
         The overwriting in progress.
     shards : ShardPlan or None
         The images of each shard; None for a set in a folder.
+    part : Part
+        The images or shards that are drawn here, if the others are left to other jobs.
     """
 
     recipe: Recipe
     drawn_with: tuple[str, ...] = (__version__,)
     overwriting: Overwriting | None = None
     shards: ShardPlan | None = None
+    part: Part = WHOLE
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
@@ -75,6 +79,8 @@ class Description:
         }
         if self.shards:
             data["shards"] = self.shards.as_json()
+        if self.part != WHOLE:
+            data["part"] = str(self.part)
         if self.overwriting:
             requested = self.overwriting.requested.as_json()
             data["overwriting"] = {"asked": requested, "places": self.overwriting.places}
@@ -121,4 +127,5 @@ class Description:
             overwriting = Overwriting(Recipe.from_json(again["asked"]), again["places"])
         if (plan := data.get("shards")) is not None:
             shards = ShardPlan.from_json(plan, recipe)
-        return cls(recipe, drawn_with, overwriting, shards)
+        part = Part.parse(data["part"]) if "part" in data else WHOLE
+        return cls(recipe, drawn_with, overwriting, shards, part)

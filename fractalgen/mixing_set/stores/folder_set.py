@@ -133,10 +133,10 @@ class FolderSet:
         """Return an image's file; ImageError if it cannot be read."""
         return read_image_file(self.path(file))
 
-    def readers(self, records: Iterable[Record]) -> Iterator[Callable[[], bytes]]:
+    def readers(self, files: Iterable[str]) -> Iterator[Callable[[], bytes]]:
         """Yield what reads each image, in order; ImageError if that is not possible."""
-        for record in records:
-            yield functools.partial(self.read_image, record.file)
+        for file in files:
+            yield functools.partial(self.read_image, file)
 
     def read_checked(self, record: Record, recipe: Recipe) -> tuple[bytes, str | None]:
         """Return a recorded image's file, and its fault as `Findings` calls it, if it has one."""

@@ -23,20 +23,20 @@ class Manifest:
     ----------
     path : Path
         The file.
-    records : dict from (folder, index) to Record, optional
-        Its records.
 
     Attributes
     ----------
+    records : dict from (folder, index) to Record
+        Its records.
     bad_lines : tuple of (int, str)
         Number of each line that is not a record, and the reason.
     torn : bool
         Whether the last line is incomplete, as after a crash while writing.
     """
 
-    def __init__(self, path: Path, records: dict[Key, Record] | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.records = records or {}
+        self.records: dict[Key, Record] = {}
         self.bad_lines: tuple[tuple[int, str], ...] = ()
         self.torn = False
         self._length = 0  # of the file without an incomplete last line

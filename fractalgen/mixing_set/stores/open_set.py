@@ -1,6 +1,7 @@
 """Find what lies in a folder, at a URL or at an image's path: a set in files or in shards."""
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
@@ -9,14 +10,14 @@ from numpy.typing import NDArray
 
 from fractalgen.errors import RecipeError, SetError
 from fractalgen.families import FAMILIES
-from fractalgen.families.base import check_size
+from fractalgen.families.base import check_size, is_exact
 from fractalgen.files.location import open_location
 from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.record import Record
 from fractalgen.mixing_set.stores.shard_set import ShardSet
 from fractalgen.mixing_set.stores.store import StoredSet
 
-__all__ = ["find_image", "is_sharded", "open_set", "redraw"]
+__all__ = ["find_image", "is_as_drawn", "is_sharded", "open_set", "redraw"]
 
 
 def is_sharded(out: str | Path) -> bool:
@@ -80,3 +81,13 @@ def redraw(record: Record, size: int) -> NDArray[np.uint8]:
         return record.redraw(size)
     except ValueError as error:
         raise SetError(f"the recorded params of {record.file}: {error}") from None
+
+
+def is_as_drawn(record: Record) -> bool:
+    """Whether an image that was drawn has its recorded pixels when it is redrawn.
+
+    True also for families whose pixels depend on the processor. Raises as `redraw` does.
+    """
+    if not is_exact(FAMILIES[record.family]):
+        return True
+    return hashlib.sha256(redraw(record, record.width).data).hexdigest() == record.pixel_sha256

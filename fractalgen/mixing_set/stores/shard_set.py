@@ -161,19 +161,19 @@ class ShardSet:
             raise ImageError("it differs from its shard's index; run 'fractalgen verify'")
         return data
 
-    def readers(self, records: Iterable[Record]) -> Iterator[Callable[[], bytes]]:
+    def readers(self, files: Iterable[str]) -> Iterator[Callable[[], bytes]]:
         """Yield what reads each image, in order; ImageError if that is not possible.
 
-        Images that lie side by side are read at once, so that whoever goes through the set reads
-        each shard from front to back.
+        Images that follow closely on each other are read at once, so that whoever goes through
+        files that are sorted reads each shard from front to back.
         """
         reader = ShardReader(self.location, self.location.sizes())
-        with contextlib.closing(reader.parts(map(self._packed, records), _MAX_ENTRIES)) as parts:
+        with contextlib.closing(reader.parts(map(self._packed, files), _MAX_ENTRIES)) as parts:
             for part in parts:
                 yield from (read for _, read in part)
 
-    def _packed(self, record: Record) -> Packed:
-        _, number, offset = self._found(record.file)
+    def _packed(self, file: str) -> Packed:
+        record, number, offset = self._found(file)
         image = ImageFile(record.file, record.file_sha256)
         return Packed(image, number, offset, offset + record.n_bytes)
 

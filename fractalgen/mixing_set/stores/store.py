@@ -49,7 +49,7 @@ class StoredSet(Protocol):
     def read_image(self, file: str) -> bytes:
         """Return an image's file; ImageError if it cannot be read. Safe in several threads."""
 
-    def readers(self, records: Iterable[Record]) -> Iterator[Callable[[], bytes]]:
+    def readers(self, files: Iterable[str]) -> Iterator[Callable[[], bytes]]:
         """Yield what reads each image, in order; ImageError if that is not possible."""
 
 

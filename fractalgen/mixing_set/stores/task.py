@@ -104,12 +104,11 @@ class FolderTask:
 
 @dataclass(frozen=True)
 class StoredShard:
-    """What a task stored: the shard's family, its images, its size, and the draws that it took."""
+    """What a task stored: the shard's family, its images, and the draws that they took."""
 
     number: int
     family: str
     n_images: int
-    n_bytes: int
     n_attempts: int
 
 
@@ -168,7 +167,7 @@ class ShardTask:
         except _StoredMeanwhileError:
             return
         yield from failures
-        yield StoredShard(number, self.family, len(shard.lines), shard.n_bytes, n_attempts)
+        yield StoredShard(number, self.family, len(shard.lines), n_attempts)
 
 
 class _StoredMeanwhileError(Exception):

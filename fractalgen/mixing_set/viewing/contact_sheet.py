@@ -11,7 +11,6 @@ from fractalgen.images.decoding import to_rgb
 from fractalgen.mixing_set.recipes.keys import MAX_INDEX
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.open_set import open_set
-from fractalgen.mixing_set.stores.store import StoredSet
 from fractalgen.registry import nearest
 
 __all__ = ["contact_sheet"]
@@ -96,10 +95,16 @@ def contact_sheet(
     if max(width, height) > min(max_side or _MAX_SIDE, _MAX_SIDE):
         raise RecipeError(f"a page of {width:,} x {height:,} pixels is too large; lower n or tile")
     page = Image.new("RGB", (width, height), _BACKGROUND)
-    for place, file in enumerate(chosen):
+    in_order = sorted(range(len(chosen)), key=lambda place: chosen[place])
+    readers = store.readers(chosen[place] for place in in_order)
+    for place, read in zip(in_order, readers, strict=True):
         row, column = divmod(place, columns)
         corner = (gap + column * (tile + gap), gap + row * (tile + gap))
-        page.paste(_thumbnail(store, file, tile), corner)
+        try:
+            image = Image.fromarray(to_rgb(read())[0])
+        except ImageError as error:
+            raise SetError(f"cannot read {store.name}/{chosen[place]}: {error}") from None
+        page.paste(ImageOps.fit(image, (tile, tile), Image.Resampling.LANCZOS), corner)
     return page
 
 
@@ -115,11 +120,3 @@ def _rows_of_classes(files: list[str], n: int, columns: int, rng: random.Random)
         for folder in sorted(rng.sample(sorted(groups), rows))
         for file in rng.sample(groups[folder], columns)
     ]
-
-
-def _thumbnail(store: StoredSet, file: str, tile: int) -> Image.Image:
-    try:
-        image = Image.fromarray(to_rgb(store.read_image(file))[0])
-    except ImageError as error:
-        raise SetError(f"cannot read {store.name}/{file}: {error}") from None
-    return ImageOps.fit(image, (tile, tile), Image.Resampling.LANCZOS)

@@ -114,7 +114,7 @@ def gallery(
         return Entry.of(record, rgb), rgb
 
     def decoded(pool: OrderedPool[Any, _Decoded | str]) -> Iterator[_Decoded]:
-        readers = zip(records, store.readers(records), strict=True)
+        readers = zip(records, store.readers(record.file for record in records), strict=True)
         for done, found in enumerate(pool.map(readers), 1):
             if isinstance(found, str):
                 left_out.append(found)

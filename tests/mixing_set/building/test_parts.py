@@ -5,10 +5,12 @@ from click.testing import CliRunner
 
 from fractalgen.cli import cli
 from fractalgen.errors import SetError
-from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.engines.local import LocalEngine
 from fractalgen.mixing_set.merging.merge import merge
+from fractalgen.mixing_set.recipes.family import FamilyRecipe
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
 
@@ -47,7 +49,8 @@ def test_verify_tells_parts_that_are_not_there_from_losses(tmp_path, options):
     assert result.exit_code == 1
     assert "set: 4 images recorded, problems found" in result.output
     assert "8 images of the set are neither here nor recorded" in result.output
-    assert "'fractalgen merge' joins what they drew" in result.output
+    assert "This is part 2/3: " in result.output
+    assert "'fractalgen merge' joins it with the images of other parts" in result.output
     lost = next(path for path in sorted(place.rglob("*")) if path.suffix in (".tar", ".jpg"))
     lost.unlink()
     report = verify(place)
@@ -57,6 +60,56 @@ def test_verify_tells_parts_that_are_not_there_from_losses(tmp_path, options):
     report = verify(place)
     assert (report.ok, report.n_absent) == (True, 0)
     assert "neither here" not in run("verify", place).output
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("recipe", [ifs_recipe(12), CLASSES])
+def test_repair_of_a_part_leaves_the_others_alone(tmp_path, options, recipe):
+    place = tmp_path / "set"
+    build(recipe, place, workers=1, part="2/3", **options)
+    before = tree(place)
+    lost = next(path for path in sorted(place.rglob("*")) if path.suffix in (".tar", ".jpg"))
+    lost.unlink()
+    result = run("build-set", place, "--repair", "--workers", 1)
+    assert result.exit_code == 0
+    assert "This is part 2/3; the set lacks" in result.output
+    assert "--repair" not in result.output
+    assert tree(place) == before
+    merge(tmp_path / "joined", [place])
+    assert verify(tmp_path / "joined").part == WHOLE
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_parts_in_one_place_are_no_part(tmp_path, options):
+    """Also where images are added of which a part has others than of the whole family."""
+    for number in (1, 2):
+        build(ifs_recipe(8), tmp_path / "set", workers=1, part=f"{number}/3", **options)
+    result = run("verify", tmp_path / "set")
+    assert "This is part" not in result.output
+    assert "If not, 'fractalgen build-set" in result.output
+    assert repair(tmp_path / "set").ok
+    build(ifs_recipe(8), tmp_path / "whole", workers=1, **options)
+    assert tree(tmp_path / "set") == tree(tmp_path / "whole")
+    more = Recipe(SIZE, families=[FamilyRecipe.of("ifs", 3, 3)])
+    for recipe in (ifs_recipe(3), more):
+        build(recipe, tmp_path / "grown", workers=1, part="1/2", **options)
+    assert verify(tmp_path / "grown").part == WHOLE
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_a_part_overwrites_no_other(tmp_path, options):
+    place, other = tmp_path / "set", ifs_recipe(8, seed=1)
+    build(ifs_recipe(8), place, workers=1, part="1/2", **options)
+    again = build(other, place, workers=1, part="1/2", overwrite=True, **options)
+    assert (again.n_removed, again.n_drawn, verify(place).part) == (4, 4, Part(1, 2))
+    before = tree(place)
+    with pytest.raises(SetError, match=r"holds part 1/2, and --overwrite would remove images"):
+        build(other, place, workers=1, part="2/2", overwrite=True, **options)
+    assert tree(place) == before
+    build(other, place, workers=1, part="2/2", **options)
+    with pytest.raises(SetError, match=r"holds a set, and --overwrite would remove images"):
+        build(other, place, workers=1, part="2/2", overwrite=True, **options)
+    assert build(other, place, workers=1, overwrite=True).n_removed == 8
 
 
 @pytest.mark.parametrize("options", KINDS)
@@ -94,7 +147,7 @@ def test_a_set_that_cannot_begin_leaves_nothing(tmp_path, options, recipe):
     build(recipe, place, workers=1, part="1/2", **options)
     before = tree(place)
     with pytest.raises(SetError, match="no machine"):
-        build(recipe, place, engine=Broken(), **options)
+        build(recipe, place, engine=Broken(), part="1/2", **options)
     assert tree(place) == before
 
 

@@ -17,6 +17,7 @@ from fractalgen.mixing_set.measuring.stats import stats
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.open_set import find_image
 from fractalgen.mixing_set.stores.shard_store import ShardStore
+from fractalgen.mixing_set.viewing.contact_sheet import contact_sheet
 from tests.mixing_set.small_sets import SIZE, tree
 
 RECIPE = Recipe(SIZE, families={"fractal-db": {"classes": 3, "instances": 4}})
@@ -150,6 +151,15 @@ def test_two_builds_at_once_leave_one_set(s3, expected):
     assert [one.ok for one in summaries] == [True, True]
     assert [one.n_missing for one in summaries] == [0, 0]
     assert contents(url) == expected
+
+
+@pytest.mark.parametrize("read", [stats, contact_sheet])
+def test_images_are_read_by_shards(s3, read):
+    url = f"{s3.bucket}/set"
+    build(RECIPE, url, shard_size=SHARD_SIZE)
+    s3.behave()
+    read(url)
+    assert s3.count("GET", ".tar") == s3.count("GET", ".jsonl") == 4
 
 
 def test_the_commands_take_urls(s3, tmp_path):

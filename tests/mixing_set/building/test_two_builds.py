@@ -39,6 +39,29 @@ def test_they_draw_different_shards(tmp_path):
     assert len({record.file for record in ShardStore.open(place).records_in_order()}) == N
 
 
+def test_parts_drawn_at_once_in_one_place_are_the_whole_set(tmp_path):
+    whole, place = (f"memory://{tmp_path.name}/{name}" for name in ("whole", "set"))
+    build(ifs_recipe(N), whole, shard_size=SHARD_SIZE)
+    others = []
+
+    def build_the_other_half(done, _):
+        if done and not others:
+            others.append(None)
+            others.append(build(ifs_recipe(N), place, part="2/2", engine=LocalEngine(1)))
+
+    build(
+        ifs_recipe(N),
+        place,
+        shard_size=SHARD_SIZE,
+        part="1/2",
+        engine=LocalEngine(1),
+        progress=build_the_other_half,
+    )
+    there, expected = (ShardStore.open(url).location for url in (place, whole))
+    assert there.sizes() == expected.sizes()
+    assert all(there.read(name) == expected.read(name) for name in expected.sizes())
+
+
 def test_they_go_through_the_shards_in_another_order(tmp_path):
     place = f"memory://{tmp_path.name}/set"
     build(ifs_recipe(N), place, shard_size=SHARD_SIZE)

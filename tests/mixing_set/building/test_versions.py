@@ -4,8 +4,10 @@ import json
 import shutil
 
 import pytest
+from click.testing import CliRunner
 
 import fractalgen
+from fractalgen.cli import cli
 from fractalgen.color import palettes
 from fractalgen.errors import RecipeError, SetError
 from fractalgen.families import FAMILIES, sample
@@ -95,6 +97,25 @@ def test_a_set_of_another_release_is_still_read(small_set, tmp_path, version):
     with pytest.raises(SetError, match=rf"ifs {there}.* draws version \d.*--overwrite"):
         build(ifs_recipe(), small_set)
     assert recorded(small_set)["digest"]
+
+
+def test_a_redrawn_image_that_is_another_one_is_told(small_set, tmp_path, monkeypatch):
+    image = ("render", small_set / "ifs/000002.jpg", "--size", 40, "-o", tmp_path / "image.png")
+
+    def run(*arguments):
+        return CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+
+    result = run(*image)
+    assert (result.exit_code, result.stderr) == (0, "")
+    draw = IFS.render
+    monkeypatch.setattr(IFS, "render", lambda self, params, size: 255 - draw(self, params, size))
+    result = run(*image)
+    assert result.exit_code == 0
+    assert "Warning: image.png differs from ifs/000002.jpg. Another fractalgen" in result.stderr
+    result = run("verify", small_set, "--redraw", 6)
+    assert result.exit_code == 1
+    assert "6 different when redrawn" in result.stdout
+    assert "Another fractalgen drew what is different" in result.stdout
 
 
 @pytest.mark.parametrize("version", [None, 99])

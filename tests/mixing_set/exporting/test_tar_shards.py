@@ -270,7 +270,8 @@ def test_collected_shards_are_never_drawn_again_or_removed(folder, tmp_path):
     damaged.write_bytes(data[:1000])
     assert verify(out).findings.broken == ("shard-000000.tar", "shard-000004.tar")
     summary = repair(out)
-    assert (summary.ok, summary.n_drawn, summary.unrepaired) == (False, 3, ("shard-000004.tar",))
+    assert (summary.ok, summary.n_drawn, summary.unrepaired) == (False, 3, ())
+    assert summary.unrepaired_shards == ("shard-000004.tar",)
     result = CliRunner().invoke(cli, ["build-set", str(out), "--repair"])
     assert result.exit_code == 1
     assert "collected images, which cannot be drawn again: shard-000004.tar" in result.output

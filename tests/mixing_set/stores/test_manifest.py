@@ -128,7 +128,9 @@ def test_of_two_lines_of_a_image_the_last_counts(tmp_path):
 
 def test_the_canonical_order_is_by_family_and_number(tmp_path):
     mixed = [record(10), record(9), record(0, "extra"), record(5, "escape-time")]
-    Manifest(tmp_path / "manifest.jsonl", {one.key: one for one in mixed}).write()
+    manifest = Manifest(tmp_path / "manifest.jsonl")
+    manifest.records = {one.key: one for one in mixed}
+    manifest.write()
     lines = (tmp_path / "manifest.jsonl").read_text().splitlines()
     files = [json.loads(line)["file"] for line in lines]
     assert files == [
