@@ -7,10 +7,11 @@ import colorsys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from fractalgen.bank.folder import list_images
 from fractalgen.errors import RunError, RunUsageError
@@ -24,13 +25,16 @@ from fractalgen.seeding import rng_for
 from fractalgen.training.models import find_model
 from fractalgen.training.run import Run, load_run
 
-__all__ = ["CAM", "PAGE", "TSNE", "inspect", "project"]
+__all__ = ["CAM", "PAGE", "TSNE", "draw_legend", "inspect", "project"]
 
 TSNE, CAM, PAGE = "tsne.png", "cam.png", "inspection.html"
 
 _SIDE = 900
 _SAMPLES = 3  # per pixel and direction, against jagged dots
 _MIN_POINTS = 10
+_MAX_NAMED = 20  # classes in the legend; more have colours that look the same
+_LINE, _FONT_SIZE, _MAX_NAME_WIDTH = 34, 20, 240  # of the legend, in pixels
+_INK, _SOFT = (29, 29, 31), (104, 104, 110)
 _TILE = 112
 _GAP = 8
 _BATCH = 64
@@ -67,7 +71,7 @@ def inspect(
         Folders of runs on the same data set, to see next to each other.
     tsne : bool
         Draw ``tsne.png`` into each run's folder: a dot for each test image, in the colour of its
-        class, where t-SNE puts the features before the last layer.
+        class, where t-SNE puts the features before the last layer. A legend names up to 20 classes.
     cam : bool
         Draw ``cam.png`` into each run's folder: test images, and below them the places that speak
         for the predicted class, by Grad-CAM.
@@ -111,30 +115,32 @@ def inspect(
     datasets = sorted({run.data.name for run in loaded})
     if len(datasets) > 1:
         raise RunUsageError(f"the runs are of different data sets: {', '.join(datasets)}")
+    classes = loaded[0].data.classes
     written: list[Path] = []
     shown = []
     for run in loaded:
         drawn: dict[str, NDArray[np.uint8]] = {}
+        files: dict[str, NDArray[np.uint8]] = {}
         if cam:
-            drawn[CAM] = _draw_cam(run, _images(run, n_cam, seed, cam_folder))
+            drawn[CAM] = files[CAM] = _draw_cam(run, _images(run, n_cam, seed, cam_folder))
         if tsne:
             drawn[TSNE] = _draw_tsne(run, _chosen(len(run.data.test), limit, seed), seed)
-        uris = {}
-        for name, pixels in drawn.items():
-            data = encode(pixels, "png")
-            write_atomically(run.folder / name, data)
+            # The page has one legend for all runs.
+            files[TSNE] = np.concatenate([drawn[TSNE], draw_legend(classes, _SIDE)], axis=1)
+        for name, pixels in files.items():
+            write_atomically(run.folder / name, encode(pixels, "png"))
             written.append(run.folder / name)
-            uris[name] = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
         title = f"{run.config.model}, {run.config.method.name}, seed {run.config.seed}"
+        uris = {name: _data_uri(pixels) for name, pixels in drawn.items()}
         shown.append(_Shown(f"{title} ({run.folder.name})", uris.get(TSNE), uris.get(CAM)))
-    colors = [f"rgb{color}" for color in _colors(len(loaded[0].data.classes))]
+    colors = [f"rgb{color}" for color in _colors(len(classes))]
     text = (
         environment()
         .get_template("inspection.html")
         .render(
             dataset=datasets[0],
             runs=shown,
-            classes=list(zip(loaded[0].data.classes, colors, strict=True)),
+            classes=list(zip(classes, colors, strict=True)),
         )
     )
     page = (folders[0] if out is None else Path(out)) / PAGE
@@ -158,6 +164,48 @@ def project(features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     low, high = places.min(axis=0), places.max(axis=0)
     scaled: NDArray[np.float64] = (places - (low + high) / 2) / max(float((high - low).max()), 1e-9)
     return scaled + 0.5
+
+
+def draw_legend(classes: Sequence[str], height: int) -> NDArray[np.uint8]:
+    """Draw a dot in the colour of each class beside its name, uint8 (height, width, 3).
+
+    Of more than 20 classes, 20 around the circle of hues are named, and a last line says so. A name
+    that is too wide loses its end.
+    """
+    font = ImageFont.load_default(_FONT_SIZE)
+    n_named = min(len(classes), _MAX_NAMED)
+    named = [place * len(classes) // n_named for place in range(n_named)]
+    texts = [_fitting(classes[label], font) for label in named]
+    if n_named < len(classes):
+        texts.append(f"{n_named} of {len(classes):,} classes")
+    left = 2 * _LINE
+    width = left + round(max(map(font.getlength, texts))) + _LINE
+    canvas = Image.new("RGB", (width * _SAMPLES, height * _SAMPLES), "white")
+    middles = [height // 2 + round(_LINE * (k - (len(texts) - 1) / 2)) for k in range(len(texts))]
+    colors, draw = _colors(len(classes)), ImageDraw.Draw(canvas)
+    for label, middle in zip(named, middles, strict=False):
+        box = (_LINE - 7, middle - 7, _LINE + 7, middle + 7)
+        draw.ellipse([_SAMPLES * edge for edge in box], fill=colors[label])
+    canvas = canvas.resize((width, height), Image.Resampling.BOX)
+    draw = ImageDraw.Draw(canvas)
+    for place, (text, middle) in enumerate(zip(texts, middles, strict=True)):
+        draw.text((left, middle), text, _INK if place < n_named else _SOFT, font, "lm")
+    return np.asarray(canvas)
+
+
+def _fitting(name: str, font: Any) -> str:
+    """Return a name as the font can write it, which only covers ASCII, with its end cut off."""
+    name = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
+    if font.getlength(name) <= _MAX_NAME_WIDTH:
+        return name
+    while font.getlength(f"{name}...") > _MAX_NAME_WIDTH:
+        name = name[:-1]
+    return f"{name}..."
+
+
+def _data_uri(pixels: NDArray[np.uint8]) -> str:
+    encoded = base64.b64encode(encode(pixels, "png")).decode("ascii")
+    return f"data:image/png;base64,{encoded}"
 
 
 def _chosen(n_images: int, n: int, seed: int) -> NDArray[np.int64]:
