@@ -46,7 +46,8 @@ class _CompareCommand(MeasuringCommand):
     "--methods",
     type=options.NAMES,
     help="Train and evaluate these methods, such as vanilla,ipmix:jsd=false:epochs=5. Options "
-    "follow after colons, lists with plus signs: ipmix:levels=image+patch.",
+    "follow after colons, lists with plus signs: ipmix:levels=image+patch. 'all' stands for every "
+    "method of 'train-with-set'.",
 )
 @click.option(
     "--preset",
