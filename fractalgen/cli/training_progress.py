@@ -14,7 +14,7 @@ from fractalgen.cli.output import progress_bar
 if TYPE_CHECKING:
     from fractalgen.training.config import Config
     from fractalgen.training.loop import Callbacks, StepReport
-    from fractalgen.training.run import EpochRecord
+    from fractalgen.training.run_folder import EpochRecord
 
 __all__ = ["training_progress"]
 

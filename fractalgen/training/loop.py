@@ -30,7 +30,7 @@ from fractalgen.training.checkpoints import (
 from fractalgen.training.config import Config
 from fractalgen.training.datasets.data_set import ImageData
 from fractalgen.training.hardware import described
-from fractalgen.training.run import EpochRecord, RunFolder
+from fractalgen.training.run_folder import EpochRecord, RunFolder
 
 __all__ = ["Callbacks", "Job", "StepReport", "cosine_rate", "train_epoch", "train_epochs"]
 

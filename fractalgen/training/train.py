@@ -38,7 +38,8 @@ from fractalgen.training.hardware import (
 from fractalgen.training.loop import Callbacks, Job, train_epochs
 from fractalgen.training.models import create_model
 from fractalgen.training.models.weights import load_weights
-from fractalgen.training.run import Run, RunFile, RunFolder, load_run, versions_of
+from fractalgen.training.run import Run, load_run
+from fractalgen.training.run_folder import RunFile, RunFolder, versions_of
 
 __all__ = ["train"]
 
@@ -63,7 +64,7 @@ def train(
 ) -> Run:
     """Train an image classifier, or continue a run.
 
-    All files of a run are in its folder; see `fractalgen.training.run`. On a CPU, a run that was
+    All files of a run are in its folder; see `fractalgen.training.run_folder`. On a CPU, a run that was
     interrupted and resumed ends with bit-identical weights to an uninterrupted one.
 
     Parameters

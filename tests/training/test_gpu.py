@@ -17,7 +17,7 @@ from fractalgen.training.config import configure
 from fractalgen.training.datasets import load_data
 from fractalgen.training.loop import Callbacks
 from fractalgen.training.models import MODELS, ModelEntry
-from fractalgen.training.run import RunFolder
+from fractalgen.training.run_folder import RunFolder
 from fractalgen.training.train import train
 
 GPU = (
