@@ -22,8 +22,8 @@ from fractalgen.training import hardware
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import configure
 from fractalgen.training.hardware import saved_bytes
-from fractalgen.training.loop import Callbacks
 from fractalgen.training.models import MODELS, ModelEntry
+from fractalgen.training.progress import Callbacks
 from fractalgen.training.run import load_run
 from fractalgen.training.run_folder import RunFolder
 from fractalgen.training.train import train
