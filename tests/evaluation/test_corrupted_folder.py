@@ -100,7 +100,7 @@ def test_many_images_are_corrupted_like_few_which_are_decoded_once(
     data = load_data(f"folder:{photos}", data_dir=tmp_path, image_size=32)
     chosen = {"names": ("shot_noise", "contrast"), "image_format": "png", "limit": 4}
     write_corruptions(data, tmp_path / "few", COMMON, **chosen)
-    monkeypatch.setattr("fractalgen.evaluation.corruptions.corrupted_folder._MAX_KEPT_BYTES", 0)
+    monkeypatch.setattr("fractalgen.evaluation.corruptions.layouts._MAX_KEPT_BYTES", 0)
     write_corruptions(data, tmp_path / "many", COMMON, **chosen)
     assert tree(tmp_path / "few") == tree(tmp_path / "many")
 
