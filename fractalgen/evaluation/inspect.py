@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -36,6 +37,8 @@ _MAX_NAMED = 20  # classes in the legend; more have colours that look the same
 _LINE, _FONT_SIZE, _MAX_NAME_WIDTH = 34, 20, 240  # of the legend, in pixels
 _INK, _SOFT = (29, 29, 31), (104, 104, 110)
 _TILE = 112
+_CAPTION, _CAPTION_FONT_SIZE = 22, 14
+_WRONG = (190, 30, 45)
 _GAP = 8
 _BATCH = 64
 _HEAT = ((12, 7, 60), (95, 20, 110), (190, 55, 85), (245, 125, 20), (252, 250, 165))
@@ -74,7 +77,7 @@ def inspect(
         class, where t-SNE puts the features before the last layer. A legend names up to 20 classes.
     cam : bool
         Draw ``cam.png`` into each run's folder: test images, and below them the places that speak
-        for the predicted class, by Grad-CAM.
+        for the predicted class, by Grad-CAM, and its name.
     limit : int
         Number of test images for t-SNE, at least 10.
     n_cam : int
@@ -122,7 +125,7 @@ def inspect(
         drawn: dict[str, NDArray[np.uint8]] = {}
         files: dict[str, NDArray[np.uint8]] = {}
         if cam:
-            drawn[CAM] = files[CAM] = _draw_cam(run, _images(run, n_cam, seed, cam_folder))
+            drawn[CAM] = files[CAM] = _draw_cam(run, *_images(run, n_cam, seed, cam_folder))
         if tsne:
             drawn[TSNE] = _draw_tsne(run, _chosen(len(run.data.test), limit, seed), seed)
             # The page has one legend for all runs.
@@ -175,7 +178,7 @@ def draw_legend(classes: Sequence[str], height: int) -> NDArray[np.uint8]:
     font = ImageFont.load_default(_FONT_SIZE)
     n_named = min(len(classes), _MAX_NAMED)
     named = [place * len(classes) // n_named for place in range(n_named)]
-    texts = [_fitting(classes[label], font) for label in named]
+    texts = [_fitting(classes[label], font, _MAX_NAME_WIDTH) for label in named]
     if n_named < len(classes):
         texts.append(f"{n_named} of {len(classes):,} classes")
     left = 2 * _LINE
@@ -193,12 +196,12 @@ def draw_legend(classes: Sequence[str], height: int) -> NDArray[np.uint8]:
     return np.asarray(canvas)
 
 
-def _fitting(name: str, font: Any) -> str:
-    """Return a name as the font can write it, which only covers ASCII, with its end cut off."""
+def _fitting(name: str, font: Any, width: int) -> str:
+    """Return a name as the font can write it, which only covers ASCII; cut its end off to fit."""
     name = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
-    if font.getlength(name) <= _MAX_NAME_WIDTH:
+    if font.getlength(name) <= width:
         return name
-    while font.getlength(f"{name}...") > _MAX_NAME_WIDTH:
+    while font.getlength(f"{name}...") > width:
         name = name[:-1]
     return f"{name}..."
 
@@ -214,14 +217,18 @@ def _chosen(n_images: int, n: int, seed: int) -> NDArray[np.int64]:
     return np.sort(order[:n])
 
 
-def _images(run: Run, n: int, seed: int, folder: str | Path | None) -> NDArray[np.uint8]:
-    """Return test images, or images of a folder, uint8 (n, size, size, 3)."""
+def _images(
+    run: Run, n: int, seed: int, folder: str | Path | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+    """Return test images, uint8 (n, size, size, 3), and their labels, or the images of a folder."""
     if folder is None:
-        return run.data.test.for_testing(_chosen(len(run.data.test), n, seed))
+        some = _chosen(len(run.data.test), n, seed)
+        return run.data.test.for_testing(some), run.data.test.labels[some]
     place = Path(folder)
     files = list_images(place)
     chosen = [files[index] for index in _chosen(len(files), n, seed)]
-    return np.stack([read_square(place / file.name, run.data.size, file.sha256) for file in chosen])
+    pixels = [read_square(place / file.name, run.data.size, file.sha256) for file in chosen]
+    return np.stack(pixels), None
 
 
 def _draw_tsne(run: Run, chosen: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
@@ -245,27 +252,39 @@ def _draw_tsne(run: Run, chosen: NDArray[np.int64], seed: int) -> NDArray[np.uin
     return np.asarray(canvas.resize((_SIDE, _SIDE), Image.Resampling.BOX))
 
 
-def _draw_cam(run: Run, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Draw the images in rows, and below each the same under its heat."""
+def _draw_cam(
+    run: Run, images: NDArray[np.uint8], labels: NDArray[np.int64] | None
+) -> NDArray[np.uint8]:
+    """Draw the images in rows, below each the same under its heat, and the predicted class.
+
+    A class is red if it differs from the label.
+    """
+    heat, predicted = [], []
     with evaluating(run.model):
-        heat = np.concatenate(
-            [
-                grad_cam(run.model, run.preprocess(batch), run.config.model)
-                for batch in batches_of(images, _BATCH)
-            ]
-        )
+        for batch in batches_of(images, _BATCH):
+            inputs = run.preprocess(batch)
+            heat.append(grad_cam(run.model, inputs, run.config.model))
+            with torch.inference_mode():
+                predicted.append(run.model(inputs).argmax(dim=1).numpy())
+    places = np.concatenate(predicted)
     per_row = min(6, len(images))
     n_rows = -(-len(images) // per_row)
     step = _TILE + _GAP
-    height, width = n_rows * (2 * step + _GAP) - 2 * _GAP, per_row * step - _GAP
-    canvas = np.full((height, width, 3), 255, np.uint8)
-    for place, (image, own) in enumerate(zip(images, heat, strict=True)):
-        y, x = place // per_row * (2 * step + _GAP), place % per_row * step
-        large = np.asarray(Image.fromarray(image).resize((_TILE, _TILE), Image.Resampling.BICUBIC))
+    pitch = 2 * step + _CAPTION + _GAP
+    canvas = Image.new("RGB", (per_row * step - _GAP, n_rows * pitch - 2 * _GAP), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_CAPTION_FONT_SIZE)
+    for place, (image, own) in enumerate(zip(images, np.concatenate(heat), strict=True)):
+        y, x = place // per_row * pitch, place % per_row * step
+        large = Image.fromarray(image).resize((_TILE, _TILE), Image.Resampling.BICUBIC)
         grown = Image.fromarray(own).resize((_TILE, _TILE), Image.Resampling.BICUBIC)
-        canvas[y : y + _TILE, x : x + _TILE] = large
-        canvas[y + step : y + step + _TILE, x : x + _TILE] = _heated(large, np.asarray(grown))
-    return canvas
+        canvas.paste(large, (x, y))
+        heated = _heated(np.asarray(large), np.asarray(grown))
+        canvas.paste(Image.fromarray(heated), (x, y + step))
+        text = _fitting(run.data.classes[places[place]], font, _TILE)
+        is_wrong = labels is not None and places[place] != labels[place]
+        where = (x + _TILE // 2, y + step + _TILE + _CAPTION // 2)
+        draw.text(where, text, _WRONG if is_wrong else _INK, font, "mm")
+    return np.asarray(canvas)
 
 
 def _heated(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -7,7 +7,9 @@ from torch import nn
 from fractalgen.errors import BankError, RunError, RunUsageError
 from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
 from fractalgen.evaluation.inspect import draw_legend, inspect, project
+from fractalgen.seeding import rng_for
 from fractalgen.training.models import MODELS, create_model
+from fractalgen.training.run import load_run
 from fractalgen.training.train import train
 from tests.cli.conftest import run as run  # the fixture
 
@@ -96,6 +98,14 @@ def test_files_of_the_command(run, tmp_path, digits):
     assert clear_colors(places) == colors
     with Image.open(digits / "cam.png") as cam:
         assert cam.width == 6 * 120 - 8
+        reds = np.asarray(cam)[2 * 120 - 8 : 2 * 120 + 14] @ [1, -1, 0] > 100
+    # The captions of the first row, in red where the network is wrong.
+    trained = load_run(digits)
+    chosen = np.sort(rng_for(0, "inspected images", 0).permutation(len(trained.data.test))[:8])[:6]
+    with torch.inference_mode():
+        logits = trained.model(trained.preprocess(trained.data.test.for_testing(chosen)))
+    wrong = logits.argmax(1).numpy() != trained.data.test.labels[chosen]
+    assert [reds[:, 120 * k : 120 * k + 112].any() for k in range(6)] == wrong.tolist()
     page = (tmp_path / "page/inspection.html").read_text()
     assert page.count("data:image/png") == 2
     again = (digits / "tsne.png").read_bytes()
@@ -126,7 +136,10 @@ def test_images_of_a_folder_for_grad_cam(digits, tmp_path):
     inspect([digits], tsne=False, cam_folder=tmp_path, n_cam=3, out=tmp_path / "out")
     with Image.open(digits / "cam.png") as cam:
         pixels = np.asarray(cam)
-    assert pixels.shape == (2 * 120 - 8, 3 * 120 - 8, 3)
+    assert pixels.shape == (2 * 120 - 8 + 22, 3 * 120 - 8, 3)
+    captions = pixels[2 * 120 - 8 :]
+    assert captions.min() < 100
+    assert not clear_colors(captions)  # no red, because it is not known what is right
     assert {tuple(pixels[50, x]) for x in (50, 170, 290)} == {
         (255, 0, 0),
         (0, 255, 0),
