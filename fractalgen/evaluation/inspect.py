@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import colorsys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,27 +13,29 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fractalgen.bank.folder import list_images
-from fractalgen.errors import RunError, RunUsageError
+from fractalgen.errors import RunUsageError
 from fractalgen.evaluation.evaluated_model import batches_of, evaluating
-from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
+from fractalgen.evaluation.feature_plot import (
+    INK,
+    MIN_POINTS,
+    SIDE,
+    class_colors,
+    draw_legend,
+    draw_tsne,
+    fitting,
+)
+from fractalgen.evaluation.grad_cam import grad_cam
 from fractalgen.evaluation.report import environment
 from fractalgen.files.atomic import write_atomically
 from fractalgen.images.crops import read_square
 from fractalgen.images.formats import encode
 from fractalgen.seeding import rng_for
-from fractalgen.training.models import find_model
 from fractalgen.training.run import Run, load_run
 
-__all__ = ["CAM", "PAGE", "TSNE", "draw_legend", "inspect", "project"]
+__all__ = ["CAM", "PAGE", "TSNE", "inspect"]
 
 TSNE, CAM, PAGE = "tsne.png", "cam.png", "inspection.html"
 
-_SIDE = 900
-_SAMPLES = 3  # per pixel and direction, against jagged dots
-_MIN_POINTS = 10
-_MAX_NAMED = 20  # classes in the legend; more have colours that look the same
-_LINE, _FONT_SIZE, _MAX_NAME_WIDTH = 34, 20, 240  # of the legend, in pixels
-_INK, _SOFT = (29, 29, 31), (104, 104, 110)
 _TILE = 112
 _CAPTION, _CAPTION_FONT_SIZE = 22, 14
 _WRONG = (190, 30, 45)
@@ -109,8 +109,8 @@ def inspect(
     """
     if not tsne and not cam:
         raise RunUsageError("choose --tsne, --cam or both")
-    if limit < _MIN_POINTS or n_cam < 1:
-        raise RunUsageError(f"t-SNE needs {_MIN_POINTS} images or more, and Grad-CAM one")
+    if limit < MIN_POINTS or n_cam < 1:
+        raise RunUsageError(f"t-SNE needs {MIN_POINTS} images or more, and Grad-CAM one")
     folders = [Path(run) for run in runs]
     if not folders:
         raise RunUsageError("no runs were given to inspect")
@@ -127,16 +127,16 @@ def inspect(
         if cam:
             drawn[CAM] = files[CAM] = _draw_cam(run, *_images(run, n_cam, seed, cam_folder))
         if tsne:
-            drawn[TSNE] = _draw_tsne(run, _chosen(len(run.data.test), limit, seed), seed)
+            drawn[TSNE] = draw_tsne(run, _chosen(len(run.data.test), limit, seed), seed)
             # The page has one legend for all runs.
-            files[TSNE] = np.concatenate([drawn[TSNE], draw_legend(classes, _SIDE)], axis=1)
+            files[TSNE] = np.concatenate([drawn[TSNE], draw_legend(classes, SIDE)], axis=1)
         for name, pixels in files.items():
             write_atomically(run.folder / name, encode(pixels, "png"))
             written.append(run.folder / name)
         title = f"{run.config.model}, {run.config.method.name}, seed {run.config.seed}"
         uris = {name: _data_uri(pixels) for name, pixels in drawn.items()}
         shown.append(_Shown(f"{title} ({run.folder.name})", uris.get(TSNE), uris.get(CAM)))
-    colors = [f"rgb{color}" for color in _colors(len(classes))]
+    colors = [f"rgb{color}" for color in class_colors(len(classes))]
     text = (
         environment()
         .get_template("inspection.html")
@@ -150,60 +150,6 @@ def inspect(
     page.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(page, text.encode("utf-8", "replace"))
     return [*written, page]
-
-
-def project(features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
-    """Return positions in the plane by t-SNE, scaled into 0 to 1, shape (n, 2).
-
-    Source: van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 2008.
-    """
-    from sklearn.manifold import TSNE as ScikitTSNE  # noqa: N811 - the file has that name
-    from threadpoolctl import threadpool_limits
-
-    perplexity = min(30.0, (len(features) - 1) / 3)
-    method = ScikitTSNE(init="pca", perplexity=perplexity, random_state=seed)
-    with threadpool_limits(1):  # sums would depend on the number of threads
-        places = np.asarray(method.fit_transform(features), np.float64)
-    low, high = places.min(axis=0), places.max(axis=0)
-    scaled: NDArray[np.float64] = (places - (low + high) / 2) / max(float((high - low).max()), 1e-9)
-    return scaled + 0.5
-
-
-def draw_legend(classes: Sequence[str], height: int) -> NDArray[np.uint8]:
-    """Draw a dot in the colour of each class beside its name, uint8 (height, width, 3).
-
-    Of more than 20 classes, 20 around the circle of hues are named, and a last line says so. A name
-    that is too wide loses its end.
-    """
-    font = ImageFont.load_default(_FONT_SIZE)
-    n_named = min(len(classes), _MAX_NAMED)
-    named = [place * len(classes) // n_named for place in range(n_named)]
-    texts = [_fitting(classes[label], font, _MAX_NAME_WIDTH) for label in named]
-    if n_named < len(classes):
-        texts.append(f"{n_named} of {len(classes):,} classes")
-    left = 2 * _LINE
-    width = left + round(max(map(font.getlength, texts))) + _LINE
-    canvas = Image.new("RGB", (width * _SAMPLES, height * _SAMPLES), "white")
-    middles = [height // 2 + round(_LINE * (k - (len(texts) - 1) / 2)) for k in range(len(texts))]
-    colors, draw = _colors(len(classes)), ImageDraw.Draw(canvas)
-    for label, middle in zip(named, middles, strict=False):
-        box = (_LINE - 7, middle - 7, _LINE + 7, middle + 7)
-        draw.ellipse([_SAMPLES * edge for edge in box], fill=colors[label])
-    canvas = canvas.resize((width, height), Image.Resampling.BOX)
-    draw = ImageDraw.Draw(canvas)
-    for place, (text, middle) in enumerate(zip(texts, middles, strict=True)):
-        draw.text((left, middle), text, _INK if place < n_named else _SOFT, font, "lm")
-    return np.asarray(canvas)
-
-
-def _fitting(name: str, font: Any, width: int) -> str:
-    """Return a name as the font can write it, which only covers ASCII; cut its end off to fit."""
-    name = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
-    if font.getlength(name) <= width:
-        return name
-    while font.getlength(f"{name}...") > width:
-        name = name[:-1]
-    return f"{name}..."
 
 
 def _data_uri(pixels: NDArray[np.uint8]) -> str:
@@ -229,27 +175,6 @@ def _images(
     chosen = [files[index] for index in _chosen(len(files), n, seed)]
     pixels = [read_square(place / file.name, run.data.size, file.sha256) for file in chosen]
     return np.stack(pixels), None
-
-
-def _draw_tsne(run: Run, chosen: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
-    if len(chosen) < _MIN_POINTS:
-        raise RunError(f"t-SNE needs {_MIN_POINTS} test images, and {run.data.name} has fewer")
-    head = find_model(run.config.model).head
-    with evaluating(run.model):
-        features = np.concatenate(
-            [
-                penultimate_features(run.model, head, run.preprocess(batch))
-                for batch in batches_of(run.data.test, _BATCH, chosen)
-            ]
-        )
-    side, radius = _SIDE * _SAMPLES, 5 * _SAMPLES
-    places = project(features, seed) * (side - 6 * radius) + 3 * radius
-    colors = _colors(len(run.data.classes))
-    canvas = Image.new("RGB", (side, side), "white")
-    draw = ImageDraw.Draw(canvas)
-    for (x, y), label in zip(places, run.data.test.labels[chosen], strict=True):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colors[int(label)])
-    return np.asarray(canvas.resize((_SIDE, _SIDE), Image.Resampling.BOX))
 
 
 def _draw_cam(
@@ -280,10 +205,10 @@ def _draw_cam(
         canvas.paste(large, (x, y))
         heated = _heated(np.asarray(large), np.asarray(grown))
         canvas.paste(Image.fromarray(heated), (x, y + step))
-        text = _fitting(run.data.classes[places[place]], font, _TILE)
+        text = fitting(run.data.classes[places[place]], font, _TILE)
         is_wrong = labels is not None and places[place] != labels[place]
         where = (x + _TILE // 2, y + step + _TILE + _CAPTION // 2)
-        draw.text(where, text, _WRONG if is_wrong else _INK, font, "mm")
+        draw.text(where, text, _WRONG if is_wrong else INK, font, "mm")
     return np.asarray(canvas)
 
 
@@ -295,12 +220,3 @@ def _heated(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.u
     blended = 0.45 * image + 0.55 * colors.transpose(1, 2, 0)
     pixels: NDArray[np.uint8] = np.rint(blended).astype(np.uint8)
     return pixels
-
-
-def _colors(n: int) -> Sequence[tuple[int, int, int]]:
-    """Return a colour for each class: hues around the circle, light and dark in turn."""
-    colors = []
-    for index in range(n):
-        red, green, blue = colorsys.hls_to_rgb(index / n, (0.42, 0.6)[index % 2], 0.7)
-        colors.append((round(255 * red), round(255 * green), round(255 * blue)))
-    return colors

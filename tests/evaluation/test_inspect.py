@@ -5,8 +5,9 @@ from PIL import Image
 from torch import nn
 
 from fractalgen.errors import BankError, RunError, RunUsageError
+from fractalgen.evaluation.feature_plot import draw_legend, project
 from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
-from fractalgen.evaluation.inspect import draw_legend, inspect, project
+from fractalgen.evaluation.inspect import inspect
 from fractalgen.seeding import rng_for
 from fractalgen.training.models import MODELS, create_model
 from fractalgen.training.run import load_run
