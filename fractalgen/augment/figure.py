@@ -4,7 +4,7 @@ After figures 3 and 5 of Huang et al., "IPMix: Label-Preserving Data Augmentatio
 Training Robust Classifiers", NeurIPS 2023. The compiled engine makes every image in it from a plan.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,23 +12,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fractalgen.arguments import whole_number
+from fractalgen.augment.clear_plan import clear_plan, patch_sides, step_in_words, title_of
 from fractalgen.augment.figure_page import COLUMNS, GAP, TILE, Page, column_left
 from fractalgen.augment.ipmix import IPMix
 from fractalgen.augment.plan import from_json, to_json
 from fractalgen.errors import ArgumentError
 from fractalgen.registry import shown
 
-__all__ = ["MAX_IMAGES", "MIN_SIZE", "clear_plan", "figure", "step_in_words"]
+__all__ = ["MAX_IMAGES", "MIN_SIZE", "figure"]
 
 MAX_IMAGES = COLUMNS - 1
 """Maximum number of images of the mixing set in the figure."""
 MIN_SIZE = 16
 _IMAGENET_FROM = 128  # pixels a side; smaller images use CIFAR's patch sizes
 _MASK_SEED = 0x1B3A
-_MOVES = ("rotate", "shear", "translate", "mirror")
-# The smallest visible amounts; for translations, a share of the side.
-_MIN_AMOUNTS = {"rotate": 4.0, "shear": 0.05, "translate": 0.06, "posterize": 1.0}
-
 # The paper's mixing operations: factors and captions.
 _MIXING: dict[str, tuple[list[float], str, str]] = {
     "add": ([0.6, 0.5], "0.6 of the image's values", "and 0.5 of the partner's"),
@@ -111,10 +108,10 @@ def _show_mixing(page: Page, image: Pixels, set_images: Pixels) -> None:
         "The patches here are large.",
     )
     for column, (name, (_, *how)) in enumerate(_MIXING.items(), 1):
-        page.caption(column, page.y, _title(name), *how)
+        page.caption(column, page.y, title_of(name), *how)
     page.y += 90
     augment, size = IPMix(set_images), len(image)
-    side = _patch_sides(size)[-1]
+    side = patch_sides(size)[-1]
     thin = max(1, side // 4)
     areas = (
         (size, size, ("The whole image", "the pixel level")),
@@ -207,106 +204,3 @@ def _frame(step: Json, size: int) -> tuple[int, ...] | None:
     """Return the box of a step's patch; None if the step changes the whole image."""
     box = step.get("box")
     return None if box is None or box[2] == size else tuple(box)
-
-
-def clear_plan(size: int, images: NDArray[np.uint8], seed: int) -> Json:
-    """Draw a plan of two chains of three steps that are easy to see on the page.
-
-    The first chain is at the image level, the second at the pixel and patch level. The plan has the
-    format of `fractalgen.augment.plan.to_json`.
-    """
-    rng = np.random.default_rng(seed)
-    sizes: list[int | str] = [*_patch_sides(size), "image"]
-
-    def draw_until(accepts: Callable[[Json], bool], **options: Any) -> Json:
-        augment = IPMix(images[:1], t=3, patch_sizes=sizes, **options)
-        while True:
-            plan = to_json(augment.sample_plan(rng, (size, size)))
-            if accepts(plan):
-                return plan
-
-    def has_clear_operations(plan: Json) -> bool:
-        """Three different ones; not invert, which averages with the original to near grey."""
-        steps = plan["chains"][0]["steps"]
-        names = {step["image_op"] for step in steps}
-        n_moves = sum(name.startswith(_MOVES) for name in names)
-        different = len(names) == 3 and 1 <= n_moves <= 2 and "invert" not in names
-        return different and all(_is_visible(step, size) for step in steps)
-
-    def has_clear_mixes(plan: Json) -> bool:
-        """Three different ones, on all kinds of area, one of them a patch with a copy."""
-        steps = plan["chains"][0]["steps"]
-        areas = {_area(step, size) for step in steps}
-        copies = [_area(step, size) for step in steps if "image_op" in step]
-        different = len({step["mixing"] for step in steps}) == 3 == len(areas)
-        one_copy = copies in (["square"], ["scar"])
-        return different and one_copy and all(_is_visible(step, size) for step in steps)
-
-    plan = draw_until(_is_balanced, k=2)
-    first, second = plan["chains"]
-    for chain, drawn in (
-        (first, draw_until(has_clear_operations, k=1, levels=["image"])),
-        (second, draw_until(has_clear_mixes, k=1, levels=["patch", "pixel"])),
-    ):
-        chain["steps"] = drawn["chains"][0]["steps"]
-    return plan
-
-
-def _is_balanced(plan: Json) -> bool:
-    """Return whether every part of the sum has a noticeable weight."""
-    weights = [chain["weight"] for chain in plan["chains"]]
-    return bool(0.5 <= plan["skip"] <= 0.8 and min(weights) >= 0.35)
-
-
-def _is_visible(step: Json, size: int) -> bool:
-    """Return whether a step's amount and factors are large enough to see."""
-    kind = step.get("image_op", "").partition("-")[0]
-    smallest = _MIN_AMOUNTS.get(kind, 0.0) * (size if kind == "translate" else 1)
-    if abs(step.get("amount", 0)) < smallest:
-        return False
-    if "mixing" not in step:
-        return True
-    a, b = step["factors"]
-    return bool(0.3 <= a <= 0.8 if step["mixing"].startswith("random") else b >= 0.2)
-
-
-def _patch_sides(size: int) -> list[int]:
-    """Return a medium and a large side for patches on the page."""
-    return [size // 4, size * 3 // 7]
-
-
-def _area(step: Json, size: int) -> str:
-    height, width = step["box"][2:]
-    if height != width:
-        return "scar"
-    return "whole" if height == size else "square"
-
-
-def _title(name: str) -> str:
-    return name.replace("-", " ").capitalize()
-
-
-def step_in_words(step: Json, size: int) -> tuple[str, ...]:
-    """Return a step's caption: the operation, the area and the partner."""
-    if "mixing" not in step:
-        return (_operation_in_words(step),)
-    where = {"whole": "on the whole image", "square": "on a square patch", "scar": "on a scar"}
-    copy = "image_op" in step
-    partner = f"with a copy: {_operation_in_words(step).lower()}" if copy else "with the partner"
-    return _title(step["mixing"]), where[_area(step, size)], partner
-
-
-def _operation_in_words(step: Json) -> str:
-    name, amount = step["image_op"], step["amount"]
-    # Amounts say where pixels come from, so the image moves the other way.
-    distance = f"{abs(amount):.0f} pixels"
-    in_words = {
-        "rotate": f"Rotate {abs(amount):.0f}° {'left' if amount > 0 else 'right'}",
-        "shear-x": f"Shear x by {amount:.2f}",
-        "shear-y": f"Shear y by {amount:.2f}",
-        "translate-x": f"Move {distance} {'left' if amount > 0 else 'right'}",
-        "translate-y": f"Move {distance} {'up' if amount > 0 else 'down'}",
-        "posterize": f"Posterize to {amount:.0f} bits",
-        "solarize": f"Solarize from {amount:.0f}",
-    }
-    return in_words.get(name, _title(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from fractalgen.cli.group import WrongUsage
 from fractalgen.cli.measuring import MeasuringCommand
 
 _OF_RUNS = ("runs", "out", "details", "markdown", "as_json", "quiet")
+_MAX_LISTED = 5
 
 
 class _Seeds(click.ParamType):  # type: ignore[type-arg] # generic in later releases alone
@@ -44,7 +46,8 @@ class _CompareCommand(MeasuringCommand):
     "--methods",
     type=options.NAMES,
     help="Train and evaluate these methods, such as vanilla,ipmix:jsd=false:epochs=5. Options "
-    "follow after colons, lists with plus signs: ipmix:levels=image+patch.",
+    "follow after colons, lists with plus signs: ipmix:levels=image+patch. 'all' stands for every "
+    "method of 'train-with-set'.",
 )
 @click.option(
     "--preset",
@@ -138,10 +141,11 @@ class _CompareCommand(MeasuringCommand):
 def compare(ctx: click.Context, /, runs: tuple[Path, ...], **given: Any) -> None:
     """Compare the results of several runs, or train and evaluate them first.
 
-    Each RUN is the folder of a run that 'fractalgen evaluate' has measured. Runs that differ only
-    in their seed share a column, which shows the mean and the sample standard deviation. Notes
-    below the table list differences in how the runs were measured; figures of a column that were
-    measured differently are not averaged.
+    Each RUN is the folder of a run that 'fractalgen evaluate' has measured, such as runs/*; files
+    and other folders are left out, with a note. Runs that differ only in their seed share a column,
+    which shows the mean and the sample standard deviation. Notes below the table list differences
+    in how the runs were measured; figures of a column that were measured differently are not
+    averaged.
 
     With --methods or --preset, every method is trained and evaluated on every data set, model,
     mixing set and seed. The same command again does only what is missing. The folder DIR has the
@@ -184,6 +188,13 @@ def _of_runs(
     from fractalgen.cli.output import print_json, print_text, terminal
     from fractalgen.evaluation.compare import compare as compare_runs
 
+    runs, others = _told_apart(runs)
+    if not runs:
+        raise WrongUsage(_no_runs(others))
+    if others and not quiet:
+        names = ", ".join(map(str, others[:_MAX_LISTED]))
+        more = f" and {len(others) - _MAX_LISTED} more" if len(others) > _MAX_LISTED else ""
+        click.echo(f"left out, because they are not runs: {names}{more}", err=True)
     comparison = compare_runs(runs)
     if out is not None:
         from fractalgen.experiments.outputs import write_outputs
@@ -196,3 +207,30 @@ def _of_runs(
     elif not quiet:
         width, bold = terminal()
         print_text(comparison.to_text(details=details, width=width, bold=bold))
+
+
+def _told_apart(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return the runs, and what else is there: a pattern such as ``runs/*`` finds everything.
+
+    What does not exist counts as a run, so that it is not overlooked.
+    """
+    from fractalgen.evaluation.compare import is_run
+
+    runs: list[Path] = []
+    others: list[Path] = []
+    for path in paths:
+        (runs if is_run(path) or not path.exists() else others).append(path)
+    return tuple(runs), tuple(others)
+
+
+def _no_runs(paths: Sequence[Path]) -> str:
+    """Say what to type instead of paths none of which is a run."""
+    from fractalgen.evaluation.compare import is_run
+    from fractalgen.experiments.grid import RUNS
+
+    what = f"{paths[0]} is not a run" if len(paths) == 1 else "none of these is a run"
+    for path in paths:
+        for place in (path, path / RUNS, path.parent / RUNS):
+            if place.is_dir() and any(map(is_run, place.iterdir())):
+                return f"{what}; 'fractalgen compare {place}/*' compares the runs in {place}"
+    return f"{what}; give the folders that 'fractalgen train-with-set' wrote, such as runs/*"

@@ -82,7 +82,7 @@ def _grid(chosen: set[str], given: dict[str, Any]) -> tuple[Grid, Preset | None,
     from fractalgen.experiments.grid import Grid
     from fractalgen.experiments.metrics import find_metrics, measured_for
     from fractalgen.experiments.presets import check_data, find_preset
-    from fractalgen.experiments.variant import Variant
+    from fractalgen.experiments.variant import parse_all
 
     preset = None if given["preset"] is None else find_preset(given["preset"])
     metrics = given["metrics"] or (() if preset is None else preset.metrics)
@@ -92,7 +92,7 @@ def _grid(chosen: set[str], given: dict[str, Any]) -> tuple[Grid, Preset | None,
     datasets, models = given["datasets"] or ("digits",), given["models"] or (None,)
     seeds: tuple[int, ...] = (0,)
     if given["methods"] is not None:
-        variants = tuple(Variant.parse(text) for text in given["methods"])
+        variants = parse_all(given["methods"])
     if preset is not None:
         if given["methods"] is None:
             variants = preset.variants(given["sets"] or ())

@@ -9,6 +9,7 @@ import click
 
 from fractalgen.cli import options
 from fractalgen.cli.build_set import run_build
+from fractalgen.cli.field_options import of_fields
 from fractalgen.cli.group import PlainCommand
 from fractalgen.families import FAMILIES
 
@@ -104,9 +105,7 @@ class FamilyCommand(PlainCommand):
             self._is_complete = True
             known = {param.name for param in self.params}
             own = [
-                option
-                for option in options.of_fields(FAMILIES[str(self.name)])
-                if option.name not in known
+                option for option in of_fields(FAMILIES[str(self.name)]) if option.name not in known
             ]
             place = next(i for i, param in enumerate(self.params) if param.name == "workers")
             self.params[place:place] = own

@@ -17,7 +17,7 @@ from fractalgen.cli.group import PlainCommand
     "--methods",
     type=options.NAMES,
     help="Training methods, with options as in 'compare --methods': augmix,ipmix:k=4,pixmix+cutmix."
-    "  [default: all that change images without a network]",
+    "  [default: 'all', those that change images without a network]",
 )
 @options.MIXING_SET
 @options.image_output("methods.png")

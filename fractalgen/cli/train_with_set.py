@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fractalgen.cli import options
+from fractalgen.cli.field_options import of_fields
 from fractalgen.cli.group import PlainCommand, WrongUsage
 from fractalgen.errors import RunUsageError
 from fractalgen.methods import DEFAULT_METHOD, METHODS
@@ -63,7 +64,7 @@ def _method_options(chosen: str) -> list[click.Option]:
 
     found: dict[str, click.Option] = {}
     for name in sorted({*METHODS, chosen}, key=lambda name: name != chosen):
-        for option in options.of_fields(find_method(name), optional=True):
+        for option in of_fields(find_method(name), optional=True):
             option.hidden = name != chosen
             found.setdefault(str(option.name), option)
     return list(found.values())

@@ -13,8 +13,8 @@ from fractalgen.cli.output import progress_bar
 
 if TYPE_CHECKING:
     from fractalgen.training.config import Config
-    from fractalgen.training.loop import Callbacks, StepReport
-    from fractalgen.training.run import EpochRecord
+    from fractalgen.training.progress import Callbacks, StepReport
+    from fractalgen.training.run_folder import EpochRecord
 
 __all__ = ["training_progress"]
 
@@ -30,7 +30,7 @@ def training_progress(config: Config, *, quiet: bool) -> Iterator[Callbacks]:
     """
     from tqdm import tqdm
 
-    from fractalgen.training.loop import Callbacks
+    from fractalgen.training.progress import Callbacks
 
     bar: Any = None
 

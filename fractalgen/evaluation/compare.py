@@ -21,10 +21,10 @@ from fractalgen.evaluation.comparison import (
 )
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import Figure, Section
-from fractalgen.evaluation.metrics_file import read_results
+from fractalgen.evaluation.metrics_file import METRICS, read_results
 from fractalgen.evaluation.results import Results
 
-__all__ = ["TRAINING", "compare"]
+__all__ = ["TRAINING", "compare", "is_run"]
 
 _LOG, _RUN_FILE = "metrics.jsonl", "run.json"
 _NAMED = ("dataset", "model", "method")
@@ -68,6 +68,11 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
     measured = {run: {**found.sections(), **logged.get(run, {})} for run, found in results.items()}
     notes = tuple(_notes(columns, results, measured))
     return Comparison(columns, _rows(columns, measured), notes)
+
+
+def is_run(place: Path) -> bool:
+    """Whether a folder is a run's, measured or not."""
+    return (place / METRICS).is_file() or (place / _RUN_FILE).is_file()
 
 
 def _read(folders: Iterable[str | Path]) -> dict[str, Results]:

@@ -20,7 +20,8 @@ from fractalgen.evaluation.metrics_file import add_entry
 from fractalgen.evaluation.report import Samples, page, samples_for
 from fractalgen.evaluation.results import Results
 from fractalgen.registry import nearest
-from fractalgen.training.run import Run, load_run, versions_of
+from fractalgen.training.run import Run, load_run
+from fractalgen.training.run_folder import versions_of
 
 __all__ = ["IMAGES", "evaluate", "options_from"]
 

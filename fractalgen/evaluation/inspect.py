@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import base64
-import colorsys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from fractalgen.bank.folder import list_images
-from fractalgen.errors import RunError, RunUsageError
+from fractalgen.errors import RunUsageError
 from fractalgen.evaluation.evaluated_model import batches_of, evaluating
-from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
+from fractalgen.evaluation.feature_plot import (
+    INK,
+    MIN_POINTS,
+    SIDE,
+    class_colors,
+    draw_legend,
+    draw_tsne,
+    fitting,
+)
+from fractalgen.evaluation.grad_cam import grad_cam
 from fractalgen.evaluation.report import environment
 from fractalgen.files.atomic import write_atomically
 from fractalgen.images.crops import read_square
 from fractalgen.images.formats import encode
 from fractalgen.seeding import rng_for
-from fractalgen.training.models import find_model
 from fractalgen.training.run import Run, load_run
 
-__all__ = ["CAM", "PAGE", "TSNE", "inspect", "project"]
+__all__ = ["CAM", "PAGE", "TSNE", "inspect"]
 
 TSNE, CAM, PAGE = "tsne.png", "cam.png", "inspection.html"
 
-_SIDE = 900
-_SAMPLES = 3  # per pixel and direction, against jagged dots
-_MIN_POINTS = 10
 _TILE = 112
+_CAPTION, _CAPTION_FONT_SIZE = 22, 14
+_WRONG = (190, 30, 45)
 _GAP = 8
 _BATCH = 64
 _HEAT = ((12, 7, 60), (95, 20, 110), (190, 55, 85), (245, 125, 20), (252, 250, 165))
@@ -67,10 +74,10 @@ def inspect(
         Folders of runs on the same data set, to see next to each other.
     tsne : bool
         Draw ``tsne.png`` into each run's folder: a dot for each test image, in the colour of its
-        class, where t-SNE puts the features before the last layer.
+        class, where t-SNE puts the features before the last layer. A legend names up to 20 classes.
     cam : bool
         Draw ``cam.png`` into each run's folder: test images, and below them the places that speak
-        for the predicted class, by Grad-CAM.
+        for the predicted class, by Grad-CAM, and its name.
     limit : int
         Number of test images for t-SNE, at least 10.
     n_cam : int
@@ -102,8 +109,8 @@ def inspect(
     """
     if not tsne and not cam:
         raise RunUsageError("choose --tsne, --cam or both")
-    if limit < _MIN_POINTS or n_cam < 1:
-        raise RunUsageError(f"t-SNE needs {_MIN_POINTS} images or more, and Grad-CAM one")
+    if limit < MIN_POINTS or n_cam < 1:
+        raise RunUsageError(f"t-SNE needs {MIN_POINTS} images or more, and Grad-CAM one")
     folders = [Path(run) for run in runs]
     if not folders:
         raise RunUsageError("no runs were given to inspect")
@@ -111,30 +118,32 @@ def inspect(
     datasets = sorted({run.data.name for run in loaded})
     if len(datasets) > 1:
         raise RunUsageError(f"the runs are of different data sets: {', '.join(datasets)}")
+    classes = loaded[0].data.classes
     written: list[Path] = []
     shown = []
     for run in loaded:
         drawn: dict[str, NDArray[np.uint8]] = {}
+        files: dict[str, NDArray[np.uint8]] = {}
         if cam:
-            drawn[CAM] = _draw_cam(run, _images(run, n_cam, seed, cam_folder))
+            drawn[CAM] = files[CAM] = _draw_cam(run, *_images(run, n_cam, seed, cam_folder))
         if tsne:
-            drawn[TSNE] = _draw_tsne(run, _chosen(len(run.data.test), limit, seed), seed)
-        uris = {}
-        for name, pixels in drawn.items():
-            data = encode(pixels, "png")
-            write_atomically(run.folder / name, data)
+            drawn[TSNE] = draw_tsne(run, _chosen(len(run.data.test), limit, seed), seed)
+            # The page has one legend for all runs.
+            files[TSNE] = np.concatenate([drawn[TSNE], draw_legend(classes, SIDE)], axis=1)
+        for name, pixels in files.items():
+            write_atomically(run.folder / name, encode(pixels, "png"))
             written.append(run.folder / name)
-            uris[name] = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
         title = f"{run.config.model}, {run.config.method.name}, seed {run.config.seed}"
+        uris = {name: _data_uri(pixels) for name, pixels in drawn.items()}
         shown.append(_Shown(f"{title} ({run.folder.name})", uris.get(TSNE), uris.get(CAM)))
-    colors = [f"rgb{color}" for color in _colors(len(loaded[0].data.classes))]
+    colors = [f"rgb{color}" for color in class_colors(len(classes))]
     text = (
         environment()
         .get_template("inspection.html")
         .render(
             dataset=datasets[0],
             runs=shown,
-            classes=list(zip(loaded[0].data.classes, colors, strict=True)),
+            classes=list(zip(classes, colors, strict=True)),
         )
     )
     page = (folders[0] if out is None else Path(out)) / PAGE
@@ -143,21 +152,9 @@ def inspect(
     return [*written, page]
 
 
-def project(features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
-    """Return positions in the plane by t-SNE, scaled into 0 to 1, shape (n, 2).
-
-    Source: van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 2008.
-    """
-    from sklearn.manifold import TSNE as ScikitTSNE  # noqa: N811 - the file has that name
-    from threadpoolctl import threadpool_limits
-
-    perplexity = min(30.0, (len(features) - 1) / 3)
-    method = ScikitTSNE(init="pca", perplexity=perplexity, random_state=seed)
-    with threadpool_limits(1):  # sums would depend on the number of threads
-        places = np.asarray(method.fit_transform(features), np.float64)
-    low, high = places.min(axis=0), places.max(axis=0)
-    scaled: NDArray[np.float64] = (places - (low + high) / 2) / max(float((high - low).max()), 1e-9)
-    return scaled + 0.5
+def _data_uri(pixels: NDArray[np.uint8]) -> str:
+    encoded = base64.b64encode(encode(pixels, "png")).decode("ascii")
+    return f"data:image/png;base64,{encoded}"
 
 
 def _chosen(n_images: int, n: int, seed: int) -> NDArray[np.int64]:
@@ -166,58 +163,53 @@ def _chosen(n_images: int, n: int, seed: int) -> NDArray[np.int64]:
     return np.sort(order[:n])
 
 
-def _images(run: Run, n: int, seed: int, folder: str | Path | None) -> NDArray[np.uint8]:
-    """Return test images, or images of a folder, uint8 (n, size, size, 3)."""
+def _images(
+    run: Run, n: int, seed: int, folder: str | Path | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+    """Return test images, uint8 (n, size, size, 3), and their labels, or the images of a folder."""
     if folder is None:
-        return run.data.test.for_testing(_chosen(len(run.data.test), n, seed))
+        some = _chosen(len(run.data.test), n, seed)
+        return run.data.test.for_testing(some), run.data.test.labels[some]
     place = Path(folder)
     files = list_images(place)
     chosen = [files[index] for index in _chosen(len(files), n, seed)]
-    return np.stack([read_square(place / file.name, run.data.size, file.sha256) for file in chosen])
+    pixels = [read_square(place / file.name, run.data.size, file.sha256) for file in chosen]
+    return np.stack(pixels), None
 
 
-def _draw_tsne(run: Run, chosen: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
-    if len(chosen) < _MIN_POINTS:
-        raise RunError(f"t-SNE needs {_MIN_POINTS} test images, and {run.data.name} has fewer")
-    head = find_model(run.config.model).head
+def _draw_cam(
+    run: Run, images: NDArray[np.uint8], labels: NDArray[np.int64] | None
+) -> NDArray[np.uint8]:
+    """Draw the images in rows, below each the same under its heat, and the predicted class.
+
+    A class is red if it differs from the label.
+    """
+    heat, predicted = [], []
     with evaluating(run.model):
-        features = np.concatenate(
-            [
-                penultimate_features(run.model, head, run.preprocess(batch))
-                for batch in batches_of(run.data.test, _BATCH, chosen)
-            ]
-        )
-    side, radius = _SIDE * _SAMPLES, 5 * _SAMPLES
-    places = project(features, seed) * (side - 6 * radius) + 3 * radius
-    colors = _colors(len(run.data.classes))
-    canvas = Image.new("RGB", (side, side), "white")
-    draw = ImageDraw.Draw(canvas)
-    for (x, y), label in zip(places, run.data.test.labels[chosen], strict=True):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colors[int(label)])
-    return np.asarray(canvas.resize((_SIDE, _SIDE), Image.Resampling.BOX))
-
-
-def _draw_cam(run: Run, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Draw the images in rows, and below each the same under its heat."""
-    with evaluating(run.model):
-        heat = np.concatenate(
-            [
-                grad_cam(run.model, run.preprocess(batch), run.config.model)
-                for batch in batches_of(images, _BATCH)
-            ]
-        )
+        for batch in batches_of(images, _BATCH):
+            inputs = run.preprocess(batch)
+            heat.append(grad_cam(run.model, inputs, run.config.model))
+            with torch.inference_mode():
+                predicted.append(run.model(inputs).argmax(dim=1).numpy())
+    places = np.concatenate(predicted)
     per_row = min(6, len(images))
     n_rows = -(-len(images) // per_row)
     step = _TILE + _GAP
-    height, width = n_rows * (2 * step + _GAP) - 2 * _GAP, per_row * step - _GAP
-    canvas = np.full((height, width, 3), 255, np.uint8)
-    for place, (image, own) in enumerate(zip(images, heat, strict=True)):
-        y, x = place // per_row * (2 * step + _GAP), place % per_row * step
-        large = np.asarray(Image.fromarray(image).resize((_TILE, _TILE), Image.Resampling.BICUBIC))
+    pitch = 2 * step + _CAPTION + _GAP
+    canvas = Image.new("RGB", (per_row * step - _GAP, n_rows * pitch - 2 * _GAP), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_CAPTION_FONT_SIZE)
+    for place, (image, own) in enumerate(zip(images, np.concatenate(heat), strict=True)):
+        y, x = place // per_row * pitch, place % per_row * step
+        large = Image.fromarray(image).resize((_TILE, _TILE), Image.Resampling.BICUBIC)
         grown = Image.fromarray(own).resize((_TILE, _TILE), Image.Resampling.BICUBIC)
-        canvas[y : y + _TILE, x : x + _TILE] = large
-        canvas[y + step : y + step + _TILE, x : x + _TILE] = _heated(large, np.asarray(grown))
-    return canvas
+        canvas.paste(large, (x, y))
+        heated = _heated(np.asarray(large), np.asarray(grown))
+        canvas.paste(Image.fromarray(heated), (x, y + step))
+        text = fitting(run.data.classes[places[place]], font, _TILE)
+        is_wrong = labels is not None and places[place] != labels[place]
+        where = (x + _TILE // 2, y + step + _TILE + _CAPTION // 2)
+        draw.text(where, text, _WRONG if is_wrong else INK, font, "mm")
+    return np.asarray(canvas)
 
 
 def _heated(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -228,12 +220,3 @@ def _heated(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.u
     blended = 0.45 * image + 0.55 * colors.transpose(1, 2, 0)
     pixels: NDArray[np.uint8] = np.rint(blended).astype(np.uint8)
     return pixels
-
-
-def _colors(n: int) -> Sequence[tuple[int, int, int]]:
-    """Return a colour for each class: hues around the circle, light and dark in turn."""
-    colors = []
-    for index in range(n):
-        red, green, blue = colorsys.hls_to_rgb(index / n, (0.42, 0.6)[index % 2], 0.7)
-        colors.append((round(255 * red), round(255 * green), round(255 * blue)))
-    return colors

@@ -38,7 +38,7 @@ def read_results(run: Path) -> Results:
     """Read a run's ``metrics.json``; RunError if it does not exist or is damaged."""
     path = run / METRICS
     if not run.is_dir():
-        raise RunError(f"{run} does not exist")
+        raise RunError(f"{run} {'is not a folder' if run.exists() else 'does not exist'}")
     again = f"write it again with 'fractalgen evaluate {run}'"
     try:
         data = json.loads(

@@ -25,7 +25,7 @@ from fractalgen.experiments.state import (
     look,
     placed,
 )
-from fractalgen.experiments.variant import Variant
+from fractalgen.experiments.variant import parse_all
 from fractalgen.files.lock import locked
 from fractalgen.training.datasets import DATASETS, load_data
 
@@ -73,7 +73,7 @@ def train_and_compare(
     ----------
     methods : sequence of str
         Methods with their options, such as ``"ipmix:jsd=false"``; see
-        `fractalgen.experiments.variant.Variant.parse`.
+        `fractalgen.experiments.variant.Variant.parse`. ``"all"`` stands for every method.
     dataset, model : str or sequence of str
         Data sets and networks; a model of None is the data set's own.
     seeds : sequence of int
@@ -104,7 +104,7 @@ def train_and_compare(
     """
     shown = find_metrics(metrics)
     grid = Grid(
-        tuple(Variant.parse(text) for text in methods),
+        parse_all(methods),
         (dataset,) if isinstance(dataset, str) else tuple(dataset),
         (model,) if model is None or isinstance(model, str) else tuple(model),
         tuple(seeds),

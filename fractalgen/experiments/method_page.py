@@ -20,7 +20,7 @@ from fractalgen.augment.figure_page import MARGIN, Page
 from fractalgen.bank.few import FewImages, few_images
 from fractalgen.bank.source import as_place
 from fractalgen.errors import ArgumentError, ImageError, RunUsageError
-from fractalgen.experiments.variant import Variant
+from fractalgen.experiments.variant import ALL, parse_all
 from fractalgen.images.crops import read_square
 from fractalgen.methods import METHODS, find_method
 from fractalgen.methods.method import Batch, Method
@@ -69,8 +69,8 @@ def show_methods(
         mirrored, so that methods that mix two images have a partner for it.
     methods : sequence of str, optional
         Methods with their options, such as ``"ipmix:k=4"`` or ``"augmix+cutmix"``; see
-        `fractalgen.experiments.variant.Variant.parse`. By default all that change images without
-        the help of a network.
+        `fractalgen.experiments.variant.Variant.parse`. By default ``"all"``, which stands for all
+        that change images without the help of a network.
     mixing_set : path or URL
         A mixing set or any folder of images; eight of them are mixed with. It is not opened unless
         one of the methods needs it.
@@ -97,7 +97,7 @@ def show_methods(
     seed = whole_number("seed", seed, 0, (1 << 64) - COLUMNS)
     if not 1 <= len(photos) <= COLUMNS:
         raise ArgumentError(f"there must be 1 to {COLUMNS} photos, not {len(photos)}")
-    chosen = _methods(shown_methods() if methods is None else methods, size)
+    chosen = _methods([ALL] if methods is None else methods, size)
     partners = None
     if any(method.uses_set for _, method in chosen):
         partners = few_images(as_place("mixing_set", mixing_set), COLUMNS, size * 8 // 7, seed)
@@ -127,8 +127,7 @@ def _methods(texts: Sequence[str], size: int) -> list[tuple[str, Method]]:
     if isinstance(texts, str) or not texts:
         raise RunUsageError(f"methods must be a list of names, not {shown(texts)}")
     found = []
-    for text in texts:
-        variant = Variant.parse(text)
+    for variant in parse_all(texts, shown_methods()):
         kind = find_method(variant.method)
         reason = _why_not(kind)
         if reason:
@@ -139,7 +138,9 @@ def _methods(texts: Sequence[str], size: int) -> list[tuple[str, Method]]:
         own = {field.name for field in dataclasses.fields(kind)}
         alien = [name for name, _ in variant.options if name not in own and name != "recipe"]
         if alien:
-            raise RunUsageError(f"'{text}': {alien[0]} does not change the images; leave it out")
+            raise RunUsageError(
+                f"'{variant.label}': {alien[0]} does not change the images; leave it out"
+            )
         config = variant.config({"dataset": _LARGE if size >= _IMAGENET_FROM else _SMALL})
         found.append((variant.label, config.method))
     return found

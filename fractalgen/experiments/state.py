@@ -18,7 +18,7 @@ from fractalgen.experiments.grid import Experiment
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import Config, differing_keys
 from fractalgen.training.models.weights import recorded_weights
-from fractalgen.training.run import RunFolder, versions_of
+from fractalgen.training.run_folder import RunFolder, versions_of
 
 __all__ = ["Decision", "Found", "Step", "decide", "digest_of", "look", "placed"]
 

@@ -8,16 +8,18 @@ import hashlib
 import inspect
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fractalgen.errors import RunUsageError
-from fractalgen.methods import find_method
+from fractalgen.methods import METHODS, find_method
 from fractalgen.registry import nearest
 from fractalgen.training.config import Config, configure
 
-__all__ = ["Variant", "slug"]
+__all__ = ["ALL", "Variant", "parse_all", "slug"]
+
+ALL = "all"
 
 _FIXED = ("dataset", "model", "method", "seed", "weights", "options")
 _MAX_SLUG = 60
@@ -103,6 +105,14 @@ class Variant:
             if not self.options:
                 raise
             raise RunUsageError(f"{self.text}: {error}") from None
+
+
+def parse_all(texts: Iterable[str], methods: Iterable[str] = METHODS) -> tuple[Variant, ...]:
+    """Read several variants; ``all`` stands for every method, or for those in `methods`."""
+    found: list[Variant] = []
+    for text in texts:
+        found += map(Variant.parse, methods if text.strip() == ALL else [text])
+    return tuple(found)
 
 
 def _value(text: str, hint: str) -> Any:

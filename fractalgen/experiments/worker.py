@@ -48,7 +48,7 @@ def work(job: Mapping[str, Any], tell: _Tell) -> None:
     from fractalgen.evaluation.evaluate import evaluate
     from fractalgen.training.config import Config
     from fractalgen.training.hardware import Hardware, accelerator_for
-    from fractalgen.training.loop import Callbacks
+    from fractalgen.training.progress import Callbacks
     from fractalgen.training.train import train
 
     config, folder = Config.from_json(job["config"]), Path(job["folder"])

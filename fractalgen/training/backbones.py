@@ -21,7 +21,7 @@ from fractalgen.families.feature_vis.published import model_names
 from fractalgen.registry import nearest
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.models import create_model, find_model
-from fractalgen.training.run import RunFolder
+from fractalgen.training.run_folder import RunFolder
 
 __all__ = ["open_run", "open_timm", "open_torchvision"]
 

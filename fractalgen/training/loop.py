@@ -8,7 +8,6 @@ import importlib.util
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from fractalgen.errors import RunError
-from fractalgen.methods.method import Batch, Views
+from fractalgen.methods.method import Batch
 from fractalgen.seeding import rng_for
 from fractalgen.torch.datasets import level_tensor, normalized
 from fractalgen.training.average import WeightAverage
@@ -30,66 +29,14 @@ from fractalgen.training.checkpoints import (
 from fractalgen.training.config import Config
 from fractalgen.training.datasets.data_set import ImageData
 from fractalgen.training.hardware import described
-from fractalgen.training.run import EpochRecord, RunFolder
+from fractalgen.training.job import Job
+from fractalgen.training.progress import Callbacks, Meter, StepReport
+from fractalgen.training.run_folder import EpochRecord, RunFolder
 
-__all__ = ["Callbacks", "Job", "StepReport", "cosine_rate", "train_epoch", "train_epochs"]
+__all__ = ["cosine_rate", "train_epoch", "train_epochs"]
 
 _MIN_TEST_BATCH = 256
 _STEPS_BETWEEN_READS = 10  # rarely, because reading the loss waits for the device
-
-
-def _ignore(*_: Any) -> None:
-    """Do nothing."""
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """A run's progress, with the figures of the current epoch so far."""
-
-    epoch: int
-    step: int
-    n_steps: int
-    loss: float
-    accuracy: float
-    images_per_second: float
-    augmentation_share: float
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """Functions that are called as a run progresses, only in the main process.
-
-    Attributes
-    ----------
-    fetching : callable
-        Called with the number of bytes downloaded and the total, or None if it is unknown.
-    step : callable
-        Called every few steps with a `StepReport`.
-    epoch : callable
-        Called after every epoch with its `EpochRecord`.
-    note : callable
-        Called with a line of text for the user.
-    """
-
-    fetching: Callable[[int, int | None], None] = _ignore
-    step: Callable[[StepReport], None] = _ignore
-    epoch: Callable[[EpochRecord], None] = _ignore
-    note: Callable[[str], None] = _ignore
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything that a run needs before its first step, checked and open.
-
-    In `config` a digest of the initial weights replaces their name. Training changes the weights of
-    `network`. `set_digest` is the digest of the mixing set's images.
-    """
-
-    config: Config
-    data: ImageData
-    network: nn.Module
-    views: Views
-    set_digest: str | None
 
 
 def train_epochs(
@@ -186,7 +133,7 @@ def train_epoch(
     loader: BatchLoader,
     accelerator: Accelerator,
     data: ImageData,
-    on_step: Callable[[StepReport], None] = _ignore,
+    on_step: Callable[[StepReport], None] = lambda _: None,
     average: WeightAverage | None = None,
 ) -> dict[str, float]:
     """Train for one epoch, counted from 0; RunError if the loss is not finite.
@@ -196,7 +143,7 @@ def train_epoch(
     """
     model.train()
     method, n_steps = config.method, len(loader)
-    meter = _Meter(epoch, n_steps, accelerator.num_processes)
+    meter = Meter(epoch, n_steps, accelerator.num_processes)
     rate = config.learning_rate
     for step, (views, labels) in enumerate(meter.timed(loader)):
         total_step = epoch * n_steps + step
@@ -244,59 +191,6 @@ def cosine_rate(step: int, n_steps: int, peak: float, final: float) -> float:
     restarts", ICLR 2017, without the restarts.
     """
     return final + (peak - final) * (1 + math.cos(math.pi * step / n_steps)) / 2
-
-
-class _Meter:
-    """Loss, accuracy and speed in an epoch so far.
-
-    They are rarely read from the device, because reading waits for it.
-    """
-
-    def __init__(self, epoch: int, n_steps: int, n_processes: int) -> None:
-        self._place = f"of {n_steps:,} in epoch {epoch + 1}"
-        self._n_processes = n_processes
-        self._unread: list[torch.Tensor] = []
-        self._n_read = 0
-        self._waited = 0.0
-        self.started = time.perf_counter()
-        self.loss = 0.0
-        self.n_right = 0
-        self.n_images = 0
-
-    def timed(self, loader: BatchLoader) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield the batches, and add up the time spent waiting for them."""
-        requested = time.perf_counter()
-        for batch in loader:
-            self._waited += time.perf_counter() - requested
-            yield batch
-            requested = time.perf_counter()
-
-    def speed(self) -> dict[str, float]:
-        """Return the images per second of all processes, and the share of time spent waiting."""
-        seconds = time.perf_counter() - self.started
-        return {
-            "images_per_second": self.n_images * self._n_processes / seconds,
-            "augmentation_share": self._waited / seconds,
-        }
-
-    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        n_right = (logits.detach().argmax(dim=1) == labels).sum()
-        self._unread.append(torch.stack([loss.detach(), n_right.to(loss.dtype)]))
-        self.n_images += len(labels)
-
-    def read(self, rate: float) -> None:
-        """Update the sums; RunError if a loss was not finite."""
-        for loss, n_right in torch.stack(self._unread).tolist():
-            self._n_read += 1
-            if not math.isfinite(loss):
-                raise RunError(
-                    f"the loss became {loss} at step {self._n_read:,} {self._place} (learning "
-                    f"rate {rate:.3g}); the checkpoint of the previous epoch is kept. A smaller "
-                    "--learning-rate may help"
-                )
-            self.loss += loss
-            self.n_right += int(n_right)
-        self._unread.clear()
 
 
 def _measure_error(

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fractalgen.augment.figure import clear_plan, figure, step_in_words
+from fractalgen.augment.clear_plan import clear_plan, step_in_words
+from fractalgen.augment.figure import figure
 from fractalgen.augment.figure_page import GAP, TILE, Page, column_left
 from fractalgen.augment.image_ops import apply_image_op
 from tests.augment.conftest import smooth_images

@@ -15,7 +15,7 @@ if importlib.util.find_spec("torch") is None:
 
 import torch
 
-from fractalgen.cli.options import of_fields
+from fractalgen.cli.field_options import of_fields
 from fractalgen.cli.train_with_set import train_with_set
 from fractalgen.methods.method import Batch, Method
 from fractalgen.torch.datasets import normalized

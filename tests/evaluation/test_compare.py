@@ -287,7 +287,13 @@ def test_command_prints_json(run, tmp_path):
     ("arguments", "code", "says"),
     [
         (["a", "nowhere"], 1, "nowhere does not exist"),
-        (["a", "empty"], 1, "empty has no metrics.json; measure it first with"),
+        (["a", "new"], 1, "new has no metrics.json; measure it first with"),
+        (
+            ["empty"],
+            2,
+            "empty is not a run; give the folders that 'fractalgen train-with-set' wrote",
+        ),
+        (["empty", "a/report.html"], 2, "none of these is a run"),
         (["a", "./a"], 2, "a is given more than once"),
         (["a", "--json", "--markdown"], 2, "cannot be combined"),
         ([], 2, "give the folders of the runs to compare, or --methods or --preset"),
@@ -296,11 +302,40 @@ def test_command_prints_json(run, tmp_path):
 )
 def test_command_fails_in_words(run, tmp_path, arguments, code, says):
     write(tmp_path / "a", full_results())
+    (tmp_path / "a/report.html").touch()
     (tmp_path / "empty").mkdir()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/run.json").touch()
     result = run("compare", *arguments)
     assert result.exit_code == code
     assert says in result.stderr
     assert result.stdout == ""
+
+
+def test_command_compares_the_runs_among_what_a_pattern_finds(run, tmp_path):
+    write(tmp_path / "runs/a", full_results())
+    write(tmp_path / "runs/b", full_results(method="vanilla"))
+    assert run("compare", "runs/a", "runs/b", "--out", "runs").exit_code == 0  # a user may do that
+    found = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "runs").iterdir())
+    result = run("compare", *found, "--json")
+    assert result.exit_code == 0
+    assert [column["runs"] for column in json.loads(result.stdout)["columns"]] == [
+        found[:1],
+        found[1:2],
+    ]
+    assert "not runs: runs/comparison.csv, runs/comparison.html" in result.stderr
+    assert run("compare", *found, "--quiet").stderr == ""
+
+
+@pytest.mark.parametrize(
+    "given", [["comparison"], ["comparison/comparison.csv", "comparison/runs"]]
+)
+def test_command_says_where_the_runs_of_a_comparison_are(run, tmp_path, given):
+    write(tmp_path / "comparison/runs/a", full_results())
+    (tmp_path / "comparison/comparison.csv").touch()
+    result = run("compare", *given)
+    assert result.exit_code == 2
+    assert "'fractalgen compare comparison/runs/*' compares the runs in" in result.stderr
 
 
 def test_command_writes_other_signs_where_the_output_has_none(tmp_path):

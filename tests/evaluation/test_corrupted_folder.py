@@ -55,15 +55,21 @@ def test_arrays_are_read_as_published_ones(tmp_path):
         np.testing.assert_array_equal(labels, np.tile(LABELS, 5))
 
 
-def test_a_folder_of_a_limit_is_read_with_the_same_limit(tmp_path):
-    write_corruptions(data_set(), tmp_path / "out", COMMON, limit=4, seed=3)
+@pytest.mark.parametrize("layout", ["cifar-c", "imagenet-c"])
+def test_a_folder_of_a_limit_is_read_with_the_same_limit(tmp_path, layout):
     chosen = choose_images(6, 4, 3)
-    (first, *_) = read_corruptions(tmp_path / "out", LABELS, 32, CLASSES, chosen)
-    images, labels = (np.concatenate(all_) for all_ in zip(*first.batches(3), strict=True))
-    np.testing.assert_array_equal(images[:4], corrupted(IMAGES[chosen], chosen, first.name, 1, 3))
-    np.testing.assert_array_equal(labels, np.tile(LABELS[chosen], 5))
+    files = {"layout": layout} | ({"image_format": "png"} if layout == "imagenet-c" else {})
+    write_corruptions(data_set(), tmp_path / "part", COMMON, limit=4, seed=3, **files)
+    write_corruptions(data_set(), tmp_path / "whole", COMMON, seed=3, **files)
+    expected = corrupted(IMAGES[chosen], chosen, CORRUPTIONS[0], 1, 3)
+    for folder in ("part", "whole"):
+        (first, *_) = read_corruptions(tmp_path / folder, LABELS, 32, CLASSES, chosen)
+        images, labels = (np.concatenate(all_) for all_ in zip(*first.batches(3), strict=True))
+        order = np.arange(4) if layout == "cifar-c" else np.argsort(LABELS[chosen], kind="stable")
+        np.testing.assert_array_equal(images[:4], expected[order])
+        np.testing.assert_array_equal(labels, np.tile(LABELS[chosen][order], 5))
     with pytest.raises(RunError, match="evaluate without --limit"):
-        read_corruptions(tmp_path / "out", LABELS, 32, CLASSES, chosen[:3])
+        read_corruptions(tmp_path / "part", LABELS, 32, CLASSES, chosen[:3])
 
 
 def test_image_files_are_read_as_published_ones(photos, tmp_path, run):
@@ -94,7 +100,7 @@ def test_many_images_are_corrupted_like_few_which_are_decoded_once(
     data = load_data(f"folder:{photos}", data_dir=tmp_path, image_size=32)
     chosen = {"names": ("shot_noise", "contrast"), "image_format": "png", "limit": 4}
     write_corruptions(data, tmp_path / "few", COMMON, **chosen)
-    monkeypatch.setattr("fractalgen.evaluation.corruptions.corrupted_folder._MAX_KEPT_BYTES", 0)
+    monkeypatch.setattr("fractalgen.evaluation.corruptions.layouts._MAX_KEPT_BYTES", 0)
     write_corruptions(data, tmp_path / "many", COMMON, **chosen)
     assert tree(tmp_path / "few") == tree(tmp_path / "many")
 

@@ -15,7 +15,7 @@ from fractalgen.evaluation.metrics_file import read_results
 from fractalgen.training.checkpoints import Checkpoint, write_checkpoint
 from fractalgen.training.config import configure
 from fractalgen.training.models import create_model
-from fractalgen.training.run import RunFile, RunFolder
+from fractalgen.training.run_folder import RunFile, RunFolder
 from tests.cli.conftest import run as run  # the fixture
 
 QUICK = ("--corruptions", "none", "--perturbations", "none", "--pgd-steps", "0", "--ood", "noise")

@@ -5,9 +5,12 @@ from PIL import Image
 from torch import nn
 
 from fractalgen.errors import BankError, RunError, RunUsageError
+from fractalgen.evaluation.feature_plot import draw_legend, project
 from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
-from fractalgen.evaluation.inspect import inspect, project
+from fractalgen.evaluation.inspect import inspect
+from fractalgen.seeding import rng_for
 from fractalgen.training.models import MODELS, create_model
+from fractalgen.training.run import load_run
 from fractalgen.training.train import train
 from tests.cli.conftest import run as run  # the fixture
 
@@ -88,16 +91,44 @@ def test_files_of_the_command(run, tmp_path, digits):
     written = [digits / "cam.png", digits / "tsne.png", "page/inspection.html"]
     assert result.stdout.split() == list(map(str, written))
     with Image.open(digits / "tsne.png") as dots:
-        colors = {color for _, color in dots.getcolors(10**6)}
-        assert dots.size == (900, 900)
-    assert len(colors) > 10
+        places, legend = np.split(np.asarray(dots), [900], axis=1)
+        assert dots.height == 900
+    # The dots are in the legend's colours, of which each class has one.
+    colors = clear_colors(legend)
+    assert len(colors) == 10
+    assert clear_colors(places) == colors
     with Image.open(digits / "cam.png") as cam:
         assert cam.width == 6 * 120 - 8
+        reds = np.asarray(cam)[2 * 120 - 8 : 2 * 120 + 14] @ [1, -1, 0] > 100
+    # The captions of the first row, in red where the network is wrong.
+    trained = load_run(digits)
+    chosen = np.sort(rng_for(0, "inspected images", 0).permutation(len(trained.data.test))[:8])[:6]
+    with torch.inference_mode():
+        logits = trained.model(trained.preprocess(trained.data.test.for_testing(chosen)))
+    wrong = logits.argmax(1).numpy() != trained.data.test.labels[chosen]
+    assert [reds[:, 120 * k : 120 * k + 112].any() for k in range(6)] == wrong.tolist()
     page = (tmp_path / "page/inspection.html").read_text()
     assert page.count("data:image/png") == 2
     again = (digits / "tsne.png").read_bytes()
     inspect([digits], limit=40, cam=False)
     assert (digits / "tsne.png").read_bytes() == again
+
+
+def clear_colors(pixels):
+    """The colours within dots: no shades of grey, and the same above and to the left of a pixel."""
+    alike = (pixels[1:-1, 1:-1] == pixels[:-2, 1:-1]) & (pixels[1:-1, 1:-1] == pixels[1:-1, :-2])
+    found = pixels[1:-1, 1:-1][alike.all(axis=2)]
+    return set(map(tuple, found[np.ptp(found, axis=1) > 20].tolist()))
+
+
+def test_a_legend_of_many_classes_names_some_of_all_colours():
+    few, many = (draw_legend([f"class {k}" for k in range(n)], 900) for n in (20, 200))
+    assert len(clear_colors(few)) == len(clear_colors(many)) == 20
+    # Where the last line says that there are more.
+    assert [(picture[785:] < 200).any() for picture in (few, many)] == [False, True]
+    strange = draw_legend(["x" * 500, "jalape\u00f1o", ""], 200)
+    assert strange.shape[0] == 200
+    assert strange.shape[1] < 400
 
 
 def test_images_of_a_folder_for_grad_cam(digits, tmp_path):
@@ -106,7 +137,10 @@ def test_images_of_a_folder_for_grad_cam(digits, tmp_path):
     inspect([digits], tsne=False, cam_folder=tmp_path, n_cam=3, out=tmp_path / "out")
     with Image.open(digits / "cam.png") as cam:
         pixels = np.asarray(cam)
-    assert pixels.shape == (2 * 120 - 8, 3 * 120 - 8, 3)
+    assert pixels.shape == (2 * 120 - 8 + 22, 3 * 120 - 8, 3)
+    captions = pixels[2 * 120 - 8 :]
+    assert captions.min() < 100
+    assert not clear_colors(captions)  # no red, because it is not known what is right
     assert {tuple(pixels[50, x]) for x in (50, 170, 290)} == {
         (255, 0, 0),
         (0, 255, 0),

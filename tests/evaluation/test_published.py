@@ -245,9 +245,10 @@ def test_imagenet_c(tmp_path, in_groups):
     assert images.shape == (N, SIZE, SIZE, 3)
     assert images[:, 0, 0, 0].tolist() == [50, 51, 60, 61, 70, 71]
     assert labels.tolist() == [0, 0, 1, 1, 2, 2]
-    images, labels = everything(read(tmp_path, indices=[0, 3])[0], 1)
-    assert images[:, 0, 0, 0].tolist() == [0, 11]
-    assert labels.tolist() == [0, 1]
+    # Among the test images, the cats are the first and the fourth; among the files, they lead.
+    images, labels = everything(read(tmp_path, indices=[2, 3])[0], 1)
+    assert images[:, 0, 0, 0].tolist() == [1, 20]
+    assert labels.tolist() == [0, 2]
 
 
 def test_imagenet_c_bar_has_other_names_for_severities(tmp_path):
@@ -295,6 +296,9 @@ def test_a_part_of_folders_that_are_not_the_whole_test_set_is_refused(tmp_path):
     write_folders(tmp_path)
     with pytest.raises(RunError, match="has 6 images, but the test set has 7"):
         read_corruptions(tmp_path, np.zeros(7, np.int64), SIZE, CLASSES, [0])
+    others = np.array([0, 0, 0, 1, 1, 2])
+    with pytest.raises(RunError, match="other numbers of images of some classes"):
+        read_corruptions(tmp_path, others, SIZE, CLASSES, [0])
 
 
 def test_folders_are_in_the_order_of_the_test_images(tmp_path):

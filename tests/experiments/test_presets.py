@@ -101,6 +101,7 @@ def test_what_no_metric_shows_is_skipped():
         (["--preset", "tabel8"], "did you mean 'table8'?"),
         (["--preset", "table8", "--dataset", "digits"], "build-set sets/rcdb --recipe rcdb"),
         (["--methods", "ipmx"], "did you mean 'ipmix'?"),
+        (["--methods", "all,co-mixup"], "the method 'co-mixup' is given twice"),
         (["--methods", "vanilla", "--metrics", "mcee"], "did you mean 'mce'?"),
         (["--methods", "vanilla", "--seeds", "0,x"], "must be whole numbers such as 0,1,2"),
         (["--methods", "vanilla", "--model", "resnet8"], "did you mean 'resnet-8'?"),

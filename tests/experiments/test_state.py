@@ -5,7 +5,7 @@ import pytest
 from fractalgen.experiments.grid import Grid
 from fractalgen.experiments.state import Found, Step, decide, look, placed
 from fractalgen.experiments.variant import Variant
-from fractalgen.training.run import RunFile, RunFolder
+from fractalgen.training.run_folder import RunFile, RunFolder
 from tests.evaluation.example_results import clean_results
 
 (EXPERIMENT,) = Grid(

@@ -1,7 +1,9 @@
 import pytest
 
 from fractalgen.errors import RunUsageError
-from fractalgen.experiments.variant import Variant, slug
+from fractalgen.experiments.variant import Variant, parse_all, slug
+from fractalgen.methods import METHODS
+from fractalgen.training.datasets import DATASETS
 
 
 def test_values_have_the_types_of_the_options():
@@ -42,6 +44,13 @@ def test_errors_name_the_variant(text, says):
     with pytest.raises(RunUsageError) as error:
         Variant.parse(text).config({"dataset": "digits"})
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize("dataset", [*DATASETS, "folder:photos"])
+def test_all_stands_for_every_method_on_every_data_set(dataset):
+    *every, other = parse_all(["all", "ipmix:jsd=false"])
+    assert [variant.config({"dataset": dataset}).method.name for variant in every] == [*METHODS]
+    assert other.label == "ipmix:jsd=false"
 
 
 def test_parts_of_file_names():

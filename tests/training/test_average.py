@@ -6,8 +6,9 @@ import torch
 from fractalgen.training.average import WeightAverage
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import configure
-from fractalgen.training.loop import Callbacks
-from fractalgen.training.run import RunFolder, load_run
+from fractalgen.training.progress import Callbacks
+from fractalgen.training.run import load_run
+from fractalgen.training.run_folder import RunFolder
 from fractalgen.training.train import train
 
 

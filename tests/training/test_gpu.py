@@ -15,9 +15,9 @@ from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import configure
 from fractalgen.training.datasets import load_data
-from fractalgen.training.loop import Callbacks
 from fractalgen.training.models import MODELS, ModelEntry
-from fractalgen.training.run import RunFolder
+from fractalgen.training.progress import Callbacks
+from fractalgen.training.run_folder import RunFolder
 from fractalgen.training.train import train
 
 GPU = (

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fractalgen.training.checkpoints import read_checkpoint
-from fractalgen.training.run import RunFolder
+from fractalgen.training.run_folder import RunFolder
 from tests.training.small_network import main
 
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from fractalgen.cli import cli
-from fractalgen.training.run import RunFolder, load_run
+from fractalgen.training.run import load_run
+from fractalgen.training.run_folder import RunFolder
 from tests.bank.sharded_sets import in_shards
 from tests.mixing_set.small_sets import names_in
 

@@ -22,9 +22,10 @@ from fractalgen.training import hardware
 from fractalgen.training.checkpoints import read_checkpoint
 from fractalgen.training.config import configure
 from fractalgen.training.hardware import saved_bytes
-from fractalgen.training.loop import Callbacks
 from fractalgen.training.models import MODELS, ModelEntry
-from fractalgen.training.run import RunFolder, load_run
+from fractalgen.training.progress import Callbacks
+from fractalgen.training.run import load_run
+from fractalgen.training.run_folder import RunFolder
 from fractalgen.training.train import train
 
 COMMON = {"image_size": 8, "batch_size": 128}

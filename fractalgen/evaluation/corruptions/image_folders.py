@@ -76,27 +76,31 @@ def read_image_folders(
     folders: Mapping[str, Path],
     size: int,
     classes: Sequence[str],
-    n_test: int,
+    labels: NDArray[np.int64],
     indices: Sequence[int] | NDArray[np.int64] | None,
 ) -> tuple[CorruptionFolder, ...]:
     """Read the test images in the folders of some corruptions, ``severity/class/image``.
 
     The severities are five folders with numeric names; for C-bar these are not 1 to 5. `classes`
-    are the names of the classes' folders, by label; some can be missing. RunError if a severity or
-    images are missing, a class is unknown, or there are not `n_test` images to select from.
+    are the names of the classes' folders, by label; some can be missing. `labels` are those of the
+    test set. With `indices`, only these test images are read; folders that have just as many images
+    of each class are read whole. RunError if a severity or images are missing, a class is unknown,
+    or the images are neither those at `indices` nor the whole test set.
     """
     try:
         severities = {name: _severities(folder) for name, folder in folders.items()}
         lists = _listed([path for paths in severities.values() for path in paths], classes)
     except OSError as error:
         raise RunError(f"{error.filename} cannot be read: {error.strerror or error}") from None
-    _check_counts(lists, None if indices is None else n_test)
+    _check_counts(lists)
     if indices is not None:
-        chosen = np.asarray(indices, np.int64)
-        lists = {
-            path: ImageList(images.names[chosen], images.labels[chosen])
-            for path, images in lists.items()
-        }
+        order = _by_class(labels, classes)
+        chosen = order[np.isin(order, indices)]
+        for path, images in lists.items():
+            if not np.array_equal(images.labels, labels[chosen]):  # not only the chosen images
+                _check_whole(path, images, labels[order])
+                places = np.flatnonzero(np.isin(order, chosen))
+                lists[path] = ImageList(images.names[places], images.labels[places])
     return tuple(
         CorruptionFolder(name, paths, tuple(lists[path] for path in paths), size)
         for name, paths in severities.items()
@@ -130,8 +134,15 @@ def _images_in(folder: Path) -> list[str]:
         ]
 
 
-def _check_counts(lists: dict[Path, ImageList], n_test: int | None) -> None:
-    """Check that all folders have the same number of images, or that of the test set if given."""
+def _by_class(labels: NDArray[np.int64], classes: Sequence[str]) -> NDArray[np.int64]:
+    """Return the indices of the test images in the order of their files' names."""
+    rank = np.empty(len(classes), np.int64)
+    rank[sorted(range(len(classes)), key=lambda label: f"{classes[label]}/")] = range(len(classes))
+    return np.argsort(rank[labels], kind="stable")
+
+
+def _check_counts(lists: dict[Path, ImageList]) -> None:
+    """Check that all folders have the same number of images."""
     counts = {path: len(images.names) for path, images in lists.items()}
     fullest = max(counts, key=lambda path: counts[path])
     for path, n in counts.items():
@@ -141,11 +152,20 @@ def _check_counts(lists: dict[Path, ImageList], n_test: int | None) -> None:
             raise RunError(
                 f"{path} has {n} images, but {fullest} has {counts[fullest]}; download it again"
             )
-        if n_test is not None and n != n_test:
-            raise RunError(
-                f"{path} has {n} images, but the test set has {n_test}, so no subset can be "
-                "selected; evaluate without --limit"
-            )
+
+
+def _check_whole(path: Path, images: ImageList, labels: NDArray[np.int64]) -> None:
+    """Check that a folder has the whole test set, from which images can be selected."""
+    if len(images.names) != len(labels):
+        raise RunError(
+            f"{path} has {len(images.names)} images, but the test set has {len(labels)}, so no "
+            "subset can be selected; evaluate without --limit"
+        )
+    if np.any(images.labels != labels):
+        raise RunError(
+            f"{path} has other numbers of images of some classes than the test set, so no subset "
+            "can be selected; evaluate without --limit"
+        )
 
 
 def _severities(folder: Path) -> tuple[Path, ...]:

@@ -103,7 +103,7 @@ def read_corruptions(
     if not files:
         folders = corruption_folders(folder)
         requested = {name: folders[name] for name in _choose_names(folder, folders)}
-        return read_image_folders(requested, size, classes, len(labels), indices)
+        return read_image_folders(requested, size, classes, labels, indices)
     all_labels = _labels(folder / f"{_LABELS}.npy", labels, len(classes))
     found = []
     for name in _choose_names(folder, [name for name in files if name != _LABELS]):

@@ -28,7 +28,7 @@ from fractalgen.seeding import rng_for, seed_for
 
 if TYPE_CHECKING:
     from fractalgen.evaluation.evaluated_model import EvaluatedModel
-    from fractalgen.training.run import EpochRecord
+    from fractalgen.training.run_folder import EpochRecord
 
 __all__ = ["Mistake", "Samples", "TrainingImage", "environment", "page", "samples_for", "scale_top"]
 

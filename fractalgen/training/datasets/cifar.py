@@ -32,7 +32,7 @@ def _load(
     kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[data_set.name]
     parts = _read(kind, data_dir)
     if parts is None:
-        _fetch_and_unpack(data_set.name, kind, data_dir, progress)
+        _fetch_and_unpack(kind, data_dir, progress)
         parts = _read(kind, data_dir)
     if parts is None:
         raise RunError(
@@ -59,7 +59,7 @@ def _read(kind: Any, data_dir: Path) -> tuple[Any, Any] | None:
     return None
 
 
-def _fetch_and_unpack(name: str, kind: Any, data_dir: Path, progress: Progress | None) -> None:
+def _fetch_and_unpack(kind: Any, data_dir: Path, progress: Progress | None) -> None:
     import tarfile
 
     folder = data_dir / kind.base_folder

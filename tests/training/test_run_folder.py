@@ -2,7 +2,7 @@ import pytest
 
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.training.config import configure, default_run_folder
-from fractalgen.training.run import EpochRecord, RunFile, RunFolder
+from fractalgen.training.run_folder import EpochRecord, RunFile, RunFolder
 
 
 def run_file(digest="d" * 32, data="e" * 32, **given):
