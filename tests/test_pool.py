@@ -1,3 +1,6 @@
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -87,3 +90,38 @@ def test_when_the_pool_ends_with_an_error_nothing_is_still_at_work(monkeypatch):
         begin_and_fail()
     assert 0 < len(begun) <= 3
     assert sorted(begun) == sorted(ended)
+
+
+_INTERRUPTED = """
+import os, random, signal, time
+from fractalgen.pool import OrderedPool
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+chance, n_interrupted = random.Random(0), 0
+for _ in range(200):
+    begun, ended = [], []
+
+    def work(task, stopping):
+        begun.append(task)
+        time.sleep(0.003)
+        ended.append(task)
+
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 1e-3))
+        with OrderedPool(work, 4) as pool:
+            list(pool.map(range(20)))
+        time.sleep(0.1)  # where the interpreter swallowed it, or its threads began late
+    except (KeyboardInterrupt, RuntimeError):  # "release unlocked lock", in one of Python's
+        n_interrupted += 1
+        assert sorted(begun) == sorted(ended)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+assert n_interrupted > 100
+os._exit(0)  # like the command line: Python may have left a lock behind, for which threads wait
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+def test_after_a_ctrl_c_at_any_moment_nothing_is_still_at_work():
+    command = [sys.executable, "-c", _INTERRUPTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
