@@ -20,6 +20,7 @@ from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.shard_store import ShardStore
 from tests.mixing_set.engines.faulty_tasks import (
+    PATIENCE,
     POISONED,
     FaultyEngine,
     register_poisoned,
@@ -39,6 +40,13 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A busy machine may take longer than people wait."""
+    for module, name in PATIENCE:
+        monkeypatch.setattr(module, name, 300)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """A head without CPUs, and two nodes with one each."""
@@ -46,16 +54,21 @@ def cluster():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # What else the machine does with its memory and its disk is no reason to end tasks.
+        patch.setenv("RAY_memory_monitor_refresh_ms", "0")
+        patch.setenv("RAY_local_fs_capacity_threshold", "1")
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
         store = {"object_store_memory": 80 << 20}
         cluster = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 0, "include_dashboard": False, **store},
         )
-        for _ in range(2):
-            cluster.add_node(num_cpus=1, **store)
-        yield cluster
-        cluster.shutdown()
+        try:
+            for _ in range(2):
+                cluster.add_node(num_cpus=1, **store)
+            yield cluster
+        finally:
+            cluster.shutdown()
 
 
 @pytest.fixture
@@ -158,8 +171,10 @@ import sys
 from pathlib import Path
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.engines.ray_cluster import RayEngine
-from tests.mixing_set.engines.faulty_tasks import FaultyEngine
+from tests.mixing_set.engines.faulty_tasks import PATIENCE, FaultyEngine
 from tests.mixing_set.small_sets import ifs_recipe
+for module, name in PATIENCE:
+    setattr(module, name, 300)
 out, address, events, n, shard_size = sys.argv[1:]
 engine = FaultyEngine(RayEngine(address), "pause", Path(events))
 build(ifs_recipe(int(n)), out, shard_size=int(shard_size) or None, engine=engine)
