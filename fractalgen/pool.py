@@ -138,6 +138,9 @@ class OrderedPool(Generic[T, R]):
         self._ahead = tasks_ahead * workers
         self._stopping = threading.Event()
         self._pending: deque[concurrent.futures.Future[R]] = deque()
+        # Not the pending ones: a Ctrl-C may come when a task has begun and is not yet among them.
+        self._n_running = 0
+        self._changed = threading.Condition()
         self._executor = concurrent.futures.ThreadPoolExecutor(workers)
 
     def map(self, tasks: Iterable[T]) -> Iterator[R]:
@@ -164,13 +167,20 @@ class OrderedPool(Generic[T, R]):
         self._stopping.set()
         self._executor.shutdown(wait=error is None, cancel_futures=True)
         if error is not None:
-            running = [future for future in self._pending if not future.cancelled()]
-            concurrent.futures.wait(running, _GRACE_SECONDS)
+            with self._changed:
+                self._changed.wait_for(lambda: self._n_running == 0, _GRACE_SECONDS)
 
     def _run(self, task: T) -> R:
-        if self._stopping.is_set():
-            raise Stopped
-        return self._work(task, self._stopping)
+        with self._changed:
+            self._n_running += 1
+        try:
+            if self._stopping.is_set():
+                raise Stopped
+            return self._work(task, self._stopping)
+        finally:
+            with self._changed:
+                self._n_running -= 1
+                self._changed.notify_all()
 
     def _first(self) -> R:
         future = self._pending[0]

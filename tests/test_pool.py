@@ -1,3 +1,6 @@
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -66,7 +69,8 @@ def test_little_memory_means_few_workers(machine, monkeypatch):
     assert default_workers(16384) == 1
 
 
-def test_when_the_pool_ends_with_an_error_nothing_is_still_at_work():
+def test_when_the_pool_ends_with_an_error_nothing_is_still_at_work(monkeypatch):
+    monkeypatch.setattr(pool, "_GRACE_SECONDS", 300)  # on a busy machine
     begun, ended = [], []
 
     def work(task: int, stopping: threading.Event) -> int:
@@ -78,11 +82,46 @@ def test_when_the_pool_ends_with_an_error_nothing_is_still_at_work():
         return task
 
     def begin_and_fail():
-        with OrderedPool(work, 2) as pool:
-            assert next(pool.map(range(9))) == 0
+        with OrderedPool(work, 2) as workers:
+            assert next(workers.map(range(9))) == 0
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         begin_and_fail()
     assert 0 < len(begun) <= 3
     assert sorted(begun) == sorted(ended)
+
+
+_INTERRUPTED = """
+import os, random, signal, time
+from fractalgen.pool import OrderedPool
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+chance, n_interrupted = random.Random(0), 0
+for _ in range(200):
+    begun, ended = [], []
+
+    def work(task, stopping):
+        begun.append(task)
+        time.sleep(0.003)
+        ended.append(task)
+
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 1e-3))
+        with OrderedPool(work, 4) as pool:
+            list(pool.map(range(20)))
+        time.sleep(0.1)  # where the interpreter swallowed it, or its threads began late
+    except (KeyboardInterrupt, RuntimeError):  # "release unlocked lock", in one of Python's
+        n_interrupted += 1
+        assert sorted(begun) == sorted(ended)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+assert n_interrupted > 100
+os._exit(0)  # like the command line: Python may have left a lock behind, for which threads wait
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+def test_after_a_ctrl_c_at_any_moment_nothing_is_still_at_work():
+    command = [sys.executable, "-c", _INTERRUPTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr

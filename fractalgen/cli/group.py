@@ -26,6 +26,7 @@ INTERRUPTED = 130
 """The exit code after a Ctrl-C."""
 
 _PATIENCE_SECONDS = 2.0
+_MOMENT_SECONDS = 0.01
 
 COMMANDS = {
     "build-set": "build_set:build_set",
@@ -56,8 +57,12 @@ def catch_signals() -> None:
 
     A second one would interrupt the cleanup after the first. A signal that comes more than two
     seconds after the first ends the process at once.
+
+    What is raised in a destructor, or in a callback of the interpreter, is lost there. Then it is
+    raised again a moment later.
     """
     first: float | None = None
+    report = sys.unraisablehook
 
     def handle(_number: int, _frame: Any) -> None:
         nonlocal first
@@ -68,9 +73,20 @@ def catch_signals() -> None:
         if now - first > _PATIENCE_SECONDS:
             os._exit(INTERRUPTED)
 
+    def raise_again(lost: Any) -> None:
+        nonlocal first
+        if lost.exc_type is KeyboardInterrupt and hasattr(signal, "setitimer"):
+            first = None
+            signal.setitimer(signal.ITIMER_REAL, _MOMENT_SECONDS)
+        else:
+            report(lost)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as it is in a shell's background jobs
             signal.signal(number, handle)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, handle)
+    sys.unraisablehook = raise_again
 
 
 class Failure(click.ClickException):
@@ -122,6 +138,8 @@ class PlainCommand(click.Command):
             raise Failure(f"not enough memory; try a smaller {what} or fewer --workers") from None
         except Exception as error:
             failure = _in_words(error)
+            if failure is None and _follows_interruption(error):
+                raise Interrupted(_how_to_resume(KeyboardInterrupt(), ctx)) from None
             if failure is None:
                 raise
             raise failure from error
@@ -179,6 +197,17 @@ class CommandGroup(click.Group):
                 click.echo(f"Error: {error.strerror or error}", err=True)
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _follows_interruption(error: BaseException) -> bool:
+    """Whether a Ctrl-C came first, in the middle of what then could not be completed.
+
+    As in Python's own locks: "release unlocked lock".
+    """
+    cause = error.__context__
+    return cause is not None and (
+        isinstance(cause, KeyboardInterrupt) or _follows_interruption(cause)
+    )
 
 
 def _in_words(error: Exception) -> Failure | None:

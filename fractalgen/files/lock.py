@@ -13,12 +13,13 @@ from filelock import FileLock, Timeout
 from fractalgen.errors import NotRegularError, SetError
 from fractalgen.files.regular_file import check_no_links, require_regular
 
-__all__ = ["LOCK_FILE", "lock_for", "locked", "remove_lock"]
+__all__ = ["LOCK_FILE", "held", "lock_for", "locked", "remove_lock"]
 
 LOCK_FILE = ".fractalgen.lock"
 
 _PATIENCE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
+_SHORT_POLL_SECONDS = 0.002
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -100,13 +101,34 @@ def lock_for(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         lock.release()
 
 
-def _acquire(lock: FileLock, folder: Path, seconds: float) -> bool:
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Wait for a lock that others hold for moments, and hold it. Its file, `path`, stays.
+
+    On file systems without locks nothing is held.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    lock = FileLock(path, **_OPTIONS)
+    _acquire(lock, path.parent, -1, _SHORT_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(
+    lock: FileLock, folder: Path, seconds: float, poll_seconds: float = _POLL_SECONDS
+) -> bool:
     """Take a lock within some seconds, or without a limit if negative; return whether it is ours.
 
     Where there are no locks, act as if it were.
     """
     try:
-        lock.acquire(timeout=seconds, poll_interval=_POLL_SECONDS)
+        lock.acquire(timeout=seconds, poll_interval=poll_seconds)
     except Timeout:
         return False
     except NotImplementedError:  # an earlier release's sign for ENOSYS

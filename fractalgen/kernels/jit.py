@@ -10,9 +10,12 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 from numba.core.registry import cpu_target
+from numba.core.sigutils import normalize_signature
 
 from fractalgen.files.cache_folder import default_folder
+from fractalgen.files.lock import held
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,14 +86,33 @@ def _caching_in(folder: str | None) -> Iterator[None]:
         _config.CACHE_DIR = before
 
 
+class _Cache(FunctionCache):
+    """The cached code of a function, by the types of its arguments.
+
+    Numba lets a process name the file for one signature after another process's file for another
+    signature, if both save at once. From then on one of them runs the other's code, without an
+    error. So processes save in turn, and what is not of the wanted signature is compiled again.
+    """
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._impl.locator.ensure_cache_path()
+        with held(Path(self.cache_path) / "saving.lock"):
+            super().save_overload(sig, data)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = super().load_overload(sig, target_context)
+        wanted, _ = normalize_signature(sig)
+        return found if found is not None and found.signature.args == tuple(wanted) else None
+
+
 def _compiled(function: F, **options: Any) -> F:
     if _config.DISABLE_JIT:  # for debuggers and coverage: plain Python, a thousand times slower
         return np.errstate(all="ignore")(function)
-    with _caching_in(_CACHE_FOLDER):
-        try:
-            return cast(F, numba.njit(cache=True, **_OPTIONS, **options)(function))
-        except RuntimeError:  # no writable cache: compile in every process
-            return cast(F, numba.njit(**_OPTIONS, **options)(function))
+    compiled: Any = numba.njit(**_OPTIONS, **options)(function)
+    # RuntimeError: there is no writable cache, so every process compiles.
+    with _caching_in(_CACHE_FOLDER), contextlib.suppress(RuntimeError):
+        compiled._cache = _Cache(function)
+    return cast(F, compiled)
 
 
 def kernel(function: F) -> F:

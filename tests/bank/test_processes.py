@@ -81,7 +81,7 @@ def test_of_several_processes_one_builds(folder, small_set, tmp_path, start, kin
     for process in processes:
         process.stdin.write("\n")
         process.stdin.flush()
-    results = {process.communicate(timeout=60)[0] for process in processes}
+    results = {process.communicate(timeout=300)[0] for process in processes}
     bank = MixingSet(place, 32, cache_dir=tmp_path / "other")
     assert results == {f"{len(bank)} {int(bank.array.sum())}\n"}
     assert (tmp_path / "log").read_text() == "built\n"
@@ -104,9 +104,9 @@ def test_if_the_builder_ends_half_way_another_builds(folder, tmp_path, start, en
         builder.kill()
     else:
         (tmp_path / "go").touch()
-    errors = builder.communicate(timeout=60)[1]
+    errors = builder.communicate(timeout=300)[1]
     assert (end == "failed") == ("RuntimeError: this builder fails" in errors)
-    results = {waiter.communicate(timeout=60)[0] for waiter in waiters}
+    results = {waiter.communicate(timeout=300)[0] for waiter in waiters}
     bank = MixingSet(folder, 32, cache_dir=tmp_path / "other")
     assert results == {f"40 {int(bank.array.sum())}\n"}
     assert (tmp_path / "log").read_text() == "built\n"

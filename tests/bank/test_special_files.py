@@ -25,7 +25,7 @@ def _no_waiting():
         raise TimeoutError("waited for a file")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(60)
+    signal.alarm(300)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

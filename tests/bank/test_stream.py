@@ -116,37 +116,40 @@ print(len(next(stream)))
 
 def test_a_program_ends_though_it_did_not_close_the_iterator(shards):
     command = [sys.executable, "-W", "error", "-c", UNCLOSED, str(shards)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "5\n", "")
 
 
 PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 import numpy as np
 import fractalgen as fg
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak():  # unlike ru_maxrss, not also that of the process that started this one
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 next(fg.MixingSet.stream(sys.argv[1], 8, 10, workers=1)).array.sum()
 before, n = peak(), 0
-for window in fg.MixingSet.stream(sys.argv[1], 400, 60, workers=1):
+# Malloc gives the memory of such large windows back at once, but may keep up to 32 MB.
+for window in fg.MixingSet.stream(sys.argv[1], 800, 60, workers=1):
     n += window.array.max() > 0
-    if n == 12:
+    if n == 6:
         break
 print(peak() - before, window.array.nbytes / 2**20)
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_two_windows_at_most_are_in_memory(tmp_path):
     build(ifs_recipe(120), tmp_path / "set", workers=2)
     place = in_shards(tmp_path / "set", tmp_path / "shards", 20)
     command = [sys.executable, "-c", PEAK, str(place)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     megabytes, window = map(float, done.stdout.split())
-    assert window > 25
-    assert megabytes < 2 * window + 50  # besides, the images that are being decoded
+    assert window > 100
+    assert megabytes < 2 * window + 80  # besides, the images that are being decoded
 
 
 def test_unreadable_images_end_the_stream_or_are_left_out(plain, tmp_path):

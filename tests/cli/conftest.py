@@ -32,8 +32,8 @@ def start(tmp_path):
     """Start a command line in a process of its own."""
     started = []
 
-    def start_process(*arguments, **options):
-        command = [sys.executable, "-m", "fractalgen", *map(str, arguments)]
+    def start_process(*arguments, program=("-m", "fractalgen"), **options):
+        command = [sys.executable, *program, *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = subprocess.Popen(command, cwd=tmp_path, **{**pipes, **options})
         started.append(process)

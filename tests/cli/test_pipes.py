@@ -55,7 +55,7 @@ def test_a_pipe_is_not_waited_for(start, tmp_path, whole, pipe, command, code):
     (tmp_path / pipe).unlink(missing_ok=True)
     os.mkfifo(tmp_path / pipe)
     process = start(*command)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == code
     if code:
         assert pipe.rpartition("/")[2] in stderr + stdout

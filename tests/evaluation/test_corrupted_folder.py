@@ -1,6 +1,4 @@
 import json
-import os
-import signal
 import time
 
 import numpy as np
@@ -19,6 +17,7 @@ from fractalgen.training.datasets.in_memory import InMemoryImages
 from tests.cli.conftest import run as run  # the fixtures
 from tests.cli.conftest import start as start
 from tests.cli.conftest import tree as tree
+from tests.cli.programs import up_to
 from tests.evaluation.test_generated import smooth_images
 
 IMAGES = smooth_images(6, 32)
@@ -201,17 +200,22 @@ def test_after_a_kill_the_same_command_completes_the_folder(tmp_path, start, tre
     command = (*command, "--corruptions", "shot_noise,snow,spatter", "--quiet")
     (tmp_path / "whole").mkdir()
     process = start(*command[:2], "whole", *command[2:])
-    assert process.wait(120) == 0, process.stderr.read()
+    assert process.wait(300) == 0, process.stderr.read()
 
-    process = start(*command[:2], "killed", *command[2:])
+    # Of 5 x 150 files for each corruption, or of an array for each and the labels.
+    program = up_to(".png", 1000) if layout == "imagenet-c" else up_to(".npy", 2)
     wanted = "snow/2/*/*" if layout == "imagenet-c" else "shot_noise.npy"
-    deadline = time.monotonic() + 120
-    while not any((tmp_path / "killed").glob(wanted)) and process.poll() is None:
+    process = start(*command[:2], "killed", *command[2:], program=program)
+    deadline = time.monotonic() + 300
+    while not any((tmp_path / "killed").glob(wanted)):
+        assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
+    assert not (tmp_path / "killed/spatter.npy").exists()
+    assert not (tmp_path / "killed/spatter").exists()
     process = start(*command[:2], "killed", *command[2:])
-    assert process.wait(120) == 0, process.stderr.read()
+    assert process.wait(300) == 0, process.stderr.read()
     whole, resumed = (tree(tmp_path / name) for name in ("whole", "killed"))
     assert resumed == whole

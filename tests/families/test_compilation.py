@@ -133,12 +133,13 @@ def test_an_interruption_ends_the_compiling_processes(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*command, "--workers", "2"], env=environment, start_new_session=True
     ) as build:
-        deadline = time.monotonic() + 60
-        while not _files(tmp_path / "cache", ".nbi") and time.monotonic() < deadline:
+        deadline = time.monotonic() + 300
+        while not _files(tmp_path / "cache", ".nbi"):
+            assert time.monotonic() < deadline
             time.sleep(0.05)
         os.kill(build.pid, signal.SIGINT)
-        assert build.wait(60) == 130
-    for _ in range(100):
+        assert build.wait(300) == 130
+    for _ in range(1000):
         try:
             os.killpg(build.pid, 0)
         except ProcessLookupError:

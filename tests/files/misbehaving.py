@@ -124,12 +124,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def drip(self):
         self.close_connection = True
-        for _ in range(200):
+        while not self.server.stopped.wait(0.05):
             self.wfile.write(b"x")
-            time.sleep(0.05)
 
     def silent(self):
-        self.server.stopped.wait(5)
+        self.server.stopped.wait()
         self.close_connection = True
 
     def endless(self):
@@ -179,7 +178,9 @@ def misbehaving_server(files=None):
         server.address = f"http://127.0.0.1:{server.port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield server
-        server.stopped.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.stopped.set()
+            server.shutdown()
+            thread.join()

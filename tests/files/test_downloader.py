@@ -12,7 +12,8 @@ from fractalgen.files.hosts import DEAD_AFTER
 from fractalgen.files.urls import public_url
 from tests.files.misbehaving import CONTENTS, misbehaving_server
 
-QUICK = {"allow_private": True, "backoff": 0.01, "timeout": 1.0}
+QUICK = {"allow_private": True, "backoff": 0.01}
+SLOW = ("trickle", "trickled-headers", "silent")
 
 
 @pytest.fixture
@@ -78,9 +79,9 @@ def test_pauses_that_a_server_asks_for_are_made(server):
     ],
 )
 def test_every_failure_has_a_reason(server, path, message):
-    retries = 0 if path in ("trickle", "trickled-headers", "silent") else 2
+    options = {"retries": 0, "timeout": 3, "robots": False} if path in SLOW else {"retries": 2}
     url = f"{server.address.replace('//', '//me:secret@')}/{path}"
-    assert message in reason(url, retries=retries)
+    assert message in reason(url, **options)
 
 
 def test_failures_that_pass_are_tried_again_and_others_are_not(server):
@@ -225,9 +226,7 @@ def test_robots_txt_holds_for_a_redirect_too(server):
         assert [path for path, _ in other.requests] == ["/robots.txt"]
 
 
-def test_the_rest_of_a_dead_host_fails_at_once():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def test_the_rest_of_a_dead_host_fails_at_once(dead_port):
     reasons = []
     lookups = []
 
@@ -238,7 +237,7 @@ def test_the_rest_of_a_dead_host_fails_at_once():
     with Downloader(WebOptions(**QUICK), look_up=look_up) as downloader:
         for number in range(1000):
             with pytest.raises(DownloadError) as caught:
-                downloader.download(f"http://127.0.0.1:{port}/{number}", io.BytesIO())
+                downloader.download(f"http://127.0.0.1:{dead_port}/{number}", io.BytesIO())
             reasons.append(caught.value.reason)
     assert set(reasons[:DEAD_AFTER]) == {"no connection"}
     assert set(reasons[DEAD_AFTER:]) == {"no connection; the host's other links are skipped"}

@@ -267,7 +267,7 @@ def test_forks(store):
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(300)
         assert child.exitcode == 0
     assert store.read("b") == b"by a child"
 
@@ -301,7 +301,7 @@ def refusal(place, **options):
     start = time.monotonic()
     with pytest.raises(SetError) as caught:
         open_location(place, **options)
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 60
     return str(caught.value)
 
 
@@ -344,7 +344,7 @@ def test_refusals_of_a_server(s3, monkeypatch):
     assert "there are no credentials; set AWS_ACCESS_KEY_ID" in message
 
 
-def test_servers_that_do_not_answer(s3, monkeypatch):
+def test_servers_that_do_not_answer(s3, dead_port, monkeypatch):
     fsspec = pytest.importorskip("fsspec")
     monkeypatch.setattr(object_store, "_FIRST_PATIENCE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -352,5 +352,6 @@ def test_servers_that_do_not_answer(s3, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 0.5}})
         assert "the server stopped answering" in refusal(s3.bucket)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{dead_port}")
     message = refusal(s3.bucket)
     assert "the server cannot be reached; check the network and AWS_ENDPOINT_URL" in message

@@ -14,7 +14,7 @@ from pathlib import Path
 from fractalgen.files.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

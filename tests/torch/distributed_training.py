@@ -24,7 +24,7 @@ def main():
     indexed = Indexed(dataset)
     sampler = DistributedSampler(indexed)
     loader = DataLoader(
-        indexed, batch_size=4, sampler=sampler, num_workers=1, persistent_workers=True, timeout=60
+        indexed, batch_size=4, sampler=sampler, num_workers=1, persistent_workers=True, timeout=300
     )
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 3))
     network = torch.nn.parallel.DistributedDataParallel(network)

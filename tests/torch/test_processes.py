@@ -20,7 +20,7 @@ from fractalgen.torch import Indexed, IPMixCollate, IPMixDataset  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("fork", "spawn", "forkserver")
-TIMEOUT = 60
+TIMEOUT = 300
 
 pytestmark = [
     # Python's warning at any fork of a process that has threads: what is tested here.
@@ -99,7 +99,7 @@ def test_torchrun(aug, labelled):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=2 * TIMEOUT,
+        timeout=TIMEOUT,
     )
     assert run.returncode == 0, run.stderr
     first, second = json.loads(run.stdout)

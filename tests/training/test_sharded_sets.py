@@ -82,7 +82,7 @@ def test_the_processes_of_torchrun_share_one_bank(small_set, tmp_path):
         },
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -27,6 +27,7 @@ from fractalgen.training.progress import Callbacks
 from fractalgen.training.run import load_run
 from fractalgen.training.run_folder import RunFolder
 from fractalgen.training.train import train
+from tests.cli.programs import up_to
 
 COMMON = {"image_size": 8, "batch_size": 128}
 
@@ -215,17 +216,18 @@ def test_dropout_too_goes_on_where_it_was(tmp_path, monkeypatch, workers):
 
 
 def test_a_killed_run_goes_on(whole_run, tmp_path, mixing_images):
-    command = [sys.executable, "-m", "fractalgen", "train-with-set", str(mixing_images)]
+    program = up_to("last.safetensors", 2)
+    command = [sys.executable, *program, "train-with-set", str(mixing_images)]
     command += ["--image-size", "8", "--batch-size", "128", "--epochs", "3", "--out", "run"]
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, start_new_session=True
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (tmp_path / "run" / "last.safetensors").exists():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
-        time.sleep(0.002)  # an epoch takes a tenth of a second
+        time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     folder = tmp_path / "run"

@@ -14,7 +14,7 @@ from tests.mixing_set.collecting.test_archives import png
 from tests.mixing_set.collecting.test_collect import EMPTY, noise, records
 from tests.mixing_set.small_sets import tree
 
-WEB = WebOptions(allow_private=True, backoff=0.01, timeout=1, retries=1)
+WEB = WebOptions(allow_private=True, backoff=0.01, retries=1)
 LOCAL = CollectOptions(web=WEB)
 
 

@@ -11,6 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from fractalgen.families import FAMILIES
+from fractalgen.mixing_set.engines import ray_cluster, ray_machines
+
+PATIENCE = (
+    (ray_machines, "_HEALTH_SECONDS"),
+    (ray_machines, "_PROBE_SECONDS"),
+    (ray_cluster, "_STOP_SECONDS"),
+)
+"""How long Ray and its machines have for an answer."""
 
 POISONED = 3
 """The image of the family ``poisoned`` that cannot be drawn."""

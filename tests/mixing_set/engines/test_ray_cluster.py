@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.shard_store import ShardStore
 from tests.mixing_set.engines.faulty_tasks import (
+    PATIENCE,
     POISONED,
     FaultyEngine,
     register_poisoned,
@@ -40,6 +40,13 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A busy machine may take longer than people wait."""
+    for module, name in PATIENCE:
+        monkeypatch.setattr(module, name, 300)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """A head without CPUs, and two nodes with one each."""
@@ -47,17 +54,22 @@ def cluster():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # What else the machine does with its memory and its disk is no reason to end tasks.
+        patch.setenv("RAY_memory_monitor_refresh_ms", "0")
+        patch.setenv("RAY_local_fs_capacity_threshold", "1")
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
         store = {"object_store_memory": 80 << 20}
         cluster = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 0, "include_dashboard": False, **store},
         )
-        for _ in range(2):
-            cluster.add_node(num_cpus=1, **store)
-        yield cluster
-        ray.shutdown()
-        cluster.shutdown()
+        try:
+            for _ in range(2):
+                cluster.add_node(num_cpus=1, **store)
+            yield cluster
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
 
 
 @pytest.fixture
@@ -96,7 +108,7 @@ def pixels(folder):
 
 
 def wait_for(condition):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (found := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -175,8 +187,10 @@ import sys
 from pathlib import Path
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.engines.ray_cluster import RayEngine
-from tests.mixing_set.engines.faulty_tasks import FaultyEngine
+from tests.mixing_set.engines.faulty_tasks import PATIENCE, FaultyEngine
 from tests.mixing_set.small_sets import ifs_recipe
+for module, name in PATIENCE:
+    setattr(module, name, 300)
 out, address, events, n, shard_size = sys.argv[1:]
 engine = FaultyEngine(RayEngine(address), "pause", Path(events))
 build(ifs_recipe(int(n)), out, shard_size=int(shard_size) or None, engine=engine)
@@ -274,7 +288,7 @@ def test_ctrl_c_stops_what_runs(tmp_path, cluster, events):
     )
     slow = wait_for(lambda: list(events.glob("[0-9]*")))
     driver.send_signal(signal.SIGTERM)
-    _, errors = driver.communicate(timeout=120)
+    _, errors = driver.communicate(timeout=300)
     assert "BuildInterrupted" in errors
     assert "Check failed" not in errors
     assert not [name for name in tree(out) if name.endswith(".part")]
@@ -314,9 +328,8 @@ def test_a_place_that_the_machines_do_not_see(tmp_path, engine, monkeypatch):
     assert not (tmp_path / "set").exists()
 
 
-def test_no_cluster(tmp_path, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
+def test_no_cluster(tmp_path, monkeypatch, dead_port):
+    address = f"127.0.0.1:{dead_port}"
     with pytest.raises(SetError, match=rf"no Ray cluster answers at {re.escape(address)}: "):
         build(RECIPE, tmp_path / "set", engine=RayEngine(address))
     for wrong in ("10.0.0.1", "x:y", "ray://host:1", ":1", "host:70000"):
