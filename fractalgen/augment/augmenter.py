@@ -283,7 +283,8 @@ def _check_room(bank_images: NDArray[np.uint8], height: int, width: int) -> None
     if bank_images.shape[1] < height or bank_images.shape[2] < width:
         raise ArgumentError(
             f"images of {height} x {width} need a bank of at least that size, not "
-            f"{bank_images.shape[1]} x {bank_images.shape[2]}"
+            f"{bank_images.shape[1]} x {bank_images.shape[2]}; open the set with "
+            f"MixingSet(folder, size={max(height, width)}) or larger"
         )
 
 
