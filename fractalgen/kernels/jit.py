@@ -10,13 +10,16 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from filelock import FileLock
 from numba.core.registry import cpu_target
 
 from fractalgen.files.cache_folder import default_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["compiled_mark", "inlined", "inlined_early", "kernel"]
+_ready: set[str] = set()  # names of kernels that this process, or the one it was forked from, has
+
+__all__ = ["compiled_mark", "inlined", "inlined_early", "kernel", "one_process_compiles"]
 
 _config: Any = numba.config  # its settings are made at run time
 # Strict IEEE arithmetic: every processor must compute the same bits.
@@ -69,6 +72,34 @@ def compiled_mark(name: str) -> Path | None:
     compared = repr((numba.__version__, sys.version, processor, sources))
     digest = hashlib.sha256(compared.encode()).hexdigest()[:12]
     return Path(folder) / f"{name}-{digest}.compiled"
+
+
+@contextlib.contextmanager
+def one_process_compiles(name: str) -> Iterator[None]:
+    """Run the body, which compiles the kernels called `name`, in one process at a time.
+
+    Processes that start together, such as the workers of a data loader, would otherwise all compile
+    the same kernels. Once they are in the cache, or in this process, nothing waits.
+    """
+    if name in _ready:
+        yield
+        return
+    mark = compiled_mark(name)
+    lock = None if mark is None or mark.exists() else FileLock(f"{mark}.lock")
+    if lock is not None and mark is not None:
+        with contextlib.suppress(OSError, NotImplementedError):  # without locks each compiles
+            lock.acquire()
+        if mark.exists():
+            lock.release()
+    try:
+        yield
+        _ready.add(name)
+        if mark is not None:
+            with contextlib.suppress(OSError):
+                mark.touch()
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 @contextlib.contextmanager
