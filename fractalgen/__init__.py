@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fractalgen.evaluation.compare import compare
     from fractalgen.evaluation.evaluate import evaluate
     from fractalgen.evaluation.inspect import inspect
+    from fractalgen.evaluation.own_model import own_model
     from fractalgen.experiments.comparing import train_and_compare
     from fractalgen.experiments.method_page import show_methods
     from fractalgen.families import FAMILIES, render, sample
@@ -46,6 +47,7 @@ _HOMES = {
     "inspect": "fractalgen.evaluation.inspect",
     "load_run": "fractalgen.training.run",
     "merge": "fractalgen.mixing_set.merging.merge",
+    "own_model": "fractalgen.evaluation.own_model",
     "render": "fractalgen.families",
     "sample": "fractalgen.families",
     "show_methods": "fractalgen.experiments.method_page",
@@ -76,6 +78,7 @@ __all__ = [
     "inspect",
     "load_run",
     "merge",
+    "own_model",
     "render",
     "sample",
     "show_methods",

@@ -15,7 +15,8 @@ PACKAGE = Path(fg.__file__).parent
 # Interruptions, signals between threads, and Click's own exceptions are no errors of a user's.
 NOT_FOR_USERS = {"BuildInterrupted", "DamagedError", "DeadHostError", "Failure", "Stopped"}
 NOT_FOR_USERS |= {"CutShortError", "ForbiddenAddressError", "TroubleError", "UnreachableError"}
-NEED_TORCH = {"evaluate", "inspect", "load_run", "show_methods", "train", "train_and_compare"}
+NEED_TORCH = {"evaluate", "inspect", "load_run", "own_model", "show_methods", "train"}
+NEED_TORCH |= {"train_and_compare"}
 
 
 def run(code, *, cwd):

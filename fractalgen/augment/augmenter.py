@@ -3,6 +3,7 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from fractalgen.augment.images import (
 from fractalgen.augment.plan import PLAN, checked_plan
 from fractalgen.errors import ArgumentError, ArgumentTypeError
 from fractalgen.kernels.ipmix import apply_plans, draw_plans
+from fractalgen.kernels.jit import one_process_compiles
 from fractalgen.kernels.plan_layout import NO_OP, Choices
 from fractalgen.pool import ThreadTeam
 from fractalgen.registry import nearest, shown
@@ -230,7 +232,10 @@ class Augmenter(ABC):
             plans = self._plans(bank_images, seeds[start:stop], len(flat), height, width)
             apply(plans, images, bank_images, shift, scale, planar, start, flat)
 
-        self._team.run(work, n)
+        # All augmenters share their kernels.
+        compiles = self.engine == "compiled"
+        with one_process_compiles("augment") if compiles else nullcontext():
+            self._team.run(work, n)
         return out
 
     def _images(self, side: int = 1) -> NDArray[np.uint8]:
@@ -283,7 +288,8 @@ def _check_room(bank_images: NDArray[np.uint8], height: int, width: int) -> None
     if bank_images.shape[1] < height or bank_images.shape[2] < width:
         raise ArgumentError(
             f"images of {height} x {width} need a bank of at least that size, not "
-            f"{bank_images.shape[1]} x {bank_images.shape[2]}"
+            f"{bank_images.shape[1]} x {bank_images.shape[2]}; open the set with "
+            f"MixingSet(folder, size={max(height, width)}) or larger"
         )
 
 

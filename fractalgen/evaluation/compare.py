@@ -142,7 +142,7 @@ def _columns(runs: Mapping[str, Results], set_names: Mapping[str, str]) -> tuple
             for key in {key: None for other in alike for key in other}
             if any(other.get(key) != own.get(key) for other in alike)
         ]
-        seeds = tuple(results.config.get("seed", 0) for results in group.values())
+        seeds = tuple(results.config.get("seed") for results in group.values())
         columns.append(Column(names[0], names[1], names[2], tuple(details), tuple(group), seeds))
     return tuple(columns)
 

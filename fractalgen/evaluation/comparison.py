@@ -29,7 +29,7 @@ class Column:
     """Runs that differ only in their seeds.
 
     `details`, such as ``epochs 10``, distinguish the column from others of the same data set, model
-    and method. `seeds` are in the order of `runs`, the folders.
+    and method. `seeds` are in the order of `runs`, the folders; None if unknown.
     """
 
     dataset: str
@@ -37,7 +37,7 @@ class Column:
     method: str
     details: tuple[str, ...]
     runs: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[int | None, ...]
 
     @property
     def name(self) -> str:
@@ -162,7 +162,7 @@ class Comparison:
                     deviation = "" if cell.deviation is None else cell.deviation
                     best = "yes" if index in row.best else ""
                     figures = [row.figure.better, cell.mean, deviation, len(cell.values), best]
-                    seeds = " ".join(map(str, column.seeds))
+                    seeds = " ".join(str(seed) for seed in column.seeds if seed is not None)
                     writer.writerow([*names, seeds, row.section, row.figure.key, *figures])
         return out.getvalue()
 
@@ -220,6 +220,6 @@ def _name(figure: Figure) -> str:
 
 
 def _head(column: Column) -> list[str]:
-    n = len(set(column.seeds))
-    seeds = f"seed {column.seeds[0]}" if n == 1 else f"{n} seeds"
+    n, first = len(set(column.seeds)), column.seeds[0]
+    seeds = f"{n} seeds" if n > 1 else "" if first is None else f"seed {first}"
     return [column.dataset, column.model, column.method, *column.details, seeds]

@@ -21,6 +21,7 @@ from fractalgen.seeding import rng_for
 if TYPE_CHECKING:
     import torch
 
+    from fractalgen.evaluation.own_model import OwnModel
     from fractalgen.training.datasets.data_set import ImageData, Images
     from fractalgen.training.run import Run
 
@@ -67,8 +68,8 @@ class EvaluatedModel:
 
     Attributes
     ----------
-    run : Run
-        The run that trained the network.
+    run : Run or OwnModel
+        The run that trained the network, or what is known about a network of the user's.
     network : torch.nn.Module
         On its device; takes images normalised by the data's mean and standard deviation.
     limit : int or None
@@ -84,7 +85,7 @@ class EvaluatedModel:
         Called as images are done, and with lines of text for the user.
     """
 
-    run: Run
+    run: Run | OwnModel
     network: Any
     limit: int | None
     batch_size: int

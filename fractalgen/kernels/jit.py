@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from filelock import FileLock
 from numba.core.caching import FunctionCache
 from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
@@ -19,7 +20,7 @@ from fractalgen.files.lock import held
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["compiled_mark", "inlined", "inlined_early", "kernel"]
+__all__ = ["compiled_mark", "inlined", "inlined_early", "kernel", "one_process_compiles"]
 
 _config: Any = numba.config  # its settings are made at run time
 # Strict IEEE arithmetic: every processor must compute the same bits.
@@ -29,6 +30,7 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": False,
     "no_cfunc_wrapper": True,  # kernels are never called from C: one function fewer to compile
 }
+_ready: set[str] = set()  # names of kernels that this process, or the one it was forked from, has
 
 
 def _cache_folder() -> str | None:
@@ -72,6 +74,34 @@ def compiled_mark(name: str) -> Path | None:
     compared = repr((numba.__version__, sys.version, processor, sources))
     digest = hashlib.sha256(compared.encode()).hexdigest()[:12]
     return Path(folder) / f"{name}-{digest}.compiled"
+
+
+@contextlib.contextmanager
+def one_process_compiles(name: str) -> Iterator[None]:
+    """Run the body, which compiles the kernels called `name`, in one process at a time.
+
+    Processes that start together, such as the workers of a data loader, would otherwise all compile
+    the same kernels. Once they are in the cache, or in this process, nothing waits.
+    """
+    if name in _ready:
+        yield
+        return
+    mark = compiled_mark(name)
+    lock = None if mark is None or mark.exists() else FileLock(f"{mark}.lock")
+    if lock is not None and mark is not None:
+        with contextlib.suppress(OSError, NotImplementedError):  # without locks each compiles
+            lock.acquire()
+        if mark.exists():
+            lock.release()
+    try:
+        yield
+        _ready.add(name)
+        if mark is not None:
+            with contextlib.suppress(OSError):
+                mark.touch()
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 @contextlib.contextmanager

@@ -151,8 +151,13 @@ class RunFolder:
 
     def read(self) -> RunFile:
         """Read the run's description; RunError if it is missing, damaged or of another version."""
-        if not self.path.is_dir():
+        if not self.path.exists():
             raise RunError(f"{self.path} does not exist; 'fractalgen train-with-set' creates runs")
+        if not self.path.is_dir():
+            raise RunError(
+                f"{self.path} is not the folder of a run, which 'fractalgen train-with-set' "
+                "creates; for a network of your own use fractalgen.own_model in Python"
+            )
         damaged = f"{self.run_file} is damaged; --overwrite starts the run over"
         try:
             data = json.loads(self.run_file.read_bytes())

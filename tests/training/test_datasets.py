@@ -123,6 +123,13 @@ def test_another_size_is_pillows_bicubic(channels, size):
     assert np.array_equal(trained, expected) or np.array_equal(trained, expected[:, ::-1])
 
 
+def test_a_folder_without_the_prefix_is_told_the_prefix(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunUsageError, match="to use this folder, write folder:photos"):
+        load_data("photos", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "image_size", "message"),
     [

@@ -85,7 +85,8 @@ def read_image_folders(
     are the names of the classes' folders, by label; some can be missing. `labels` are those of the
     test set. With `indices`, only these test images are read; folders that have just as many images
     of each class are read whole. RunError if a severity or images are missing, a class is unknown,
-    or the images are neither those at `indices` nor the whole test set.
+    the images are neither those at `indices` nor the whole test set, or the first image of a
+    corruption has another size.
     """
     try:
         severities = {name: _severities(folder) for name, folder in folders.items()}
@@ -101,10 +102,13 @@ def read_image_folders(
                 _check_whole(path, images, labels[order])
                 places = np.flatnonzero(np.isin(order, chosen))
                 lists[path] = ImageList(images.names[places], images.labels[places])
-    return tuple(
+    found = tuple(
         CorruptionFolder(name, paths, tuple(lists[path] for path in paths), size)
         for name, paths in severities.items()
     )
+    for each in found:
+        next(each.batches(1))  # images of another size fail now, and not after an hour
+    return found
 
 
 def _listed(severities: Sequence[Path], classes: Sequence[str]) -> dict[Path, ImageList]:

@@ -16,6 +16,7 @@ from fractalgen.evaluation.measurements.measurement import (
     count_of,
 )
 from fractalgen.evaluation.metrics.calibration import (
+    BIN_SIZE,
     CalibrationBin,
     adaptive_calibration_error,
     expected_calibration_error,
@@ -149,13 +150,16 @@ class Clean(Measurement[Options, CleanEntry]):
                 "Difference between confidence and accuracy, over bins of equal mass.",
                 main=True,
             ),
-            Figure(
-                "rms_calibration_error_public",
-                "RMS calibration error, public code",
-                entry.rms_calibration_error_public,
-                "The same without the most confident bin, as in published results of IPMix.",
-            ),
         ]
+        if entry.n >= 2 * BIN_SIZE:  # with a single bin, that code finds no error at all
+            figures.append(
+                Figure(
+                    "rms_calibration_error_public",
+                    "RMS calibration error, public code",
+                    entry.rms_calibration_error_public,
+                    "The same without the most confident bin, as in published results of IPMix.",
+                )
+            )
         for key, name, meaning, is_share in _LATER_FIGURES:
             value = getattr(entry, key)
             if value is not None:

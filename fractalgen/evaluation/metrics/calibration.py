@@ -9,6 +9,7 @@ from fractalgen.errors import ArgumentError
 from fractalgen.evaluation.metrics import finite
 
 __all__ = [
+    "BIN_SIZE",
     "CalibrationBin",
     "adaptive_calibration_error",
     "expected_calibration_error",
@@ -17,7 +18,8 @@ __all__ = [
     "rms_calibration_error_public",
 ]
 
-_BIN_SIZE = 100
+BIN_SIZE = 100
+"""Number of predictions in a bin of equal mass."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class CalibrationBin:
 
 
 def rms_calibration_error(
-    confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = _BIN_SIZE
+    confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = BIN_SIZE
 ) -> float:
     """Return the RMS calibration error over bins of equal mass, from 0 to 1.
 
@@ -56,7 +58,7 @@ def rms_calibration_error(
 
 
 def rms_calibration_error_public(
-    confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = _BIN_SIZE
+    confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = BIN_SIZE
 ) -> float:
     """Return the error as computed by the code behind published results, which is too small.
 

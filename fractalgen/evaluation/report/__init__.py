@@ -203,6 +203,8 @@ def samples_for(model: EvaluatedModel) -> Samples:
     If the run's mixing set is missing, unreadable or has changed, its images and the augmented
     views are omitted.
     """
+    from fractalgen.training.run import Run
+
     run = model.run
     rng = rng_for(model.seed, "images for the page", 0)
     mistakes = _mistakes(model, rng)
@@ -210,7 +212,7 @@ def samples_for(model: EvaluatedModel) -> Samples:
     clean = run.data.train.for_testing(indices)
     set_images: Sequence[_Image] = ()
     views: Any = [()] * len(clean)
-    if run.config.method.uses_set and run.set_folder is not None:
+    if isinstance(run, Run) and run.config.method.uses_set and run.set_folder is not None:
         with contextlib.suppress(FractalgenError, OSError):
             source = open_source(run.set_folder)
             if content_key(source.images) == run.set_digest:
@@ -225,7 +227,8 @@ def samples_for(model: EvaluatedModel) -> Samples:
                 pixels = np.rint(np.clip(np.stack(mixed, axis=1), 0, 1) * 255).astype(np.uint8)
                 views = np.ascontiguousarray(pixels.transpose(0, 1, 3, 4, 2))
     training_images = [TrainingImage(*pair) for pair in zip(clean, views, strict=True)]
-    return Samples(set_images, training_images, mistakes, history=run.history)
+    history = run.history if isinstance(run, Run) else ()
+    return Samples(set_images, training_images, mistakes, history=history)
 
 
 def _data_uri(image: _Image) -> str:

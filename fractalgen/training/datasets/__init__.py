@@ -37,6 +37,8 @@ def find_data_set(name: str) -> DataSet:
         raise RunUsageError(f"dataset must be a name, not {shown(name)}")
     if not name.startswith(FOLDER_PREFIX) and name not in DATASETS:
         hint = nearest(name, [*DATASETS, f"{FOLDER_PREFIX}DIR"])
+        if Path(name).is_dir():
+            hint = f"to use this folder, write {FOLDER_PREFIX}{name}"
         raise RunUsageError(f"unknown data set '{name}': {hint}")
     address = _FOLDERS if name.startswith(FOLDER_PREFIX) else DATASETS[name]
     data_set: DataSet = pkgutil.resolve_name(address)
