@@ -207,10 +207,7 @@ async function open(position) {
   $("large").alt = described(image);
   if (data.root === null) showThumbnail("This file holds thumbnails only.");
   else $("large").src = data.root + image.file;
-  if (!view.open) {
-    view.showModal();
-    $("next").focus();
-  }
+  if (!view.open) { view.showModal(); $("next").focus(); }
   view.scrollTop = 0;
   history.replaceState(null, "", `#${image.family}/${image.index}`);
   let record;
