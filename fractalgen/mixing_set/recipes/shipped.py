@@ -30,27 +30,24 @@ class Cost:
     core_seconds: float
 
 
-MEASURED_ON = "two cores of an AMD EPYC (Zen 5) with AVX-512"
+MEASURED_ON = "two cores of an AMD EPYC (Zen 4) with AVX-512"
 """The processor of `COSTS`."""
 
 _CORES = 2
 
 COSTS = {
-    "escape-time": Cost(57_005, 0.0121),
-    "ifs": Cost(48_524, 0.0022),
-    "features": Cost(54_630, 0.0023),
-    "moire": Cost(64_155, 0.0020),
-    "dead-leaves": Cost(54_799, 0.0045),
-    "spectrum": Cost(66_975, 0.0022),
-    "radial-contours": Cost(51_260, 0.0031),
-    "visual-atoms": Cost(56_568, 0.0033),
-    "fractal-db": Cost(32_160, 0.0022),
-    "flame": Cost(39_276, 0.0145),
+    "escape-time": Cost(58_813, 0.0227),
+    "ifs": Cost(48_524, 0.0031),
+    "features": Cost(54_630, 0.0039),
+    "moire": Cost(64_155, 0.0033),
+    "dead-leaves": Cost(54_799, 0.0061),
+    "spectrum": Cost(66_975, 0.0042),
+    "radial-contours": Cost(51_260, 0.0045),
+    "fractal-db": Cost(32_160, 0.0037),
 }
 """The cost of an image of each family, as a JPEG of 256 pixels, with a shipped recipe's options.
 
-The bytes are means of the first 1,000 images of seed 0. The processor time is that of 420 images
-less that of 20, the better of two builds each, by two workers with compiled kernels.
+``python -m benchmarks.recipes`` measures it.
 """
 
 
