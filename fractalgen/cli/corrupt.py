@@ -91,9 +91,9 @@ def corrupt(
 ) -> None:
     """Write a data set's test images with common corruptions.
 
-    DATASET is the name of a data set, or folder:DIR, as for 'train-with-set --dataset'. OUT gets
-    the layout of CIFAR-C or ImageNet-C, so other programs can read it, and so can 'evaluate
-    --corruptions OUT'. Each corruption has five severities.
+    DATASET is the name of a data set, or folder:DIR, as for 'train-with-set --dataset'; of DIR,
+    only val/ is needed. OUT gets the layout of CIFAR-C or ImageNet-C, so other programs can read
+    it, and so can 'evaluate --corruptions OUT'. Each corruption has five severities.
 
     The same command resumes after an interruption; with other --corruptions it adds to OUT. OUT
     must be new, empty, or written with the same settings.
@@ -104,7 +104,13 @@ def corrupt(
 
     chosen = SUITES[suite]
     with progress_bar("loading", "", quiet=quiet, in_bytes=True) as loading:
-        data = load_data(dataset, data_dir=data_dir, image_size=image_size, progress=loading)
+        data = load_data(
+            dataset,
+            data_dir=data_dir,
+            image_size=image_size,
+            progress=loading,
+            only_tests=True,
+        )
     done = write_corruptions(
         data,
         out,

@@ -157,11 +157,20 @@ def test_grey_and_transparent_images_and_strange_names_are_read(folder):
     assert test.labels.tolist() == [0, 0, 0, 1]
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_a_missing_part_is_named(folder, part):
-    shutil.rmtree(folder / part)
-    with pytest.raises(RunError, match=rf"{part} is not a folder; the data set needs"):
+def test_tests_do_not_need_training_images(folder):
+    whole = load(folder, image_size=16)
+    shutil.rmtree(folder / "train")
+    with pytest.raises(RunError, match=r"train does not exist; training needs it"):
         load(folder)
+    data = load(folder, image_size=16, only_tests=True)
+    assert (len(data.train), data.classes) == (0, ("cat", "dog"))
+    assert np.array_equal(data.test.for_testing([0, 1]), whole.test.for_testing([0, 1]))
+
+
+def test_test_images_have_to_be_there(folder):
+    shutil.rmtree(folder / "val")
+    with pytest.raises(RunError, match="val is not a folder; the data set needs"):
+        load(folder, only_tests=True)
 
 
 def test_classes_have_to_be_the_same_and_not_empty(folder):

@@ -7,7 +7,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fractalgen.errors import RunUsageError
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.registry import Registry, nearest, shown
 
 if TYPE_CHECKING:
@@ -51,10 +51,12 @@ def load_data(
     data_dir: Path,
     image_size: int | None = None,
     progress: Progress | None = None,
+    only_tests: bool = False,
 ) -> ImageData:
     """Load a data set, one of `DATASETS` or ``folder:DIR`` with ``train`` and ``val`` in it.
 
-    Published data sets are read from `data_dir`, and downloaded to it if missing. RunError if the
+    Published data sets are read from `data_dir`, and downloaded to it if missing. With
+    `only_tests`, a folder can have ``val`` alone, and then has no training images. RunError if the
     data set is damaged, or can be neither found nor downloaded.
     """
     data_set = find_data_set(name)
@@ -67,4 +69,9 @@ def load_data(
     else:
         place = Path(name.removeprefix(FOLDER_PREFIX)).expanduser()
     data = data_set.load(data_set, place, image_size or data_set.image_size, progress)
+    if not only_tests and not len(data.train):
+        raise RunError(
+            f"{place / 'train'} does not exist; training needs it, with a folder of images for "
+            "each class"
+        )
     return dataclasses.replace(data, name=name)

@@ -113,29 +113,31 @@ def _load(
 ) -> ImageData:
     """Open a data set of two folders, ``train`` and ``val``, with a folder for each class in both.
 
-    No image is read yet. RunError if a folder is missing or empty, or the classes differ.
+    Without ``train`` there are no training images, and the classes are those of ``val``. No image
+    is read yet. RunError if ``val`` is missing, a folder is empty, or the classes differ.
     """
     train, val = folder / "train", folder / "val"
-    for part in (train, val):
+    parts = [train, val] if train.exists() else [val]
+    for part in parts:
         if not part.is_dir():
             raise RunError(
                 f"{part} is not a folder; the data set needs {train} and {val}, with a folder of "
                 "images for each class in both"
             )
-    classes = class_folders(train)
+    classes = class_folders(parts[0])
     if len(classes) < 2:
-        raise RunError(f"{train} has only one class, '{classes[0]}'; training needs at least two")
+        raise RunError(f"{parts[0]} has only one class, '{classes[0]}'; there must be at least two")
     unknown = [name for name in class_folders(val) if name not in set(classes)]
     if unknown:
         raise RunError(f"{val} has classes that {train} does not have: {first_few(unknown)}")
-    training = images_of_classes(train, classes, size)
-    testing = images_of_classes(val, classes, size)
-    for place, images in ((train, training), (val, testing)):
+    found = {part: images_of_classes(part, classes, size) for part in parts}
+    for place, images in found.items():
         present = np.bincount(images.labels, minlength=len(classes)) > 0
-        empty = [name for name, found in zip(classes, present, strict=True) if not found]
+        empty = [name for name, has in zip(classes, present, strict=True) if not has]
         if empty:
             raise RunError(f"{place} has no images of these classes: {first_few(empty)}")
-    return ImageData(data_set.name, training, testing, classes, size, _MEAN, _STD)
+    training = found.get(train, FolderImages(train, (), np.zeros(0, np.int64), size))
+    return ImageData(data_set.name, training, found[val], classes, size, _MEAN, _STD)
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
