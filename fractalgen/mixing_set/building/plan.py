@@ -64,10 +64,10 @@ class Plan:
         overwriting = described.overwriting if described else None
         replaced: frozenset[str] = frozenset()
         if overwrite:
-            _check_only_part(store.name, described, part)
             again = Overwriting.of(requested, places)
             # Otherwise the same call was interrupted, and has already removed the images.
             if not existing or again != overwriting or existing.differences(requested):
+                _check_only_part(store.name, described, part)
                 replaced = _replaced(existing, requested)
             overwriting = again
         if existing is None:
