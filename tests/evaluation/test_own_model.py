@@ -26,6 +26,13 @@ class Viewing(nn.Module):
         return self.head(x.view(len(x), -1))
 
 
+class Refusing(Viewing):
+    """Checks its images, as timm's networks do."""
+
+    def forward(self, x):
+        assert x.shape[-1] == 224, "Input height (16) doesn't match model (224)."
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own") / "photos"
@@ -75,6 +82,17 @@ def test_its_column_has_no_seed(network, photos, tmp_path):
     assert "seed" not in str(compared).split("Test images")[0]
 
 
+def test_networks_of_one_name_are_not_averaged(network, photos, tmp_path):
+    fg.evaluate(described(network, photos, tmp_path / "one"), **NOTHING)
+    fg.evaluate(described(Viewing(), photos, tmp_path / "other"), **NOTHING)
+    compared = fg.compare([tmp_path / "one", tmp_path / "other"])
+    assert [column.runs for column in compared.columns] == [
+        (str(tmp_path / "one"),),
+        (str(tmp_path / "other"),),
+    ]
+    assert all(column.details[0].startswith("weights ") for column in compared.columns)
+
+
 def test_other_weights_and_other_normalisation_are_other_results(network, photos, tmp_path):
     own = [described(network, photos, tmp_path), described(network, photos, tmp_path)]
     own.append(described(network, photos, tmp_path, std=(0.5, 0.5, 0.5)))
@@ -93,6 +111,14 @@ def test_other_weights_and_other_normalisation_are_other_results(network, photos
         (Viewing(), {"image_size": 32}, RunError, r"cannot take .* \(1, 3, 32, 32\)"),
         (Viewing().state_dict(), {}, RunUsageError, "must be a torch.nn.Module"),
         (nn.Flatten(), {}, RunUsageError, "no parameters"),
+        (
+            Refusing(),
+            {},
+            RunError,
+            r"cannot take .*: AssertionError: Input height",
+        ),
+        (Viewing(), {"image_size": "16"}, RunUsageError, "image_size must be a whole number"),
+        (Viewing(), {"name": 5}, RunUsageError, "name must be a string, not 5"),
         (Viewing(), {"std": (0.5, 0.5, 0.0)}, RunUsageError, "std must be three numbers"),
     ],
 )
