@@ -96,6 +96,15 @@ def test_parts_in_one_place_are_no_part(tmp_path, options):
     assert verify(tmp_path / "grown").part == WHOLE
 
 
+def test_images_collected_before_are_of_no_part(tmp_path):
+    mine, place = tmp_path / "mine", tmp_path / "set"
+    build(ifs_recipe(3), mine, workers=1)
+    build(Recipe(SIZE, families=[]), place, collected={"extra": str(mine / "ifs")})
+    for _ in range(2):
+        summary = build(ifs_recipe(4), place, workers=1, part="1/2", overwrite=True)
+        assert (summary.n_drawn, verify(place).part) == (2, Part(1, 2))
+
+
 @pytest.mark.parametrize("options", KINDS)
 def test_a_part_overwrites_no_other(tmp_path, options):
     place, other = tmp_path / "set", ifs_recipe(8, seed=1)
