@@ -158,7 +158,7 @@ def _check_outputs(network: nn.Module, data: ImageData) -> None:
     images = normalized_tensor(data.test.for_testing([0]), data.mean, data.std)
     device = next(network.parameters()).device
     try:
-        with evaluating(network), torch.inference_mode():
+        with evaluating(network), torch.no_grad():
             outputs = network(images.to(device))
     except Exception as error:  # networks refuse images by errors of any type
         reason = f"{type(error).__name__}: {error}"

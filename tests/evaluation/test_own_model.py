@@ -26,6 +26,17 @@ class Viewing(nn.Module):
         return self.head(x.view(len(x), -1))
 
 
+class Keeping(Viewing):
+    """Keeps what it computes, as encodings of positions are kept."""
+
+    kept = None
+
+    def forward(self, x):
+        if self.kept is None:
+            self.kept = torch.linspace(0, 1, x.shape[-1])
+        return super().forward(x * self.kept)
+
+
 class Refusing(Viewing):
     """Checks its images, as timm's networks do."""
 
@@ -72,6 +83,11 @@ def test_the_error_is_that_of_torchvisions_loop(network, photos, tmp_path):
     assert results.heading() == f"folder:{photos}, mine"
     assert network.training
     assert (tmp_path / "own" / "report.html").exists()
+
+
+def test_what_a_network_keeps_has_gradients_under_attack(photos, tmp_path):
+    results = fg.evaluate(described(Keeping(), photos, tmp_path), **{**NOTHING, "pgd_steps": 1})
+    assert "adversarial" in results.entries
 
 
 def test_its_column_has_no_seed(network, photos, tmp_path):
