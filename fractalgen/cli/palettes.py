@@ -10,7 +10,10 @@ from fractalgen.cli.output import print_json
 @click.command("palettes", cls=PlainCommand)
 @options.JSON
 def palettes(as_json: bool) -> None:
-    """List the palettes that '--palette NAME' takes, with their colours."""
+    """List the shipped palettes and their colours.
+
+    '--palette NAME' draws in one of them.
+    """
     from fractalgen.color.palettes import load, names
 
     found = [load(name) for name in names()]

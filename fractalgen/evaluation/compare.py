@@ -49,8 +49,9 @@ def compare(runs: Iterable[str | Path] | Mapping[str, Results]) -> Comparison:
     -------
     Comparison
         Runs with the same configuration (apart from the seed), mixing set and checkpoint (last or
-        best) share a column. Columns are in the order of their first run. Several mixing sets are
-        told apart by their folders' names, as far as the runs' folders have them.
+        best) share a column; a network of `own_model` shares it with none that has other weights.
+        Columns are in the order of their first run. Several mixing sets are told apart by their
+        folders' names, as far as the runs' folders have them.
 
     Raises
     ------
@@ -154,6 +155,8 @@ def _settings(results: Results) -> dict[str, Any]:
     if results.set_digest is not None:
         settings["set"] = results.set_digest
     settings["checkpoint"] = results.checkpoint.get("name")
+    if "method" not in results.config:  # how a user's network was trained is unknown
+        settings["weights"] = f"{_DIGEST}{results.checkpoint.get('sha256')}"
     return settings
 
 

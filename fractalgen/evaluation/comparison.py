@@ -42,7 +42,8 @@ class Column:
     @property
     def name(self) -> str:
         """A one-line description that distinguishes it from the other columns."""
-        return ", ".join((self.dataset, self.model, self.method, *self.details))
+        words = (self.dataset, self.model, self.method, *self.details)
+        return ", ".join(word for word in words if word)
 
 
 @dataclass(frozen=True)

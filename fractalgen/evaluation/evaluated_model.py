@@ -158,7 +158,9 @@ class EvaluatedModel:
         )
         outputs: list[NDArray[np.float32]] = []
         done = 0
-        with evaluating(self.network), torch.inference_mode(), precision():
+        # Not in inference mode, because attacks cannot differentiate through what a network keeps
+        # from there, such as encodings of positions.
+        with evaluating(self.network), torch.no_grad(), precision():
             for batch in batches:
                 images = normalized_tensor(batch, self.data.mean, self.data.std).to(device)
                 outputs.append(self.network(images).float().cpu().numpy())

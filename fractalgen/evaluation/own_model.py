@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fractalgen.arguments import three_numbers
+from fractalgen.arguments import three_numbers, whole_number
 from fractalgen.errors import ArgumentError, RunError, RunUsageError
 from fractalgen.evaluation.evaluated_model import evaluating
 from fractalgen.registry import shown
@@ -22,6 +22,8 @@ from fractalgen.training.datasets import load_data
 from fractalgen.training.datasets.data_set import ImageData
 
 __all__ = ["OwnConfig", "OwnModel", "own_model"]
+
+_MAX_SIZE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def own_model(
     ----------
     network : nn.Module
         Maps float32 images (n, 3, image_size, image_size) to logits (n, classes), in the order of
-        the data set's classes: sorted by name for a folder, as in torchvision's ImageFolder.
+        the data set's classes: sorted by name for a folder, as in torchvision's ImageFolder. It
+        stays on its device, and is in evaluation mode only while it is measured.
     dataset : str
         ``folder:DIR`` with ``train/`` and ``val/``, or another data set of 'train-with-set'.
     out : str or Path
@@ -100,12 +103,18 @@ def own_model(
     mean, std : sequence of 3 floats
         The network's images are normalised to (value - mean) / std, for values from 0 to 1.
     name : str, optional
-        The network's name in reports and comparisons; by default the name of its class.
+        The network's name in reports and comparisons; by default the name of its class. Networks
+        of the same name are told apart by a hash of their weights.
     image_size : int, optional
         Side of the images in pixels; by default the data set's, 224 for a folder. The shorter side
         of a folder's images is resized to 8/7 of it, and the centre is cropped.
     data_dir : str or Path
         Folder for data sets; missing ones are downloaded to it.
+
+    Returns
+    -------
+    OwnModel
+        Takes the place of a run in `fractalgen.evaluate`.
 
     Raises
     ------
@@ -123,7 +132,11 @@ def own_model(
         )
     if next(network.parameters(), None) is None:
         raise RunUsageError("network has no parameters, so its device is unknown")
+    if name is not None and not isinstance(name, str):
+        raise RunUsageError(f"name must be a string, not {shown(name)}")
     try:
+        if image_size is not None:
+            image_size = whole_number("image_size", image_size, 1, _MAX_SIZE)
         red, green, blue = three_numbers("mean", mean)
         shift = (red, green, blue)
         red, green, blue = three_numbers("std", std, scale=True)
@@ -145,11 +158,12 @@ def _check_outputs(network: nn.Module, data: ImageData) -> None:
     images = normalized_tensor(data.test.for_testing([0]), data.mean, data.std)
     device = next(network.parameters()).device
     try:
-        with evaluating(network), torch.inference_mode():
+        with evaluating(network), torch.no_grad():
             outputs = network(images.to(device))
-    except RuntimeError as error:
+    except Exception as error:  # networks refuse images by errors of any type
+        reason = f"{type(error).__name__}: {error}"
         raise RunError(
-            f"the network cannot take float32 images of shape {tuple(images.shape)}: {error}"
+            f"the network cannot take float32 images of shape {tuple(images.shape)}: {reason}"
         ) from error
     expected = (1, len(data.classes))
     if not isinstance(outputs, torch.Tensor) or tuple(outputs.shape) != expected:

@@ -102,10 +102,11 @@ def lock_for(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Wait for a lock that others hold for moments, and hold it. Its file, `path`, stays.
+def held(path: Path, poll_seconds: float = _SHORT_POLL_SECONDS) -> Iterator[None]:
+    """Wait for a lock, and hold it. Its file, `path`, stays.
 
-    On file systems without locks nothing is held.
+    It is tried every `poll_seconds`, by default often, for locks that others hold for moments. On
+    file systems without locks nothing is held.
 
     Raises
     ------
@@ -113,7 +114,7 @@ def held(path: Path) -> Iterator[None]:
         If the folder cannot be written to.
     """
     lock = FileLock(path, **_OPTIONS)
-    _acquire(lock, path.parent, -1, _SHORT_POLL_SECONDS)
+    _acquire(lock, path.parent, -1, poll_seconds)
     try:
         yield
     finally:

@@ -10,7 +10,6 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from filelock import FileLock
 from numba.core.caching import FunctionCache
 from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
@@ -30,6 +29,7 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": False,
     "no_cfunc_wrapper": True,  # kernels are never called from C: one function fewer to compile
 }
+_POLL_SECONDS = 0.05  # while another process compiles, which takes seconds
 _ready: set[str] = set()  # names of kernels that this process, or the one it was forked from, has
 
 
@@ -87,21 +87,17 @@ def one_process_compiles(name: str) -> Iterator[None]:
         yield
         return
     mark = compiled_mark(name)
-    lock = None if mark is None or mark.exists() else FileLock(f"{mark}.lock")
-    if lock is not None and mark is not None:
-        with contextlib.suppress(OSError, NotImplementedError):  # without locks each compiles
-            lock.acquire()
-        if mark.exists():
-            lock.release()
-    try:
+    with contextlib.ExitStack() as stack:
+        if mark is not None and not mark.exists():
+            with contextlib.suppress(OSError):  # without the lock each compiles
+                stack.enter_context(held(Path(f"{mark}.lock"), _POLL_SECONDS))
+            if mark.exists():
+                stack.close()
         yield
         _ready.add(name)
         if mark is not None:
             with contextlib.suppress(OSError):
                 mark.touch()
-    finally:
-        if lock is not None:
-            lock.release()
 
 
 @contextlib.contextmanager
@@ -125,9 +121,10 @@ class _Cache(FunctionCache):
     """
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        self._impl.locator.ensure_cache_path()
-        with held(Path(self.cache_path) / "saving.lock"):
-            super().save_overload(sig, data)
+        with contextlib.suppress(OSError):  # a full disk: the next process compiles again
+            self._impl.locator.ensure_cache_path()
+            with held(Path(self.cache_path) / "saving.lock"):
+                super().save_overload(sig, data)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         found = super().load_overload(sig, target_context)

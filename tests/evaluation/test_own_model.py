@@ -26,6 +26,24 @@ class Viewing(nn.Module):
         return self.head(x.view(len(x), -1))
 
 
+class Keeping(Viewing):
+    """Keeps what it computes, as encodings of positions are kept."""
+
+    kept = None
+
+    def forward(self, x):
+        if self.kept is None:
+            self.kept = torch.linspace(0, 1, x.shape[-1])
+        return super().forward(x * self.kept)
+
+
+class Refusing(Viewing):
+    """Checks its images, as timm's networks do."""
+
+    def forward(self, x):
+        assert x.shape[-1] == 224, "Input height (16) doesn't match model (224)."
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own") / "photos"
@@ -67,12 +85,28 @@ def test_the_error_is_that_of_torchvisions_loop(network, photos, tmp_path):
     assert (tmp_path / "own" / "report.html").exists()
 
 
+def test_what_a_network_keeps_has_gradients_under_attack(photos, tmp_path):
+    results = fg.evaluate(described(Keeping(), photos, tmp_path), **{**NOTHING, "pgd_steps": 1})
+    assert "adversarial" in results.entries
+
+
 def test_its_column_has_no_seed(network, photos, tmp_path):
     fg.evaluate(described(network, photos, tmp_path / "own"), **NOTHING)
     compared = fg.compare([tmp_path / "own"])
     assert compared.columns[0].model == "Viewing"
     assert compared.columns[0].seeds == (None,)
     assert "seed" not in str(compared).split("Test images")[0]
+
+
+def test_networks_of_one_name_are_not_averaged(network, photos, tmp_path):
+    fg.evaluate(described(network, photos, tmp_path / "one"), **NOTHING)
+    fg.evaluate(described(Viewing(), photos, tmp_path / "other"), **NOTHING)
+    compared = fg.compare([tmp_path / "one", tmp_path / "other"])
+    assert [column.runs for column in compared.columns] == [
+        (str(tmp_path / "one"),),
+        (str(tmp_path / "other"),),
+    ]
+    assert all(column.details[0].startswith("weights ") for column in compared.columns)
 
 
 def test_other_weights_and_other_normalisation_are_other_results(network, photos, tmp_path):
@@ -93,6 +127,14 @@ def test_other_weights_and_other_normalisation_are_other_results(network, photos
         (Viewing(), {"image_size": 32}, RunError, r"cannot take .* \(1, 3, 32, 32\)"),
         (Viewing().state_dict(), {}, RunUsageError, "must be a torch.nn.Module"),
         (nn.Flatten(), {}, RunUsageError, "no parameters"),
+        (
+            Refusing(),
+            {},
+            RunError,
+            r"cannot take .*: AssertionError: Input height",
+        ),
+        (Viewing(), {"image_size": "16"}, RunUsageError, "image_size must be a whole number"),
+        (Viewing(), {"name": 5}, RunUsageError, "name must be a string, not 5"),
         (Viewing(), {"std": (0.5, 0.5, 0.0)}, RunUsageError, "std must be three numbers"),
     ],
 )

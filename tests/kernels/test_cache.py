@@ -45,6 +45,23 @@ print(json.dumps([found, sum(twice.stats.cache_misses.values())]))
 """
 
 
+KEEP_FROM_SAVING = """
+from pathlib import Path
+from kernel import twice
+(Path(twice._cache.cache_path) / "saving.lock").mkdir(parents=True)
+print(twice(2))
+"""
+
+
+@pytest.mark.skipif(_config.DISABLE_JIT, reason="compiles")
+def test_a_kernel_that_cannot_be_saved_still_runs(tmp_path):
+    (tmp_path / "kernel.py").write_text(KERNEL)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    command = [sys.executable, "-c", KEEP_FROM_SAVING]
+    assert subprocess.check_output(command, cwd=tmp_path, env=environment, text=True) == "4\n"
+
+
 @pytest.mark.skipif(_config.DISABLE_JIT, reason="compiles")
 def test_processes_that_compile_a_kernel_at_once_lose_and_mix_up_nothing(tmp_path):
     (tmp_path / "kernel.py").write_text(KERNEL)

@@ -87,7 +87,7 @@ class Adversarial(Measurement[AdversarialOptions, AdversarialEntry]):
                     seed=model.seed,
                     indices=model.indices[part].tolist(),
                 )
-                with torch.inference_mode():
+                with torch.no_grad():
                     predictions[part] = network(attacked).argmax(dim=1).cpu().numpy()
                 done += len(batch)
                 model.progress("attacked images", done, n)

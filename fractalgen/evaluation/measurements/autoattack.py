@@ -116,7 +116,7 @@ class AutoAttack(Measurement[AutoAttackOptions, AutoAttackEntry]):
                     attacked, _ = attack.run_standard_evaluation(
                         pixels.float() / 255, labels, batch_size=len(batch)
                     )
-                with torch.inference_mode():
+                with torch.no_grad():
                     predictions[part] = network(attacked).argmax(dim=1).cpu().numpy()
                 done += len(batch)
                 model.progress("images under AutoAttack", done, n)

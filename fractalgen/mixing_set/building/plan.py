@@ -64,10 +64,10 @@ class Plan:
         overwriting = described.overwriting if described else None
         replaced: frozenset[str] = frozenset()
         if overwrite:
-            _check_only_part(store.name, described, part)
             again = Overwriting.of(requested, places)
             # Otherwise the same call was interrupted, and has already removed the images.
             if not existing or again != overwriting or existing.differences(requested):
+                _check_only_part(store.name, described, part)
                 replaced = _replaced(existing, requested)
             overwriting = again
         if existing is None:
@@ -93,7 +93,7 @@ class Plan:
 
 def _check_only_part(name: str, described: Description | None, part: Part) -> None:
     """Raise SetError if a set has images that a part of it would overwrite and not draw again."""
-    if described and part not in (WHOLE, described.part):
+    if described and _draws(described.recipe) and part not in (WHOLE, described.part):
         what = "a set" if described.part == WHOLE else f"part {described.part}"
         raise SetError(
             f"{name} holds {what}, and --overwrite would remove images that are not in part "
@@ -105,12 +105,20 @@ def _part_drawn(
     described: Description | None, requested: Recipe, joined: Recipe, part: Part
 ) -> Part:
     """Return the part that the set holds then, and no images of others; else all of it."""
+    if described is None:
+        return part
     drawn = [family for family in requested.families if not family.collected]
-    if described is None or not drawn:
-        return described.part if described else part
+    if not drawn:
+        return described.part
+    if not _draws(described.recipe):
+        return part
     # Of images that are added to a family, a part has others than of all its images.
     is_same = described.part == part and all(joined.family(one.name) == one for one in drawn)
     return part if is_same else WHOLE
+
+
+def _draws(recipe: Recipe) -> bool:
+    return any(not family.collected for family in recipe.families)
 
 
 def _replaced(existing: Recipe | None, requested: Recipe) -> frozenset[str]:

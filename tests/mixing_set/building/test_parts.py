@@ -96,20 +96,39 @@ def test_parts_in_one_place_are_no_part(tmp_path, options):
     assert verify(tmp_path / "grown").part == WHOLE
 
 
+def test_images_collected_before_are_of_no_part(tmp_path):
+    mine, place = tmp_path / "mine", tmp_path / "set"
+    build(ifs_recipe(3), mine, workers=1)
+    build(Recipe(SIZE, families=[]), place, collected={"extra": str(mine / "ifs")})
+    for _ in range(2):
+        summary = build(ifs_recipe(4), place, workers=1, part="1/2", overwrite=True)
+        assert (summary.n_drawn, verify(place).part) == (2, Part(1, 2))
+
+
 @pytest.mark.parametrize("options", KINDS)
 def test_a_part_overwrites_no_other(tmp_path, options):
     place, other = tmp_path / "set", ifs_recipe(8, seed=1)
     build(ifs_recipe(8), place, workers=1, part="1/2", **options)
     again = build(other, place, workers=1, part="1/2", overwrite=True, **options)
     assert (again.n_removed, again.n_drawn, verify(place).part) == (4, 4, Part(1, 2))
-    before = tree(place)
+    before, third = tree(place), ifs_recipe(8, seed=2)
     with pytest.raises(SetError, match=r"holds part 1/2, and --overwrite would remove images"):
-        build(other, place, workers=1, part="2/2", overwrite=True, **options)
+        build(third, place, workers=1, part="2/2", overwrite=True, **options)
     assert tree(place) == before
     build(other, place, workers=1, part="2/2", **options)
     with pytest.raises(SetError, match=r"holds a set, and --overwrite would remove images"):
         build(other, place, workers=1, part="2/2", overwrite=True, **options)
     assert build(other, place, workers=1, overwrite=True).n_removed == 8
+
+
+def test_parts_that_overwrite_at_one_url_go_on(tmp_path):
+    """What is there was drawn by the same call, or by one for another part."""
+    place = f"memory://{tmp_path.name}/set"
+    for part, n_drawn in (("1/2", 4), ("1/2", 0), ("2/2", 4)):
+        summary = build(ifs_recipe(8), place, part=part, overwrite=True, shard_size=2)
+        assert (summary.n_removed, summary.n_drawn) == (0, n_drawn)
+    with pytest.raises(SetError, match=r"holds a set, and --overwrite would remove images"):
+        build(ifs_recipe(8), place, part="2/2", overwrite=True)
 
 
 @pytest.mark.parametrize("options", KINDS)
