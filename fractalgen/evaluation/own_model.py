@@ -97,7 +97,8 @@ def own_model(
         the data set's classes: sorted by name for a folder, as in torchvision's ImageFolder. It
         stays on its device, and is in evaluation mode only while it is measured.
     dataset : str
-        ``folder:DIR`` with ``train/`` and ``val/``, or another data set of 'train-with-set'.
+        ``folder:DIR`` with a folder of images for each class in ``DIR/val/``, or another data set
+        of 'train-with-set'.
     out : str or Path
         Folder for ``metrics.json`` and ``report.html``; made if it does not exist.
     mean, std : sequence of 3 floats
@@ -143,7 +144,7 @@ def own_model(
         scale = (red, green, blue)
     except ArgumentError as error:
         raise RunUsageError(str(error)) from None
-    data = load_data(dataset, data_dir=Path(data_dir), image_size=image_size)
+    data = load_data(dataset, data_dir=Path(data_dir), image_size=image_size, only_tests=True)
     # All that is measured normalises by the data's statistics.
     data = dataclasses.replace(data, mean=shift, std=scale)
     config = OwnConfig(dataset, name or type(network).__name__, data.size, shift, scale)

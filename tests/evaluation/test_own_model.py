@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -88,6 +90,13 @@ def test_the_error_is_that_of_torchvisions_loop(network, photos, tmp_path):
 def test_what_a_network_keeps_has_gradients_under_attack(photos, tmp_path):
     results = fg.evaluate(described(Keeping(), photos, tmp_path), **{**NOTHING, "pgd_steps": 1})
     assert "adversarial" in results.entries
+
+
+def test_a_folder_of_test_images_is_enough(network, photos, tmp_path):
+    shutil.copytree(photos / "val", tmp_path / "tests" / "val")
+    whole = fg.evaluate(described(network, photos, tmp_path / "whole"), **NOTHING)
+    alone = fg.evaluate(described(network, tmp_path / "tests", tmp_path / "alone"), **NOTHING)
+    assert alone.entries["clean"][0].error == whole.entries["clean"][0].error
 
 
 def test_its_column_has_no_seed(network, photos, tmp_path):
