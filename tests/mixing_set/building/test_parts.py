@@ -121,16 +121,6 @@ def test_a_part_overwrites_no_other(tmp_path, options):
     assert build(other, place, workers=1, overwrite=True).n_removed == 8
 
 
-def test_parts_that_overwrite_at_one_url_go_on(tmp_path):
-    """What is there was drawn by the same call, or by one for another part."""
-    place = f"memory://{tmp_path.name}/set"
-    for part, n_drawn in (("1/2", 4), ("1/2", 0), ("2/2", 4)):
-        summary = build(ifs_recipe(8), place, part=part, overwrite=True, shard_size=2)
-        assert (summary.n_removed, summary.n_drawn) == (0, n_drawn)
-    with pytest.raises(SetError, match=r"holds a set, and --overwrite would remove images"):
-        build(ifs_recipe(8), place, part="2/2", overwrite=True)
-
-
 @pytest.mark.parametrize("options", KINDS)
 @pytest.mark.parametrize("recipe", [ifs_recipe(6), CLASSES])
 def test_a_part_without_images_says_so(tmp_path, options, recipe):

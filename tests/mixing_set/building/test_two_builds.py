@@ -1,7 +1,8 @@
-"""Two builds at once where there is no lock: an object store."""
+"""Two builds at once, or in turns, where there is no lock: an object store."""
 
 import pytest
 
+from fractalgen.errors import SetError
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.engines.local import LocalEngine
 from fractalgen.mixing_set.stores.shard_store import ShardStore
@@ -60,6 +61,16 @@ def test_parts_drawn_at_once_in_one_place_are_the_whole_set(tmp_path):
     there, expected = (ShardStore.open(url).location for url in (place, whole))
     assert there.sizes() == expected.sizes()
     assert all(there.read(name) == expected.read(name) for name in expected.sizes())
+
+
+def test_parts_that_overwrite_at_one_url_go_on(tmp_path):
+    """What is there was drawn by the same call, or by one for another part."""
+    place = f"memory://{tmp_path.name}/set"
+    for part, n_drawn in (("1/2", 4), ("1/2", 0), ("2/2", 4)):
+        summary = build(ifs_recipe(8), place, part=part, overwrite=True, shard_size=2)
+        assert (summary.n_removed, summary.n_drawn) == (0, n_drawn)
+    with pytest.raises(SetError, match=r"holds a set, and --overwrite would remove images"):
+        build(ifs_recipe(8), place, part="2/2", overwrite=True)
 
 
 def test_they_go_through_the_shards_in_another_order(tmp_path):
