@@ -139,7 +139,7 @@ class _CompareCommand(MeasuringCommand):
 @options.JSON
 @click.pass_context
 def compare(ctx: click.Context, /, runs: tuple[Path, ...], **given: Any) -> None:
-    """Compare the results of several runs, or train and evaluate them first.
+    """Compare runs, or train and evaluate them first.
 
     Each RUN is the folder of a run that 'fractalgen evaluate' has measured, such as runs/*; files
     and other folders are left out, with a note. Runs that differ only in their seed share a column,

@@ -43,7 +43,7 @@ def show_methods(
     output: Path,
     **given: Any,
 ) -> None:
-    """Draw a page that shows what training methods do to photos.
+    """Draw a page of what training methods do to photos.
 
     PHOTO is an image file, of which the central square is used; give one to eight. The page has a
     row for each method: the same photos, changed with eight seeds. Methods that need a network that

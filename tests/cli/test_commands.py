@@ -390,6 +390,7 @@ def test_help_lists_every_command(run, arguments):
         "compare",
     ):
         assert f"\n  {name} " in result.stdout
+    assert "..." not in result.stdout.partition("Commands:")[2], "a line is cut off"
 
 
 def test_the_version(run):
