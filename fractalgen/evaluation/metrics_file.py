@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from fractalgen.errors import RunError
 from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.measurement import Entry, count_of
 from fractalgen.evaluation.results import RESULTS_VERSION, Results
 from fractalgen.files.atomic import write_atomically
 from fractalgen.files.json_codec import from_json
+from fractalgen.files.lock import held
 
 __all__ = ["METRICS", "REPORT", "add_entry", "read_results"]
 
@@ -101,13 +100,14 @@ def add_entry(
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    try:
-        with filelock.FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
-            yield
-    except filelock.Timeout:
-        raise RunError(
-            f"another evaluation is writing to {folder}; wait until it ends, then try again"
-        ) from None
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder / _LOCK, _LOCK_SECONDS))
+        except TimeoutError:
+            raise RunError(
+                f"another evaluation is writing to {folder}; wait until it ends, then try again"
+            ) from None
+        yield
 
 
 def _readable(folder: Path) -> Results | None:

@@ -12,12 +12,12 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from fractalgen.families import FAMILIES, render, sample
+from fractalgen.files.lock import held
 from fractalgen.kernels.jit import compiled_mark
 
 __all__ = ["Compilation", "compile_kernels", "compile_once", "n_compilations"]
@@ -60,16 +60,16 @@ def compile_once(family: str) -> None:
     for part, mark in marks.items():
         if mark is None or mark.exists():
             continue
-        lock = FileLock(f"{mark}.lock")
+        lock = Path(f"{mark}.lock")
         try:
-            with lock.acquire(timeout=0):
+            with held(lock, seconds=0):
                 if not mark.exists():
                     with contextlib.suppress(Exception):  # who draws the image reports it
                         compile_kernels(family, part)
-        except Timeout:
+        except TimeoutError:
             others.append(lock)
     for lock in others:  # if its process ended early, this one compiles what it needs
-        with lock:
+        with held(lock):
             pass
 
 

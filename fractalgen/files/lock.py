@@ -19,7 +19,7 @@ LOCK_FILE = ".fractalgen.lock"
 
 _PATIENCE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
-_SHORT_POLL_SECONDS = 0.002
+_SHORT_POLL_SECONDS = 0.02  # for locks that others hold for moments
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -102,19 +102,28 @@ def lock_for(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held(path: Path, poll_seconds: float = _SHORT_POLL_SECONDS) -> Iterator[None]:
+def held(path: Path, seconds: float = -1) -> Iterator[None]:
     """Wait for a lock, and hold it. Its file, `path`, stays.
 
-    It is tried every `poll_seconds`, by default often, for locks that others hold for moments. On
-    file systems without locks nothing is held.
+    On file systems without locks nothing is held.
+
+    Parameters
+    ----------
+    path : Path
+        The lock's file.
+    seconds : float
+        How long to wait; without a limit if negative.
 
     Raises
     ------
+    TimeoutError
+        If another process holds the lock for longer.
     OSError
         If the folder cannot be written to.
     """
     lock = FileLock(path, **_OPTIONS)
-    _acquire(lock, path.parent, -1, poll_seconds)
+    if not _acquire(lock, path.parent, seconds, _SHORT_POLL_SECONDS):
+        raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock", str(path))
     try:
         yield
     finally:

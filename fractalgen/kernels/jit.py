@@ -29,7 +29,6 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": False,
     "no_cfunc_wrapper": True,  # kernels are never called from C: one function fewer to compile
 }
-_POLL_SECONDS = 0.05  # while another process compiles, which takes seconds
 _ready: set[str] = set()  # names of kernels that this process, or the one it was forked from, has
 
 
@@ -90,7 +89,7 @@ def one_process_compiles(name: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if mark is not None and not mark.exists():
             with contextlib.suppress(OSError):  # without the lock each compiles
-                stack.enter_context(held(Path(f"{mark}.lock"), _POLL_SECONDS))
+                stack.enter_context(held(Path(f"{mark}.lock")))
             if mark.exists():
                 stack.close()
         yield

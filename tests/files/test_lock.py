@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from fractalgen.errors import SetError
-from fractalgen.files.lock import LOCK_FILE, locked
+from fractalgen.files.lock import LOCK_FILE, held, locked
 
 _HOLD = """
 import sys, time
@@ -58,3 +58,13 @@ def test_where_there_are_no_locks_nothing_is_held(tmp_path, monkeypatch, number)
     monkeypatch.setattr(unix, "flock", fail)
     with locked(tmp_path), locked(tmp_path):
         assert list(tmp_path.iterdir()) in ([tmp_path / LOCK_FILE], [])
+    with held(tmp_path / "a.lock", 0), held(tmp_path / "a.lock", 0):
+        pass
+
+
+def test_a_lock_is_waited_for_as_long_as_requested(tmp_path):
+    other = held(tmp_path / "a.lock", 0.05)
+    with held(tmp_path / "a.lock"), pytest.raises(TimeoutError), other:
+        pass
+    with held(tmp_path / "a.lock", 0):
+        pass
