@@ -138,7 +138,7 @@ class OrderedPool(Generic[T, R]):
         self._ahead = tasks_ahead * workers
         self._stopping = threading.Event()
         self._pending: deque[concurrent.futures.Future[R]] = deque()
-        # Not the pending ones: a Ctrl-C may come when a task has begun and is not yet among them.
+        # Counted apart: a Ctrl-C may come when a task has begun and is not yet a pending one.
         self._n_running = 0
         self._changed = threading.Condition()
         self._executor = concurrent.futures.ThreadPoolExecutor(workers)

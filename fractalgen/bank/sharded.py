@@ -17,7 +17,7 @@ from fractalgen.pool import OrderedPool
 __all__ = ["ImagesInShards", "Packed", "ShardList", "ShardReader"]
 
 _RANGE_BYTES = 2 << 20
-_GAP_BYTES = 256 << 10  # to read over them takes no longer than another request
+_GAP_BYTES = 256 << 10  # at 100 Mbit/s they take 21 ms, about as long as another request
 _FETCHERS = 4
 _FETCHES_AHEAD = 2  # per fetcher
 
