@@ -1,5 +1,6 @@
 """Hosts on the web: how often to ask each, what its robots.txt permits, and whether it is dead."""
 
+import collections
 import contextlib
 import threading
 import time
@@ -38,6 +39,7 @@ class Host:
         self.delay = delay
         self._n_connections = n_connections
         self._changed = threading.Condition()
+        self._waiting: collections.deque[object] = collections.deque()
         self._n_open = 0
         self._not_before = 0.0
         self._n_failed = 0
@@ -45,17 +47,28 @@ class Host:
 
     @contextlib.contextmanager
     def connection(self, stopping: threading.Event) -> Iterator[None]:
-        """Wait for this request's turn. Raises DeadHostError, or Stopped if the event is set."""
+        """Wait for this request's turn: first come, first served.
+
+        Raises DeadHostError, or Stopped if the event is set.
+        """
+        turn = object()
         with self._changed:
-            while True:
-                if stopping.is_set():
-                    raise Stopped
-                if self._dead:
-                    raise DeadHostError(self._dead)
-                wait = self._not_before - time.monotonic()
-                if self._n_open < self._n_connections and wait <= 0:
-                    break
-                self._changed.wait(min(wait, _TICK_SECONDS) if wait > 0 else _TICK_SECONDS)
+            self._waiting.append(turn)
+            try:
+                while True:
+                    if stopping.is_set():
+                        raise Stopped
+                    if self._dead:
+                        raise DeadHostError(self._dead)
+                    wait = _TICK_SECONDS
+                    if self._waiting[0] is turn and self._n_open < self._n_connections:
+                        wait = min(wait, self._not_before - time.monotonic())
+                        if wait <= 0:
+                            break
+                    self._changed.wait(wait)
+            finally:
+                self._waiting.remove(turn)
+                self._changed.notify_all()
             self._n_open += 1
             self._not_before = time.monotonic() + self.delay
         try:

@@ -8,7 +8,7 @@ import pytest
 from fractalgen.errors import DownloadError
 from fractalgen.files.addresses import is_public, resolve
 from fractalgen.files.downloader import Downloader, WebOptions
-from fractalgen.files.hosts import DEAD_AFTER
+from fractalgen.files.hosts import DEAD_AFTER, Host
 from fractalgen.files.urls import public_url
 from tests.files.misbehaving import CONTENTS, misbehaving_server
 
@@ -242,6 +242,35 @@ def test_the_rest_of_a_dead_host_fails_at_once(dead_port):
     assert set(reasons[:DEAD_AFTER]) == {"no connection"}
     assert set(reasons[DEAD_AFTER:]) == {"no connection; the host's other links are skipped"}
     assert len(lookups) == 2 * DEAD_AFTER
+
+
+def test_requests_to_a_host_are_first_come_first_served():
+    class Stopping(threading.Event):
+        """Tells when the request waits for its turn."""
+
+        def __init__(self):
+            super().__init__()
+            self.waiting = threading.Event()
+
+        def is_set(self):
+            self.waiting.set()
+            return super().is_set()
+
+    def ask(stopping, n):
+        with host.connection(stopping):
+            served.append(n)
+
+    host = Host(n_connections=1, delay=0.01)
+    served, threads = [], []
+    with host.connection(threading.Event()):
+        for n in range(12):
+            stopping = Stopping()
+            threads.append(threading.Thread(target=ask, args=(stopping, n)))
+            threads[-1].start()
+            assert stopping.waiting.wait(60)
+    for thread in threads:
+        thread.join()
+    assert served == list(range(12))
 
 
 def test_a_host_gets_as_many_requests_at_once_as_it_may(server):
