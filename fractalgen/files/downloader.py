@@ -228,14 +228,11 @@ class Downloader:
         except http_session.UnreachableError as error:
             raise TroubleError(str(error), int(error.may_pass), at_host=True) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            if transfer is not None and transfer.overdue:
-                reason = "it arrives too slowly"
-            elif transfer is not None:
-                reason = INTERRUPTED
-            else:
-                reason = _reason(error)
             if transfer is not None:
+                # The thread that watches may not have looked yet.
+                reason = "it arrives too slowly" if transfer.look() else INTERRUPTED
                 raise TroubleError(reason, tries=9) from None
+            reason = _reason(error)
             wrong_url = isinstance(error, ValueError)
             permanent = wrong_url or isinstance(error, requests.exceptions.SSLError)
             raise TroubleError(reason, 0 if permanent else 1, at_host=not wrong_url) from None

@@ -54,12 +54,12 @@ class Transfer:
         self._began = time.monotonic()
         self._patience = patience
 
-    def end_if_overdue(self) -> None:
-        """Shut the connection down if the request takes too long."""
+    def look(self) -> bool:
+        """Return whether the request has taken too long, which is kept in `overdue`."""
         allowed = self._patience + self.n_bytes / _BYTES_PER_SECOND
         if time.monotonic() - self._began > allowed:
             self.overdue = True
-            self.shut_down()
+        return self.overdue
 
     def shut_down(self) -> None:
         """End the connection; the thread that waits for it gets an error or an end of file."""
@@ -140,6 +140,10 @@ class Session:
                 allow_redirects=False,
                 proxies=proxies,
             )
+            # An answer that is shut down in its headers ends there, or with an error: by chance.
+            if transfer.overdue:
+                response.close()
+                raise requests.ReadTimeout
         except BaseException:
             self.end(transfer)
             if transfer.overdue:
@@ -162,7 +166,8 @@ class Session:
     def _end_overdue(self) -> None:
         while not self._closing.wait(_TICK_SECONDS):
             for transfer in tuple(self._transfers):
-                transfer.end_if_overdue()
+                if transfer.look():
+                    transfer.shut_down()
 
 
 class _Adapter(requests.adapters.HTTPAdapter):

@@ -118,6 +118,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.drip()
 
+    def stalled(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        self.silent()
+
     def trickled_headers(self):
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
         self.drip()

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from fractalgen.errors import DownloadError
+from fractalgen.files import http_session
 from fractalgen.files.addresses import is_public, resolve
 from fractalgen.files.downloader import Downloader, WebOptions
 from fractalgen.files.hosts import DEAD_AFTER, Host
@@ -66,7 +67,7 @@ def test_pauses_that_a_server_asks_for_are_made(server):
         ("busy-for-long", "503 Service Unavailable and asks to wait for 3,600 seconds"),
         ("always-short", "the transfer was interrupted"),
         ("trickle", "it arrives too slowly"),
-        ("trickled-headers", "it arrives too slowly"),
+        ("trickled-headers", "the server stopped answering"),
         ("silent", "the server stopped answering"),
         ("endless", "it is larger than 1,000,000 bytes"),
         ("bomb", "it is larger than 1,000,000 bytes"),
@@ -82,6 +83,12 @@ def test_every_failure_has_a_reason(server, path, message):
     options = {"retries": 0, "timeout": 3, "robots": False} if path in SLOW else {"retries": 2}
     url = f"{server.address.replace('//', '//me:secret@')}/{path}"
     assert message in reason(url, **options)
+
+
+def test_a_transfer_that_stalls_is_too_slow_whoever_notices_first(server, monkeypatch):
+    monkeypatch.setattr(http_session, "_TICK_SECONDS", 300)
+    options = {"retries": 0, "timeout": 1, "robots": False}
+    assert reason(f"{server.address}/stalled", **options) == "it arrives too slowly"
 
 
 def test_failures_that_pass_are_tried_again_and_others_are_not(server):
