@@ -168,14 +168,14 @@ def test_workers_of_every_kind_read_the_bank(folder, cache, method):
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=send_sum, args=(bank, theirs))
     process.start()
-    assert ours.poll(60)
+    assert ours.poll(300)
     assert ours.recv() == (int(bank.array.sum()), bank.files, False)
     process.join()
     assert process.exitcode == 0
 
 
 def open_together(folder, cache, barrier, connection):
-    barrier.wait(60)
+    barrier.wait(300)
     bank = MixingSet(folder, size=64, cache_dir=cache, workers=1)
     connection.send((int(bank.array.sum()), len(bank)))
 
@@ -192,7 +192,7 @@ def test_two_processes_may_build_at_once(tmp_path, cache):
         processes.append(context.Process(target=open_together, args=arguments))
         processes[-1].start()
         ends.append(ours)
-    assert all(end.poll(60) for end in ends)
+    assert all(end.poll(300) for end in ends)
     first, second = (end.recv() for end in ends)
     for process in processes:
         process.join()
