@@ -94,8 +94,10 @@ def test_when_the_pool_ends_with_an_error_nothing_is_still_at_work(monkeypatch):
 
 _INTERRUPTED = """
 import os, random, signal, time
+import fractalgen.pool
 from fractalgen.pool import OrderedPool
 
+fractalgen.pool._GRACE_SECONDS = 200  # on a busy machine
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 chance, n_interrupted = random.Random(0), 0
 for _ in range(200):
