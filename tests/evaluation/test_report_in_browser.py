@@ -19,6 +19,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+TIMEOUT = 300_000  # milliseconds, for a busy machine
 
 # The relative luminance and contrast of the Web Content Accessibility Guidelines.
 LEAST_CONTRAST = """() => {
@@ -42,7 +43,7 @@ LEAST_CONTRAST = """() => {
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS, timeout=TIMEOUT)
         yield browser
         browser.close()
 
@@ -65,6 +66,7 @@ def files(tmp_path_factory):
 def test_page_in_a_browser(browser, files, name):
     complaints, requests = [], []
     view = browser.new_page(viewport={"width": 1280, "height": 800})
+    view.set_default_timeout(TIMEOUT)
     view.on("console", lambda message: complaints.append(message.text))
     view.on("pageerror", lambda error: complaints.append(str(error)))
     view.on("request", lambda request: requests.append(request.url))

@@ -10,7 +10,7 @@ from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.viewing.gallery import gallery
-from tests.evaluation.test_report_in_browser import FLAGS, LEAST_CONTRAST
+from tests.evaluation.test_report_in_browser import FLAGS, LEAST_CONTRAST, TIMEOUT
 
 playwright = pytest.importorskip("playwright.sync_api")
 chromium = shutil.which("chromium")
@@ -24,7 +24,7 @@ TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFr
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS, timeout=TIMEOUT)
         yield browser
         browser.close()
 
@@ -54,7 +54,7 @@ def view(request, browser, pages):
     complaints = []
     view = browser.new_page(viewport={"width": width, "height": 740})
     view.kind = kind
-    view.set_default_timeout(120_000)
+    view.set_default_timeout(TIMEOUT)
     view.on("console", lambda message: complaints.append(message.text))
     view.on("pageerror", lambda error: complaints.append(str(error)))
     view.goto(pages[kind].as_uri())
@@ -193,6 +193,7 @@ def test_a_gallery_without_its_set(browser, pages, tmp_path):
     shutil.copytree(pages["folder"].parent, tmp_path / "a" / "b")
     shutil.rmtree(tmp_path / "a/b/records")
     view = browser.new_page()
+    view.set_default_timeout(TIMEOUT)
     view.goto((tmp_path / "a/b/index.html").as_uri() + "#ifs/7")
     view.wait_for_function("document.getElementById('note').textContent.includes('thumbnail')")
     assert "records/0000.js is missing" in view.inner_text("#params")
