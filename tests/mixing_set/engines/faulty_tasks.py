@@ -92,11 +92,11 @@ class Faulty:
             while not (self.events / "go").exists():
                 time.sleep(0.05)
 
-    def _slow(self):
-        """Take seconds, except in the first task."""
+    def _linger(self):
+        """Wait for the test, and until the next look at what it says, except in the first task."""
         if self.number:
-            (self.events / f"{self.number}-{os.getpid()}").touch()
-            time.sleep(3)
+            self._pause()
+            time.sleep(ray_cluster._LOOK_SECONDS)
 
     def _kill(self):
         """Task 1 kills its process each time."""
