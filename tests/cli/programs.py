@@ -17,7 +17,8 @@ def hold(event, arguments):
 
 sys.addaudithook(hold)
 sys.argv[:3] = ["fractalgen"]
-from fractalgen.cli import main
+from fractalgen.cli import group, main
+group._PATIENCE_SECONDS = 300  # until a second signal ends it at once, on a busy machine
 main()
 """
 
