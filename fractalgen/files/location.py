@@ -58,11 +58,13 @@ class Folder:
 
     def sizes(self) -> dict[str, int]:
         """Return the size of each file in bytes, by name; empty if the folder does not exist."""
-        try:
-            entries = [path for path in self._path.iterdir() if path.is_file()]
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        return {path.name: path.stat().st_size for path in entries if not is_leftover(path.name)}
+        sizes = {}
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for path in self._path.iterdir():
+                with contextlib.suppress(FileNotFoundError):  # another process removed it
+                    if path.is_file() and not is_leftover(path.name):
+                        sizes[path.name] = path.stat().st_size
+        return sizes
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """Return a file's bytes `start` to `stop`; FileNotFoundError if it does not exist."""

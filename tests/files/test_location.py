@@ -127,6 +127,19 @@ def test_sizes_are_those_of_now(location, place):
     assert location.sizes() == {"0": 0, "2": 2}
 
 
+def test_a_file_that_another_process_removes_meanwhile_is_no_error(tmp_path, monkeypatch):
+    (tmp_path / "kept").write_bytes(b"1")
+    (tmp_path / "gone").touch()
+    entries = Path.iterdir
+
+    def listed(folder):
+        yield from entries(folder)
+        (folder / "gone").unlink()
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    assert Folder(tmp_path).sizes()["kept"] == 1
+
+
 def test_remove(location):
     location.remove("missing")
     put(location, "a")
