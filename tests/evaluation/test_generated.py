@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from fractalgen.evaluation.corruptions.generated import (
 )
 from fractalgen.evaluation.corruptions.published import read_corruptions
 from fractalgen.training.datasets.in_memory import InMemoryImages
+from tests.mixing_set.small_sets import names_in
 
 
 def smooth_images(n, size, seed=0):
@@ -72,6 +75,25 @@ def test_cached_images_are_those_made_and_are_made_once(tmp_path):
     seen.clear()
     np.testing.assert_array_equal(snow.cached(), first)
     assert not seen
+
+
+def test_two_processes_that_make_them_at_once_make_them_once_each(tmp_path, monkeypatch):
+    """The second makes them while the first writes its last file."""
+    made, replace = [], os.replace
+
+    def corruption():
+        return generated_corruption("contrast", tmp_path, progress=lambda *done: made.append(done))
+
+    def replace_late(source, target):
+        if str(target).endswith(".sha256") and made.count(("making contrast", 40, 40)) == 1:
+            corruption().cached()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_late)
+    first = corruption()
+    assert isinstance(first.cached().base, np.memmap)
+    assert made.count(("making contrast", 40, 40)) == 2
+    assert names_in(first.folder(IMAGES)) == [".contrast.npy.sha256", "contrast.npy", "labels.npy"]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "no checksum", "no array"])

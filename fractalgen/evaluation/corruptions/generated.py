@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fractalgen.evaluation.corruptions import SEVERITIES, Suite
 from fractalgen.evaluation.corruptions.cbar import C_BAR
 from fractalgen.evaluation.corruptions.common import COMMON
-from fractalgen.files.atomic import atomic_file, write_atomically
+from fractalgen.files.atomic import atomic_file
 from fractalgen.files.cache_folder import default_folder
 from fractalgen.files.regular_file import file_hash
 from fractalgen.pool import OrderedPool, default_workers
@@ -120,7 +120,7 @@ class GeneratedCorruption:
         path = folder / "labels.npy"
         with contextlib.suppress(OSError):
             if not path.is_file() or path.read_bytes() != labels.getvalue():
-                write_atomically(path, labels.getvalue())
+                _write(path, labels.getvalue())
         return flat
 
     def folder(self, images: NDArray[np.uint8]) -> Path:
@@ -233,8 +233,14 @@ def _cached_array(
                 np.lib.format.write_array_header_1_0(file, header)
                 for part in parts():
                     file.write(np.ascontiguousarray(part).data)
-            write_atomically(checksum, f"{file_hash(path)}\n".encode("ascii"))
+            _write(checksum, f"{file_hash(path)}\n".encode("ascii"))
             return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     array = np.concatenate(list(parts()))
     array.flags.writeable = False
     return array
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file of the cache, which another process may be writing, too."""
+    with atomic_file(path, shared=True) as file:
+        file.write(data)
