@@ -115,9 +115,16 @@ class _Zip:
         for name, found in self._members:
             if isinstance(found, str):
                 yield Refusal(name, found)
-            else:
-                read = lambda _, entry=found: self._read(entry)  # noqa: E731
-                yield Item(name, read, self._url)
+                continue
+            try:
+                # Here, and not where threads read in any order. No more is unpacked of an entry.
+                if found.file_size <= MAX_BYTES:
+                    self._budget.spend(found.file_size)
+            except ImageError as error:
+                yield Refusal(name, str(error))
+                continue
+            read = lambda _, entry=found: self._read(entry)  # noqa: E731
+            yield Item(name, read, self._url)
 
     def _judged(self, entry: zipfile.ZipInfo) -> zipfile.ZipInfo | str | None:
         """Return the entry of an image, why a member is refused, or None for what is neither."""
@@ -136,8 +143,7 @@ class _Zip:
             with self._reading, self._archive.open(entry) as file:
                 if entry.file_size <= MAX_BYTES:
                     data = file.read(MAX_BYTES + 1)
-                    self._budget.spend(len(data))
-        except (OSError, ImageError):
+        except OSError:
             raise
         except Exception as error:  # each kind of compression raises its own type
             raise ImageError(f"damaged in the archive ({error})") from None

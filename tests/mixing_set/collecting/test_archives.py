@@ -1,6 +1,7 @@
 import io
 import stat
 import tarfile
+import threading
 import zipfile
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from fractalgen.errors import SetError
 from fractalgen.mixing_set.building.build import build
 from fractalgen.mixing_set.collecting import archives
+from fractalgen.mixing_set.collecting.item import Item, Refusal
 from tests.mixing_set.collecting.test_collect import EMPTY, noise, records
 from tests.mixing_set.small_sets import SIZE, tree
 
@@ -99,6 +101,18 @@ def test_bombs_are_refused_and_what_came_before_is_kept(tmp_path, monkeypatch, k
     assert summary.n_drawn == 1
     assert [one.path for one in summary.refused] == ["b.png"]
     assert "more than 100 times its size" in summary.refused[0].reason
+
+
+def test_a_zip_bomb_loses_the_same_images_in_whatever_order_threads_read(monkeypatch):
+    monkeypatch.setattr(archives, "MIN_UNPACKED", 1 << 20)
+    file, small = io.BytesIO(), [png(0), png(1)]
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in zip("abcd", [*small, bytes(30 << 20), png(2)], strict=True):
+            archive.writestr(f"{name}.png", data)
+    found = [*archives.open_archive(file, "zip", "bomb.zip", None).items()]
+    read = [one.read(threading.Event()) for one in reversed(found) if isinstance(one, Item)]
+    assert read == small[::-1]
+    assert [one.path for one in found if isinstance(one, Refusal)] == ["c.png", "d.png"]
 
 
 def test_a_bomb_of_pixels_is_refused_before_it_is_decoded(tmp_path):
