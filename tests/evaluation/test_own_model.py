@@ -99,6 +99,11 @@ def test_a_folder_of_test_images_is_enough(network, photos, tmp_path):
     assert alone.entries["clean"][0].error == whole.entries["clean"][0].error
 
 
+def test_it_has_no_validation_images(network, photos, tmp_path):
+    with pytest.raises(RunUsageError, match=r"no validation images.*own_model.*DIR/val/"):
+        fg.evaluate(described(network, photos, tmp_path), images="validation", **NOTHING)
+
+
 def test_its_column_has_no_seed(network, photos, tmp_path):
     fg.evaluate(described(network, photos, tmp_path / "own"), **NOTHING)
     compared = fg.compare([tmp_path / "own"])
