@@ -150,6 +150,7 @@ def test_other_weights_and_other_normalisation_are_other_results(network, photos
         (Viewing(), {"image_size": "16"}, RunUsageError, "image_size must be a whole number"),
         (Viewing(), {"name": 5}, RunUsageError, "name must be a string, not 5"),
         (Viewing(), {"std": (0.5, 0.5, 0.0)}, RunUsageError, "std must be three numbers"),
+        (Viewing(), {"mean": (123.7, 116.3, 103.5)}, RunUsageError, "from 0 to 255 by 255"),
     ],
 )
 def test_what_cannot_be_measured_is_said_at_once(
