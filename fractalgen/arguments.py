@@ -10,10 +10,17 @@ import numpy as np
 from fractalgen.errors import ArgumentError
 from fractalgen.registry import nearest, shown
 
-__all__ = ["one_of", "real_number", "some_of", "three_numbers", "true_or_false", "whole_number"]
+__all__ = [
+    "channel_numbers",
+    "one_of",
+    "real_number",
+    "some_of",
+    "true_or_false",
+    "whole_number",
+]
 
-_MAX_NUMBER = 1e6
 _MIN_SCALE = 1e-6
+_MAX_LEVEL = 255
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
@@ -66,19 +73,21 @@ def some_of(name: str, values: Any, known: Sequence[str]) -> tuple[str, ...]:
     return tuple(one_of(name, value, known) for value in values)
 
 
-def three_numbers(name: str, values: Any, *, scale: bool = False) -> tuple[float, ...]:
-    """Return a number for each of three channels, from -1e6 to 1e6, or from 1e-6 for a `scale`."""
-    low = _MIN_SCALE if scale else -_MAX_NUMBER
+def channel_numbers(name: str, values: Any, *, scale: bool = False) -> tuple[float, ...]:
+    """Return three numbers from 0 to 1, such as the means of channels with values from 0 to 1.
+
+    Those of a `scale`, which divides, must be above 0.
+    """
+    low = _MIN_SCALE if scale else 0.0
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError):  # ragged, or a tensor on another device
         array = np.empty(0)
-    if array.shape != (3,) or array.dtype.kind not in "iuf" or not _all_within(array, low):
+    is_fit = array.shape == (3,) and array.dtype.kind in "iuf"
+    if not is_fit or not np.all((array >= low) & (array <= 1)):
+        of_bytes = is_fit and np.all((array >= low) & (array <= _MAX_LEVEL))
+        hint = "; divide mean and std for pixels from 0 to 255 by 255" if of_bytes else ""
         raise ArgumentError(
-            f"{name} must be three numbers from {low:g} to {_MAX_NUMBER:g}, not {shown(values)}"
+            f"{name} must be three numbers from {low:g} to 1, not {shown(values)}{hint}"
         )
     return tuple(float(value) for value in array)
-
-
-def _all_within(array: "np.ndarray[Any, Any]", low: float) -> bool:
-    return bool(np.all((array >= low) & (array <= _MAX_NUMBER)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalgen.arguments import one_of, real_number, some_of, three_numbers, whole_number
+from fractalgen.arguments import channel_numbers, one_of, real_number, some_of, whole_number
 from fractalgen.registry import shown
 
 NAN, INF = float("nan"), float("inf")
@@ -81,26 +81,34 @@ def test_some_of_takes_sequences_alone():
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array, lambda v: np.array(v, np.float32)])
-def test_three_numbers_from_any_sequence(kind):
-    assert three_numbers("mean", kind([0, 0.5, -1])) == (0.0, 0.5, -1.0)
+def test_numbers_of_channels_from_any_sequence(kind):
+    assert channel_numbers("mean", kind([0, 0.5, 1])) == (0.0, 0.5, 1.0)
 
 
 @pytest.mark.parametrize(
     "values",
     [
         *(None, 0.5, "0.5", (), (0.5,), (0.5,) * 4, [[0.5]] * 3, [0.5, [1], 1], {0.1, 0.2, 0.3}),
-        *((NAN, 0, 0), (0, INF, 0), (0, 0, 1e7), ("0.5",) * 3, (None,) * 3, (1j,) * 3, (True,) * 3),
+        *((NAN, 0, 0), (0, INF, 0), (0, 0, 256), (-1, 0, 0), ("0.5",) * 3, (None,) * 3),
+        *((1j,) * 3, (True,) * 3),
     ],
 )
-def test_what_is_not_three_numbers(values):
-    with pytest.raises(ValueError, match=r"^mean must be three numbers from -1e\+06 to 1e\+06, no"):
-        three_numbers("mean", values)
+def test_what_is_not_three_numbers_of_channels(values):
+    with pytest.raises(ValueError, match=r"^mean must be three numbers from 0 to 1, not [^;]+$"):
+        channel_numbers("mean", values)
 
 
 @pytest.mark.parametrize("values", [(1, 0, 1), (1, -1, 1), (1, NAN, 1), (1, INF, 1), (1e-50,) * 3])
 def test_a_scale_is_above_0(values):
-    with pytest.raises(ValueError, match=r"^std must be three numbers from 1e-06 to 1e\+06, not"):
-        three_numbers("std", values, scale=True)
+    with pytest.raises(ValueError, match=r"^std must be three numbers from 1e-06 to 1, not"):
+        channel_numbers("std", values, scale=True)
+
+
+def test_statistics_of_pixels_up_to_255_are_not_those_of_values_up_to_1():
+    with pytest.raises(ValueError, match="from 0 to 255 by 255"):
+        channel_numbers("mean", (123.7, 116.3, 103.5))
+    with pytest.raises(ValueError, match="from 0 to 255 by 255"):
+        channel_numbers("std", (58, 57, 57), scale=True)
 
 
 @given(st.recursive(st.integers() | st.text() | st.floats() | st.none(), st.lists))

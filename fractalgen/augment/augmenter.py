@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalgen.arguments import one_of, three_numbers, whole_number
+from fractalgen.arguments import channel_numbers, one_of, whole_number
 from fractalgen.augment import reference
 from fractalgen.augment.images import (
     MAX_VIEWS,
@@ -200,8 +200,8 @@ class Augmenter(ABC):
         views : int, optional
             Number of different views per image. If given, the result has it as its first axis.
         mean, std : sequence of 3 floats
-            Normalise each channel to (value - mean) / std, for values in [0, 1]. Must be finite;
-            `std` must be above 0.
+            Normalise each channel to (value - mean) / std, for values in [0, 1]. `mean` must be
+            from 0 to 1, `std` above 0 and at most 1.
         layout : str
             ``"NHWC"`` or ``"NCHW"``.
         out : ndarray of float32, optional
@@ -217,8 +217,8 @@ class Augmenter(ABC):
         if views is not None:
             views = whole_number("views", views, 1, MAX_VIEWS)
         seeds = as_seeds(seeds, len(images))
-        shift = np.array(three_numbers("mean", mean), np.float32)
-        scale = (1.0 / np.array(three_numbers("std", std, scale=True))).astype(np.float32)
+        shift = np.array(channel_numbers("mean", mean), np.float32)
+        scale = (1.0 / np.array(channel_numbers("std", std, scale=True))).astype(np.float32)
         n, height, width, _ = images.shape
         shape: tuple[int, ...] = (n, 3, height, width) if planar else (n, height, width, 3)
         if views is not None:

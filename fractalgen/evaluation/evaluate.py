@@ -59,7 +59,8 @@ def evaluate(
         A run, or its folder; or a network that fractalgen did not train, see
         `fractalgen.own_model`.
     images : str
-        ``test``, or ``validation`` for the training images that the run held out.
+        ``test``, or ``validation`` for the training images that the run held out; a network of
+        `fractalgen.own_model` has none.
     limit : int, optional
         Measure everything except the clean error on this many test images, the same for every run.
     batch_size : int
@@ -164,6 +165,11 @@ def _on(images: str, run: Run | OwnModel) -> Run | OwnModel:
         raise RunUsageError(f"images must be one of {', '.join(IMAGES)}, not '{images}'")
     if images == "test":
         return run
+    if isinstance(run, OwnModel):
+        raise RunUsageError(
+            "a network of own_model has no validation images; to measure it on other images, give "
+            "own_model a data set 'folder:DIR' with a folder of them for each class in DIR/val/"
+        )
     if run.data.validation is None:
         raise RunUsageError(
             f"{run.folder} has no validation images; 'fractalgen train-with-set --hold-out' leaves "

@@ -24,6 +24,7 @@ __all__ = [
     "draw_legend",
     "draw_tsne",
     "fitting",
+    "named_classes",
     "project",
 ]
 
@@ -78,6 +79,12 @@ def project(features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     return scaled + 0.5
 
 
+def named_classes(n_classes: int) -> list[int]:
+    """Return the classes that a legend names: all, or 20 around the circle of hues."""
+    n_named = min(n_classes, _MAX_NAMED)
+    return [place * n_classes // n_named for place in range(n_named)]
+
+
 def draw_legend(classes: Sequence[str], height: int) -> NDArray[np.uint8]:
     """Draw a dot in the colour of each class beside its name, uint8 (height, width, 3).
 
@@ -85,11 +92,10 @@ def draw_legend(classes: Sequence[str], height: int) -> NDArray[np.uint8]:
     that is too wide loses its end.
     """
     font = ImageFont.load_default(_FONT_SIZE)
-    n_named = min(len(classes), _MAX_NAMED)
-    named = [place * len(classes) // n_named for place in range(n_named)]
+    named = named_classes(len(classes))
     texts = [fitting(classes[label], font, _MAX_NAME_WIDTH) for label in named]
-    if n_named < len(classes):
-        texts.append(f"{n_named} of {len(classes):,} classes")
+    if len(named) < len(classes):
+        texts.append(f"{len(named)} of {len(classes):,} classes")
     left = 2 * _LINE
     width = left + round(max(map(font.getlength, texts))) + _LINE
     canvas = Image.new("RGB", (width * _SAMPLES, height * _SAMPLES), "white")
@@ -101,7 +107,7 @@ def draw_legend(classes: Sequence[str], height: int) -> NDArray[np.uint8]:
     canvas = canvas.resize((width, height), Image.Resampling.BOX)
     draw = ImageDraw.Draw(canvas)
     for place, (text, middle) in enumerate(zip(texts, middles, strict=True)):
-        draw.text((left, middle), text, INK if place < n_named else _SOFT, font, "lm")
+        draw.text((left, middle), text, INK if place < len(named) else _SOFT, font, "lm")
     return np.asarray(canvas)
 
 

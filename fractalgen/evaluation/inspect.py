@@ -23,6 +23,7 @@ from fractalgen.evaluation.feature_plot import (
     draw_legend,
     draw_tsne,
     fitting,
+    named_classes,
 )
 from fractalgen.evaluation.grad_cam import grad_cam
 from fractalgen.evaluation.report import environment
@@ -136,15 +137,12 @@ def inspect(
         title = f"{run.config.model}, {run.config.method.name}, seed {run.config.seed}"
         uris = {name: _data_uri(pixels) for name, pixels in drawn.items()}
         shown.append(_Shown(f"{title} ({run.folder.name})", uris.get(TSNE), uris.get(CAM)))
-    colors = [f"rgb{color}" for color in class_colors(len(classes))]
+    colors = class_colors(len(classes))
+    named = [(classes[label], f"rgb{colors[label]}") for label in named_classes(len(classes))]
     text = (
         environment()
         .get_template("inspection.html")
-        .render(
-            dataset=datasets[0],
-            runs=shown,
-            classes=list(zip(classes, colors, strict=True)),
-        )
+        .render(dataset=datasets[0], runs=shown, classes=named, n_classes=len(classes))
     )
     page = (folders[0] if out is None else Path(out)) / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)

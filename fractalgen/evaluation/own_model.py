@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fractalgen.arguments import three_numbers, whole_number
+from fractalgen.arguments import channel_numbers, whole_number
 from fractalgen.errors import ArgumentError, RunError, RunUsageError
 from fractalgen.evaluation.evaluated_model import evaluating
 from fractalgen.registry import shown
@@ -102,7 +102,8 @@ def own_model(
     out : str or Path
         Folder for ``metrics.json`` and ``report.html``; made if it does not exist.
     mean, std : sequence of 3 floats
-        The network's images are normalised to (value - mean) / std, for values from 0 to 1.
+        The network's images are normalised to (value - mean) / std, for values from 0 to 1; so
+        `mean` must be from 0 to 1, `std` above 0 and at most 1.
     name : str, optional
         The network's name in reports and comparisons; by default the name of its class. Networks
         of the same name are told apart by a hash of their weights.
@@ -138,9 +139,9 @@ def own_model(
     try:
         if image_size is not None:
             image_size = whole_number("image_size", image_size, 1, _MAX_SIZE)
-        red, green, blue = three_numbers("mean", mean)
+        red, green, blue = channel_numbers("mean", mean)
         shift = (red, green, blue)
-        red, green, blue = three_numbers("std", std, scale=True)
+        red, green, blue = channel_numbers("std", std, scale=True)
         scale = (red, green, blue)
     except ArgumentError as error:
         raise RunUsageError(str(error)) from None

@@ -20,8 +20,8 @@ DEFAULT_METHOD = "ipmix"
 METHODS: Registry[str] = Registry("method")
 """The module and class of each method."""
 
-METHODS.add("ipmix", "fractalgen.methods.ipmix:IPMixMethod")
 METHODS.add("vanilla", "fractalgen.methods.vanilla:Vanilla")
+METHODS.add("ipmix", "fractalgen.methods.ipmix:IPMixMethod")
 METHODS.add("cutout", "fractalgen.methods.cutout:Cutout")
 METHODS.add("mixup", "fractalgen.methods.batch_mixing:MixUp")
 METHODS.add("cutmix", "fractalgen.methods.batch_mixing:CutMix")

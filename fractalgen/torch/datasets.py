@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
-from fractalgen.arguments import three_numbers, whole_number
+from fractalgen.arguments import channel_numbers, whole_number
 from fractalgen.augment.augmenter import Augmenter
 from fractalgen.augment.images import MAX_VIEWS, as_pixels, as_seed
 from fractalgen.errors import ArgumentError, ArgumentTypeError
@@ -48,8 +48,8 @@ class _Seeded:
         self.aug = checked_augmenter(aug)
         self.views = None if views is None else whole_number("views", views, 1, MAX_VIEWS)
         self.seed = as_seed("seed", seed)
-        self.mean = three_numbers("mean", (0.0, 0.0, 0.0) if mean is None else mean)
-        self.std = three_numbers("std", (1.0, 1.0, 1.0) if std is None else std, scale=True)
+        self.mean = channel_numbers("mean", (0.0, 0.0, 0.0) if mean is None else mean)
+        self.std = channel_numbers("std", (1.0, 1.0, 1.0) if std is None else std, scale=True)
         self._epoch = torch.zeros((), dtype=torch.int64)
         self._share_epoch()
 

@@ -6,21 +6,28 @@ it does not depend on workers, processes or interruptions.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from fractalgen.errors import RunError
+from fractalgen.errors import RunError, RunUsageError
 from fractalgen.methods.method import Views
 from fractalgen.seeding import rng_for, seeds_for
 from fractalgen.training.datasets.data_set import ImageData
 
-__all__ = ["BatchLoader", "EpochOrder", "TrainingBatches"]
+__all__ = ["BatchLoader", "EpochOrder", "TrainingBatches", "check_no_import", "error_of_worker"]
 
 _Batch = tuple[int, list[int]]
 """An epoch, and the indices of a batch's images in the data set."""
+
+_GUARD = (
+    "Worker processes import the script that starts them, so call train below "
+    "'if __name__ == \"__main__\":'"
+)
+_FAILED = f"a worker process failed, as it said itself. {_GUARD}"
 
 
 class EpochOrder:
@@ -79,7 +86,8 @@ class BatchLoader:
     """Iterates over the batches of an `EpochOrder`; set its ``epoch`` before each loop.
 
     Worker processes make the batches, or this process if `workers` is 0. `pinned` memory is faster
-    to copy to a GPU. RunError is raised if an image cannot be read or a worker is killed.
+    to copy to a GPU. RunError is raised if an image cannot be read or a worker does not start;
+    see `error_of_worker` for one that ends.
     """
 
     def __init__(
@@ -106,10 +114,26 @@ class BatchLoader:
                 if isinstance(batch, RunError):
                     raise batch
                 yield batch
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker"):
-                raise
-            raise RunError(
-                "a worker process was killed, which happens when memory or shared memory runs out; "
-                "use fewer --workers or a smaller --batch-size"
-            ) from error
+        except BrokenPipeError as error:  # the worker ended before it had read its data set
+            raise RunError(_FAILED) from error
+
+
+def error_of_worker(error: Exception) -> RunError | None:
+    """Return a plain error for PyTorch's of a worker that has ended, or None for another error.
+
+    PyTorch raises it in a signal handler, so wherever this process happens to be.
+    """
+    if not isinstance(error, RuntimeError) or not str(error).startswith("DataLoader worker"):
+        return None
+    if "exit code" in f"{error} {error.__cause__}":
+        return RunError(_FAILED)
+    return RunError(
+        "a worker process was killed, which happens when memory or shared memory runs out; use "
+        "fewer --workers or a smaller --batch-size"
+    )
+
+
+def check_no_import() -> None:
+    """Raise RunUsageError in a worker process that is importing the script that started it."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RunUsageError(f"this is a worker process of a training, and must not train. {_GUARD}")

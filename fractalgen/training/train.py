@@ -16,6 +16,7 @@ from accelerate.utils import broadcast_object_list
 from fractalgen.bank.source import as_place, recorded_place
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.lock import locked
+from fractalgen.training.batches import check_no_import, error_of_worker
 from fractalgen.training.checkpoints import Checkpoint, read_checkpoint
 from fractalgen.training.config import Config, configure, default_run_folder
 from fractalgen.training.hardware import (
@@ -87,7 +88,8 @@ def train(
     Raises
     ------
     RunUsageError
-        If an option is unknown or out of range, or options contradict each other.
+        If an option is unknown or out of range, or options contradict each other; or if a worker
+        process calls it as it imports a script without ``if __name__ == "__main__":``.
     RunError
         If the data, the set, the weights or the run's files cannot be used, or the loss is not
         finite; the checkpoint of the last good epoch is kept.
@@ -96,6 +98,7 @@ def train(
     --------
     >>> run = fg.train(dataset="digits", method="ipmix", out="runs/a", epochs=2)
     """
+    check_no_import()
     if config is None:
         config = configure(**options)
     elif options:
@@ -195,10 +198,13 @@ def _check_same_start(accelerator: Accelerator, start: Checkpoint | None) -> Non
 
 @contextlib.contextmanager
 def _plain_errors(config: Config, hardware: Hardware) -> Iterator[None]:
-    """Turn torch's exceptions for a lack of memory or of a compiler into plain messages."""
+    """Turn torch's exceptions for lost workers and a lack of memory or of a compiler into ours."""
     try:
         yield
     except Exception as error:
+        plain = error_of_worker(error)
+        if plain is not None:
+            raise plain from error
         if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
             raise RunError(
                 f"not enough memory for batches of {config.batch_size}; use a smaller --batch-size"

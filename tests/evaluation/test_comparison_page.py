@@ -15,6 +15,14 @@ chromium = shutil.which("chromium")
 
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
+# How much of a wide table is hidden, and how far the names of its rows move if it is scrolled.
+SCROLLED = """() => {
+  const table = document.querySelector(".scroll");
+  table.scrollLeft = 1e6;
+  const left = one => one.getBoundingClientRect().left;
+  return [table.scrollLeft, left(table.querySelector("th[scope=row]")) - left(table)];
+}"""
+
 # A mean of 10%, with a deviation of 10% / sqrt(2).
 SEEDS = {
     f"runs/a{seed}": clean_results(error, seed=seed) for seed, error in enumerate((0.05, 0.15))
@@ -89,6 +97,10 @@ def test_page_in_a_browser(tmp_path):
         )
         assert bar / chart == pytest.approx(0.5, abs=0.01)
         assert whisker / chart == pytest.approx(1 / 2**0.5, abs=0.02)
+        view.goto((tmp_path / "full.html").as_uri())
+        hidden, moved = view.evaluate(SCROLLED)
+        assert hidden > 0
+        assert moved == pytest.approx(0, abs=0.5)
         browser.close()
     assert complaints == []
     assert {one for one in requests if not one.startswith(("data:", "file:"))} == set()

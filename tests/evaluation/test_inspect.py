@@ -5,9 +5,10 @@ from PIL import Image
 from torch import nn
 
 from fractalgen.errors import BankError, RunError, RunUsageError
-from fractalgen.evaluation.feature_plot import draw_legend, project
+from fractalgen.evaluation.feature_plot import draw_legend, named_classes, project
 from fractalgen.evaluation.grad_cam import grad_cam, penultimate_features
 from fractalgen.evaluation.inspect import inspect
+from fractalgen.evaluation.report import environment
 from fractalgen.seeding import rng_for
 from fractalgen.training.models import MODELS, create_model
 from fractalgen.training.run import load_run
@@ -126,6 +127,12 @@ def test_a_legend_of_many_classes_names_some_of_all_colours():
     assert len(clear_colors(few)) == len(clear_colors(many)) == 20
     # Where the last line says that there are more.
     assert [(picture[785:] < 200).any() for picture in (few, many)] == [False, True]
+    named = [f"class {k}" for k in named_classes(1_000)]
+    given = {"dataset": "d", "runs": [{"tsne": "data:,"}], "n_classes": 1_000}
+    colored = [(name, "red") for name in named]
+    page = environment().get_template("inspection.html").render(**given, classes=colored)
+    assert "class 950" in page
+    assert "20 of 1,000 classes" in page
     strange = draw_legend(["x" * 500, "jalape\u00f1o", ""], 200)
     assert strange.shape[0] == 200
     assert strange.shape[1] < 400

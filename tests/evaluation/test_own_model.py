@@ -99,6 +99,11 @@ def test_a_folder_of_test_images_is_enough(network, photos, tmp_path):
     assert alone.entries["clean"][0].error == whole.entries["clean"][0].error
 
 
+def test_it_has_no_validation_images(network, photos, tmp_path):
+    with pytest.raises(RunUsageError, match=r"no validation images.*own_model.*DIR/val/"):
+        fg.evaluate(described(network, photos, tmp_path), images="validation", **NOTHING)
+
+
 def test_its_column_has_no_seed(network, photos, tmp_path):
     fg.evaluate(described(network, photos, tmp_path / "own"), **NOTHING)
     compared = fg.compare([tmp_path / "own"])
@@ -145,6 +150,7 @@ def test_other_weights_and_other_normalisation_are_other_results(network, photos
         (Viewing(), {"image_size": "16"}, RunUsageError, "image_size must be a whole number"),
         (Viewing(), {"name": 5}, RunUsageError, "name must be a string, not 5"),
         (Viewing(), {"std": (0.5, 0.5, 0.0)}, RunUsageError, "std must be three numbers"),
+        (Viewing(), {"mean": (123.7, 116.3, 103.5)}, RunUsageError, "from 0 to 255 by 255"),
     ],
 )
 def test_what_cannot_be_measured_is_said_at_once(

@@ -50,6 +50,7 @@ def test_errors_name_the_variant(text, says):
 def test_all_stands_for_every_method_on_every_data_set(dataset):
     *every, other = parse_all(["all", "ipmix:jsd=false"])
     assert [variant.config({"dataset": dataset}).method.name for variant in every] == [*METHODS]
+    assert every[0].method == "vanilla"  # the baseline
     assert other.label == "ipmix:jsd=false"
 
 

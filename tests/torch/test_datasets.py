@@ -164,7 +164,7 @@ def test_mistakes_are_named_with_the_way_out(aug, labelled, images):
         ({"views": True}, "views must be a whole number from 1 to 65536, not True"),
         ({"seed": 0.5}, r"seed must be a whole number, not 0\.5"),
         ({"seed": "0"}, "seed must be a whole number, not '0'"),
-        ({"mean": (0.5, float("nan"), 0.5)}, "mean must be three numbers from -1e"),
+        ({"mean": (0.5, float("nan"), 0.5)}, "mean must be three numbers from 0 to 1"),
         ({"mean": 0.5}, r"mean must be three numbers .* not 0\.5"),
         ({"mean": "abc"}, "mean must be three numbers .* not 'abc'"),
         ({"std": (0.5, -1, 0.5)}, "std must be three numbers from 1e-06"),

@@ -1,3 +1,8 @@
+import multiprocessing
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +12,7 @@ from fractalgen.errors import RunError
 from fractalgen.methods.ipmix import IPMixMethod
 from fractalgen.methods.vanilla import Vanilla
 from fractalgen.seeding import seed_for
-from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches
+from fractalgen.training.batches import BatchLoader, EpochOrder, TrainingBatches, error_of_worker
 from fractalgen.training.datasets.data_set import ImageData
 
 SIZE = 12
@@ -147,3 +152,38 @@ def test_what_is_wrong_with_an_image_arrives_in_its_own_words(data, monkeypatch,
     with pytest.raises(RunError) as raised:
         list(loader)
     assert str(raised.value) == "photos/cat/3.jpg cannot be read"
+
+
+UNGUARDED = """
+import multiprocessing
+
+import fractalgen as fg
+
+multiprocessing.set_start_method("forkserver", force=True)
+fg.train(dataset="digits", method="vanilla", epochs=1, workers=1, out="run", device="cpu")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no fork server")
+def test_a_script_that_its_workers_run_again_is_told_so(tmp_path):
+    """They import it, except where they are forked."""
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    reasons = [line for line in done.stderr.splitlines() if line.startswith("fractalgen.errors.")]
+    assert len(reasons) == 2  # the worker's, then the script's
+    assert all("below 'if __name__ == \"__main__\":'" in reason for reason in reasons)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="PyTorch does not tell there")
+def test_a_killed_worker_is_told_of_wherever_training_is(data):
+    others = set(multiprocessing.active_children())
+    order = EpochOrder(30, 8, seed=1)
+    loader = iter(BatchLoader(batches_of(data, Vanilla(), 5), order, 1, pinned=False))
+    next(loader)
+    with pytest.raises(RuntimeError) as raised:  # noqa: PT012 - by a handler of signals
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.kill()
+        time.sleep(60)
+    assert "a worker process was killed" in str(error_of_worker(raised.value))
