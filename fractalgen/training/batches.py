@@ -27,7 +27,7 @@ _GUARD = (
     "Worker processes import the script that starts them, so call train below "
     "'if __name__ == \"__main__\":'"
 )
-_FAILED = f"a worker process failed, as it said itself. {_GUARD}"
+_FAILED = f"a worker process failed; its own message is above. {_GUARD}"
 
 
 class EpochOrder:
