@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fractalgen.errors import RunError
 from fractalgen.evaluation.evaluated_model import batches_of, evaluating
 from fractalgen.evaluation.grad_cam import penultimate_features
+from fractalgen.evaluation.own_model import OwnModel
 from fractalgen.training.models import find_model
 from fractalgen.training.run import Run
 
@@ -40,11 +41,11 @@ _MAX_NAMED = 20  # classes in the legend; more have colours that look the same
 _LINE, _FONT_SIZE, _MAX_NAME_WIDTH = 34, 20, 240  # of the legend, in pixels
 
 
-def draw_tsne(run: Run, chosen: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
+def draw_tsne(run: Run | OwnModel, chosen: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
     """Draw the features of the chosen test images before the last layer, uint8 (900, 900, 3)."""
     if len(chosen) < MIN_POINTS:
         raise RunError(f"t-SNE needs {MIN_POINTS} test images, and {run.data.name} has fewer")
-    head = find_model(run.config.model).head
+    head = find_model(run.config.model).head if isinstance(run, Run) else None
     with evaluating(run.model):
         features = np.concatenate(
             [

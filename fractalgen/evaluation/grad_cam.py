@@ -46,7 +46,7 @@ def grad_cam(network: nn.Module, images: torch.Tensor, name: str) -> NDArray[np.
         If the network has no convolutional feature map of more than one place.
     """
     with _last_map(network) as found, torch.enable_grad():
-        logits = network(images)
+        logits = network(images.detach().requires_grad_())  # the network may be frozen
         maps = found.get("map")
         if maps is None or maps.dim() != 4:
             raise RunError(
@@ -83,22 +83,31 @@ def _last_map(network: nn.Module) -> Iterator[dict[str, torch.Tensor]]:
 
 
 def penultimate_features(
-    network: nn.Module, head: str, images: torch.Tensor
+    network: nn.Module, head: str | None, images: torch.Tensor
 ) -> NDArray[np.float32]:
     """Return what the last layer reads, float32 (n, features).
 
-    `head` is the layer's name in the network, such as ``fc``; the network is in evaluation mode.
+    `head` is the layer's name in the network, such as ``fc``; None for the linear layer that runs
+    last. The network is in evaluation mode. RunError if it has no such layer.
     """
     found: list[torch.Tensor] = []
 
     def record(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         found.append(inputs[0])
 
-    hook = network.get_submodule(head).register_forward_pre_hook(record)
+    layers = (
+        [each for each in network.modules() if isinstance(each, nn.Linear)]
+        if head is None
+        else [network.get_submodule(head)]
+    )
+    hooks = [layer.register_forward_pre_hook(record) for layer in layers]
     try:
         with torch.inference_mode():
             network(images)
     finally:
-        hook.remove()
-    features: NDArray[np.float32] = found[0].float().cpu().numpy()
+        for hook in hooks:
+            hook.remove()
+    if not found or found[-1].shape[:-1] != images.shape[:1]:
+        raise RunError("t-SNE needs a network whose last layer is linear and reads one vector")
+    features: NDArray[np.float32] = found[-1].float().cpu().numpy()
     return features

@@ -26,6 +26,7 @@ from fractalgen.evaluation.feature_plot import (
     named_classes,
 )
 from fractalgen.evaluation.grad_cam import grad_cam
+from fractalgen.evaluation.own_model import OwnModel
 from fractalgen.evaluation.report import environment
 from fractalgen.files.atomic import write_atomically
 from fractalgen.images.crops import read_square
@@ -55,7 +56,7 @@ class _Shown:
 
 
 def inspect(
-    runs: Iterable[str | Path],
+    runs: Iterable[str | Path | OwnModel],
     *,
     tsne: bool = True,
     cam: bool = True,
@@ -71,8 +72,9 @@ def inspect(
 
     Parameters
     ----------
-    runs : iterable of str or Path
-        Folders of runs on the same data set, to see next to each other.
+    runs : iterable of str, Path or OwnModel
+        Folders of runs on the same data set, to see next to each other; or networks that fractalgen
+        did not train, see `fractalgen.own_model`.
     tsne : bool
         Draw ``tsne.png`` into each run's folder: a dot for each test image, in the colour of its
         class, where t-SNE puts the features before the last layer. A legend names up to 20 classes.
@@ -112,10 +114,14 @@ def inspect(
         raise RunUsageError("choose --tsne, --cam or both")
     if limit < MIN_POINTS or n_cam < 1:
         raise RunUsageError(f"t-SNE needs {MIN_POINTS} images or more, and Grad-CAM one")
-    folders = [Path(run) for run in runs]
-    if not folders:
+    loaded = [
+        run
+        if isinstance(run, OwnModel)
+        else load_run(Path(run), checkpoint=checkpoint, data_dir=data_dir)
+        for run in runs
+    ]
+    if not loaded:
         raise RunUsageError("no runs were given to inspect")
-    loaded = [load_run(folder, checkpoint=checkpoint, data_dir=data_dir) for folder in folders]
     datasets = sorted({run.data.name for run in loaded})
     if len(datasets) > 1:
         raise RunUsageError(f"the runs are of different data sets: {', '.join(datasets)}")
@@ -134,7 +140,9 @@ def inspect(
         for name, pixels in files.items():
             write_atomically(run.folder / name, encode(pixels, "png"))
             written.append(run.folder / name)
-        title = f"{run.config.model}, {run.config.method.name}, seed {run.config.seed}"
+        title = run.config.model
+        if isinstance(run, Run):
+            title += f", {run.config.method.name}, seed {run.config.seed}"
         uris = {name: _data_uri(pixels) for name, pixels in drawn.items()}
         shown.append(_Shown(f"{title} ({run.folder.name})", uris.get(TSNE), uris.get(CAM)))
     colors = class_colors(len(classes))
@@ -144,7 +152,7 @@ def inspect(
         .get_template("inspection.html")
         .render(dataset=datasets[0], runs=shown, classes=named, n_classes=len(classes))
     )
-    page = (folders[0] if out is None else Path(out)) / PAGE
+    page = (loaded[0].folder if out is None else Path(out)) / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(page, text.encode("utf-8", "replace"))
     return [*written, page]
@@ -162,7 +170,7 @@ def _chosen(n_images: int, n: int, seed: int) -> NDArray[np.int64]:
 
 
 def _images(
-    run: Run, n: int, seed: int, folder: str | Path | None
+    run: Run | OwnModel, n: int, seed: int, folder: str | Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """Return test images, uint8 (n, size, size, 3), and their labels, or the images of a folder."""
     if folder is None:
@@ -176,7 +184,7 @@ def _images(
 
 
 def _draw_cam(
-    run: Run, images: NDArray[np.uint8], labels: NDArray[np.int64] | None
+    run: Run | OwnModel, images: NDArray[np.uint8], labels: NDArray[np.int64] | None
 ) -> NDArray[np.uint8]:
     """Draw the images in rows, below each the same under its heat, and the predicted class.
 
@@ -188,7 +196,7 @@ def _draw_cam(
             inputs = run.preprocess(batch)
             heat.append(grad_cam(run.model, inputs, run.config.model))
             with torch.inference_mode():
-                predicted.append(run.model(inputs).argmax(dim=1).numpy())
+                predicted.append(run.model(inputs).argmax(dim=1).cpu().numpy())
     places = np.concatenate(predicted)
     per_row = min(6, len(images))
     n_rows = -(-len(images) // per_row)

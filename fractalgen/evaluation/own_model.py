@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from fractalgen.arguments import channel_numbers, whole_number
@@ -49,7 +51,7 @@ class OwnConfig:
 
 @dataclass(frozen=True, repr=False)
 class OwnModel:
-    """A network of the user's, which `fractalgen.evaluate` measures; made by `own_model`.
+    """A network of the user's, to evaluate and to inspect; made by `own_model`.
 
     Attributes
     ----------
@@ -73,6 +75,11 @@ class OwnModel:
     set_folder: None = None
     set_digest: None = None
 
+    def preprocess(self, images: NDArray[np.uint8]) -> torch.Tensor:
+        """Turn uint8 RGB images (n, size, size, 3) into inputs of `model`, on its device."""
+        inputs: torch.Tensor = normalized_tensor(images, self.data.mean, self.data.std)
+        return inputs.to(next(self.model.parameters()).device)
+
     def __repr__(self) -> str:
         return f"<OwnModel {str(self.folder)!r}: {self.config.model} on {self.config.dataset}>"
 
@@ -88,7 +95,7 @@ def own_model(
     image_size: int | None = None,
     data_dir: str | Path = "data",
 ) -> OwnModel:
-    """Describe a network that fractalgen did not train, for `fractalgen.evaluate`.
+    """Describe a network that fractalgen did not train, for `evaluate` and `inspect`.
 
     Parameters
     ----------
@@ -100,7 +107,8 @@ def own_model(
         ``folder:DIR`` with a folder of images for each class in ``DIR/val/``, or another data set
         of 'train-with-set'.
     out : str or Path
-        Folder for ``metrics.json`` and ``report.html``; made if it does not exist.
+        Folder for the results, such as ``metrics.json`` and ``report.html``; made if it does not
+        exist.
     mean, std : sequence of 3 floats
         The network's images are normalised to (value - mean) / std, for values from 0 to 1; so
         `mean` must be from 0 to 1, `std` above 0 and at most 1.
@@ -116,7 +124,7 @@ def own_model(
     Returns
     -------
     OwnModel
-        Takes the place of a run in `fractalgen.evaluate`.
+        Takes the place of a run in `fractalgen.evaluate` and `fractalgen.inspect`.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from torchvision.transforms import v2
 import fractalgen as fg
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.evaluation.corruptions.common import CORRUPTIONS
+from fractalgen.evaluation.grad_cam import penultimate_features
 
 SIZE, MEAN, STD = 16, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 NOTHING = {"corruptions": "none", "perturbations": "none", "ood": "none", "pgd_steps": 0}
@@ -97,6 +98,26 @@ def test_a_folder_of_test_images_is_enough(network, photos, tmp_path):
     whole = fg.evaluate(described(network, photos, tmp_path / "whole"), **NOTHING)
     alone = fg.evaluate(described(network, tmp_path / "tests", tmp_path / "alone"), **NOTHING)
     assert alone.entries["clean"][0].error == whole.entries["clean"][0].error
+
+
+def test_it_can_be_inspected(network, photos, tmp_path):
+    network.requires_grad_(False)
+    own = described(network, photos, tmp_path / "own", name="mine")
+    pages = fg.inspect([own], limit=24, n_cam=4)
+    assert [page.name for page in pages] == ["cam.png", "tsne.png", "inspection.html"]
+    assert "mine (own)" in pages[-1].read_text()
+    pixels = own.data.test.for_testing(range(5))
+    features = penultimate_features(network, None, own.preprocess(pixels))
+    with torch.inference_mode():
+        expected = network.conv(own.preprocess(pixels)).flatten(1)
+    np.testing.assert_array_equal(features, expected.numpy())
+
+
+def test_without_a_linear_layer_there_are_no_features_to_draw(photos, tmp_path):
+    pooled = nn.Sequential(nn.Conv2d(3, 3, SIZE), nn.Flatten())
+    own = described(pooled, photos, tmp_path / "own")
+    with pytest.raises(RunError, match="last layer is linear"):
+        fg.inspect([own], cam=False, limit=24)
 
 
 def test_it_has_no_validation_images(network, photos, tmp_path):
