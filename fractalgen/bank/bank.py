@@ -12,22 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.arguments import whole_number
-from fractalgen.bank.file import BANK_VERSION, Contents, DamagedError, build_bank, read_bank
-from fractalgen.bank.folder import content_key
+from fractalgen.bank.cache import cached_bank
+from fractalgen.bank.file import Contents, DamagedError, read_bank
 from fractalgen.bank.sharded import ShardList
-from fractalgen.bank.source import Source, as_place, open_source
+from fractalgen.bank.source import as_place, open_source
 from fractalgen.bank.stream import windows
 from fractalgen.errors import (
     ArgumentError,
     BankError,
-    ImageError,
     UnreadableImagesError,
     unreadable,
 )
-from fractalgen.files.cache_folder import default_folder, temporary_folder
 from fractalgen.files.location import open_location
-from fractalgen.files.lock import lock_for
-from fractalgen.images.crops import square
 from fractalgen.pool import default_workers
 from fractalgen.registry import shown
 
@@ -117,32 +113,13 @@ class MixingSet:
     ) -> None:
         size, workers, skip_unreadable = _checked(size, workers, skip_unreadable)
         source = open_source(as_place("folder", folder))
-        place = default_folder() if cache_dir is None else _as_path("cache_dir", cache_dir)
-        key = content_key(source.images)
-
-        def made_in(place: Path) -> Path:
-            path = place / f"bank{BANK_VERSION}-{size}-{key}.npy"
-            if not _is_current(path, source):
-                with lock_for(path, lambda: _tell_of_wait(source, path)):
-                    if not _is_current(path, source):  # no other process made it meanwhile
-                        build_bank(
-                            source, size, path, skip_unreadable=skip_unreadable, workers=workers
-                        )
-            return path
-
-        try:
-            path = made_in(place)
-        except OSError as error:
-            reason = f"cannot keep the bank in {place}: {error.strerror or error}"
-            if cache_dir is not None:
-                raise BankError(f"{reason}; choose another folder with cache_dir") from None
-            temporary = temporary_folder()
-            warnings.warn(
-                f"{reason}. It is kept in {temporary} until this process ends, and built again "
-                "next time; choose a folder for it with cache_dir.",
-                stacklevel=2,
-            )
-            path = made_in(temporary)
+        path = cached_bank(
+            source,
+            size,
+            None if cache_dir is None else _as_path("cache_dir", cache_dir),
+            skip_unreadable=skip_unreadable,
+            workers=workers,
+        )
         self._open(source.name, path)
         refused = self._contents.refused
         if refused and not skip_unreadable:
@@ -307,28 +284,3 @@ def _as_path(name: str, path: Any) -> Path:
     if not isinstance(text, str) or not text or "\0" in text:
         raise ArgumentError(f"{name} must be a path, not {shown(path)}")
     return Path(text)
-
-
-def _tell_of_wait(source: Source, path: Path) -> None:
-    warnings.warn(
-        f"Another process is making the bank of {source.name}. This one waits for it; the file "
-        f"will be {path}.",
-        stacklevel=2,
-    )
-
-
-def _is_current(path: Path, source: Source) -> bool:
-    """Whether the file is complete, and the images that it lacks still cannot be read."""
-    try:
-        contents = read_bank(path)[1]
-    except (OSError, DamagedError):
-        return False
-    left_out = dict(contents.refused)
-    refused = []
-    for image in source.images:
-        if image.name in left_out:
-            try:
-                square(source.read(image), contents.size)
-            except ImageError as error:
-                refused.append((image.name, str(error)))
-    return tuple(refused) == contents.refused
