@@ -1,5 +1,6 @@
 """Squares and other parts of images, decoded at no larger a scale than they need."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
+from fractalgen.errors import ImageError
 from fractalgen.images.decoding import (
     MAX_PIXELS,
     ORIENTATION_TAG,
@@ -23,6 +25,7 @@ Box = tuple[int, int, int, int]
 
 # Orientations in which a file's image lies on its side, begins at its right, and at its bottom.
 _ON_SIDE, _FROM_RIGHT, _FROM_BOTTOM = (5, 6, 7, 8), (2, 3, 7, 8), (3, 4, 6, 7)
+_END = b"\xff\xd9"  # of a JPEG that was not cut short
 _SPARE = 2  # a JPEG is decoded at least at this many times the requested size
 
 
@@ -105,10 +108,11 @@ def part_of(data: bytes, choose: Callable[[int, int], Box], size: int) -> Image.
 
     `choose` returns the part for a width and height; it may be called again. A JPEG is decoded at
     the smallest scale that leaves the part twice `size`, which changes the resized part by one to
-    two grey levels on average. Raises ImageError as `to_rgb` does.
+    two grey levels on average, and no further down than the part. Raises ImageError as `to_rgb`
+    does.
     """
 
-    def decode(image: ImageFile.ImageFile) -> Image.Image:
+    def decode(image: ImageFile.ImageFile, *, all_rows: bool) -> Image.Image:
         width, height = image.size
         orientation = image.getexif().get(ORIENTATION_TAG, 1)
         box = choose(height, width) if orientation in _ON_SIDE else choose(width, height)
@@ -120,11 +124,37 @@ def part_of(data: bytes, choose: Callable[[int, int], Box], size: int) -> Image.
         left, top, right, bottom = (
             round(edge / scale) for edge in _as_stored(box, width, height, orientation)
         )
+        if not all_rows:
+            _decode_rows(image, bottom)
         part = image.crop((left, top, right, bottom))
         return ImageOps.exif_transpose(part) if orientation not in (0, 1) else part
 
-    found = despite_warnings(lambda: _from_plain_jpeg(data, decode))
+    def decoded(*, all_rows: bool) -> Image.Image | None:
+        return despite_warnings(
+            lambda: _from_plain_jpeg(data, lambda image: decode(image, all_rows=all_rows))
+        )
+
+    found = decoded(all_rows=False) if data.endswith(_END) else None
+    if found is None:
+        found = decoded(all_rows=True)
     if found is None:
         whole = to_rgb_image(data)
         found = whole.crop(choose(*whole.size))
     return found
+
+
+def _decode_rows(image: ImageFile.ImageFile, n: int) -> None:
+    """Decode no more than the first `n` rows of a JPEG, which are the same without the others.
+
+    Pillow is told that its image ends there. It complains once it has these rows, because the
+    decoder has more; so the unused fourth byte of the last row's pixels, which only decoding sets,
+    tells whether it got there. Raises ImageError if not.
+    """
+    if image.mode != "RGB" or n >= image.height:
+        return
+    decoder, _, *rest = image.tile[0]
+    image.tile = [(decoder, (0, 0, image.width, n), *rest)]  # type: ignore[list-item]
+    with contextlib.suppress(OSError):
+        image.load()
+    if image.crop((0, n - 1, 1, n)).tobytes("raw", "RGBX")[3] != 255:
+        raise ImageError("damaged")

@@ -209,7 +209,12 @@ def normalized(levels: torch.Tensor, mean: Sequence[float], std: Sequence[float]
         .to(levels.device, non_blocking=True)
         for values in (mean, std)
     )
-    values = rows.float().sub_(shift).div_(scale)
+    if levels.device.type == "cpu":
+        # NumPy asks for large pages, without which new memory takes longer than the arithmetic.
+        values = torch.from_numpy(np.empty(rows.shape, np.float32)).copy_(rows)
+    else:
+        values = rows.float()
+    values.sub_(shift).div_(scale)
     return values.reshape(n, height, width, channels).permute(0, 3, 1, 2)
 
 

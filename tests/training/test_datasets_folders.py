@@ -137,6 +137,33 @@ def test_a_large_photograph_shows_what_the_whole_image_does_whichever_side_is_up
     assert difference.mean() < 0.3
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}], ids=str)
+@pytest.mark.parametrize("size", [32, 37])
+def test_a_jpeg_of_which_only_some_rows_are_decoded_shows_what_the_whole_does(
+    tmp_path, options, size
+):
+    draw_image(150, 110, 4).save(tmp_path / "a.jpg", **options)
+    with Image.open(tmp_path / "a.jpg") as image:
+        image.save(tmp_path / "a.png")
+    jpeg, png = (
+        FolderImages(tmp_path, [name], np.zeros(1, np.int64), size) for name in ("a.jpg", "a.png")
+    )
+    seeds = range(40)
+    assert np.array_equal(
+        jpeg.for_training([0] * len(seeds), seeds), png.for_training([0] * len(seeds), seeds)
+    )
+
+
+def test_a_jpeg_that_was_cut_short_is_named_wherever_the_crop_lies(tmp_path):
+    draw_image(150, 110, 4).save(tmp_path / "a.jpg")
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: -len(whole) // 10])
+    images = FolderImages(tmp_path, ["a.jpg"], np.zeros(1, np.int64), 32)
+    for seed in range(20):
+        with pytest.raises(RunError, match=r"a\.jpg: damaged \(image file is truncated"):
+            images.for_training([0], [seed])
+
+
 def test_a_training_view_depends_on_image_and_seed_alone(folder):
     train = load(folder, image_size=32).train
     together = train.for_training([0, 3, 0], [5, 6, 2**64 - 1])
