@@ -179,6 +179,7 @@ def check_machines(ray: Any, location: Location) -> None:
     # Ray sends an inner function by value, so a machine without fractalgen can run it.
     def probe(pickled: bytes, file: str) -> tuple[str | None, str]:
         """Return fractalgen's version, and why the images cannot be stored from here."""
+        import contextlib
         import pickle
 
         try:
@@ -191,7 +192,8 @@ def check_machines(ray: Any, location: Location) -> None:
             own = f"{file}-{ray.get_runtime_context().get_node_id()}"
             with location.writing(own):
                 pass
-            location.remove(own)
+            with contextlib.suppress(PermissionError):  # not all who may write may remove
+                location.remove(own)
         except Exception as error:
             return version, f"{type(error).__name__}: {error}"
         return version, ""
@@ -221,7 +223,8 @@ def check_machines(ray: Any, location: Location) -> None:
                 continue  # the machine has left the cluster
             _check_machine(refs[ref], version, location.name, reason)
     finally:
-        location.remove(file)
+        with contextlib.suppress(PermissionError):
+            location.remove(file)
 
 
 def _check_machine(machine: str, version: str | None, place: str, reason: str) -> None:

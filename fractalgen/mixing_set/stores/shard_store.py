@@ -161,9 +161,10 @@ class ShardStore(ShardSet):
         Where there is no lock, the order is random: two builds that go through the shards in the
         same order would both draw all of them, and these draw each other's last few alone.
         """
-        stored = self.stored()
+        names = self.location.sizes()
+        stored = complete_shards(names)
         tasks = [
-            ShardTask(self.location, shard)
+            ShardTask(self.location, shard, index_file(shard.number, short=True) in names)
             for shard in part.of(planned.shards or ())
             if requested.family(shard.family)
             and not shard.images.collected
