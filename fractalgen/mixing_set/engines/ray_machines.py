@@ -24,6 +24,7 @@ MISSING = 'the engine ray needs Ray; install it with: pip install "fractalgen-ip
 _CANNOT_JOIN_OWN = "cannot join a Ray cluster that this machine belongs to"
 _NONE_HERE = "none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
 _CONNECT_SECONDS = 5
+_ANSWER_SECONDS = 10  # for a cluster
 _HEALTH_SECONDS = 45  # with the time that a slow disk takes to start Python and Ray
 _PROBE_SECONDS = 60
 _OBJECT_STORE_BYTES = 128 << 20  # results are small
@@ -126,7 +127,7 @@ def reachable(address: str) -> str:
         named = os.environ.get("RAY_ADDRESS", "auto")
         if named == "auto" or checked_address(named) is None:
             with contextlib.suppress(subprocess.TimeoutExpired):  # Ray itself will say more
-                if b"ConnectionError" in _health():
+                if b"ConnectionError" in _health()[1]:
                     raise SetError(f"{_CANNOT_JOIN_OWN}: {_NONE_HERE}")
             return "auto"
         address = named
@@ -137,30 +138,32 @@ def reachable(address: str) -> str:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SetError(f"no Ray cluster answers at {address}: {reason}; {way_out}") from None
-    try:
-        answer = _health("--address", address)
-    except subprocess.TimeoutExpired:
-        raise SetError(f"what answers at {address} is not a Ray cluster; {way_out}") from None
+    status, answer = 1, b""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        status, answer = _health("--address", address)
     if b"InvalidAuthToken" in answer:
         raise SetError(
             f"the Ray cluster at {address} asks for a token; set RAY_AUTH_MODE=token, and give the "
             "cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
         )
+    if status:
+        raise SetError(f"what answers at {address} is not a Ray cluster; {way_out}")
     return address
 
 
-def _health(*options: str) -> bytes:
-    """Ask Ray's own command whether a cluster is well; return what it says if it is not."""
+def _health(*options: str) -> tuple[int, bytes]:
+    """Ask Ray's own command whether a cluster is well: 0 if it is; else what it says, too."""
     command = ["health-check", "--skip-version-check", *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "ray.scripts.scripts", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        env={**os.environ, "RAY_py_gcs_connect_timeout_s": f"{_ANSWER_SECONDS}"},
     )
     try:
         _, answer = process.communicate(timeout=_HEALTH_SECONDS)
-        return answer
+        return process.returncode, answer
     finally:
         process.kill()
         process.wait()

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from fractalgen.errors import ArgumentError, MissingPackageError, SetError
 from fractalgen.files.location import Folder
 from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.engines import ray_machines
 from fractalgen.mixing_set.engines.ray_cluster import RayEngine
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
@@ -325,6 +327,15 @@ def test_a_place_that_the_machines_do_not_see(tmp_path, engine, monkeypatch):
     monkeypatch.setattr(Folder, "writing", lambda *_: contextlib.nullcontext())
     with pytest.raises(SetError, match=r"cannot store images in .*set \(FileNotFoundError"):
         build(RECIPE, tmp_path / "set", engine=engine)
+    assert not (tmp_path / "set").exists()
+
+
+def test_what_listens_is_not_ray(tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_machines, "_ANSWER_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(SetError, match=rf"answers at {address} is not a Ray cluster; see that"):
+            build(RECIPE, tmp_path / "set", engine=RayEngine(address))
     assert not (tmp_path / "set").exists()
 
 
