@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 
@@ -55,6 +56,24 @@ def test_wrong_families_are_refused_in_words(families, message):
 def test_an_unknown_family_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'ifs'"):
         Recipe(families={"isf": 1})
+
+
+@pytest.mark.parametrize("function", [partial(build, ifs_recipe()), repair])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "rya"}, "'rya' is unknown; did you mean 'ray'"),
+        ({"engine": 3}, "engine must be one of local, ray, not 3"),
+        ({"engine": LocalEngine}, "engine must be one of local, ray, not <class"),
+        ({"address": "auto"}, "an address needs engine='ray'"),
+        ({"engine": LocalEngine(), "address": "auto"}, "an address needs engine='ray'"),
+    ],
+)
+def test_a_wrong_engine_is_refused_in_words(tmp_path, function, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        function(tmp_path / "set", **options)
+    assert not (tmp_path / "set").exists()
+    assert build(ifs_recipe(1), tmp_path / "set", workers=1, engine="local").ok
 
 
 def test_settings_that_are_left_out_are_the_existing_sets(tmp_path):
