@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from fractalgen.errors import ArgumentError, MissingPackageError, SetError
@@ -28,6 +29,7 @@ _ANSWER_SECONDS = 10  # for a cluster
 _HEALTH_SECONDS = 45  # with the time that a slow disk takes to start Python and Ray
 _PROBE_SECONDS = 60
 _OBJECT_STORE_BYTES = 128 << 20  # results are small
+_TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 def checked_address(address: str | None) -> str | None:
@@ -63,6 +65,7 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
             # Stopped processes leave their logs behind.
             folder = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
             stack.enter_context(folder)
+            stack.enter_context(_own_token(ray))
             stack.callback(ray.shutdown)
             _init(
                 ray,
@@ -81,6 +84,31 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
                 what = _CANNOT_JOIN_OWN
             _init(ray, what, address=address, **quiet)
         yield ray
+
+
+@contextlib.contextmanager
+def _own_token(ray: Any) -> Iterator[None]:
+    """Have a Ray that starts on this machine ask for a token that only this process knows.
+
+    Else Ray writes one to ``~/.ray/auth_token``, and from then on each cluster that is started here
+    asks for it.
+    """
+    before = {name: os.environ.get(name) for name in _TOKEN_VARIABLES}
+    has_token = before["RAY_AUTH_TOKEN"] or before["RAY_AUTH_TOKEN_PATH"]
+    if has_token or (Path.home() / ".ray" / "auth_token").exists():
+        yield
+        return
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        with contextlib.suppress(AttributeError):  # what this process's Ray keeps of them
+            ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
+            ray._raylet.Config.initialize("")
 
 
 class _WithoutRay:
