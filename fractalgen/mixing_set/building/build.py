@@ -96,7 +96,8 @@ def build(
     Raises
     ------
     ArgumentError
-        If `recipe` is not a Recipe, `workers` is out of range, or there is no such engine.
+        If `recipe` is not a Recipe, `out` is neither a path nor a URL, `workers` is out of range,
+        or there is no such engine.
     MissingPackageError
         If Ray is chosen and not installed.
     SetError
