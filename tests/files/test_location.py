@@ -340,6 +340,17 @@ def test_refusals_of_a_server(s3, monkeypatch):
         monkeypatch.delenv(name)
     message = refusal(f"{s3.bucket}/x")
     assert "there are no credentials; set AWS_ACCESS_KEY_ID" in message
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    assert "AWS's files have no profile 'nobody'; correct AWS_PROFILE" in refusal(f"{s3.bucket}/x")
+
+
+def test_a_server_that_is_busy_at_first(s3, monkeypatch):
+    """As when hundreds of jobs start at once; but one that does not answer may not be there."""
+    monkeypatch.setattr(object_store, "_FIRST_PATIENCE_SECONDS", 0)
+    s3.fail(503, 3)
+    assert open_location(s3.bucket, writing=True).sizes() == {}
+    s3.fail("hang-up")
+    assert "cannot be used: the" in refusal(s3.bucket)
 
 
 def test_servers_that_do_not_answer(s3, dead_port, monkeypatch):
@@ -353,3 +364,9 @@ def test_servers_that_do_not_answer(s3, dead_port, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{dead_port}")
     message = refusal(s3.bucket)
     assert "the server cannot be reached; check the network and AWS_ENDPOINT_URL" in message
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.address.replace("http:", "https:"))
+    assert "speak HTTPS; if it speaks HTTP, its address begins with http://" in refusal(s3.bucket)
+    address = s3.address.removeprefix("http://")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    message = refusal(s3.bucket)
+    assert f"AWS_ENDPOINT_URL must begin with http:// or https://, not '{address}'" in message
