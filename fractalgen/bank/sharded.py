@@ -69,7 +69,7 @@ class ShardList:
                 for start, line in zip(shard.offsets, shard.lines, strict=True)
             ]
         except SetError as error:
-            reason = str(error)
+            raise BankError(str(error)) from None
         except OSError as error:
             reason = f"the index of {shard_file(number)} cannot be read: {error.strerror or error}"
         except (ValueError, KeyError, TypeError, RecursionError):

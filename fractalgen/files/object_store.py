@@ -38,7 +38,7 @@ _MAX_WAIT_SECONDS = 15.0
 _INSTALL = (
     "install the extra 'scale': pip install 'fractalgen-ipmix[scale]', or '.[scale]' in a checkout"
 )
-_SCHEMES = ["s3", "gs", "abfs", "memory", "file"]
+_SCHEMES = ["s3", "gs", "abfs", "file"]
 # An object appears when it is whole. Elsewhere a file is written under another name and renamed.
 _WHOLE = (*S3, "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss")
 

@@ -319,7 +319,7 @@ def test_missing_packages(monkeypatch, s3):
 
 def test_unknown_and_wrong_urls(s3):
     assert "did you mean 'memory'" in refusal("memori://x")
-    assert "choose from s3, gs" in refusal("quux://bucket/x")
+    assert "choose from s3, gs, abfs, file" in refusal("quux://bucket/x")
     assert "download it first" in refusal("https://host/x")
     assert "s3://BUCKET/PREFIX" in refusal("s3://")
     assert "Invalid bucket name" in refusal("s3://a_b!/x")
