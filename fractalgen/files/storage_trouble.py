@@ -59,7 +59,7 @@ _SILENT = Trouble(errno.ETIMEDOUT, "the server stopped answering", True)
 _CERTIFICATE = Trouble(errno.EPROTO, "the server's certificate is not valid")
 _NO_HTTPS = Trouble(
     errno.EPROTO,
-    "the server does not speak HTTPS",
+    "HTTPS does not work with the server",
     remedy="if it speaks HTTP, its address begins with http://",
 )
 

@@ -365,7 +365,10 @@ def test_servers_that_do_not_answer(s3, dead_port, monkeypatch):
     message = refusal(s3.bucket)
     assert "the server cannot be reached; check the network and AWS_ENDPOINT_URL" in message
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.address.replace("http:", "https:"))
-    assert "speak HTTPS; if it speaks HTTP, its address begins with http://" in refusal(s3.bucket)
+    assert (
+        "HTTPS does not work with the server; if it speaks HTTP, its address begins with http://"
+        in refusal(s3.bucket)
+    )
     address = s3.address.removeprefix("http://")
     monkeypatch.setenv("AWS_ENDPOINT_URL", address)
     message = refusal(s3.bucket)
