@@ -2,8 +2,9 @@
 
 - Images per second of Ray with one and two workers, and of threads, in turn on this machine, and
   per second of processor time, of all processes together. Ray's start is not counted.
-- The most memory of a build's process for 10^4, 10^5 and 10^6 planned images, in shards of 1,000.
-  Drawing is stubbed out: a task stores nothing and reports its shard as stored.
+- The most memory of a build's process for 10^4 to 10^6 planned images of a family, and 10^4 to
+  10^7 of classes, in shards of 1,000. Drawing is stubbed out: a task stores nothing and reports its
+  shard as stored.
 
 Run it as ``python -m benchmarks.scale [speed|memory]``.
 """
@@ -32,6 +33,7 @@ N = 3000
 SHARD_SIZE = 250
 N_RUNS = 2
 COUNTS = (10_000, 100_000, 1_000_000)
+CLASSES = ((10, 1000), (1000, 1000), (2000, 5000))  # and instances of each
 
 
 def speed():
@@ -106,7 +108,7 @@ class Stub:
 
     def store(self, images):
         shard = self.task.shard
-        return [StoredShard(shard.number, shard.family, shard.n, 0, 1)]
+        return [StoredShard(shard.number, shard.family, shard.n, 1)]
 
 
 class StubEngine:
@@ -118,22 +120,32 @@ class StubEngine:
 
 def memory():
     """Print a row for each number of planned images, each measured in a process of its own."""
-    print("images    shards  most memory of the driver")
-    for n in COUNTS:
-        subprocess.run([sys.executable, "-m", "benchmarks.scale", "one", str(n)], check=True)
+    print("images      classes  shards  most memory of the driver")
+    for counts in (*((n,) for n in COUNTS), *CLASSES):
+        command = [sys.executable, "-m", "benchmarks.scale", "one", *map(str, counts)]
+        subprocess.run(command, check=True)
 
 
-def one(n):
-    recipe = Recipe(256, families=[FamilyRecipe.of(FAMILY, n)])
+def one(*counts):
+    """Print a row for a number of images, or of classes and of instances of each."""
+    families = [FamilyRecipe.of(FAMILY, *counts)]
+    if len(counts) == 2:
+        families = [FamilyRecipe.of_classes(FAMILY, *counts)]
     with tempfile.TemporaryDirectory() as out:
-        build(recipe, Path(out) / "set", shard_size=1000, engine=StubEngine())
+        summary = build(
+            Recipe(256, families=families), Path(out) / "set", shard_size=1000, engine=StubEngine()
+        )
+    n = summary.n_images
+    assert (summary.failed, summary.n_drawn) == ((), n)
+    n_classes = counts[0] if len(counts) == 2 else 0
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{n:<9,} {n // 1000:<7,} {kilobytes / 1024:.0f} MiB", flush=True)
+    row = f"{n:<10,}  {n_classes:<7,}  {n // 1000:<6,}  {kilobytes / 1024:.0f} MiB"
+    print(f"{row}  ({summary.seconds:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or ["speed", "memory"]
     if chosen[0] == "one":
-        one(int(chosen[1]))
+        one(*map(int, chosen[1:]))
     for name in chosen:
         {"speed": speed, "memory": memory}.get(name, lambda: None)()

@@ -50,10 +50,7 @@ class ShardList:
         tars = {name.split(".")[0] + ".tar" for name in self.sizes if name.endswith(".jsonl")}
         self._is_short = complete_shards([*self.sizes, *tars])
         if not self._is_short:
-            raise BankError(
-                f"{location.name} holds no shards; a set at a URL, or one to stream, must be in "
-                f"shards, which 'fractalgen build-set {location.name} --shards' draws"
-            )
+            raise BankError(_no_shards(location))
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -72,12 +69,26 @@ class ShardList:
                 for start, line in zip(shard.offsets, shard.lines, strict=True)
             ]
         except SetError as error:
-            reason = str(error)
+            raise BankError(str(error)) from None
         except OSError as error:
             reason = f"the index of {shard_file(number)} cannot be read: {error.strerror or error}"
         except (ValueError, KeyError, TypeError, RecursionError):
             reason = f"the index of {shard_file(number)} is damaged"
         raise BankError(f"{reason}; see 'fractalgen verify {self.location.name}'")
+
+
+def _no_shards(location: Location) -> str:
+    name, folder = location.name, location.folder
+    if folder is None:
+        return f"{name} holds no shards; 'fractalgen build-set {name}' draws a set there"
+    if not folder.exists():
+        return (
+            f"{name} does not exist; 'fractalgen build-set {name} --shards' draws a set to stream"
+        )
+    return (
+        f"{name} holds no shards, and only these can be streamed; 'fractalgen export {name} OUT "
+        "--layout webdataset' makes shards of a set in folders"
+    )
 
 
 def _packed(record: Mapping[str, object], number: int, start: int) -> Packed:

@@ -201,4 +201,7 @@ def read_shard(location: Location, number: int, *, short: bool = False) -> Shard
         counts = len(lines) - 1 == len(offsets) == head["images"]
         if sound and counts and not lines[-1] and all(type(one) is int for one in offsets):
             return Shard(number, head["bytes"], head["sha256"], offsets, tuple(lines[:-1]), short)
-    raise SetError(f"{location.name}/{name} is damaged, or was written by another release")
+    raise SetError(
+        f"{location.name}/{name} is damaged, or was written by another release; see 'fractalgen "
+        f"verify {location.name}'"
+    )

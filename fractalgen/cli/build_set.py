@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fractalgen.mixing_set.building.build import Places
     from fractalgen.mixing_set.building.summary import Summary
     from fractalgen.mixing_set.collecting.collect import CollectOptions
-    from fractalgen.mixing_set.engines.engine import Engine
     from fractalgen.mixing_set.recipes.part import Part
     from fractalgen.mixing_set.recipes.recipe import Recipe
 
@@ -165,7 +164,8 @@ def run_build(
     from fractalgen.mixing_set.building.build import build, repair
     from fractalgen.mixing_set.recipes.part import WHOLE
 
-    drawing_engine = _engine(engine, workers, address)
+    if address is not None and engine != "ray":
+        raise click.UsageError("--address needs --engine ray.")
     with contextlib.ExitStack() as stack:
         fetching = stack.enter_context(progress_bar("fetching", "B", quiet=quiet, in_bytes=True))
         drawing = stack.enter_context(progress_bar("drawing", " images", quiet=quiet))
@@ -177,7 +177,8 @@ def run_build(
                 collecting=collecting,
                 progress=drawing,
                 fetching=fetching,
-                engine=drawing_engine,
+                engine=engine,
+                address=address,
             )
         else:
             summary = build(
@@ -189,7 +190,8 @@ def run_build(
                 collecting=collecting,
                 progress=drawing,
                 fetching=fetching,
-                engine=drawing_engine,
+                engine=engine,
+                address=address,
                 part=part or WHOLE,
                 shards=shards,
                 shard_size=shard_size,
@@ -201,16 +203,6 @@ def run_build(
         _print_summary(summary)
     if not summary.ok:
         raise click.exceptions.Exit(1)
-
-
-def _engine(name: str, workers: int | None, address: str | None) -> Engine:
-    from fractalgen.mixing_set.engines import ENGINES
-
-    options = {} if address is None else {"address": address}
-    if options and name != "ray":
-        raise click.UsageError("--address needs --engine ray.")
-    made: Engine = ENGINES[name](workers=workers, **options)
-    return made
 
 
 def _print_problems(summary: Summary) -> None:

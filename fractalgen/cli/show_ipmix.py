@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from fractalgen.cli import options
-from fractalgen.cli.group import Failure, PlainCommand
+from fractalgen.cli.group import Failure, PlainCommand, WrongUsage
 
 
 @click.command("show-ipmix", cls=PlainCommand)
-@click.argument("image", type=options.PATH)
+@click.argument("image", type=options.PLACE)
 @options.MIXING_SET
 @options.image_output("figure.png")
 @click.option(
@@ -26,7 +26,7 @@ from fractalgen.cli.group import Failure, PlainCommand
     show_default=True,
     help="Side of the mixed images, in pixels.",
 )
-def show_ipmix(image: Path, mixing_set: str, output: Path, seed: int, size: int) -> None:
+def show_ipmix(image: str, mixing_set: str, output: Path, seed: int, size: int) -> None:
     """Draw a figure that shows what IPMix does to an image.
 
     IMAGE is an image file, of which the central square is used. The figure shows the mixing
@@ -39,10 +39,12 @@ def show_ipmix(image: Path, mixing_set: str, output: Path, seed: int, size: int)
     from fractalgen.errors import ImageError
     from fractalgen.images.crops import read_square
 
-    place = as_place("--set", mixing_set)
-    check_output(output, place, [image])
+    if "://" in image:
+        raise WrongUsage(f"{image}: IMAGE is an image file; give the set with --set")
+    place, path = as_place("--set", mixing_set), Path(image)
+    check_output(output, place, [path])
     try:
-        pixels = read_square(image, size)
+        pixels = read_square(path, size)
     except ImageError as error:
         raise Failure(f"cannot use {click.format_filename(image)}: {error}") from None
     others = few_images(place, MAX_IMAGES, size, seed)

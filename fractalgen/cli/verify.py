@@ -33,7 +33,8 @@ def verify(set_folder: Path, redraw: int, workers: int | None, quiet: bool, as_j
     """Find missing, damaged and foreign files in a set.
 
     SET is the set's folder, by default ./ipmix-set. Nothing is written. The exit code is 1 if a
-    file is missing, truncated or altered, or does not belong to the set.
+    file is missing, truncated or altered, or does not belong to the set. Of a part that 'build-set
+    --part' drew, the other parts need not be there.
     """
     from fractalgen.mixing_set.checking.verify import verify as check
 
@@ -73,18 +74,20 @@ def _print_report(report: Report) -> None:
     verdict = "no problems found" if report.ok else "problems found"
     click.echo(f"{report.folder}: {images(report.n_images)} recorded{redrawn}, {verdict}")
     repair = f"'fractalgen build-set {report.folder} --repair'"
-    if report.n_absent:
-        are = "is" if report.n_absent == 1 else "are"
-        click.echo(f"{images(report.n_absent)} of the set {are} neither here nor recorded.")
+    is_broken = report.findings.broken or report.bad_lines or report.torn
     if report.part != WHOLE:
         click.echo(
-            f"This is part {report.part}: {repair} redraws what is missing or damaged of it, and "
-            "'fractalgen merge' joins it with the images of other parts."
+            f"This is part {report.part}; the set lacks {images(report.n_absent)} of other parts. "
+            "'fractalgen merge' joins them."
         )
+        if is_broken:
+            click.echo(f"{repair} redraws what is missing or damaged of the part.")
     elif report.n_absent:
+        are = "is" if report.n_absent == 1 else "are"
         click.echo(
+            f"{images(report.n_absent)} of the set {are} neither here nor recorded.\n"
             "If other jobs draw them with --part, 'fractalgen merge' joins what they drew. If not, "
             f"{repair} draws them, and redraws what is lost or damaged."
         )
-    elif report.findings.broken or report.bad_lines or report.torn:
+    elif is_broken:
         click.echo(f"{repair} redraws missing and damaged images.")

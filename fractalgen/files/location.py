@@ -8,13 +8,15 @@ from typing import IO, Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from fractalgen.errors import SetError
+from fractalgen.errors import ArgumentError, SetError
 from fractalgen.files.atomic import atomic_file, is_leftover
 from fractalgen.files.regular_file import open_regular
+from fractalgen.registry import shown
 
 __all__ = ["Folder", "Location", "make_folder", "open_location"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
+_ONE_SLASH = re.compile(r"(s3|gs|abfs|memory|file):/(?=[^/])")
 
 
 class Location(Protocol):
@@ -112,10 +114,18 @@ def open_location(place: str | Path, *, writing: bool = False) -> Location:
 
     Raises
     ------
+    ArgumentError
+        If `place` is neither, or a URL that a Path has altered.
     SetError
         If an object store cannot be used; the message says what to do.
     """
+    if not isinstance(place, str | Path):
+        raise ArgumentError(f"a place must be a path or a URL, not {shown(place)}")
     if isinstance(place, Path) or not _URL.match(place):
+        text = Path(place).as_posix()
+        if _ONE_SLASH.match(text) and not Path(place).exists():
+            url = _ONE_SLASH.sub(r"\1://", text)
+            raise ArgumentError(f"a URL has two slashes, which a Path loses: give it as '{url}'")
         return Folder(Path(place))
     if place.lower().startswith("file:"):
         return Folder(_local_path(place))

@@ -30,14 +30,15 @@ _T = TypeVar("_T")
 
 _CHANCE = random.SystemRandom()  # takes nothing from the random stream of the caller
 _PATIENCE_SECONDS = 120.0
-_FIRST_PATIENCE_SECONDS = 5.0
+_FIRST_PATIENCE_SECONDS = 5.0  # with a server that may not be there
+_FIRST_ANSWER_SECONDS = 30.0  # with one that answers, such as 503 to many jobs that start at once
 _FIRST_WAIT_SECONDS = 0.1
 _MAX_WAIT_SECONDS = 15.0
 
 _INSTALL = (
     "install the extra 'scale': pip install 'fractalgen-ipmix[scale]', or '.[scale]' in a checkout"
 )
-_SCHEMES = ["s3", "gs", "abfs", "memory", "file"]
+_SCHEMES = ["s3", "gs", "abfs", "file"]
 # An object appears when it is whole. Elsewhere a file is written under another name and renamed.
 _WHOLE = (*S3, "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss")
 
@@ -143,7 +144,7 @@ class ObjectStore:
             self._ask(name, lambda system, prefix: system.rm_file(f"{prefix}/{name}"))
 
     def check(self, *, writing: bool = False) -> None:
-        """Ask the store whether it can be used, within seconds.
+        """Ask the store whether it can be used; half a minute at most if it is too busy to say.
 
         Parameters
         ----------
@@ -165,7 +166,7 @@ class ObjectStore:
 
     def _first(self, question: Callable[[Any, str], Any], *, may_be_absent: bool = False) -> None:
         try:
-            self._ask("", question, min(self._patience, _FIRST_PATIENCE_SECONDS))
+            self._ask("", question, first=True)
         except OSError as error:
             trouble = diagnose(error.__cause__ or error, self._scheme)
             if may_be_absent and trouble is ABSENT:
@@ -173,24 +174,27 @@ class ObjectStore:
             message = f"{self.name} cannot be used: {error.strerror}"
             raise SetError(f"{message}; {trouble.remedy}" if trouble.remedy else message) from error
 
-    def _ask(
-        self, name: str, question: Callable[[Any, str], _T], patience: float | None = None
-    ) -> _T:
+    def _ask(self, name: str, question: Callable[[Any, str], _T], *, first: bool = False) -> _T:
         """Call a function of the file system and the prefix, again after what may pass.
 
-        Raises OSError with the reason and the file's URL, from the file system's own error.
+        Raises OSError with the reason and the file's URL, from the file system's own error; sooner
+        if it is the `first` question.
         """
-        patience = self._patience if patience is None else patience
-        wait, until = _FIRST_WAIT_SECONDS, None
+        wait, began = _FIRST_WAIT_SECONDS, None
         while True:
             try:
                 return question(*self._system())
             except Exception as error:
                 trouble = diagnose(error, self._scheme)
                 pause = wait * _CHANCE.uniform(0.5, 1.0)  # so that machines do not ask all at once
+                patience = self._patience
+                if first:
+                    answered = answer_of(error)[0] > 0
+                    most = _FIRST_ANSWER_SECONDS if answered else _FIRST_PATIENCE_SECONDS
+                    patience = min(patience, most)
                 now = time.monotonic()
-                until = now + patience if until is None else until
-                if not trouble.may_pass or now + pause > until:
+                began = now if began is None else began
+                if not trouble.may_pass or now + pause > began + patience:
                     url = f"{self.name}/{name}" if name else self.name
                     raise OSError(trouble.number, trouble.reason, url) from error
             time.sleep(pause)

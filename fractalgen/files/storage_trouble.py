@@ -41,6 +41,13 @@ _DENIED = Trouble(
     errno.EACCES, "access is denied", remedy="use credentials that may list, read and write there"
 )
 _NO_CREDENTIALS = Trouble(errno.EACCES, "there are no credentials")
+_NO_PROFILE = Trouble(
+    errno.EACCES,
+    "AWS's files have no profile",
+    remedy=(
+        "correct AWS_PROFILE; or unset it, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    ),
+)
 _REGION = Trouble(
     errno.EINVAL, "the bucket is in another region", remedy="set AWS_DEFAULT_REGION to it"
 )
@@ -50,6 +57,11 @@ _UNREACHABLE = Trouble(
 _CUT = Trouble(errno.EIO, "the connection was cut", True)
 _SILENT = Trouble(errno.ETIMEDOUT, "the server stopped answering", True)
 _CERTIFICATE = Trouble(errno.EPROTO, "the server's certificate is not valid")
+_NO_HTTPS = Trouble(
+    errno.EPROTO,
+    "HTTPS does not work with the server",
+    remedy="if it speaks HTTP, its address begins with http://",
+)
 
 # By the codes of S3's answers where the status does not say enough, and by the names of
 # exceptions in the packages that fsspec uses.
@@ -96,14 +108,27 @@ def diagnose(error: BaseException, scheme: str) -> Trouble:
             trouble = trouble or _BY_NAME.get(kind.__name__)
     if trouble is None:
         number = getattr(error, "errno", None) or errno.EIO
-        return Trouble(number, words_of(error))
+        return Trouble(number, _wrong_address(error, scheme) or words_of(error))
     if trouble is _NO_CREDENTIALS:
+        profile = getattr(error, "kwargs", {}).get("profile")  # that is not found
+        if profile is not None:
+            return _NO_PROFILE._replace(reason=f"{_NO_PROFILE.reason} '{profile}'")
         return trouble._replace(
             remedy=CREDENTIAL_VARIABLES if scheme in S3 else f"log in to {scheme}"
         )
+    if trouble is _CERTIFICATE and "certificate" not in str(error).lower():
+        return _NO_HTTPS
     if trouble is _UNREACHABLE and scheme in S3:
         return trouble._replace(remedy="check the network and AWS_ENDPOINT_URL")
     return trouble
+
+
+def _wrong_address(error: BaseException, scheme: str) -> str | None:
+    """Return what is wrong with the address of an S3 server, if anything."""
+    match = re.fullmatch("Invalid endpoint: (.*)", words_of(error))
+    if not match or scheme not in S3 or match[1].startswith(("http://", "https://")):
+        return None
+    return f"AWS_ENDPOINT_URL must begin with http:// or https://, not '{match[1]}'"
 
 
 def answer_of(error: BaseException) -> tuple[int, str]:

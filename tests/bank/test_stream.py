@@ -1,15 +1,18 @@
 import contextlib
 import itertools
 import pickle
+import re
 import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import fractalgen as fg
 from fractalgen.bank import MixingSet
+from fractalgen.cli import cli
 from fractalgen.errors import ArgumentError, BankError, UnreadableImagesError
 from fractalgen.mixing_set.building.build import build
 from tests.bank.sharded_sets import in_shards
@@ -181,6 +184,13 @@ def test_options_are_checked_before_anything_is_read(shards, options, message):
         fg.MixingSet.stream(shards, **options)
 
 
-def test_only_shards_can_be_streamed(plain):
-    with pytest.raises(BankError, match="holds no shards"):
+def test_only_shards_can_be_streamed(plain, tmp_path):
+    """The command that the message names makes shards of a set in folders."""
+    with pytest.raises(BankError, match=r"holds no shards.* OUT --layout webdataset'") as caught:
         fg.MixingSet.stream(plain)
+    command = re.search("'fractalgen (.*)'", str(caught.value))[1]
+    done = CliRunner().invoke(cli, command.replace("OUT", str(tmp_path / "out")).split())
+    assert done.exit_code == 0, done.output
+    fg.MixingSet.stream(tmp_path / "out").close()
+    with pytest.raises(BankError, match="nowhere does not exist; 'fractalgen build-set"):
+        fg.MixingSet.stream(tmp_path / "nowhere")

@@ -102,6 +102,11 @@ def test_the_same_seed_draws_the_same_figure(run, folder, tmp_path):
         (("red.png", "--size", "15"), 2, "--size"),
         (("red.png", "--seed", "-1"), 2, "--seed"),
         (("none.png",), 1, "cannot use none.png: No such file"),
+        (
+            ("s3://bucket/set",),
+            2,
+            "s3://bucket/set: IMAGE is an image file; give the set with --set",
+        ),
         (("images",), 1, "cannot use images: it is a folder, not a file"),
         (("text.png",), 1, "cannot use text.png: not an image"),
         (("red.png", "--set", "nowhere"), 1, "nowhere does not exist"),

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -9,11 +11,12 @@ from fractalgen.errors import ArgumentError, RecipeError, SetError, UnknownNameE
 from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.engines.local import LocalEngine
+from fractalgen.mixing_set.merging.merge import merge
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_store import FolderStore
 from fractalgen.mixing_set.viewing.contact_sheet import contact_sheet
-from tests.mixing_set.small_sets import SIZE, ifs_recipe, tree
+from tests.mixing_set.small_sets import SIZE, ifs_recipe, names_in, tree
 
 
 def settings_of(folder):
@@ -55,6 +58,46 @@ def test_wrong_families_are_refused_in_words(families, message):
 def test_an_unknown_family_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'ifs'"):
         Recipe(families={"isf": 1})
+
+
+@pytest.mark.parametrize("function", [partial(build, ifs_recipe()), repair])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "rya"}, "'rya' is unknown; did you mean 'ray'"),
+        ({"engine": 3}, "engine must be one of local, ray, not 3"),
+        ({"engine": LocalEngine}, "engine must be one of local, ray, not <class"),
+        ({"address": "auto"}, "an address needs engine='ray'"),
+        ({"engine": LocalEngine(), "address": "auto"}, "an address needs engine='ray'"),
+    ],
+)
+def test_a_wrong_engine_is_refused_in_words(tmp_path, function, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        function(tmp_path / "set", **options)
+    assert not (tmp_path / "set").exists()
+    assert build(ifs_recipe(1), tmp_path / "set", workers=1, engine="local").ok
+
+
+def test_a_place_that_is_none_is_refused_in_words(tmp_path, monkeypatch):
+    """A Path makes s3://bucket/set the folder s3:/bucket/set."""
+    monkeypatch.chdir(tmp_path)
+    url = Path("s3://bucket/set")
+    for options in ({}, {"shards": True}):
+        with pytest.raises(ArgumentError, match="a Path loses: give it as 's3://bucket/set'"):
+            build(ifs_recipe(1), url, **options)
+    calls = [
+        lambda: build(ifs_recipe(1), 5),
+        lambda: merge(5, ["part"]),
+        lambda: merge("set", [5]),
+        lambda: merge("set", 5),
+        lambda: verify(5),
+    ]
+    for call in calls:
+        with pytest.raises(ArgumentError, match=r"must be (a path or a URL|paths or URLs), not 5"):
+            call()
+    assert names_in(tmp_path) == []
+    url.mkdir(parents=True)
+    assert build(ifs_recipe(1), url, workers=1).ok
 
 
 def test_settings_that_are_left_out_are_the_existing_sets(tmp_path):

@@ -313,6 +313,18 @@ def test_the_commands_say_what_is_wrong_and_mend_it(shards):
 # Reading.
 
 
+def test_a_damaged_index_is_answered_with_what_tells_more(shards, tmp_path):
+    (shards / "shard-000001.jsonl").write_text("damaged")
+    out = tmp_path / "out.png"
+    for read in (
+        lambda: stats(shards),
+        lambda: contact_sheet(shards),
+        lambda: gallery(shards, out),
+    ):
+        with pytest.raises(SetError, match=f"see 'fractalgen verify {re.escape(str(shards))}'$"):
+            read()
+
+
 def test_statistics_are_those_of_the_folder(folder, shards):
     ours, theirs = stats(shards).to_json(), stats(folder).to_json()
     assert ours.pop("folder") == str(shards)

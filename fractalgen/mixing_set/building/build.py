@@ -13,8 +13,8 @@ from fractalgen.mixing_set.building.work import Work
 from fractalgen.mixing_set.checking.verify import inspect
 from fractalgen.mixing_set.collecting.collect import CollectOptions
 from fractalgen.mixing_set.collecting.collector import Collector
+from fractalgen.mixing_set.engines.choice import chosen_engine
 from fractalgen.mixing_set.engines.engine import Engine
-from fractalgen.mixing_set.engines.local import LocalEngine
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
@@ -41,7 +41,8 @@ def build(
     collecting: CollectOptions | None = None,
     progress: Progress | None = None,
     fetching: Progress | None = None,
-    engine: Engine | None = None,
+    engine: Engine | str | None = None,
+    address: str | None = None,
     part: Part | str = WHOLE,
     shards: bool = False,
     shard_size: int | None = None,
@@ -59,7 +60,7 @@ def build(
         The set's folder, created if necessary; or a URL such as ``s3://bucket/prefix``, for
         shards.
     workers : int or None
-        Number of threads; None for one per CPU core.
+        Number of threads, or of CPUs if Ray is started on this machine; None for one per CPU core.
     overwrite : bool
         Redraw the requested families. If the size, the seed, the format or the colour differs from
         the set's, or only one of the two is a class set, remove all generated images first. No
@@ -73,8 +74,12 @@ def build(
         Called with the number of images done and the total.
     fetching : callable or None
         Called with the number of bytes downloaded and the total.
-    engine : Engine or None
-        Draws the images; None for threads of this process.
+    engine : str, Engine or None
+        What draws the images: ``local`` or None for threads of this process, or ``ray`` for a Ray
+        cluster.
+    address : str or None
+        The Ray cluster's ``HOST:PORT``, or ``auto`` for the one that this machine belongs to; None
+        to start Ray on this machine, and stop it afterwards.
     part : Part or str
         Such as ``2/8``: draw only these images or shards, and leave the others to other jobs;
         `merge` joins their sets.
@@ -91,9 +96,13 @@ def build(
     Raises
     ------
     ArgumentError
-        If `recipe` is not a Recipe, or `workers` is out of range.
+        If `recipe` is not a Recipe, `out` is neither a path nor a URL, `workers` is out of range,
+        or there is no such engine.
+    MissingPackageError
+        If Ray is chosen and not installed.
     SetError
-        If the folder holds a different set, is in use, is damaged, or cannot hold a set.
+        If the folder holds a different set, is in use, is damaged, or cannot hold a set; or if no
+        Ray cluster answers.
     RecipeError
         If the recipe comes from a release that draws different images.
     BuildInterrupted
@@ -116,8 +125,8 @@ def build(
             getattr(family.family, "prepare", lambda: None)()
     if shard_size is not None:
         check_shard_size(shard_size)
-    engine = engine or LocalEngine(workers)
-    getattr(engine, "prepare", lambda: None)()
+    drawing = chosen_engine(engine, workers, address)
+    getattr(drawing, "prepare", lambda: None)()
     store: FolderStore | ShardStore
     if shards or shard_size is not None or is_sharded(out):
         if places:
@@ -139,7 +148,7 @@ def build(
             stack.enter_context(collector.opened(places, fetching, plan.replaced))
         n_removed = store.remove(plan.replaced) if plan.replaced else 0
         work = Work(store, plan, collector, part, progress)
-        work.run(engine)
+        work.run(drawing)
         if collector:
             collector.note_what_lacks(recipe)
         return work.summary(n_removed)
@@ -153,7 +162,8 @@ def repair(
     collecting: CollectOptions | None = None,
     progress: Progress | None = None,
     fetching: Progress | None = None,
-    engine: Engine | None = None,
+    engine: Engine | str | None = None,
+    address: str | None = None,
 ) -> Summary:
     """Redraw the missing, truncated or altered images of a set, and no others.
 
@@ -164,7 +174,7 @@ def repair(
     out : str or Path
         The set's folder or URL. Its own description says which images it should have. Of a set in
         shards, whole shards are redrawn.
-    workers, collected, collecting, progress, fetching, engine
+    workers, collected, collecting, progress, fetching, engine, address
         As for `build`; collected images are repaired from their originals.
 
     Returns
@@ -178,8 +188,8 @@ def repair(
         As for `build`.
     """
     workers = check_workers(workers)
-    engine = engine or LocalEngine(workers)
-    getattr(engine, "prepare", lambda: None)()
+    drawing = chosen_engine(engine, workers, address)
+    getattr(drawing, "prepare", lambda: None)()
     places = _as_lists(collected)
     if places and is_sharded(out):
         raise SetError(
@@ -206,7 +216,7 @@ def repair(
             collector = Collector(store, options, workers, lost_only=True)
             stack.enter_context(collector.opened(places, fetching))
         work = Work(store, plan, collector, plan.description.part, progress)
-        work.run(engine)
+        work.run(drawing)
         if findings.foreign:
             work.notes.append(f"Left foreign files alone: {first_few(findings.foreign)}.")
         summary = work.summary()

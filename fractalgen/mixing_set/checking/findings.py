@@ -68,8 +68,9 @@ class Report:
         Redrawn images whose pixels differ from the recorded ones; of a family whose pixels depend
         on the processor, those that look different.
     n_absent : int
-        Number of the set's images that have neither a record nor a file: parts that were not drawn
-        yet, or are lost.
+        Number of the set's images that have neither a record nor a file: those of parts that were
+        not drawn yet, or that are lost, too. They are also among the missing files. Of a part, the
+        number of other parts' images that are not here, which are not missing.
     part : Part
         The part of the set that was drawn here.
     """
@@ -86,7 +87,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the set is complete and undamaged, without foreign files."""
+        """Whether the set, or the part, is complete and undamaged, without foreign files."""
         faults = (*self.findings.broken, *self.findings.foreign, *self.bad_lines, *self.differing)
         return not faults and not self.torn
 

@@ -1,9 +1,10 @@
 """Check a set: files against the manifest and the recipe, and images against their parameters."""
 
+import dataclasses
 import hashlib
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from fractalgen.bank.folder import CLASSES_FILE
 from fractalgen.families import FAMILIES
 from fractalgen.families.base import is_exact
 from fractalgen.images.decoding import to_rgb
+from fractalgen.images.formats import FORMATS
 from fractalgen.mixing_set.checking.findings import Findings, Report
 from fractalgen.mixing_set.checking.folder_check import inspect_folder
 from fractalgen.mixing_set.checking.shard_check import check_shards, inspect_shards
-from fractalgen.mixing_set.recipes.keys import MAX_INDEX
-from fractalgen.mixing_set.recipes.part import WHOLE
+from fractalgen.mixing_set.recipes.keys import MAX_INDEX, image_file
+from fractalgen.mixing_set.recipes.part import WHOLE, Part
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.folder_set import FolderSet
 from fractalgen.mixing_set.stores.open_set import open_set
@@ -62,7 +64,8 @@ def verify(
     Returns
     -------
     Report
-        `ok` is True if nothing was found.
+        `ok` is True if nothing was found. Of a part of a set, the images of other parts need not
+        be there.
 
     Raises
     ------
@@ -88,6 +91,10 @@ def verify(
     ]
     chosen = [sound[place] for place in _some(redraw, len(sound))]
     recorded = {record.file for record in store.records.values()}
+    absent = {*findings.missing} - recorded - {CLASSES_FILE}
+    if (part := store.description.part if store.description else WHOLE) != WHOLE:
+        absent &= _of_other_parts(recipe, part)
+        findings = _without(findings, absent)
     return Report(
         store.name,
         len(store.records),
@@ -96,9 +103,28 @@ def verify(
         store.manifest.torn,
         len(chosen),
         _redrawn_otherwise(store, chosen, workers or default_workers(recipe.size)),
-        len({*findings.missing} - recorded - {CLASSES_FILE}),
-        part=store.description.part if store.description else WHOLE,
+        len(absent),
+        part,
     )
+
+
+def _of_other_parts(recipe: Recipe, part: Part) -> set[str]:
+    """Return the images that other jobs draw, as paths within the set."""
+    drawn = [family for family in recipe.families if not family.collected]
+    own = {key for family in drawn for key in part.of(family.image_keys())}
+    extension = FORMATS[recipe.format]
+    return {
+        image_file(*key, extension)
+        for family in drawn
+        for key in family.image_keys()
+        if key not in own
+    }
+
+
+def _without(findings: Findings, absent: Container[str]) -> Findings:
+    """Return the findings without those files among the missing ones."""
+    missing = tuple(file for file in findings.missing if file not in absent)
+    return dataclasses.replace(findings, missing=missing)
 
 
 def _some(n: int, total: int) -> list[int]:
@@ -119,14 +145,19 @@ def _of_shards(
         chosen += store.records_at(one.shard, own) if own else []
         before += one.n_drawn
     absent = [one for one in checked if one.fault == "missing" and not one.n_recorded]
+    findings = inspect_shards(store, checked)
+    if (part := store.description.part) != WHOLE:
+        numbers = {shard.number for shard in part.of(store.plan)}
+        absent = [one for one in absent if one.shard.number not in numbers]
+        findings = _without(findings, {one.shard.file for one in absent})
     return Report(
         store.name,
         sum(one.n_recorded for one in checked),
-        inspect_shards(store, checked),
+        findings,
         n_absent=sum(one.shard.n for one in absent),
         n_redrawn=len(chosen),
         differing=_redrawn_otherwise(store, chosen, workers or default_workers(store.recipe.size)),
-        part=store.description.part,
+        part=part,
     )
 
 

@@ -58,7 +58,7 @@ class RayEngine:
         self._workers = check_workers(workers)
         if address is not None and workers is not None:
             raise ArgumentError(
-                "a running Ray cluster uses all its CPUs; leave out --workers, or the address"
+                "a running Ray cluster uses all its CPUs; leave out the workers, or the address"
             )
 
     def prepare(self) -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from fractalgen.errors import ArgumentError, MissingPackageError, SetError
@@ -24,9 +25,11 @@ MISSING = 'the engine ray needs Ray; install it with: pip install "fractalgen-ip
 _CANNOT_JOIN_OWN = "cannot join a Ray cluster that this machine belongs to"
 _NONE_HERE = "none runs here; 'ray start --head' starts one, or give --address HOST:PORT"
 _CONNECT_SECONDS = 5
+_ANSWER_SECONDS = 10  # for a cluster
 _HEALTH_SECONDS = 45  # with the time that a slow disk takes to start Python and Ray
 _PROBE_SECONDS = 60
 _OBJECT_STORE_BYTES = 128 << 20  # results are small
+_TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 def checked_address(address: str | None) -> str | None:
@@ -62,6 +65,7 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
             # Stopped processes leave their logs behind.
             folder = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
             stack.enter_context(folder)
+            stack.enter_context(_own_token(ray))
             stack.callback(ray.shutdown)
             _init(
                 ray,
@@ -80,6 +84,32 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
                 what = _CANNOT_JOIN_OWN
             _init(ray, what, address=address, **quiet)
         yield ray
+
+
+@contextlib.contextmanager
+def _own_token(ray: Any) -> Iterator[None]:
+    """Have a Ray that starts on this machine ask for a token that only this process knows.
+
+    Else Ray writes one to ``~/.ray/auth_token``, and from then on each cluster that is started here
+    asks for it.
+    """
+    before = {name: os.environ.get(name) for name in _TOKEN_VARIABLES}
+    has_token = before["RAY_AUTH_TOKEN"] or before["RAY_AUTH_TOKEN_PATH"]
+    written = os.path.expanduser("~/.ray/auth_token")  # noqa: PTH111 - there may be no home
+    if has_token or Path(written).exists():
+        yield
+        return
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        with contextlib.suppress(AttributeError):  # what this process's Ray keeps of them
+            ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
+            ray._raylet.Config.initialize("")
 
 
 class _WithoutRay:
@@ -126,7 +156,7 @@ def reachable(address: str) -> str:
         named = os.environ.get("RAY_ADDRESS", "auto")
         if named == "auto" or checked_address(named) is None:
             with contextlib.suppress(subprocess.TimeoutExpired):  # Ray itself will say more
-                if b"ConnectionError" in _health():
+                if b"ConnectionError" in _health()[1]:
                     raise SetError(f"{_CANNOT_JOIN_OWN}: {_NONE_HERE}")
             return "auto"
         address = named
@@ -137,30 +167,32 @@ def reachable(address: str) -> str:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SetError(f"no Ray cluster answers at {address}: {reason}; {way_out}") from None
-    try:
-        answer = _health("--address", address)
-    except subprocess.TimeoutExpired:
-        raise SetError(f"what answers at {address} is not a Ray cluster; {way_out}") from None
+    status, answer = 1, b""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        status, answer = _health("--address", address)
     if b"InvalidAuthToken" in answer:
         raise SetError(
             f"the Ray cluster at {address} asks for a token; set RAY_AUTH_MODE=token, and give the "
             "cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
         )
+    if status:
+        raise SetError(f"what answers at {address} is not a Ray cluster; {way_out}")
     return address
 
 
-def _health(*options: str) -> bytes:
-    """Ask Ray's own command whether a cluster is well; return what it says if it is not."""
+def _health(*options: str) -> tuple[int, bytes]:
+    """Ask Ray's own command whether a cluster is well: 0 if it is; else what it says, too."""
     command = ["health-check", "--skip-version-check", *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "ray.scripts.scripts", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        env={**os.environ, "RAY_py_gcs_connect_timeout_s": f"{_ANSWER_SECONDS}"},
     )
     try:
         _, answer = process.communicate(timeout=_HEALTH_SECONDS)
-        return answer
+        return process.returncode, answer
     finally:
         process.kill()
         process.wait()
@@ -179,6 +211,7 @@ def check_machines(ray: Any, location: Location) -> None:
     # Ray sends an inner function by value, so a machine without fractalgen can run it.
     def probe(pickled: bytes, file: str) -> tuple[str | None, str]:
         """Return fractalgen's version, and why the images cannot be stored from here."""
+        import contextlib
         import pickle
 
         try:
@@ -191,7 +224,8 @@ def check_machines(ray: Any, location: Location) -> None:
             own = f"{file}-{ray.get_runtime_context().get_node_id()}"
             with location.writing(own):
                 pass
-            location.remove(own)
+            with contextlib.suppress(PermissionError):  # not all who may write may remove
+                location.remove(own)
         except Exception as error:
             return version, f"{type(error).__name__}: {error}"
         return version, ""
@@ -221,7 +255,8 @@ def check_machines(ray: Any, location: Location) -> None:
                 continue  # the machine has left the cluster
             _check_machine(refs[ref], version, location.name, reason)
     finally:
-        location.remove(file)
+        with contextlib.suppress(PermissionError):
+            location.remove(file)
 
 
 def _check_machine(machine: str, version: str | None, place: str, reason: str) -> None:

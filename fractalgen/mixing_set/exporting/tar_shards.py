@@ -46,10 +46,12 @@ class TarShards:
         if shard_size is not None:
             check_shard_size(shard_size)
         if isinstance(store, ShardSet):
-            raise SetError(
-                f"{store.name} is a set in shards already; 'fractalgen merge {out} {store.name}' "
-                "copies it"
-            )
+            place = open_location(out)
+            same = place.name == store.name
+            if place.folder and store.folder:
+                same = place.folder.resolve() == store.folder.resolve()
+            copying = "" if same else f"; 'fractalgen merge {out} {store.name}' copies it"
+            raise SetError(f"{store.name} is a set in shards already{copying}")
         recipe, records = _complete(store)
         target = ShardStore(open_location(out, writing=True), shard_size)
         _check_place(target, store)

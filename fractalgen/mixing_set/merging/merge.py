@@ -16,6 +16,7 @@ from fractalgen.mixing_set.stores.shard_set import ShardSet
 from fractalgen.mixing_set.stores.shard_store import ShardStore
 from fractalgen.mixing_set.stores.store import StoredSet
 from fractalgen.pool import Progress
+from fractalgen.registry import shown
 
 __all__ = ["merge"]
 
@@ -44,7 +45,7 @@ def merge(
     Raises
     ------
     ArgumentError
-        If there are no parts.
+        If there are no parts, or one of the places is neither a path nor a URL.
     SetError
         If a part is not a set or belongs to another one, or if `out` does, is among the parts or is
         in use.
@@ -53,13 +54,15 @@ def merge(
     OSError
         If a file cannot be read or written.
     """
+    if not isinstance(parts, Iterable):
+        raise ArgumentError(f"the parts must be paths or URLs, not {shown(parts)}")
     places = [parts] if isinstance(parts, str | Path) else list(parts)
     if not places:
         raise ArgumentError("a merge needs at least one part")
+    target = open_location(out)
     stores = [_open(place) for place in places]
     for store in stores[1:]:
         check_alike(stores[0], store)
-    target = open_location(out)
     for store in stores:
         _check_apart(target, store)
     folders = [store for store in stores if isinstance(store, FolderSet)]

@@ -1,5 +1,6 @@
 """Join sets in shards: copy each shard that is missing, and then its index."""
 
+import contextlib
 import dataclasses
 import functools
 import threading
@@ -114,7 +115,7 @@ def _join_shard(
         file = f"{offer.part.name}/{shard.file}"
         if held is None or (held and not offer.short):
             try:
-                _copy_shard(out, shard, offer)
+                _copy_shard(out, sizes, shard, offer)
             except _DamagedShardError as error:
                 problems.damaged.append(Refusal(file, str(error)))
             else:
@@ -127,7 +128,9 @@ def _join_shard(
     return problems
 
 
-def _copy_shard(out: ShardStore, shard: PlannedShard, offer: _Offer) -> None:
+def _copy_shard(
+    out: ShardStore, sizes: Mapping[str, int], shard: PlannedShard, offer: _Offer
+) -> None:
     """Copy a shard and then its index, as `write_shard` writes them."""
     source, short = offer.part.location, offer.short
     recipe = described(out).recipe
@@ -135,8 +138,10 @@ def _copy_shard(out: ShardStore, shard: PlannedShard, offer: _Offer) -> None:
         checked = check_shard(source, recipe, shard, offer.n_bytes, short=short, copy=file)
         if checked.fault:
             raise _DamagedShardError(checked.fault)
-        # Without its index, a short shard that is replaced counts as missing.
-        out.location.remove(index_file(shard.number, short=True))
+        if (short_index := index_file(shard.number, short=True)) in sizes:
+            # As where a task stores a shard.
+            with contextlib.suppress(PermissionError):
+                out.location.remove(short_index)
     index = index_file(shard.number, short=short)
     with out.location.writing(index) as file:
         file.write(source.read(index))

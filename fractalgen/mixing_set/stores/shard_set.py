@@ -191,7 +191,9 @@ class ShardSet:
         try:
             return Record.from_line(line)
         except ValueError as error:
-            raise SetError(f"{self.location.name}: an index is damaged: {error}") from None
+            name = self.location.name
+            reason = f"an index is damaged: {error}; see 'fractalgen verify {name}'"
+            raise SetError(f"{name}: {reason}") from None
 
     def _index(self, number: int) -> dict[str, tuple[int, str]]:
         """Return where each image of a shard begins, and its record, by its file."""

@@ -161,9 +161,10 @@ class ShardStore(ShardSet):
         Where there is no lock, the order is random: two builds that go through the shards in the
         same order would both draw all of them, and these draw each other's last few alone.
         """
-        stored = self.stored()
+        names = self.location.sizes()
+        stored = complete_shards(names)
         tasks = [
-            ShardTask(self.location, shard)
+            ShardTask(self.location, shard, index_file(shard.number, short=True) in names)
             for shard in part.of(planned.shards or ())
             if requested.family(shard.family)
             and not shard.images.collected
@@ -186,18 +187,22 @@ class ShardStore(ShardSet):
     def make_ready(
         self, recipe: Recipe, requested: Recipe | None = None, replaced: Collection[str] = ()
     ) -> None:
-        """Remove shards whose tar files are gone, or don't have a whole number of records.
+        """Remove shards whose sizes say that they are damaged.
 
-        Others that are damaged are left to `verify`, which reads them; so are those of collected
-        images, which cannot be drawn again.
+        Their tar files are gone, or don't have a whole number of records, or their indexes are
+        empty. Others that are damaged are left to `verify`, which reads them; so are those of
+        collected images, which cannot be drawn again.
         """
         if self.description is None:
             return
         sizes = self.location.sizes()
         stored = complete_shards(sizes)
         for shard in self.plan:
-            is_cut = shard.number in stored and sizes[shard.file] % tarfile.RECORDSIZE != 0
-            is_gone = shard.file not in sizes and index_file(shard.number) in sizes
+            index = index_file(shard.number)
+            is_cut = shard.number in stored and (
+                sizes[shard.file] % tarfile.RECORDSIZE != 0 or sizes.get(index) == 0
+            )
+            is_gone = shard.file not in sizes and index in sizes
             if is_gone or (is_cut and not shard.images.collected):
                 self.remove_shards([shard.number])
 

@@ -1,5 +1,6 @@
 """Some images to draw for a store, how they are stored, and why some are not."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,10 +115,21 @@ class StoredShard:
 
 @dataclass(frozen=True)
 class ShardTask:
-    """Draw a shard; a `Task`."""
+    """Draw a shard; a `Task`.
+
+    Attributes
+    ----------
+    location : Location
+        The set's.
+    shard : PlannedShard
+        The images.
+    replaces_short : bool
+        Whether there may be an index of the shard that says that images are missing.
+    """
 
     location: Location
     shard: PlannedShard
+    replaces_short: bool = True
 
     @property
     def family(self) -> str:
@@ -160,8 +172,11 @@ class ShardTask:
             return bool(failures)
 
         number = self.shard.number
-        # Without its index, a short shard that is replaced counts as missing.
-        self.location.remove(index_file(number, short=True))
+        if self.replaces_short:
+            # Without its index, a short shard that is replaced counts as missing. Where nothing may
+            # be removed it stays: the shard counts as short until it has the other index.
+            with contextlib.suppress(PermissionError):
+                self.location.remove(index_file(number, short=True))
         try:
             shard = write_shard(self.location, number, members(), is_short=is_short)
         except _StoredMeanwhileError:

@@ -154,10 +154,13 @@ def test_a_tar_file_that_is_gone_is_drawn_again(shards):
     assert (summary.n_drawn, summary.n_missing, tree(shards)) == (3, 0, before)
 
 
-def test_a_truncated_tar_file_is_drawn_again(tmp_path, shards):
+@pytest.mark.parametrize(
+    ("name", "n_bytes"), [("shard-000001.tar", 3000), ("shard-000001.jsonl", 0)]
+)
+def test_a_file_that_is_cut_is_drawn_again(shards, name, n_bytes):
     sound = tree(shards)
-    with (shards / "shard-000001.tar").open("r+b") as file:
-        file.truncate(3000)
+    with (shards / name).open("r+b") as file:
+        file.truncate(n_bytes)
     assert build_shards(two_families(), shards).n_drawn == 3
     assert tree(shards) == sound
 

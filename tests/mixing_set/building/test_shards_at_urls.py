@@ -14,6 +14,7 @@ from fractalgen.files.object_store import ObjectStore
 from fractalgen.mixing_set.building.build import build, repair
 from fractalgen.mixing_set.checking.verify import verify
 from fractalgen.mixing_set.measuring.stats import stats
+from fractalgen.mixing_set.merging.merge import merge
 from fractalgen.mixing_set.recipes.recipe import Recipe
 from fractalgen.mixing_set.stores.open_set import find_image
 from fractalgen.mixing_set.stores.shard_store import ShardStore
@@ -134,6 +135,22 @@ def test_a_build_that_a_store_ends_goes_on(s3, expected, monkeypatch):
     drawn = {path for method, path, _ in s3.requests if method == "PUT" and ".tar" in path}
     assert not any(f"shard-{number:06d}" in path for number in there for path in drawn)
     assert contents(url) == expected
+
+
+def test_a_store_in_which_nothing_may_be_removed(s3, expected):
+    """Also where a shard replaces one that lacks images: its new index counts."""
+    url = f"{s3.bucket}/set"
+    s3.fail(403, method="DELETE")
+    build(RECIPE, url, shard_size=SHARD_SIZE, part="1/2")
+    assert s3.count("DELETE", "shard-") == 0
+    put(url, "shard-000001.short.jsonl", b"of a shard that lacks images")
+    put(url, "shard-000001.tar", expected["shard-000001.tar"])
+    assert build(RECIPE, url).n_drawn == 6
+    found = contents(url)
+    assert {name: found[name] for name in expected} == expected
+    assert verify(url).ok
+    merge(f"{s3.bucket}/joined", [url])
+    assert contents(f"{s3.bucket}/joined") == expected
 
 
 def test_two_builds_at_once_leave_one_set(s3, expected):

@@ -14,6 +14,7 @@ from fractalgen.families import FAMILIES
 from fractalgen.mixing_set.engines import ray_cluster, ray_machines
 
 PATIENCE = (
+    (ray_machines, "_ANSWER_SECONDS"),
     (ray_machines, "_HEALTH_SECONDS"),
     (ray_machines, "_PROBE_SECONDS"),
     (ray_cluster, "_STOP_SECONDS"),

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from fractalgen.errors import ArgumentError, MissingPackageError, SetError
+from fractalgen.files.cache_folder import default_folder
 from fractalgen.files.location import Folder
 from fractalgen.mixing_set.building.build import build
+from fractalgen.mixing_set.checking.verify import verify
+from fractalgen.mixing_set.engines import ray_machines
 from fractalgen.mixing_set.engines.ray_cluster import RayEngine
 from fractalgen.mixing_set.recipes.family import FamilyRecipe
 from fractalgen.mixing_set.recipes.recipe import Recipe
@@ -340,6 +344,38 @@ def test_a_place_that_the_machines_do_not_see(tmp_path, engine, monkeypatch):
     assert not (tmp_path / "set").exists()
 
 
+ON_THIS_MACHINE = """
+import os, sys
+import fractalgen as fg
+before = dict(os.environ)
+recipe = fg.Recipe(32, families={"ifs": 1})
+assert fg.build(recipe, sys.argv[1], engine="ray", workers=1).n_drawn == 1
+assert {name for name in os.environ if name.startswith("RAY_AUTH")} <= before.keys()
+"""
+
+
+def test_ray_on_this_machine_leaves_no_token(tmp_path, monkeypatch):
+    """A token in the home folder would change how the user's own clusters start."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(default_folder().parent))
+    out = tmp_path / "set"
+    subprocess.run([sys.executable, "-c", ON_THIS_MACHINE, str(out)], cwd=ROOT, check=True)
+    assert (list(home.iterdir()), verify(out).ok) == ([], True)
+
+
+def test_what_listens_is_not_ray(tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_machines, "_ANSWER_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(SetError, match=rf"answers at {address} is not a Ray cluster; see that"):
+            build(RECIPE, tmp_path / "set", engine=RayEngine(address))
+    assert not (tmp_path / "set").exists()
+
+
 def test_no_cluster(tmp_path, monkeypatch, dead_port):
     address = f"127.0.0.1:{dead_port}"
     with pytest.raises(SetError, match=rf"no Ray cluster answers at {re.escape(address)}: "):
@@ -347,7 +383,7 @@ def test_no_cluster(tmp_path, monkeypatch, dead_port):
     for wrong in ("10.0.0.1", "x:y", "ray://host:1", ":1", "host:70000"):
         with pytest.raises(ArgumentError, match="must be auto or HOST:PORT"):
             RayEngine(wrong)
-    with pytest.raises(ArgumentError, match="leave out --workers"):
+    with pytest.raises(ArgumentError, match="leave out the workers"):
         RayEngine("auto", workers=2)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPackageError, match=r"pip install \"fractalgen-ipmix\[scale\]\""):

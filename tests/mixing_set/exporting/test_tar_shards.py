@@ -240,6 +240,8 @@ def test_a_place_that_holds_something_else_is_refused_and_left(folder, tmp_path)
         in_shards(folder, shards, 4)
     with pytest.raises(SetError, match=r"in shards already; 'fractalgen merge .*' copies it"):
         in_shards(shards, tmp_path / "new")
+    with pytest.raises(SetError, match=r"in shards already$"):
+        in_shards(shards, shards)
     with pytest.raises(ArgumentError):
         in_shards(folder, tmp_path / "new", 0)
     with pytest.raises(ArgumentError, match="no shards"):
