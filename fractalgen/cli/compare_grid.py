@@ -80,7 +80,7 @@ def compare_grid(chosen: set[str], given: dict[str, Any]) -> int:
 def _grid(chosen: set[str], given: dict[str, Any]) -> tuple[Grid, Preset | None, tuple[str, ...]]:
     """Return the grid, with the preset's settings where the user gave none."""
     from fractalgen.experiments.grid import Grid
-    from fractalgen.experiments.metrics import find_metrics, measured_for
+    from fractalgen.experiments.metrics import check_sources, find_metrics, measured_for
     from fractalgen.experiments.presets import check_data, find_preset
     from fractalgen.experiments.variant import parse_all
 
@@ -104,6 +104,8 @@ def _grid(chosen: set[str], given: dict[str, Any]) -> tuple[Grid, Preset | None,
     out = given["out"] or Path("comparison" if preset is None else given["preset"])
     own = {name: given[name] for name in chosen & given.keys() if name in _measurement_options()}
     measure = {**(measured_for(shown) if shown else {}), **own}
+    if given["metrics"]:  # a preset shows what can be measured
+        check_sources(metrics, measure)
     measure |= {"images": given["images"], "limit": given["limit"], "seed": given["measure_seed"]}
     grid = Grid(variants, datasets, models, given["seeds"] or seeds, sets, common, measure, out)
     return grid, preset, metrics

@@ -14,7 +14,7 @@ from fractalgen.evaluation.comparison import Comparison
 from fractalgen.experiments.execution import Machine, execute
 from fractalgen.experiments.grid import Experiment, Grid
 from fractalgen.experiments.layout import layout, names_of
-from fractalgen.experiments.metrics import find_metrics, measured_for
+from fractalgen.experiments.metrics import check_sources, find_metrics, measured_for
 from fractalgen.experiments.outputs import write_outputs
 from fractalgen.experiments.state import (
     Decision,
@@ -103,6 +103,8 @@ def train_and_compare(
         If an option is wrong, or a run's folder holds another run.
     """
     shown = find_metrics(metrics)
+    options = {**(measured_for(shown) if shown else {}), **(measure or {})}
+    check_sources(metrics, options)
     grid = Grid(
         parse_all(methods),
         (dataset,) if isinstance(dataset, str) else tuple(dataset),
@@ -110,7 +112,7 @@ def train_and_compare(
         tuple(seeds),
         tuple(map(str, sets)),
         common,
-        {**(measured_for(shown) if shown else {}), **(measure or {})},
+        options,
         Path(out),
     )
     outcome = run_grid(grid, machine, tell)

@@ -18,6 +18,7 @@ from fractalgen.evaluation.corruptions.generated import GENERATE, SUITES
 from fractalgen.evaluation.evaluate import IMAGES, options_from
 from fractalgen.evaluation.measurements.autoattack import ATTACK_PACKAGE
 from fractalgen.evaluation.measurements.measurement import NONE
+from fractalgen.evaluation.ood_images import NAMES, is_of_data_set
 from fractalgen.experiments.variant import Variant, slug
 from fractalgen.methods import find_method
 from fractalgen.registry import nearest
@@ -34,9 +35,10 @@ _GENERAL: dict[str, Any] = {"images": "test", "limit": None, "seed": 0}
 
 # What stands for images to measure on, besides a folder.
 _SOURCES: Mapping[str, tuple[str, ...]] = {
+    "ood": (*NAMES, NONE),
     "corruptions": (*SUITES, NONE),
     "perturbations": (GENERATE, NONE),
-    "natural_shift": (NONE,),
+    "natural_shift": (),
     "imagenet_o": (),
 }
 
@@ -153,6 +155,7 @@ class Grid:
             for folder in self._sets_of(variant)
         ]
         _check_unlike(found)
+        _check_images(found)
         return tuple(_apart(found))
 
     def _config(self, variant: Variant, dataset: str, model: str | None, seed: int) -> Config:
@@ -186,11 +189,36 @@ def _check_sources(options: Mapping[str, Any]) -> None:
     for name, known in _SOURCES.items():
         values = options[name] if isinstance(options[name], tuple) else (options[name],)
         for value in values:
-            if value is not None and value not in known and not Path(value).is_dir():
-                hint = nearest(str(value), list(known)) if known else "there is no such folder"
-                raise RunUsageError(f"--{name.replace('_', '-')} cannot be '{value}': {hint}")
+            if value is not None and value not in known and not _folder(name, value).is_dir():
+                hint = f"; {nearest(str(value), list(known))}" if known else ""
+                raise RunUsageError(
+                    f"--{name.replace('_', '-')} cannot be '{value}': there is no such folder{hint}"
+                )
     if options["autoattack"] != NONE and importlib.util.find_spec(ATTACK_PACKAGE) is None:
         raise RunUsageError(f"--autoattack needs another package: pip install {ATTACK_PACKAGE}")
+
+
+def _folder(option: str, value: Any) -> Path:
+    """Return a source of images as a folder; OOD images can be a user's data set."""
+    if option != "ood":
+        return Path(value)
+    return Path(value.removeprefix(FOLDER_PREFIX)).expanduser()
+
+
+def _check_images(experiments: Iterable[Experiment]) -> None:
+    """Raise RunUsageError if the training uses the images to measure on, or leaves none."""
+    for one in experiments:
+        if one.measure["images"] == "validation" and one.config.hold_out == 0:
+            raise RunUsageError(
+                f"'{one.variant.text}' has no validation images; add --hold-out 0.1, which leaves "
+                "a tenth of the training images out of training"
+            )
+        for source in one.measure["ood"]:
+            if is_of_data_set(source, one.config.dataset):
+                raise RunUsageError(
+                    f"--ood cannot be '{source}': the networks are trained on it, so it is in "
+                    "distribution; choose other images"
+                )
 
 
 def _plain(value: Any) -> Any:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fractalgen.errors import RunUsageError, UnknownNameError
 from fractalgen.evaluation.compare import TRAINING
 from fractalgen.evaluation.comparison import Comparison, Row
+from fractalgen.evaluation.corruptions.generated import GENERATE
 from fractalgen.evaluation.measurements.measurement import NONE
 from fractalgen.registry import Registry
 
-__all__ = ["MAIN", "METRICS", "Metric", "find_metrics", "measured_for"]
+__all__ = ["MAIN", "METRICS", "Metric", "check_sources", "find_metrics", "measured_for"]
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,17 @@ _SKIPS: dict[str, dict[str, Any]] = {
     "ood": {"ood": (NONE,)},
 }
 
+_CBAR = "cbar"
+
+# The option that chooses the images of a source, and what to give it.
+_CHOSEN_BY: dict[tuple[str, str], tuple[str, str]] = {
+    ("corruptions", "c-bar"): ("corruptions", _CBAR),
+    ("natural-shift", "imagenet-r"): ("natural_shift", "DIR"),
+    ("natural-shift", "imagenet-a"): ("natural_shift", "DIR"),
+    ("ood", "imagenet-o"): ("imagenet_o", "DIR"),
+    ("autoattack", ""): ("autoattack", "linf"),
+}
+
 
 def find_metrics(names: Iterable[str]) -> tuple[Metric, ...]:
     """Return metrics by name; RunUsageError suggests the nearest."""
@@ -147,10 +160,41 @@ def find_metrics(names: Iterable[str]) -> tuple[Metric, ...]:
 
 
 def measured_for(metrics: Iterable[Metric]) -> dict[str, Any]:
-    """Return the options of an evaluation that skip what none of the metrics shows."""
-    shown = {metric.measurement for metric in metrics}
+    """Return the options of an evaluation that measure what the metrics show, and skip the rest."""
+    chosen = tuple(metrics)
+    shown = {metric.measurement for metric in chosen}
     options: dict[str, Any] = {}
     for measurement, skips in _SKIPS.items():
         if measurement not in shown:
             options |= skips
+    sources = {metric.source for metric in chosen if metric.measurement == "corruptions"}
+    if any(sources):
+        options["corruptions"] = (*((GENERATE,) if "" in sources else ()), _CBAR)
     return options
+
+
+def check_sources(names: Iterable[str], options: Mapping[str, Any]) -> None:
+    """Check that an evaluation with some options can measure metrics of the user's choice.
+
+    Raises
+    ------
+    RunUsageError
+        It names the option that a metric needs, which would be missing only after the training.
+    """
+    for name in names:
+        metric = METRICS[name]
+        option, example = _CHOSEN_BY.get((metric.measurement, metric.source), ("", ""))
+        if option and not _has_source(metric.source, example, options.get(option)):
+            flag = f"--{option.replace('_', '-')} {example}"
+            where = f", where the name of DIR has {metric.source} in it" if example == "DIR" else ""
+            raise RunUsageError(f"the metric {name} needs {flag}{where}")
+
+
+def _has_source(source: str, example: str, given: Any) -> bool:
+    """Whether one of the values of an option is a source that `Metric.rows` finds."""
+    values = (given,) if given is None or isinstance(given, (str, Path)) else given
+    return any(
+        value == example or source in Path(value).expanduser().resolve().name.casefold()
+        for value in values
+        if value not in (None, NONE)
+    )

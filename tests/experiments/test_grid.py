@@ -76,9 +76,25 @@ def test_every_run_is_measured_with_the_same_options():
         ({"measure": {"limt": 3}}, "no measurement has an option 'limt'"),
         ({"measure": {"images": "tests"}}, "images cannot be 'tests': did you mean 'test'?"),
         ({"common": {"epochs": 0}}, "epochs must be"),
+        # These would be found only after the training.
+        ({"measure": {"ood": "cifar11"}}, "no such folder; did you mean 'cifar1"),
+        ({"measure": {"ood": ["noise", "folder:nowhere"]}}, "--ood cannot be 'folder:nowhere'"),
+        ({"measure": {"ood": "digits"}}, "the networks are trained on it"),
+        ({"measure": {"natural_shift": "nowhere"}}, "there is no such folder"),
+        ({"measure": {"images": "validation"}}, "add --hold-out 0.1"),
     ],
 )
 def test_bad_grids(change, says):
     with pytest.raises(RunUsageError) as error:
         Grid(**{"variants": variants("vanilla"), **change}).experiments()
     assert says in str(error.value)
+
+
+def test_images_to_measure_on_that_are_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "photos").mkdir()
+    sources = ["noise", "cifar10", "~/photos", f"folder:{tmp_path}/photos"]
+    (one,) = Grid(variants("vanilla"), measure={"ood": sources}).experiments()
+    assert one.measure["ood"] == sources
+    held_out = Grid(variants("vanilla:hold_out=0.1"), measure={"images": "validation"})
+    assert len(held_out.experiments()) == 1

@@ -4,7 +4,7 @@ from fractalgen.cli.compare import compare
 from fractalgen.errors import RunUsageError
 from fractalgen.experiments.grid import Grid
 from fractalgen.experiments.layout import LAYOUTS, SPLIT
-from fractalgen.experiments.metrics import METRICS, find_metrics, measured_for
+from fractalgen.experiments.metrics import METRICS, check_sources, find_metrics, measured_for
 from fractalgen.experiments.presets import PRESETS, check_data, find_preset
 from fractalgen.experiments.variant import Variant
 from fractalgen.methods import METHODS
@@ -92,7 +92,35 @@ def test_unknown_names_suggest_the_nearest():
 def test_what_no_metric_shows_is_skipped():
     skipped = measured_for(find_metrics(["clean-error", "mce"]))
     assert skipped == {"perturbations": "none", "pgd_steps": 0, "ood": ("none",)}
-    assert measured_for(METRICS.values()) == {}
+    assert measured_for(METRICS.values()) == {"corruptions": ("generate", "cbar")}
+
+
+def test_a_metric_of_c_bar_measures_it():
+    assert measured_for(find_metrics(["mce-cbar"]))["corruptions"] == ("cbar",)
+    both = measured_for(find_metrics(["mce-cbar", "mce"]))
+    assert both["corruptions"] == ("generate", "cbar")
+
+
+def test_a_metric_that_would_stay_empty_says_what_it_needs():
+    for name, given, needs in (
+        ("autoattack-error", {}, "autoattack-error needs --autoattack linf"),
+        ("mce-cbar", {"corruptions": ("generate",)}, "mce-cbar needs --corruptions cbar"),
+        ("imagenet-r-error", {}, "needs --natural-shift DIR, where the name of DIR has imagenet-r"),
+        ("imagenet-a-rms", {"natural_shift": ["in/ImageNet-R"]}, "has imagenet-a in it"),
+        ("imagenet-o-aupr", {"ood": ("noise",)}, "needs --imagenet-o DIR"),
+    ):
+        with pytest.raises(RunUsageError) as error:
+            check_sources(["clean-error", name], given)
+        assert needs in str(error.value)
+    check_sources(
+        ["clean-error", "mce-cbar", "autoattack-error", "imagenet-r-error", "imagenet-o-aupr"],
+        {
+            "corruptions": ("generate", "in/CIFAR-10-C-bar"),
+            "autoattack": "l2",
+            "natural_shift": "in/imagenet-r",
+            "imagenet_o": "in/ImageNet-O",
+        },
+    )
 
 
 @pytest.mark.parametrize(
