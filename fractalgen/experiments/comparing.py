@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractalgen.bank.source import as_place
 from fractalgen.errors import FractalgenError, RunError, RunUsageError
 from fractalgen.evaluation.compare import compare
 from fractalgen.evaluation.comparison import Comparison
 from fractalgen.experiments.execution import Machine, execute
 from fractalgen.experiments.grid import Experiment, Grid
+from fractalgen.experiments.inputs import unusable_inputs
 from fractalgen.experiments.layout import layout, names_of
 from fractalgen.experiments.metrics import check_sources, find_metrics, measured_for
-from fractalgen.experiments.outputs import write_outputs
+from fractalgen.experiments.outputs import failed_lines, write_outputs
 from fractalgen.experiments.state import (
     Decision,
     Found,
@@ -27,7 +27,6 @@ from fractalgen.experiments.state import (
 )
 from fractalgen.experiments.variant import parse_all
 from fractalgen.files.lock import locked
-from fractalgen.training.datasets import DATASETS, load_data
 
 __all__ = ["Outcome", "run_grid", "train_and_compare"]
 
@@ -143,6 +142,8 @@ def run_grid(
     ------
     RunUsageError
         If an option is wrong, or a run's folder holds another run; nothing was changed.
+    RunError
+        If no run can start, all for the same reason, such as missing data.
     SetError
         If another process works in the same folder.
     """
@@ -154,18 +155,22 @@ def run_grid(
         failures: dict[str, str] = {}
         decisions = _decisions(experiments, failures)
         _check_refusals(experiments, decisions)
-        missing = []
-        for experiment in experiments:
-            decision = decisions.get(experiment.name)
-            if decision is not None and decision.step is not Step.DONE:
-                missing.append((experiment, decision.step is not Step.EVALUATE))
-                tell(f"{experiment.name}: {decision.step.value} ({decision.reason})")
-            elif decision is None:
-                tell(f"{experiment.name}: failed: {failures[experiment.name]}")
-        missing = _with_data(missing, machine.data_dir, failures, tell)
-        n_done = sum(decision.step is Step.DONE for decision in decisions.values())
-        tell(f"{len(experiments)} runs, {n_done} done, {len(missing)} to do")
-        failures |= execute(missing, machine, grid.out, tell)
+        missing = [
+            (experiment, decision.step)
+            for experiment in experiments
+            if (decision := decisions.get(experiment.name)) and decision.step is not Step.DONE
+        ]
+        n_done = len(decisions) - len(missing)
+        failures |= _unusable(missing, machine.data_dir, len(experiments), tell)
+        to_do = []
+        for experiment, step in missing:
+            if experiment.name not in failures:
+                to_do.append((experiment, step is not Step.EVALUATE))
+                tell(f"{experiment.name}: {step.value} ({decisions[experiment.name].reason})")
+        for line in failed_lines(failures):
+            tell(line)
+        tell(f"{len(experiments)} runs, {n_done} done, {len(to_do)} to do")
+        failures |= execute(to_do, machine, grid.out, tell)
     measured = [one.folder for one in experiments if one.name not in failures]
     return Outcome(experiments, compare(measured) if measured else None, failures)
 
@@ -184,41 +189,19 @@ def _decisions(experiments: Sequence[Experiment], failures: dict[str, str]) -> d
     return decisions
 
 
-def _with_data(
-    missing: Sequence[tuple[Experiment, bool]],
+def _unusable(
+    missing: Sequence[tuple[Experiment, Step]],
     data_dir: Path,
-    failures: dict[str, str],
+    n: int,
     tell: Callable[[str], None],
-) -> list[tuple[Experiment, bool]]:
-    """Load each published data set once, so that it is downloaded once; leave out what has none.
-
-    Runs whose mixing set does not exist are left out, too.
-    """
-    reasons: dict[str, str] = {}
-    for name in {experiment.config.dataset: None for experiment, _ in missing}:
-        if name in DATASETS:
-            try:
-                load_data(name, data_dir=data_dir)
-            except RunError as error:
-                reasons[name] = str(error)
-                tell(f"{name}: {error}")
-    for experiment, train in missing:
-        folder = experiment.set_folder
-        if experiment.config.dataset in reasons:
-            failures[experiment.name] = reasons[experiment.config.dataset]
-            continue
-        measured_with = experiment.measure.get("set_folder")
-        needed = [
-            folder if train else None,
-            as_place("set", measured_with) if measured_with else None,
-        ]
-        absent = [one for one in needed if isinstance(one, Path) and not one.exists()]
-        if absent:
-            failures[experiment.name] = (
-                f"{absent[0]} does not exist; 'fractalgen build-set {absent[0]}' draws a mixing set"
-            )
-            tell(f"{experiment.name}: failed: {failures[experiment.name]}")
-    return [each for each in missing if each[0].name not in failures]
+) -> dict[str, str]:
+    """Return why runs cannot start; RunError if that is all `n` of them, for the same reason."""
+    if missing:
+        tell("checking the data and the images to measure on")
+    found = unusable_inputs(missing, data_dir)
+    if len(found) == n and len(set(found.values())) == 1:
+        raise RunError(next(iter(found.values())))
+    return found
 
 
 def _check_refusals(experiments: Sequence[Experiment], decisions: dict[str, Decision]) -> None:

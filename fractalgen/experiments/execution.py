@@ -20,6 +20,7 @@ from fractalgen.errors import RunUsageError
 from fractalgen.experiments.grid import Experiment
 from fractalgen.experiments.worker import job_of
 from fractalgen.pool import default_workers
+from fractalgen.training.hardware import check_device
 
 __all__ = ["LOGS", "Machine", "execute"]
 
@@ -61,9 +62,12 @@ class Machine:
         Raises
         ------
         RunUsageError
-            If there are fewer cores than runs at once.
+            If a device does not exist, or there are fewer cores than runs at once, or than
+            workers of a run.
         """
         devices = self._devices()
+        for device in devices:
+            check_device(device)
         n = len(devices) if self.parallel is None else self.parallel
         cores = _cores()
         available = len(cores) or default_workers()
@@ -71,6 +75,11 @@ class Machine:
             raise RunUsageError(
                 f"{n} runs at once need as many CPU cores, and there are {available}; use "
                 f"--parallel {available} or less"
+            )
+        if self.workers is not None and self.workers > available // n:
+            raise RunUsageError(
+                f"{self.workers} workers are more than the {available // n} CPU cores of each of "
+                f"the runs at once ({n}); use fewer --workers, or a smaller --parallel"
             )
         return [
             _Slot(devices[place % len(devices)], available // n, cores[place::n] if n > 1 else [])

@@ -25,13 +25,15 @@ from fractalgen.registry import nearest
 from fractalgen.training.config import Config
 from fractalgen.training.datasets import FOLDER_PREFIX
 
-__all__ = ["RUNS", "Experiment", "Grid"]
+__all__ = ["GENERAL", "RUNS", "Experiment", "Grid"]
 
 RUNS = "runs"
 """The folder of the runs, in the comparison's folder."""
 
+GENERAL: dict[str, Any] = {"images": "test", "limit": None, "seed": 0}
+"""The options of an evaluation that are not a measurement's, with their defaults."""
+
 _FRACTALS = "fractals"
-_GENERAL: dict[str, Any] = {"images": "test", "limit": None, "seed": 0}
 
 # What stands for images to measure on, besides a folder.
 _SOURCES: Mapping[str, tuple[str, ...]] = {
@@ -172,11 +174,11 @@ class Grid:
 
 def _measure(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all options of an evaluation, as plain values."""
-    general = {**_GENERAL, **{key: given[key] for key in _GENERAL.keys() & given.keys()}}
+    general = {**GENERAL, **{key: given[key] for key in GENERAL.keys() & given.keys()}}
     if general["images"] not in IMAGES:
         hint = nearest(str(general["images"]), list(IMAGES))
         raise RunUsageError(f"images cannot be '{general['images']}': {hint}")
-    chosen = {key: value for key, value in given.items() if key not in _GENERAL}
+    chosen = {key: value for key, value in given.items() if key not in GENERAL}
     own = options_from({**chosen, "ood": chosen.get("ood") or ("noise",)})
     for each in own.values():
         general |= dataclasses.asdict(each)

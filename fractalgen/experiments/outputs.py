@@ -10,8 +10,9 @@ from fractalgen.evaluation.comparison import UNITS, Comparison
 from fractalgen.evaluation.report.comparison import comparison_page
 from fractalgen.evaluation.table import Table, folded, markdown_escaped
 from fractalgen.files.atomic import write_atomically
+from fractalgen.registry import first_few
 
-__all__ = ["PAGE", "markdown", "text", "write_outputs"]
+__all__ = ["PAGE", "failed_lines", "markdown", "text", "write_outputs"]
 
 NAME = "comparison"
 PAGE = f"{NAME}.html"
@@ -70,7 +71,7 @@ def markdown(
     """Return the tables in Markdown, then all figures, then the failed runs."""
     parts = [table.to_markdown() for table in tables]
     parts += [] if comparison is None else [comparison.to_markdown(details=details)]
-    lines = [f"- {markdown_escaped(line)}" for line in _failed(failures)]
+    lines = [f"- {markdown_escaped(line)}" for line in failed_lines(failures)]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 
 
@@ -83,12 +84,21 @@ def text(
     bold: bool = False,
 ) -> str:
     """Return the tables in plain text, with the comparison's notes and the failed runs."""
-    notes = [*(() if comparison is None else comparison.notes), *_failed(failures)]
+    notes = [*(() if comparison is None else comparison.notes), *failed_lines(failures)]
     parts = [table.to_text(width, bold=bold) for table in tables]
     parts += [folded(f"{UNITS}.", width).replace("\n  ", "\n")]
     parts += ["\n".join(folded(f"* {note}", width) for note in notes)] if notes else []
     return "\n\n".join(parts)
 
 
-def _failed(failures: Mapping[str, str]) -> list[str]:
-    return [f"{name} failed: {reason}" for name, reason in failures.items()]
+def failed_lines(failures: Mapping[str, str]) -> list[str]:
+    """Return a line for each reason for which runs failed, with their names."""
+    names: dict[str, list[str]] = {}
+    for name, reason in failures.items():
+        names.setdefault(reason, []).append(name)
+    return [
+        f"{of_reason[0]} failed: {reason}"
+        if len(of_reason) == 1
+        else f"{len(of_reason)} runs failed: {reason} ({first_few(of_reason)})"
+        for reason, of_reason in names.items()
+    ]

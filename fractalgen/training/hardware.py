@@ -21,6 +21,7 @@ from fractalgen.registry import nearest
 __all__ = [
     "Hardware",
     "accelerator_for",
+    "check_device",
     "check_memory",
     "described",
     "main_first",
@@ -70,16 +71,40 @@ def accelerator_for(hardware: Hardware) -> Accelerator:
         return Accelerator(cpu=on_cpu, mixed_precision=_precision(hardware.precision, on_cpu))
 
 
+def check_device(name: str) -> None:
+    """Raise RunUsageError if a device does not exist; ``auto`` always does.
+
+    A GPU of Nvidia's is only looked up. To use it takes some of its memory until the process ends,
+    which is for hours if this process starts others that train.
+    """
+    if name == "auto":
+        return
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise _unavailable(name, error) from None
+    if device.type != "cuda":
+        _checked(name)
+    elif not torch.cuda.is_available():
+        raise _unavailable(name, "no GPU is found")
+    elif device.index is not None and device.index >= torch.cuda.device_count():
+        raise _unavailable(name, f"there are {torch.cuda.device_count()}, from cuda:0 on")
+
+
+def _unavailable(name: str, reason: object) -> RunUsageError:
+    first_line = (str(reason).splitlines() or [type(reason).__name__])[0].rstrip(".")
+    return RunUsageError(
+        f"the device '{name}' is not available ({first_line}); leave out --device to choose one "
+        "automatically"
+    )
+
+
 def _checked(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise RunUsageError(
-            f"the device '{name}' is not available ({reason}); leave out --device to choose one "
-            "automatically"
-        ) from None
+        raise _unavailable(name, error) from None
     if device.index is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RunUsageError(
             f"several processes cannot share the device '{name}'; leave out its number"

@@ -25,7 +25,7 @@ from fractalgen.training.models import create_model
 from fractalgen.training.models.weights import load_weights
 from fractalgen.training.progress import Callbacks
 
-__all__ = ["Job", "data_digest", "prepare_job", "try_test_images"]
+__all__ = ["Job", "check_batch", "data_digest", "prepare_job", "try_test_images"]
 
 _IMAGES_AT_ONCE = 256
 
@@ -64,11 +64,7 @@ def prepare_job(
         progress=callbacks.fetching,
     )
     data = held_out(data, config.hold_out)
-    if config.batch_size > len(data.train):
-        raise RunUsageError(
-            f"a batch of {config.batch_size:,} is more than the {len(data.train):,} training "
-            f"images of {data.name}; use a smaller --batch-size"
-        )
+    check_batch(config, data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng_for(config.seed, "weights", 0).integers(1 << 63)))
         network: nn.Module = create_model(config.model, len(data.classes), data.size)
@@ -98,6 +94,15 @@ def prepare_job(
         raise RunUsageError(str(error)) from None
     digest = None if mixing_set is None else mixing_set.digest
     return Job(config, data, network, views, digest)
+
+
+def check_batch(config: Config, data: ImageData) -> None:
+    """Raise RunUsageError if there are fewer training images than a batch has."""
+    if config.batch_size > len(data.train):
+        raise RunUsageError(
+            f"a batch of {config.batch_size:,} is more than the {len(data.train):,} training "
+            f"images of {data.name}; use a smaller --batch-size"
+        )
 
 
 def _check_set(folder: Place) -> None:

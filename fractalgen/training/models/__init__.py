@@ -8,7 +8,7 @@ from typing import Any
 from fractalgen.errors import RunUsageError, UnknownNameError
 from fractalgen.registry import Registry
 
-__all__ = ["MODELS", "ModelEntry", "create_model", "find_model"]
+__all__ = ["MODELS", "ModelEntry", "check_image_size", "create_model", "find_model"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,12 @@ def create_model(name: str, n_classes: int, image_size: int) -> Any:
     It takes normalised images, float32 (n, 3, image_size, image_size), and returns logits
     (n, n_classes). RunUsageError if it is unknown or does not support the image size.
     """
+    check_image_size(name, image_size)
+    return find_model(name).build(n_classes, image_size)
+
+
+def check_image_size(name: str, image_size: int) -> None:
+    """Raise RunUsageError if a network is unknown or does not support an image size."""
     entry = find_model(name)
     if image_size < entry.min_size:
         raise RunUsageError(
@@ -116,4 +122,3 @@ def create_model(name: str, n_classes: int, image_size: int) -> Any:
             f"{name} needs an image size divisible by {entry.size_multiple}, not {image_size};"
             f" use --image-size {smaller} or {smaller + entry.size_multiple}, or another --model"
         )
-    return entry.build(n_classes, image_size)
