@@ -74,12 +74,15 @@ def compare_grid(chosen: set[str], given: dict[str, Any]) -> int:
     names = names_of(outcome.experiments)
     outputs.write_outputs(grid.out, comparison, tables, failures, names)
     _show(grid.out, comparison, tables, failures, given)
+    if given["quiet"]:
+        for line in outputs.failed_in_short(failures, len(outcome.experiments)):
+            _tell(f"Error: {line}")
     return 1 if failures else 0
 
 
 def _grid(chosen: set[str], given: dict[str, Any]) -> tuple[Grid, Preset | None, tuple[str, ...]]:
     """Return the grid, with the preset's settings where the user gave none."""
-    from fractalgen.experiments.grid import Grid
+    from fractalgen.experiments.grid import GENERAL, Grid, measuring_options
     from fractalgen.experiments.metrics import check_sources, find_metrics, measured_for
     from fractalgen.experiments.presets import check_data, find_preset
     from fractalgen.experiments.variant import parse_all
@@ -102,23 +105,14 @@ def _grid(chosen: set[str], given: dict[str, Any]) -> tuple[Grid, Preset | None,
         common = {**({} if preset.epochs is None else {"epochs": preset.epochs}), **common}
         check_data(given["preset"], preset, datasets, variants, sets)
     out = given["out"] or Path("comparison" if preset is None else given["preset"])
-    own = {name: given[name] for name in chosen & given.keys() if name in _measurement_options()}
+    of_measurements = set(measuring_options()) - GENERAL.keys()
+    own = {name: given[name] for name in chosen & given.keys() if name in of_measurements}
     measure = {**(measured_for(shown) if shown else {}), **own}
     if given["metrics"]:  # a preset shows what can be measured
         check_sources(metrics, measure)
     measure |= {"images": given["images"], "limit": given["limit"], "seed": given["measure_seed"]}
     grid = Grid(variants, datasets, models, given["seeds"] or seeds, sets, common, measure, out)
     return grid, preset, metrics
-
-
-def _measurement_options() -> set[str]:
-    from fractalgen.evaluation.measurements import MEASUREMENTS
-
-    return {
-        declared.name
-        for measurement in MEASUREMENTS.values()
-        for declared in measurement.options.declared()
-    }
 
 
 def _show(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from fractalgen.errors import FractalgenError, RunError, RunUsageError
 from fractalgen.evaluation.compare import compare
 from fractalgen.evaluation.comparison import Comparison
 from fractalgen.experiments.execution import Machine, execute
-from fractalgen.experiments.grid import Experiment, Grid
+from fractalgen.experiments.grid import Experiment, Grid, measuring_options
 from fractalgen.experiments.inputs import unusable_inputs
 from fractalgen.experiments.layout import layout, names_of
 from fractalgen.experiments.metrics import check_sources, find_metrics, measured_for
@@ -27,6 +28,7 @@ from fractalgen.experiments.state import (
 )
 from fractalgen.experiments.variant import parse_all
 from fractalgen.files.lock import locked
+from fractalgen.registry import shown as written
 
 __all__ = ["Outcome", "run_grid", "train_and_compare"]
 
@@ -51,13 +53,13 @@ class Outcome:
 
 
 def train_and_compare(
-    methods: Sequence[str],
+    methods: str | Sequence[str],
     *,
     dataset: str | Sequence[str] = "digits",
     model: str | Sequence[str] | None = None,
-    seeds: Sequence[int] = (0,),
-    sets: Sequence[str | Path] = ("ipmix-set",),
-    metrics: Sequence[str] = (),
+    seeds: int | Sequence[int] = (0,),
+    sets: str | Path | Sequence[str | Path] = ("ipmix-set",),
+    metrics: str | Sequence[str] = (),
     measure: Mapping[str, Any] | None = None,
     out: str | Path = "comparison",
     machine: Machine | None = None,
@@ -70,16 +72,17 @@ def train_and_compare(
 
     Parameters
     ----------
-    methods : sequence of str
+    methods : str or sequence of str
         Methods with their options, such as ``"ipmix:jsd=false"``; see
-        `fractalgen.experiments.variant.Variant.parse`. ``"all"`` stands for every method.
+        `fractalgen.experiments.variant.Variant.parse`. ``"all"`` stands for every method. One
+        string can have several with commas between them, as on the command line.
     dataset, model : str or sequence of str
         Data sets and networks; a model of None is the data set's own.
-    seeds : sequence of int
+    seeds : int or sequence of int
         Seeds of the runs.
-    sets : sequence of path or URL
-        Mixing sets.
-    metrics : sequence of str
+    sets : path or URL, or sequence of them
+        Mixing sets; a string can have several, as for `methods`.
+    metrics : str or sequence of str
         Names in `fractalgen.experiments.metrics.METRICS` for the table. If given, only what they
         need is measured.
     measure : dict, optional
@@ -100,7 +103,11 @@ def train_and_compare(
     ------
     RunUsageError
         If an option is wrong, or a run's folder holds another run.
+    RunError
+        If no run can start, all for the same reason, such as missing data.
     """
+    _check_places(common)
+    methods, sets, metrics = map(_several, (methods, sets, metrics))
     shown = find_metrics(metrics)
     options = {**(measured_for(shown) if shown else {}), **(measure or {})}
     check_sources(metrics, options)
@@ -108,7 +115,7 @@ def train_and_compare(
         parse_all(methods),
         (dataset,) if isinstance(dataset, str) else tuple(dataset),
         (model,) if model is None or isinstance(model, str) else tuple(model),
-        tuple(seeds),
+        (seeds,) if isinstance(seeds, int) else tuple(seeds),
         tuple(map(str, sets)),
         common,
         options,
@@ -119,6 +126,30 @@ def train_and_compare(
     names = names_of(outcome.experiments)
     write_outputs(grid.out, outcome.comparison, tables, outcome.failures, names)
     return outcome
+
+
+def _several(given: str | Path | Sequence[Any]) -> tuple[Any, ...]:
+    """Return values that can be given as one, or as text with commas between them."""
+    if isinstance(given, str):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    return (given,) if isinstance(given, Path) else tuple(given)
+
+
+def _check_places(common: Mapping[str, Any]) -> None:
+    """Raise RunUsageError if an option stands in the wrong place; it says which is right."""
+    of_machine = {each.name for each in dataclasses.fields(Machine)}
+    of_measuring = set(measuring_options()) - {"seed"}
+    for name, value in common.items():
+        if name in of_machine:
+            raise RunUsageError(
+                f"'{name}' belongs to the machine: give machine=Machine({name}={written(value)}), "
+                "with Machine from fractalgen.experiments.execution"
+            )
+        if name in of_measuring:
+            raise RunUsageError(
+                f"'{name}' is an option of the evaluation: give measure={{'{name}': "
+                f"{written(value)}}}"
+            )
 
 
 def run_grid(
@@ -182,11 +213,20 @@ def _decisions(experiments: Sequence[Experiment], failures: dict[str, str]) -> d
     for experiment in experiments:
         try:
             found: Found = look(experiment, digests)
-        except (FractalgenError, OSError) as error:  # noqa: PERF203
+        except RunError as error:  # noqa: PERF203
+            failures[experiment.name] = _damaged(error, experiment.folder)
+        except (FractalgenError, OSError) as error:
             failures[experiment.name] = str(error)
         else:
             decisions[experiment.name] = decide(experiment, found)
     return decisions
+
+
+def _damaged(error: RunError, folder: Path) -> str:
+    """Return why a run cannot be read, with what to do in place of options of other commands."""
+    what, _, advice = str(error).partition("; ")
+    rest = f"; {advice}" if advice and "--" not in advice else ""
+    return f"{what}{rest}; remove {folder} to train it again"
 
 
 def _unusable(

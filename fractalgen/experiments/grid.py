@@ -16,6 +16,7 @@ from fractalgen.bank.source import Place, as_place
 from fractalgen.errors import RunUsageError
 from fractalgen.evaluation.corruptions.generated import GENERATE, SUITES
 from fractalgen.evaluation.evaluate import IMAGES, options_from
+from fractalgen.evaluation.measurements import MEASUREMENTS
 from fractalgen.evaluation.measurements.autoattack import ATTACK_PACKAGE
 from fractalgen.evaluation.measurements.measurement import NONE
 from fractalgen.evaluation.ood_images import NAMES, is_of_data_set
@@ -25,7 +26,7 @@ from fractalgen.registry import nearest
 from fractalgen.training.config import Config
 from fractalgen.training.datasets import FOLDER_PREFIX
 
-__all__ = ["GENERAL", "RUNS", "Experiment", "Grid"]
+__all__ = ["GENERAL", "RUNS", "Experiment", "Grid", "measuring_options"]
 
 RUNS = "runs"
 """The folder of the runs, in the comparison's folder."""
@@ -172,8 +173,18 @@ class Grid:
         return tuple(as_place("sets", folder) for folder in self.sets)
 
 
+def measuring_options() -> tuple[str, ...]:
+    """Return the names of the options of an evaluation that a grid can have."""
+    own = [each.name for one in MEASUREMENTS.values() for each in one.options.declared()]
+    return (*GENERAL, *own)
+
+
 def _measure(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all options of an evaluation, as plain values."""
+    for name in given:
+        if name not in measuring_options():
+            hint = nearest(name, sorted(measuring_options()))
+            raise RunUsageError(f"no measurement has an option '{name}': {hint}")
     general = {**GENERAL, **{key: given[key] for key in GENERAL.keys() & given.keys()}}
     if general["images"] not in IMAGES:
         hint = nearest(str(general["images"]), list(IMAGES))

@@ -12,7 +12,7 @@ from fractalgen.evaluation.table import Table, folded, markdown_escaped
 from fractalgen.files.atomic import write_atomically
 from fractalgen.registry import first_few
 
-__all__ = ["PAGE", "failed_lines", "markdown", "text", "write_outputs"]
+__all__ = ["PAGE", "failed_in_short", "failed_lines", "markdown", "text", "write_outputs"]
 
 NAME = "comparison"
 PAGE = f"{NAME}.html"
@@ -91,14 +91,23 @@ def text(
     return "\n\n".join(parts)
 
 
+def failed_in_short(failures: Mapping[str, str], n: int) -> list[str]:
+    """Return a line for each reason for which some of `n` runs failed."""
+    return [f"{len(names)} of {n} runs failed: {reason}" for reason, names in _by_reason(failures)]
+
+
 def failed_lines(failures: Mapping[str, str]) -> list[str]:
     """Return a line for each reason for which runs failed, with their names."""
-    names: dict[str, list[str]] = {}
-    for name, reason in failures.items():
-        names.setdefault(reason, []).append(name)
     return [
         f"{of_reason[0]} failed: {reason}"
         if len(of_reason) == 1
         else f"{len(of_reason)} runs failed: {reason} ({first_few(of_reason)})"
-        for reason, of_reason in names.items()
+        for reason, of_reason in _by_reason(failures)
     ]
+
+
+def _by_reason(failures: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    names: dict[str, list[str]] = {}
+    for name, reason in failures.items():
+        names.setdefault(reason, []).append(name)
+    return list(names.items())

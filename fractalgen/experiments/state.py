@@ -173,6 +173,8 @@ def look(experiment: Experiment, digests: Mapping[Any, str | None]) -> Found:
         If a run's files are damaged.
     """
     run = RunFolder(experiment.folder)
+    if run.path.exists() and not run.path.is_dir():
+        raise RunError(f"{run.path} is not a folder")
     wanted = digests.get(experiment.set_folder)
     if not run.last.exists():
         others = () if not run.path.is_dir() or run.run_file.exists() else run.path.iterdir()

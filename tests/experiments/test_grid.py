@@ -73,7 +73,7 @@ def test_every_run_is_measured_with_the_same_options():
         ({"sets": ("a", "./a")}, "the mixing set 'a' is given twice"),
         ({"datasets": ("digts",)}, "did you mean 'digits'?"),
         ({"models": ("resnet8",)}, "did you mean 'resnet-8'?"),
-        ({"measure": {"limt": 3}}, "no measurement has an option 'limt'"),
+        ({"measure": {"limt": 3}}, "no measurement has an option 'limt': did you mean 'limit'"),
         ({"measure": {"images": "tests"}}, "images cannot be 'tests': did you mean 'test'?"),
         ({"common": {"epochs": 0}}, "epochs must be"),
         # These would be found only after the training.

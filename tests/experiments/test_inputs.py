@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fractalgen.errors import RunError
-from fractalgen.experiments.comparing import run_grid
+from fractalgen.errors import RunError, RunUsageError
+from fractalgen.experiments.comparing import run_grid, train_and_compare
 from fractalgen.experiments.execution import Machine
 from fractalgen.experiments.grid import Grid
 from fractalgen.experiments.inputs import unusable_inputs
 from fractalgen.experiments.state import Step
 from fractalgen.experiments.variant import Variant
+from tests.cli.conftest import run as run  # the fixture
 
 SKIPPED = {"corruptions": "none", "perturbations": "none", "pgd_steps": 0, "ood": "none"}
 
@@ -104,3 +105,47 @@ def test_if_all_runs_fail_for_one_reason_it_is_told_once(tmp_path):
         run_grid(found, Machine(), lines.append)
     assert not any("nowhere" in line for line in lines)
     assert not (tmp_path / "out" / "logs").exists()
+
+
+def test_quiet_failures_have_their_reasons_on_stderr(run, tmp_path):
+    runs = tmp_path / "out" / "runs"
+    runs.mkdir(parents=True)
+    (runs / "digits-resnet-8-vanilla-0").write_text("no folder")
+    (runs / "digits-resnet-8-mixup-0").mkdir()
+    (runs / "digits-resnet-8-mixup-0" / "last.safetensors").write_bytes(b"cut off")
+    command = ("--methods", "vanilla,mixup,cutout,cutmix", "--weights", "nope.pt", "--out", "out")
+    result = run("compare", *command, "--quiet")
+    assert (result.exit_code, result.stdout) == (1, "")
+    damaged, no_run, weights = sorted(result.stderr.splitlines())
+    where = "out/runs/digits-resnet-8"
+    assert damaged.startswith(f"Error: 1 of 4 runs failed: {where}-mixup-0 is not a run")
+    assert damaged.endswith(f"; remove {where}-mixup-0 to train it again")
+    assert no_run == (
+        f"Error: 1 of 4 runs failed: {where}-vanilla-0 is not a folder; "
+        f"remove {where}-vanilla-0 to train it again"
+    )
+    assert weights.startswith("Error: 2 of 4 runs failed: nope.pt does not exist")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"parallel": 2}, "give machine=Machine(parallel=2), with Machine from fractalgen.exper"),
+        ({"limit": 3}, "give measure={'limit': 3}"),
+        ({"epoch": 3}, "unknown option 'epoch': did you mean 'epochs'"),
+    ],
+)
+def test_an_option_in_the_wrong_place_says_which_is_right(options, says, tmp_path):
+    with pytest.raises(RunUsageError) as error:
+        train_and_compare(["vanilla"], out=tmp_path, **options)
+    assert says in str(error.value)
+
+
+def test_one_string_has_several_methods_as_on_the_command_line(tmp_path):
+    for methods, wrong in (("vanilla, ipmx", "ipmx"), ("vanilla,ipmix:k=x", "k")):
+        with pytest.raises(RunUsageError, match=wrong):
+            train_and_compare(methods, out=tmp_path)
+    with pytest.raises(RunUsageError, match="the metric autoattack-error needs"):
+        train_and_compare("vanilla", metrics="rms,autoattack-error", seeds=1, out=tmp_path)
+    with pytest.raises(RunError, match=r"nope\.pt does not exist"):
+        train_and_compare("vanilla,cutout", weights="nope.pt", seeds=1, out=tmp_path)
