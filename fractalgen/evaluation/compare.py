@@ -225,8 +225,7 @@ def _notes(
     for dataset in datasets:
         yield from _unlike([one for one in columns if one.dataset == dataset], measured)
     for column in columns:
-        if len(set(column.seeds)) < len(column.seeds):
-            yield f"{column.name}: a seed occurs more than once, in {', '.join(column.runs)}."
+        yield from _of_one_seed(column, runs)
     for run, results in runs.items():
         epoch, epochs = results.checkpoint.get("epoch"), results.config.get("epochs")
         last = results.checkpoint.get("name") == "last"
@@ -245,6 +244,23 @@ def _notes(
         }
         if len(set(versions.values())) > 1:
             yield f"Different versions of {library}: {_listed(versions, columns)}."
+
+
+def _of_one_seed(column: Column, runs: Mapping[str, Results]) -> Iterator[str]:
+    """List the copies of a run, and say if other runs have the same seed."""
+    same: dict[Any, list[str]] = {}
+    for run, seed in zip(column.runs, column.seeds, strict=True):
+        same.setdefault((seed, runs[run].checkpoint.get("sha256", run)), []).append(run)
+    for copies in same.values():
+        if len(copies) > 1:
+            yield (
+                f"{column.name}: {' and '.join(copies)} are copies of one run, with the same "
+                f"weights. It counts {len(copies)} times in the mean, and the deviation is too "
+                "small; leave out all but one."
+            )
+    seeds = [seed for seed, _ in same]
+    if len(set(seeds)) < len(seeds):
+        yield f"{column.name}: a seed occurs more than once, in {', '.join(column.runs)}."
 
 
 def _unlike(columns: Sequence[Column], measured: _Sections) -> Iterator[str]:

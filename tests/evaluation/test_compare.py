@@ -145,11 +145,23 @@ def test_other_corrupted_images_are_noted():
     )
 
 
+def test_copies_of_a_run_are_noted_and_are_no_seeds():
+    other = {"name": "last", "epoch": 12, "sha256": "77" * 32}
+    again = dataclasses.replace(clean_results(), checkpoint=other)
+    (note,) = compare({"rv": clean_results(), "rv2": clean_results()}).notes
+    assert note.startswith("digits, resnet-8, ipmix: rv and rv2 are copies of one run")
+    assert "counts 2 times in the mean" in note
+    assert compare({"rv": clean_results(), "rv2": again}).notes == (
+        "digits, resnet-8, ipmix: a seed occurs more than once, in rv, rv2.",
+    )
+    assert compare({"rv": clean_results(), "seed1": clean_results(seed=1)}).notes == ()
+
+
 def test_other_notes():
     early = dataclasses.replace(clean_results(seed=1), checkpoint={"name": "last", "epoch": 7})
     runs = {
         "a": full_results(),
-        "b": clean_results(),
+        "b": dataclasses.replace(clean_results(), checkpoint={"name": "last", "epoch": 12}),
         "c": early,
         "d": clean_results(dataset="cifar10"),
     }
