@@ -188,13 +188,33 @@ def check_sources(names: Iterable[str], options: Mapping[str, Any]) -> None:
             flag = f"--{option.replace('_', '-')} {example}"
             where = f", where the name of DIR has {metric.source} in it" if example == "DIR" else ""
             raise RunUsageError(f"the metric {name} needs {flag}{where}")
+        for other in () if metric.source else _SKIPS.get(metric.measurement, {}):
+            values = _values(options.get(other))
+            if values and all(_is_of_another(metric, value) for value in values):
+                given = ",".join(map(str, values))
+                raise RunUsageError(
+                    f"the metric {name} cannot be measured with --{other.replace('_', '-')} "
+                    f"{given}; leave that out"
+                )
+
+
+def _is_of_another(metric: Metric, value: Any) -> bool:
+    """Whether an option's value skips a metric's measurement, or chooses images of others."""
+    if metric.measurement == "adversarial":
+        return bool(value == 0)
+    return value == NONE or (metric.measurement == "corruptions" and value == _CBAR)
+
+
+def _values(given: Any) -> tuple[Any, ...]:
+    if given is None:
+        return ()
+    return tuple(given) if isinstance(given, (list, tuple)) else (given,)
 
 
 def _has_source(source: str, example: str, given: Any) -> bool:
     """Whether one of the values of an option is a source that `Metric.rows` finds."""
-    values = (given,) if given is None or isinstance(given, (str, Path)) else given
     return any(
         value == example or source in Path(value).expanduser().resolve().name.casefold()
-        for value in values
-        if value not in (None, NONE)
+        for value in _values(given)
+        if value != NONE
     )

@@ -108,6 +108,9 @@ def test_a_metric_that_would_stay_empty_says_what_it_needs():
         ("imagenet-r-error", {}, "needs --natural-shift DIR, where the name of DIR has imagenet-r"),
         ("imagenet-a-rms", {"natural_shift": ["in/ImageNet-R"]}, "has imagenet-a in it"),
         ("imagenet-o-aupr", {"ood": ("noise",)}, "needs --imagenet-o DIR"),
+        ("mce", {"corruptions": ["cbar"]}, "mce cannot be measured with --corruptions cbar"),
+        ("auroc", {"ood": "none"}, "auroc cannot be measured with --ood none"),
+        ("pgd-error", {"pgd_steps": 0}, "pgd-error cannot be measured with --pgd-steps 0"),
     ):
         with pytest.raises(RunUsageError) as error:
             check_sources(["clean-error", name], given)
@@ -115,6 +118,7 @@ def test_a_metric_that_would_stay_empty_says_what_it_needs():
     check_sources(
         ["clean-error", "mce-cbar", "autoattack-error", "imagenet-r-error", "imagenet-o-aupr"],
         {
+            "ood": ("none",),
             "corruptions": ("generate", "in/CIFAR-10-C-bar"),
             "autoattack": "l2",
             "natural_shift": "in/imagenet-r",
