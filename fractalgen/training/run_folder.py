@@ -178,10 +178,11 @@ class RunFolder:
             raise RunError(damaged) from None
 
     def _runs_below(self) -> str:
-        """Say which folder has runs, if it is this one or the one where comparisons keep them."""
+        """Say where the runs are, if they are in this folder or where comparisons keep them."""
         for place in (self.path, self.path / "runs"):
-            if any(place.glob(f"*/{self.run_file.name}")):
-                return f"; the runs are in {place}"
+            files = sorted(place.glob(f"*/{self.run_file.name}"))
+            if files:
+                return f"; the runs are in {place}, such as {files[0].parent}"
         return ""
 
     def append(self, record: EpochRecord) -> None:
