@@ -30,7 +30,7 @@ class _Seeds(click.ParamType):  # type: ignore[type-arg] # generic in later rele
             return value
         parts = [part.strip() for part in str(value).split(",") if part.strip()]
         if not parts or not all(part.isascii() and part.isdecimal() for part in parts):
-            self.fail(f"'{value}' must be whole numbers such as 0,1,2", param, ctx)
+            self.fail(f"'{value}' must be whole numbers from 0, such as 0,1,2", param, ctx)
         return tuple(map(int, parts))
 
 
@@ -149,7 +149,8 @@ def compare(ctx: click.Context, /, runs: tuple[Path, ...], **given: Any) -> None
 
     With --methods or --preset, every method is trained and evaluated on every data set, model,
     mixing set and seed. The same command again does only what is missing. The folder DIR has the
-    runs, and the tables as comparison.json, .md, .tex, .csv and .html.
+    runs, and the tables as comparison.json, .md, .tex, .csv and .html; in .json and .csv, shares
+    are fractions from 0 to 1, not percent.
     """
     if given["markdown"] and given["as_json"]:
         raise WrongUsage("--markdown and --json cannot be combined")
@@ -161,6 +162,10 @@ def compare(ctx: click.Context, /, runs: tuple[Path, ...], **given: Any) -> None
     ]
     if runs:
         alien = [param.opts[0] for param in chosen if param.name not in _OF_RUNS]
+        if {"--methods", "--preset"} & set(alien):
+            raise WrongUsage(
+                "give RUNs to compare, or --methods or --preset to train new ones, not both"
+            )
         if alien:
             raise WrongUsage(
                 f"{alien[0]} is for comparisons with --methods or --preset, not of RUNs"

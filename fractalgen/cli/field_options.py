@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fractalgen.cli.options import NAMES, Names
+from fractalgen.cli.options import Names
 
 __all__ = ["of_fields"]
 
@@ -43,7 +43,7 @@ def of_fields(kind: Any, *, optional: bool = False) -> list[click.Option]:
             shown = flag[2:] if field.default else f"no-{flag[2:]}"
             flag = f"{flag}/--no-{flag[2:]}"
         elif lists:
-            parse = _WordOrNames() if isinstance(field.default, str) else NAMES
+            parse = _WordOrNames() if isinstance(field.default, str) else Names()
             shown = shown if isinstance(field.default, str) else ",".join(map(str, default))
         elif field.default is None:
             known = typing.get_args(hints[field.name])

@@ -228,6 +228,8 @@ def _in_words(error: Exception) -> Failure | None:
     if isinstance(error, OSError):
         if error.filename is None:
             return Failure(f"{error.strerror or error}")
+        if isinstance(error, FileExistsError) and not os.path.isdir(error.filename):  # noqa: PTH112
+            return Failure(f"{error.filename} is not a folder")
         way_out = _WAYS_OUT.get(error.errno or 0, "")
         return Failure(f"{error.filename}: {error.strerror}.{way_out}")
     if isinstance(error, errors.FractalgenError):

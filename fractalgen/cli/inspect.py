@@ -71,6 +71,8 @@ def inspect(
 
     Writes tsne.png and cam.png into each RUN, and a page that shows those of all of them next to
     each other; the runs must be of the same data set. Without --tsne and --cam, draws both.
+
+    The page shows what this command draws, and replaces that of an earlier one; --out keeps both.
     """
     chosen = "tsne" if tsne else "cam"
     for name, (flag, part) in _PARTS.items():

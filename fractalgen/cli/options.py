@@ -152,7 +152,17 @@ class Names(click.ParamType):  # type: ignore[type-arg] # generic in later relea
         return tuple(name.strip() for name in str(value).split(",") if name.strip())
 
 
-NAMES = Names()
+class _SomeNames(Names):
+    """One name or more; a lone comma would otherwise stand for the default."""
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> tuple[str, ...]:
+        names = super().convert(value, param, ctx)
+        if not names and not isinstance(value, tuple):
+            self.fail(f"'{value}' has no names", param, ctx)
+        return names
+
+
+NAMES = _SomeNames()
 
 
 def image_output(default: str) -> Callable[[F], F]:

@@ -67,6 +67,8 @@ def _method_options(chosen: str) -> list[click.Option]:
         for option in of_fields(find_method(name), optional=True):
             option.hidden = name != chosen
             found.setdefault(str(option.name), option)
+    # So that `configure` can say that it is for several methods.
+    found.setdefault("combine", click.Option(["--combine"], hidden=True))
     return list(found.values())
 
 
@@ -99,7 +101,8 @@ def _method_options(chosen: str) -> list[click.Option]:
     metavar="paper|official|fractalgen",
     default="paper",
     show_default=True,
-    help="Use the defaults of the IPMix paper, those of its public code, or our own.",
+    help="Use the defaults of the IPMix paper, those of its public code, or our own; "
+    "docs/training.md lists them.",
 )
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Number of epochs.  [default: the recipe's]"

@@ -78,7 +78,7 @@ def _print_report(report: Report) -> None:
     if report.part != WHOLE:
         click.echo(
             f"This is part {report.part}; the set lacks {images(report.n_absent)} of other parts. "
-            "'fractalgen merge' joins them."
+            "'fractalgen merge' joins the parts."
         )
         if is_broken:
             click.echo(f"{repair} redraws what is missing or damaged of the part.")

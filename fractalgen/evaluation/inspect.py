@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fractalgen.bank.folder import list_images
-from fractalgen.errors import RunUsageError
+from fractalgen.errors import BankError, RunUsageError
 from fractalgen.evaluation.evaluated_model import batches_of, evaluating
 from fractalgen.evaluation.feature_plot import (
     INK,
@@ -94,7 +94,8 @@ def inspect(
     data_dir : str or Path
         Folder of the data sets.
     out : str or Path, optional
-        Folder of the page ``inspection.html``; by default that of the first run.
+        Folder of the page ``inspection.html``, which is replaced if it is there; by default that of
+        the first run.
 
     Returns
     -------
@@ -114,6 +115,8 @@ def inspect(
         raise RunUsageError("choose --tsne, --cam or both")
     if limit < MIN_POINTS or n_cam < 1:
         raise RunUsageError(f"t-SNE needs {MIN_POINTS} images or more, and Grad-CAM one")
+    if cam and cam_folder is not None and not Path(cam_folder).exists():
+        raise BankError(f"{cam_folder}: there is no such folder of images")
     loaded = [
         run
         if isinstance(run, OwnModel)
@@ -150,7 +153,13 @@ def inspect(
     text = (
         environment()
         .get_template("inspection.html")
-        .render(dataset=datasets[0], runs=shown, classes=named, n_classes=len(classes))
+        .render(
+            dataset=datasets[0],
+            runs=shown,
+            classes=named,
+            n_classes=len(classes),
+            labelled=cam_folder is None,
+        )
     )
     page = (loaded[0].folder if out is None else Path(out)) / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)

@@ -203,10 +203,9 @@ def _check_sources(options: Mapping[str, Any]) -> None:
         values = options[name] if isinstance(options[name], tuple) else (options[name],)
         for value in values:
             if value is not None and value not in known and not _folder(name, value).is_dir():
-                hint = f"; {nearest(str(value), list(known))}" if known else ""
-                raise RunUsageError(
-                    f"--{name.replace('_', '-')} cannot be '{value}': there is no such folder{hint}"
-                )
+                names = f" is neither a folder nor one of {', '.join(known)}"
+                why = names if known else ": there is no such folder"
+                raise RunUsageError(f"--{name.replace('_', '-')} {value}{why}")
     if options["autoattack"] != NONE and importlib.util.find_spec(ATTACK_PACKAGE) is None:
         raise RunUsageError(f"--autoattack needs another package: pip install {ATTACK_PACKAGE}")
 

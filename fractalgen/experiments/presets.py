@@ -6,6 +6,7 @@ Classifiers", NeurIPS 2023, tables 2 to 19.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,8 @@ _LEVELS = {
     "w/o pixel": "ipmix:levels=image+patch",
     "w/o image": "ipmix:levels=patch+pixel",
 }
+
+_IN_OTHERS = {"table4": "the preset 'table3' has tables 3 and 4"}
 
 PRESETS: Registry[Preset] = Registry("preset")
 for _name, _preset in {
@@ -242,7 +245,11 @@ for _name, _preset in {
 
 
 def find_preset(name: str) -> Preset:
-    """Return a preset by its name; RunUsageError suggests the nearest."""
+    """Return a preset by its name; RunUsageError suggests the nearest, or lists them all."""
+    if name in _IN_OTHERS:
+        raise RunUsageError(_IN_OTHERS[name])
+    if re.fullmatch(r"table\d+", name) and name not in PRESETS:  # another number is no typo
+        raise RunUsageError(f"unknown preset '{name}': choose from {', '.join(PRESETS)}")
     try:
         return PRESETS[name]
     except KeyError as error:

@@ -45,6 +45,9 @@ def find_method(name: str) -> type[Method]:
     RunUsageError suggests the nearest name, or says why methods cannot be combined.
     """
     names = name.split("+") if isinstance(name, str) else [name]
+    parts = [part.strip() for part in name.split(",")] if isinstance(name, str) else []
+    if len(parts) > 1 and METHODS.keys() >= set(parts):
+        raise RunUsageError(f"join methods with +: {'+'.join(parts)}")
     try:
         kinds = tuple(pkgutil.resolve_name(METHODS[part]) for part in names)
     except UnknownNameError as error:

@@ -12,6 +12,7 @@ from fractalgen.arguments import one_of, real_number, whole_number
 from fractalgen.errors import RunError, RunUsageError
 from fractalgen.files.json_codec import to_json
 from fractalgen.methods import DEFAULT_METHOD, METHODS, find_method
+from fractalgen.methods.combined import Combined
 from fractalgen.methods.method import Method
 from fractalgen.registry import nearest, shown
 from fractalgen.training.datasets import FOLDER_PREFIX, find_data_set
@@ -227,6 +228,8 @@ def configure(
 
 def _method(kind: type[Method], recipe: str, defaults: Any, given: dict[str, Any]) -> Method:
     """Make a method from the options of its recipe, of the data set, and of the user."""
+    if not issubclass(kind, Combined) and given.pop("combine", None) is not None:
+        raise RunUsageError("combine is for several methods, such as mixup+cutmix")
     kinds = {**{name: find_method(name) for name in METHODS}, kind.name: kind}
     options_of = {
         name: {field.name for field in dataclasses.fields(other)} for name, other in kinds.items()

@@ -163,7 +163,8 @@ class RunFolder:
             data = json.loads(self.run_file.read_bytes())
             found = data["version"]
         except FileNotFoundError:
-            raise RunError(f"{self.path} is not a run: it has no {self.run_file.name}") from None
+            lacks = f"{self.path} is not a run: it has no {self.run_file.name}"
+            raise RunError(f"{lacks}{self._runs_below()}") from None
         except (ValueError, KeyError, TypeError):
             raise RunError(damaged) from None
         if found != RUN_VERSION:
@@ -175,6 +176,14 @@ class RunFolder:
             return RunFile(**{**data, "config": Config.from_json(data["config"])})
         except (KeyError, TypeError, RunError):
             raise RunError(damaged) from None
+
+    def _runs_below(self) -> str:
+        """Say where the runs are, if they are in this folder or where comparisons keep them."""
+        for place in (self.path, self.path / "runs"):
+            files = sorted(place.glob(f"*/{self.run_file.name}"))
+            if files:
+                return f"; the runs are in {place}, such as {files[0].parent}"
+        return ""
 
     def append(self, record: EpochRecord) -> None:
         """Add a line to the log."""

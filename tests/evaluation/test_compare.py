@@ -310,6 +310,8 @@ def test_command_prints_json(run, tmp_path):
         (["a", "--json", "--markdown"], 2, "cannot be combined"),
         ([], 2, "give the folders of the runs to compare, or --methods or --preset"),
         (["a", "--seeds", "0"], 2, "--seeds is for comparisons with --methods or --preset"),
+        (["a", "--seeds", "0", "--methods", "ipmix"], 2, "to train new ones, not both"),
+        (["a", "--out", "a/report.html"], 1, "a/report.html is not a folder"),
     ],
 )
 def test_command_fails_in_words(run, tmp_path, arguments, code, says):

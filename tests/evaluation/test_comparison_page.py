@@ -58,6 +58,12 @@ def test_bars_have_the_names_of_the_methods_that_were_asked_for():
     assert set(labels) == {"ours &amp; more", "vanilla"}
 
 
+def test_names_of_several_methods_break_between_them():
+    text = comparison_page(compare({"r": clean_results(method="augmix+mix<up")}))
+    assert '<th scope="row">augmix+<wbr>mix&lt;up</th>' in text
+    assert 'aria-label="augmix+mix&lt;up: ' in text
+
+
 @pytest.mark.skipif(chromium is None, reason="needs chromium")
 def test_page_in_a_browser(tmp_path):
     long = {"long": full_results(dataset="folder:/data/" + "x" * 120, method="vanilla")}

@@ -120,6 +120,8 @@ def test_more_corruptions_can_be_added_and_others_stay(tmp_path, tree):
     out = tmp_path / "out"
     write_corruptions(data_set(), out, COMMON, names=["fog"])
     kept = tree(out)["fog.npy"]
+    with pytest.raises(RunError, match="1 of 15 are there; the same 'fractalgen corrupt'"):
+        read_corruptions(out, LABELS, 32, CLASSES)
     done = write_corruptions(data_set(), out, COMMON, names=["spatter", "fog"])
     assert (done.corruptions, done.n_made, done.n_kept) == (("fog", "spatter"), 30, 30)
     assert tree(out)["fog.npy"] == kept
@@ -183,6 +185,14 @@ def test_another_configuration_is_refused(tmp_path, tree, changed, named):
 def test_unknown_names_suggest_the_nearest(tmp_path, options, message):
     with pytest.raises(RunUsageError, match=message):
         write_corruptions(data_set(), tmp_path / "out", COMMON, **options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("names", [",", ""])
+def test_a_list_without_a_name_is_not_the_default(run, tmp_path, names):
+    result = run("corrupt", "digits", "out", "--corruptions", names)
+    assert result.exit_code == 2
+    assert f"'{names}' has no names" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -109,6 +109,7 @@ def test_files_of_the_command(run, tmp_path, digits):
     wrong = logits.argmax(1).numpy() != trained.data.test.labels[chosen]
     assert [reds[:, 120 * k : 120 * k + 112].any() for k in range(6)] == wrong.tolist()
     page = (tmp_path / "page/inspection.html").read_text()
+    assert "the predicted class, in red if it is wrong." in page
     assert page.count("data:image/png") == 2
     again = (digits / "tsne.png").read_bytes()
     inspect([digits], limit=40, cam=False)
@@ -153,7 +154,10 @@ def test_images_of_a_folder_for_grad_cam(digits, tmp_path):
         (0, 255, 0),
         (0, 0, 255),
     }
-    with pytest.raises(BankError):
+    page = (tmp_path / "out/inspection.html").read_text()
+    assert "the true class is not known" in page
+    assert "in red" not in page
+    with pytest.raises(BankError, match="nothing: there is no such folder of images"):
         inspect([digits], tsne=False, cam_folder=tmp_path / "nothing")
 
 

@@ -85,6 +85,17 @@ def test_page_leaves_out_what_was_not_measured():
     assert not re.search(r"orruption|PGD|AUROC|Flip|Natural|Mistakes|The mixing set|Views", words)
 
 
+def test_two_headline_figures_of_one_name_are_told_apart():
+    results = full_results()
+    (generated,) = results.entries["corruptions"]
+    published = dataclasses.replace(generated, source="CIFAR-10-C")
+    both = {**results.entries, "corruptions": (published, generated)}
+    name = "<dt>mean corruption error"
+    assert f"{name}</dt>" in page(results)
+    text = page(dataclasses.replace(results, entries=both))
+    assert re.findall(f"{name}<small>(.*?)</small></dt>", text) == ["CIFAR-10-C", "generated"]
+
+
 def test_images_are_the_samples_themselves():
     shown = samples(size=28)
     found = {

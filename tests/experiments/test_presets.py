@@ -131,13 +131,23 @@ def test_a_metric_that_would_stay_empty_says_what_it_needs():
     ("arguments", "says"),
     [
         (["--preset", "tabel8"], "did you mean 'table8'?"),
+        (["--preset", "table4"], "'table3' has tables 3 and 4"),
+        (["--preset", "table1"], "unknown preset 'table1': choose from table2, table3,"),
         (["--preset", "table8", "--dataset", "digits"], "build-set sets/rcdb --recipe rcdb"),
         (["--methods", "ipmx"], "did you mean 'ipmix'?"),
         (["--methods", "all,co-mixup"], "the method 'co-mixup' is given twice"),
         (["--methods", "vanilla", "--metrics", "mcee"], "did you mean 'mce'?"),
-        (["--methods", "vanilla", "--seeds", "0,x"], "must be whole numbers such as 0,1,2"),
+        (["--methods", "vanilla", "--seeds", "0,x"], "must be whole numbers from 0, such as"),
         (["--methods", "vanilla", "--model", "resnet8"], "did you mean 'resnet-8'?"),
         (["--methods", "vanilla", "--pgd-norm", "l3"], "'linf', 'l2'"),
+        (
+            ["--methods", "vanilla", "--corruptions", "CIFAR-10-C"],
+            "--corruptions CIFAR-10-C is neither a folder nor one of generate, cbar, none",
+        ),
+        (
+            ["--methods", "vanilla", "--natural-shift", "nope"],
+            "--natural-shift nope: there is no such folder",
+        ),
     ],
 )
 def test_the_command_fails_before_anything_is_written(run, tmp_path, arguments, says):

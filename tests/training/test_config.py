@@ -148,7 +148,7 @@ def test_vanilla_has_neither_views_nor_settings():
         ({"image_size": 8.0}, "image_size must be a whole number from 1 to .* not 8.0"),
         ({"dataset": None}, "dataset must be a name, not None"),
         ({"model": 18}, "model must be a name, not 18"),
-        ({"method": None}, "unknown method None: choose from ipmix, vanilla, cutout"),
+        ({"method": None}, "unknown method None: choose from vanilla, ipmix, cutout"),
         ({"recipe": 3}, "recipe must be one of paper, official, fractalgen, not 3"),
         ({"jsd": "no"}, "jsd must be True or False, not 'no'"),
         ({"average": 1.0}, "average must be a number from 0 to .* not 1.0"),

@@ -76,6 +76,14 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
         claim(RunFolder(tmp_path / "run"), run_file(), resume=False, overwrite=False)
 
 
+def test_what_is_no_run_says_where_the_runs_are(tmp_path):
+    (tmp_path / "comparison/runs/a").mkdir(parents=True)
+    (tmp_path / "comparison/runs/a/run.json").touch()
+    for name in ("comparison", "comparison/runs"):
+        with pytest.raises(RunError, match=r"/comparison/runs, such as .*/comparison/runs/a$"):
+            RunFolder(tmp_path / name).read()
+
+
 def test_what_is_no_run_says_so(tmp_path):
     with pytest.raises(RunError, match=r"not a run: it has no run\.json"):
         RunFolder(tmp_path).read()

@@ -118,6 +118,8 @@ def test_weights_are_carried_over(train, tmp_path):
         (["--dataset", "folder:nowhere"], 1, "nowhere"),
         (["--model", "resnet8"], 2, "did you mean 'resnet-8'?"),
         (["--method", "ipmx"], 2, "did you mean 'ipmix'?"),
+        (["--method", "mixup,cutmix"], 2, "join methods with +: mixup+cutmix"),
+        (["--method", "mixup", "--combine", "random"], 2, "combine is for several methods"),
         (["--recipe", "public"], 2, "choose from paper, official"),
         (["--framework", "chian"], 2, "did you mean 'chain'?"),
         (["--levels", "image,pach"], 2, "did you mean 'patch'?"),

@@ -7,7 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SEVERITIES", "Corruption", "Suite"]
+__all__ = ["DESCRIPTION", "SEVERITIES", "Corruption", "Suite"]
+
+DESCRIPTION = "corruptions.json"
+"""The file in a folder of corrupted images that says what 'fractalgen corrupt' made them from."""
 
 SEVERITIES = (1, 2, 3, 4, 5)
 

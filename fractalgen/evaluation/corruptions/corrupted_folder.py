@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError, RunUsageError
-from fractalgen.evaluation.corruptions import SEVERITIES, Suite
+from fractalgen.evaluation.corruptions import DESCRIPTION, SEVERITIES, Suite
 from fractalgen.evaluation.corruptions.generated import versions_of_suite
 from fractalgen.evaluation.corruptions.layouts import (
     CIFAR_C,
@@ -46,7 +46,6 @@ __all__ = ["ALL", "Written", "write_corruptions"]
 ALL = "all"
 """Stands for all corruptions of a suite, with the extra ones."""
 
-_DESCRIPTION = "corruptions.json"
 _WORDS = {"n": "number of images"}  # for keys in that file
 
 
@@ -178,7 +177,7 @@ def write_corruptions(
     _claim(out, description)
     with locked(out):
         remove_leftovers(out)
-        write_atomically(out / _DESCRIPTION, json.dumps(description, indent=2).encode() + b"\n")
+        write_atomically(out / DESCRIPTION, json.dumps(description, indent=2).encode() + b"\n")
         images = CorruptedImages(data, suite, indices, seed, workers)
         n_made = 0
         for name in chosen:
@@ -224,7 +223,7 @@ def _claim(out: Path, description: dict[str, Any]) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise RunError(f"{out} is not a folder, or is below a file; use another one") from None
-    path = out / _DESCRIPTION
+    path = out / DESCRIPTION
     if not path.exists():
         found = sorted(each.name for each in out.iterdir() if each.name != LOCK_FILE)
         if found:

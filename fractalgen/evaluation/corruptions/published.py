@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalgen.errors import RunError
-from fractalgen.evaluation.corruptions import SEVERITIES, Corruption
+from fractalgen.evaluation.corruptions import DESCRIPTION, SEVERITIES, Corruption
 from fractalgen.evaluation.corruptions.common import CORRUPTIONS
 from fractalgen.evaluation.corruptions.image_folders import corruption_folders, read_image_folders
 from fractalgen.evaluation.corruptions.perturbations import PERTURBATIONS
@@ -172,9 +172,12 @@ def _refuse_missing(folder: Path, wanted: Collection[str], names: Collection[str
     """Raise RunError if a folder that has `names` lacks some of `wanted`."""
     missing = [name for name in wanted if name not in names]
     if missing:
+        way = "download all of it"
+        if (folder / DESCRIPTION).is_file():
+            way = "the same 'fractalgen corrupt' without --corruptions adds the others"
         raise RunError(
             f"{folder} lacks {', '.join(missing)}: {len(wanted) - len(missing)} of "
-            f"{len(wanted)} are there; download all of it"
+            f"{len(wanted)} are there; {way}"
         )
 
 

@@ -7,19 +7,22 @@ import contextlib
 import functools
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
+from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from fractalgen.bank.folder import content_key
 from fractalgen.bank.source import Source, open_source
 from fractalgen.errors import FractalgenError
 from fractalgen.evaluation.measurements import MEASUREMENTS
-from fractalgen.evaluation.measurements.measurement import count_of, percent, spelled_out
+from fractalgen.evaluation.measurements.measurement import Figure, count_of, percent, spelled_out
 from fractalgen.evaluation.results import Results
 from fractalgen.images.crops import square
 from fractalgen.images.formats import encode
@@ -105,6 +108,7 @@ def page(results: Results, samples: Samples | None = None) -> str:
             names=[name for name in names if name] or [results.run],
             details=_details(results),
             results=results,
+            tiles=_tiles(results),
             entries=entries,
             samples=samples,
             origin=_origin(results),
@@ -124,6 +128,7 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {
+        "breakable": _breakable,
         "data_uri": _data_uri,
         "percent": percent,
         "plain": _plain,
@@ -133,9 +138,26 @@ def environment() -> jinja2.Environment:
     return made
 
 
+def _breakable(text: str) -> Markup:
+    """Let a name such as ``augmix+mixup`` break between its parts, not within them."""
+    return Markup(re.sub("([+→])", r"\1<wbr>", str(escape(text))))
+
+
 def scale_top(values: Iterable[float]) -> float:
     """Return the largest share rounded up to 10%, 20%, ... 100%."""
     return min(1.0, max(0.1, math.ceil(10 * max(values, default=0.0) - 1e-9) / 10))
+
+
+def _tiles(results: Results) -> list[tuple[Figure, str]]:
+    """Return the headline figures; those of one name with what their sections are about."""
+    found = [
+        (figure, section.title.partition(", ")[2])
+        for section in results.sections().values()
+        for figure in section.figures
+        if figure.main
+    ]
+    counts = Counter(figure.name for figure, _ in found)
+    return [(figure, about if counts[figure.name] > 1 else "") for figure, about in found]
 
 
 def _details(results: Results) -> list[str]:

@@ -121,8 +121,8 @@ def _load(
     for part in parts:
         if not part.is_dir():
             raise RunError(
-                f"{part} is not a folder; the data set needs {train} and {val}, with a folder of "
-                "images for each class in both"
+                f"{part} is not a folder; the data set needs {val}, and for training {train}, "
+                "with a folder of images for each class"
             )
     classes = class_folders(parts[0])
     if len(classes) < 2:
