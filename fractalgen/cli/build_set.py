@@ -257,7 +257,7 @@ def _print_summary(summary: Summary) -> None:
     if summary.part != WHOLE and summary.n_missing:
         click.echo(
             f"This is part {summary.part}; the set lacks {summary.n_missing:,} images of other "
-            "parts. 'fractalgen merge' joins them."
+            "parts. 'fractalgen merge' joins the parts."
         )
     elif summary.n_missing:
         click.echo(
